@@ -108,7 +108,8 @@ man: $(STAMP)
 	PYTHONPATH=. $(BIN)/python docs/manual.py
 
 pyz: $(RUNS)
-	@$(BIN)/python -m sesh.remote.deploy.pyz sesh.pyz
+	@$(BIN)/python -c 'from sesh.remote.deploy.bundle import build; open("sesh.pyz", "wb").write(build().archive)'
+	@echo 'made: $(CURDIR)/sesh.pyz'
 
 install:
 	@EXTRAS='$(EXTRAS)' FORCE='$(FORCE)' sh install/install.sh

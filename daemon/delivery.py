@@ -6,90 +6,99 @@ alone, once the program has read the text and its screen has changed and settled
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 
 from sesh.daemon.pty import reads
-from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.keys import PASTE, PASTE_END
+from sesh.daemon.shell import shells
+from sesh.keys import ESCAPE, PASTE, PASTE_END
+from sesh.vt.modes import BRACKETED_PASTE
 
 POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
-_PIECE = 1000
-"""Characters typed at once: some programs read 1,024 bytes at a time, and the kernel counts only 4,095 unread."""
+_PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
+"""Bytes typed at once, cut between characters: some programs read 1,024 at a time, and the kernel counts only 4,095."""
+_MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
+"""Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
+_MOST_NESTED = 8  # paste markers within each other that are removed
+
+
+class _Stopped(Exception):
+    """Nothing more may be typed, for the reason that it contains."""
 
 
 class Delivery:
     """A text and the Enter after it, on their way to the program."""
 
-    def __init__(self, session: Session, pty: Pty, text: bytes, *, pasted: bool) -> None:
+    def __init__(self, session: Session, text: bytes) -> None:
         self._session = session
         self._pump = session.pump
-        self._pty = pty
+        self._pty = pty = session.pump.pty
         self._reader = pty.input_reader()
         self._question = session.activity.declared_question
+        self._input_at = 0.0  # time (monotonic) of the last piece; a later input means that somebody has typed
+        # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
+        takes_pastes = session.model.emulator.mode(BRACKETED_PASTE) is True
+        to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
+        self._pieces = deque(_PIECE.findall(text) or [b""])  # those that are not typed yet
+        if takes_pastes and not to_editor:
+            self._pieces[0] = PASTE + self._pieces[0]
+            self._pieces[-1] += PASTE_END
         self._shown = self._screen()  # at the last look
-        self._pieces = deque(_pieces(text, pasted=pasted))  # those that are not typed yet
-        self._input_at = session.activity.input_at  # a later input means that somebody has typed
         self._answered_at: float | None = None  # when the screen first changed after the last piece
         self._changed_at: float | None = None  # when the screen last changed
 
     def steps(self) -> Generator[float, None, str]:
         """Type the text, then Enter if it may follow; return what is missing and why."""
-        why = ""
-        while self._pieces and not why:
-            self._answered_at = None
-            self._pump.type(self._pieces.popleft())
-            why = yield from self._until_read()
-        why = why or (yield from self._until_shown())
-        if not why:
-            self._session.activity.note_input(b"\r")
-            self._pump.type(b"\r")
-            return ""
-        if not self._pieces:
-            return f"{why}, so there was no Enter"
-        if self._pieces[-1].endswith(PASTE_END) and self._pty.input_reader() == self._reader:
-            self._pump.type(PASTE_END)  # the paste must not stay open
-        return f"{why}, so the rest of the text was not typed"
+        try:
+            while self._pieces:
+                self._answered_at = None
+                self._pump.type(self._pieces.popleft())
+                self._input_at = self._pump.input_line.input_at
+                yield from self._until_read()
+            yield from self._until_shown()
+        except _Stopped as why:
+            if not self._pieces:
+                return f"{why}, so there was no Enter"
+            if self._pieces[-1].endswith(PASTE_END) and self._pty.input_reader() == self._reader:
+                self._pump.type(PASTE_END)  # the paste must not stay open
+            return f"{why}, so the rest of the text was not typed"
+        self._session.activity.note_input(b"\r")
+        self._pump.type(b"\r")
+        return ""
 
-    def _until_read(self) -> Generator[float, None, str]:
-        """Wait until the last piece is read; return why nothing may follow, else empty."""
+    def _until_read(self) -> Generator[float, None, None]:
+        """Wait until the last piece is read."""
         # Two looks in a row must find no unread bytes: the kernel reports none for a moment after a write.
         typed_at = time.monotonic()
         empty_looks = 0
         while empty_looks < 2:
-            yield POLL
-            self._look()
-            unread = self._pump.unread
-            empty_looks = 0 if unread else empty_looks + 1
-            if why := self._obstacle():
-                return why
-            if unread and time.monotonic() - typed_at > STALLED:
-                return "it has not read all of the text"
-        return ""
+            now = yield from self._look()
+            empty_looks = 0 if self._pump.unread else empty_looks + 1
+            if not empty_looks and now - typed_at > STALLED:
+                raise _Stopped("it has not read all of the text")
 
-    def _until_shown(self) -> Generator[float, None, str]:
-        """Wait until the changed screen has settled; return why no Enter may follow, else empty."""
+    def _until_shown(self) -> Generator[float, None, None]:
+        """Wait until the changed screen has settled."""
         read_at = time.monotonic()
-        while not (why := self._obstacle()):
-            now = time.monotonic()
+        while True:
+            now = yield from self._look()
             if self._answered_at is not None and self._changed_at is not None:
-                settled = now - self._changed_at >= STILL
-                restless = now - max(read_at, self._answered_at) >= RESTLESS
-                if settled or restless:
-                    return ""
+                if now - self._changed_at >= STILL or now - max(read_at, self._answered_at) >= RESTLESS:
+                    return
             elif now - read_at >= STALLED:
-                return "its screen has not changed" if self._changed_at is None else ""
-            yield POLL
-            self._look()
-        return why
+                if self._changed_at is None:
+                    raise _Stopped("its screen has not changed")
+                return
 
-    def _look(self) -> None:
-        """Note changes of the screen."""
+    def _look(self) -> Generator[float, None, float]:
+        """Look at the program a moment later; return the time of the look. Raises _Stopped."""
+        yield POLL
         shown = self._screen()
         now = time.monotonic()
         if shown != self._shown:
@@ -98,6 +107,8 @@ class Delivery:
             self._answered_at = self._answered_at or now
         elif self._answered_at is not None and reads.runs(self._reader[0], self._session.facts.pid):
             self._changed_at = now  # on a busy machine, it may not have drawn the whole text yet
+        self._check()
+        return now
 
     def _screen(self) -> tuple[list[str], tuple[int, int]]:
         """Return the text of the screen's rows, and the cursor."""
@@ -107,32 +118,21 @@ class Delivery:
         emulator = self._session.model.emulator
         return emulator.text(), emulator.cursor
 
-    def _obstacle(self) -> str:
-        """Return why the program takes no more of this text now; empty if it does."""
-        before = self._question
+    def _check(self) -> None:
+        """Raise _Stopped if the program takes no more of this text now."""
         asks = self._session.activity.declared_question
         if not self._session.life.running:
-            return "it has ended"
-        if self._session.activity.input_at != self._input_at:
-            return "somebody typed meanwhile"
-        if asks is not None and (before is None or asks.since != before.since):
-            return "it asks something now"
-        return "" if self._pty.input_reader() == self._reader else "another program reads the terminal now"
-
-
-def _pieces(text: bytes, *, pasted: bool) -> Sequence[bytes]:
-    """Split a text between characters; never split the paste markers."""
-    decoded = text.decode("utf-8", "surrogateescape")
-    starts = range(0, max(1, len(decoded)), _PIECE)
-    pieces = [decoded[start : start + _PIECE].encode("utf-8", "surrogateescape") for start in starts]
-    if pasted:
-        pieces[0] = PASTE + pieces[0]
-        pieces[-1] += PASTE_END
-    return pieces
+            raise _Stopped("it has ended")
+        if self._pump.input_line.input_at != self._input_at:
+            raise _Stopped("somebody typed meanwhile")
+        if asks is not None and asks != self._question:
+            raise _Stopped("it asks something now")
+        if self._pty.input_reader() != self._reader:
+            raise _Stopped("another program reads the terminal now")
 
 
 def unmarked(text: bytes) -> bytes:
-    """Return the text without paste markers; a removal may form another one."""
-    while PASTE in text or PASTE_END in text:
+    """Return the text without paste markers; without any Escape if removals form too many."""
+    for _ in range(_MOST_NESTED):
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
-    return text
+    return text.replace(ESCAPE, b"") if PASTE in text or PASTE_END in text else text

@@ -57,6 +57,7 @@ def _foreground(session: Session) -> Foreground | None:
 def status(session: Session) -> Status:
     """Return all facts of the session; the emulator may still lag behind."""
     session.model.catch_up()
+    session.activity.observe(fresh=True)
     emulator = session.model.emulator
     pty = session.pump.pty
     return {

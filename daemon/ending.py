@@ -231,7 +231,7 @@ class Ending:
         session = self._session
         end = self._life.end
         if isinstance(client.state, Viewing):
-            session.relay.screens.send_viewports()
+            session.relay.send_viewports()
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)

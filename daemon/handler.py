@@ -39,8 +39,6 @@ class ClientHandler:
         if connection.role != Role.UNKNOWN:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
-        if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
-            self._timers.clear(self.no_hello, connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -116,18 +114,12 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
-    def no_hello(self, connection: PeerConnection) -> None:
-        """End a connection whose HELLO does not come."""
-        self.release_creator(connection)
-        if connection.role == Role.UNKNOWN:
-            connection.fail()
-
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = False
             self._log.whole = False
-        self._timers.clear(self.no_hello, connection)
+            self._timers.clear(self.release_creator, connection)
 
     def _missed(self) -> str:
         """Return a line about missed events; empty if a client is attached."""
@@ -156,7 +148,7 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(keys, by_person=by_person)
+        self._pump.type(keys, by_person=by_person, in_line=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         self._relay.echoes.note_input(client, size)
         if by_person:  # after the write, so that it does not delay the key
@@ -192,7 +184,7 @@ class ClientHandler:
     def detach(self, client: Client, reason: str, asker: int = -1) -> None:
         """Detach a client: send the reason, and facts to restore its terminal with."""
         command = self._session.facts.command
-        self._relay.screens.send_due()  # the screen without sesh's line
+        self._relay.send_due()  # the screen without sesh's line
         self.send_output(client)
         message: Message = {
             "reason": reason,

@@ -12,11 +12,12 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, St
 from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
-from sesh.errors import SeshError, UsageError, daemon_failed
+from sesh.errors import Busy, SeshError, UsageError, daemon_failed
 from sesh.messages import Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
+MAX_UNFINISHED = 64  # requests whose next step a timer takes; more are refused
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -78,5 +79,7 @@ class Requests:
             name = printable(request.name)
             raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
         steps = method(self.typing if hasattr(Typing, request.name) else self._methods, request, **arguments)
+        if steps is not None and len(self.unfinished) >= MAX_UNFINISHED:
+            raise Busy(f"{MAX_UNFINISHED} requests to {self.session.name} are unfinished; try again later")
         if steps is not None:
             yield from steps

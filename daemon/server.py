@@ -20,12 +20,12 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.errors import TERMINATED, ProtocolError, Refused, SeshError
+from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
 from sesh.store import results
 
-HELLO_TIMEOUT = 10.0
+CREATOR_TIMEOUT = 10.0  # seconds that the whole output is kept for the creator's first request
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that are each connection's share
@@ -55,6 +55,7 @@ class Server:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
             session.pump.log.whole = True
+            self._loop.timers.set(self.handler.release_creator, CREATOR_TIMEOUT, connection)
             session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
@@ -148,11 +149,10 @@ class Server:
         self.admit(PeerConnection(opened))
 
     def admit(self, connection: PeerConnection) -> None:
-        """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
+        """Serve a connection."""
         self.connections[connection.descriptor] = connection
         connection.changed = partial(self._loop.soon, partial(self._send_queued, connection.descriptor))
         self._drop_or_go_on(connection)
-        self.session.loop.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
     def _send_queued(self, descriptor: int) -> None:
         connection = self.connections.get(descriptor)
@@ -186,12 +186,9 @@ class Server:
             others = self.connections.values()
             if connection.unfinished > SMALL_UNFINISHED and sum(each.unfinished for each in others) > MAX_UNFINISHED:
                 raise ProtocolError("too many requests are unfinished")
-        except SeshError as error:
+        except Exception as error:
             self.session.faults.note("a connection was closed", error)
             connection.fail()
-        except Exception:
-            connection.fail()
-            raise
         if ready != READ or len(self.session.pump.unwritten) > MAX_INPUT:
             connection.changed()  # what the loop is to watch
 

@@ -30,7 +30,7 @@ from sesh.measures import Size
 from sesh.messages import SendResponse
 from sesh.schema import Event
 
-FORMAT = 26  # of the snapshot; a sesh refuses any other
+FORMAT = 27  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 

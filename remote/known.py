@@ -23,7 +23,7 @@ FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused 
 _CACHED = (
     "name", "id", "state", "cwd", "created", "last_activity", "home", "pid", "exit_code", "clock", "command", "labels",
 )  # fmt: skip
-_MAX_CACHED = 256 << 10  # bytes of one host's cached sessions; further sessions are dropped
+_MAX_FACTS = 1 << 20  # bytes of one host, about 2,000 sessions; if there are more, none is cached
 _MAX_BYTES = 16 << 20  # of the file; a larger one is neither read nor written
 
 
@@ -124,11 +124,10 @@ def sessions(host: str) -> list[Summary]:
 
 def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     """Cache all sessions of a host that answers."""
-    kept = _fitting(_row(row, time.time()) for row in rows)
 
     def change(facts: KnownHost) -> None:
         facts.pop("failure", None)
-        facts["sessions"] = kept
+        facts["sessions"] = [_row(row, time.time()) for row in rows]
 
     _change(host, change)
 
@@ -148,7 +147,7 @@ def cache_changes(
             if session_id not in ("", before.get("id")):
                 before = {"id": session_id}  # another session of this name
             rows[running] = _row({**before, "name": running, "state": "running"}, at)
-        facts["sessions"] = _fitting(rows.values())
+        facts["sessions"] = [*rows.values()]
 
     _change(host, change)
 
@@ -158,17 +157,6 @@ def _row(facts: Mapping[str, object], seen: float) -> Summary:
     stale: Staleness = {"since": measures.stamp(seen), "reason": ""}
     kept: Any = {key: facts[key] for key in _CACHED if facts.get(key) is not None}
     return {**dict.fromkeys(SUMMARY_KEYS), "current": False, "labels": {}, **kept, "stale": stale}  # type: ignore[typeddict-item]
-
-
-def _fitting(rows: Iterable[Summary]) -> list[Summary]:
-    kept: list[Summary] = []
-    size = 0
-    for row in rows:
-        size += len(json.dumps(row))
-        if size > _MAX_CACHED:
-            break
-        kept.append(row)
-    return kept
 
 
 # -- the file
@@ -225,7 +213,9 @@ def _change(host: str, change: Callable[[KnownHost], object] | None, *, is_new: 
             if change is None:
                 del after[host]
             else:
-                change(after.setdefault(host, {}))
+                change(facts := after.setdefault(host, {}))
+                if len(json.dumps(facts)) > _MAX_FACTS:
+                    facts["sessions"] = []
             data = json.dumps(after).encode()
             _parse(paths.remotes_file(), data)  # Refused: what could not be read again is not written
             if after != known and len(data) <= _MAX_BYTES:

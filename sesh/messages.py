@@ -17,7 +17,6 @@ from sesh.schema import (
     Id,
     JobResult,
     Latin,
-    Moment,
     Name,
     Pid,
     RunFacts,
@@ -64,7 +63,6 @@ class Hello(TypedDict, total=False):
     machine: str
     read_only: bool
     replace: bool
-    replay: bool
     lines: int | None
     remote: bool
     auth_sock: str
@@ -173,15 +171,6 @@ class LogsResponse(_Page, total=False):
     start: Latin
 
 
-class AskedResponse(TypedDict):
-    """The question of a program. `hides`: echo is off; `line`: the program reads a line."""
-
-    since: Moment | None
-    question: str
-    hides: bool
-    line: bool
-
-
 # -- requests whose response comes later
 
 
@@ -272,7 +261,6 @@ MODES = RequestType("modes", bool, reads=True)  # application cursor keys (DECCK
 LOGS = RequestType("logs", LogsResponse, reads=True)
 HISTORY: RequestType[RunFacts | None] = RequestType("history", RunFacts | None, reads=True)
 TYPED: RequestType[float | None] = RequestType("typed", float | None, reads=True)
-ASKED = RequestType("asked", AskedResponse, reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
 EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=True)
 RUN = RequestType("run", RunFacts)

@@ -68,7 +68,6 @@ class Activity:
         self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
         self.work = ScreenWork(model)
         self._checked_at = now
-        self.input_at = 0.0  # time (monotonic) of the last typed input
         self._settled = True  # the session has been checked since output and typing settled
 
     # -- inputs
@@ -84,7 +83,6 @@ class Activity:
     def note_input(self, data: bytes) -> None:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
-        self.input_at = time.monotonic()
         self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
@@ -197,7 +195,7 @@ class Activity:
     def observe(self, *, fresh: bool = False) -> Standing:
         """Return the state; check it first if it may be stale, or if `fresh`."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
-        if self._settled and (fresh or stale):
+        if self._settled and self._pump.life.running and (fresh or stale):
             self._check()
         return self.kept.standing
 
@@ -230,7 +228,7 @@ class Activity:
         at = self.kept.active_at
         if self._pump.life.running and pty.raw():
             self.work.check(self._pump.log.head, at)
-            at = max(self.input_at, self.work.changed_at)
+            at = max(self._pump.input_line.input_at, self.work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: Standing | None = None) -> None:

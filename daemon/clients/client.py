@@ -68,7 +68,6 @@ class Terminal:
     auth_sock: str
     token: str  # identifies the client when it reconnects
     read_only: bool
-    replays: bool  # gets scrollback when it attaches
     lines: int  # the most lines that it gets when it attaches, or after it was late
 
     @classmethod
@@ -80,7 +79,6 @@ class Terminal:
             auth_sock=hello.get("auth_sock", "")[:1024],
             token=hello.get("client", "")[:64],
             read_only=hello.get("read_only", False),
-            replays=hello.get("replay", True),
             lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
         )
 

@@ -6,23 +6,12 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
-from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, tokens
+from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed
-
-
-def _forms(*names: str) -> set[object]:
-    """Return all forms in which keys may come."""
-    forms = set[object]()
-    for name in names:
-        key = Key.parse(name)
-        forms |= {key.sent, key.application, key.chord}
-    return forms
-
-
-_ENDS = _forms("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\")  # keys that enter or discard the line
-_RECALLS = _forms("Up", "Down", "C-p", "C-n", "C-r", "C-y") | {PASTE_END}  # keys that may insert text
+_ENDS = [*map(Key.parse, ("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\"))]  # they enter or discard the line
+_RECALLS = [*map(Key.parse, ("Up", "Down", "C-p", "C-n", "C-r", "C-y"))]  # they may insert text
 
 
 @dataclass
@@ -30,31 +19,26 @@ class InputLine:
     """The unfinished line, estimated from keys."""
 
     estimate: int = 0  # its length in bytes, erased ones included
-    draft: bool = False  # a person has typed it
-    input_at: float = 0.0  # time (monotonic) of the last input
-    person_at: float = 0.0  # time (monotonic) of a person's last input
+    drafted_at: float | None = None  # time (monotonic) of a person's last key in it; None if no person has typed it
+    input_at: float = 0.0  # time (monotonic) of the last keys
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # it got each key at once when the line began
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def note_reader(self, pty: Pty) -> None:
-        """Note who will read the next keys, before they are typed."""
-        group = pty.foreground()
-        if self.raw and group != self.group:
-            self.estimate = 0
-            self.draft = False
-        self.group = group
+    def add(self, pty: Pty, keys: bytes, *, by_person: bool = False) -> None:
+        """Note keys that will be typed."""
+        self.input_at = time.monotonic()
+        self.estimate = self.length(pty)
+        self.group = pty.foreground()
         if not self.estimate:
             self.raw = pty.raw()
-
-    def add(self, keys: bytes, *, by_person: bool = False) -> None:
-        """Note typed keys."""
-        self.input_at = time.monotonic()
-        if by_person:
-            self.person_at = self.input_at
+            self.drafted_at = None
         for key, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(key, self.estimate)
-            self.draft = length > 0 and (self.draft or (by_person and length > self.estimate))
+            if not length:
+                self.drafted_at = None
+            elif by_person and (length > self.estimate or self.drafted_at is not None):
+                self.drafted_at = self.input_at
             self.estimate = length
 
     def length(self, pty: Pty) -> int:
@@ -62,7 +46,9 @@ class InputLine:
         return self.estimate if not self.raw or self.group == pty.foreground() else 0
 
     def drafted(self, pty: Pty) -> bool:
-        return self.draft and self.length(pty) > 0 and time.monotonic() - self.person_at < DRAFT_LASTS
+        """Return whether a person has typed in the line, and lately."""
+        lately = self.drafted_at is not None and time.monotonic() - self.drafted_at < DRAFT_LASTS
+        return lately and self.length(pty) > 0
 
 
 def _length_after(key: bytes, length: int) -> int:
@@ -72,8 +58,9 @@ def _length_after(key: bytes, length: int) -> int:
     chord, event = chord_of(key) or (None, PRESS)
     if event == RELEASE:
         return length
-    if key in _ENDS or chord in _ENDS:
+    if any(matches(each, key, chord) for each in _ENDS):
         return 0
     kind, code, modifiers = chord or ("", 0, 0)
     writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
-    return length + len(key) if writes or key in _RECALLS or chord in _RECALLS else length
+    writes = writes or key == PASTE_END or any(matches(each, key, chord) for each in _RECALLS)
+    return length + len(key) if writes else length

@@ -1,6 +1,9 @@
 """Build the bundle: an archive of this sesh and its packages, for any machine.
 
 Packages are copied from this environment without their optional binary modules. The build is reproducible.
+
+Any Python runs the archive, as `python3 sesh.pyz work` (`make pyz`). Daemons need files, so the archive unpacks itself
+once, as a deploy would, and sesh runs from the unpacked files.
 """
 
 from __future__ import annotations
@@ -23,7 +26,7 @@ from sesh.remote.deploy.install import START
 PACKAGES = (
     "annotated-doc", "ptyprocess", "pyte", "rich", "shellingham", "tomli", "typer", "typing-extensions", "wcwidth",
 )  # fmt: skip
-EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
+_EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
 _START = b"""\
 \"\"\"Starts the sesh in the directory of this file.\"\"\"
 
@@ -38,6 +41,30 @@ from sesh.__main__ import start
 
 start()
 """
+
+_MAIN = '''\
+"""Unpack this sesh, the first time, and run it."""
+
+import compileall, os, sys, tempfile, zipfile
+
+if sys.version_info < (3, 10):
+    sys.exit("sesh needs Python 3.10 or newer")
+versions = os.path.expanduser("~/.local/share/sesh/versions")
+final = os.path.join(versions, "{name}")
+if not os.path.isdir(final):
+    try:
+        os.makedirs(versions, 0o755, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=".tmp-", dir=versions) as scratch:
+            version = os.path.join(scratch, "version")
+            with zipfile.ZipFile(os.path.dirname(os.path.abspath(__file__))) as archive:
+                archive.extractall(version)
+            compileall.compile_dir(os.path.join(version, "lib"), quiet=2, stripdir=version, prependdir=final)
+            os.rename(version, final)
+    except OSError as error:
+        if not os.path.isdir(final):  # otherwise another process was faster
+            sys.exit(f"sesh: cannot unpack to {{versions}}: {{error.strerror}}")
+os.execv(sys.executable, [sys.executable, "-I", "-S", "-B", os.path.join(final, "start.py"), *sys.argv[1:]])
+'''
 
 
 @dataclass(frozen=True)
@@ -63,13 +90,19 @@ def files() -> dict[str, bytes]:
 def packed(contents: dict[str, bytes]) -> Bundle:
     """Pack the files of a version, and name it by their hash."""
     whole, digest = io.BytesIO(), hashlib.sha256()  # not of the archive, whose form differs between machines
-    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
-        for path, data in sorted({**contents, START: _START}.items()):
-            digest.update(f"{hashlib.sha256(data).hexdigest()} {path}\n".encode())
-            member = zipfile.ZipInfo(path, EPOCH)
+    with zipfile.ZipFile(whole, "w") as archive:
+
+        def add(path: str, data: bytes) -> None:
+            member = zipfile.ZipInfo(path, _EPOCH)
             member.external_attr = 0o644 << 16
             archive.writestr(member, data, zipfile.ZIP_DEFLATED)
-    return Bundle(f"{__version__}-{digest.hexdigest()[:12]}", whole.getvalue())
+
+        for path, data in sorted({**contents, START: _START}.items()):
+            digest.update(f"{hashlib.sha256(data).hexdigest()} {path}\n".encode())
+            add(path, data)
+        name = f"{__version__}-{digest.hexdigest()[:12]}"
+        add("__main__.py", _MAIN.format(name=name).encode())
+    return Bundle(name, whole.getvalue())
 
 
 def _package(name: str) -> dict[str, bytes]:

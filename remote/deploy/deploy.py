@@ -16,6 +16,7 @@ import time
 import zlib
 from collections.abc import Callable
 from contextlib import closing, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.carrier import Carrier, shown
 from sesh.remote.deploy.install import Order, Report
-from sesh.remote.ssh import exchange, master, ssh
+from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
@@ -35,7 +36,6 @@ from sesh.workers import LEAVING, Stop
 
 STEPS = ("connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch")
 LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
-PROBE_TIMEOUT = 15.0  # a shared connection over which `true` takes more seconds is replaced
 CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
 
 _BOOTSTRAP = (
@@ -93,12 +93,8 @@ def deploy(
 
 def open_carrier(destination: Destination, stop: Stop) -> Carrier:
     """Connect by fabric if it can log in, otherwise by ssh; never prompt. Raises SeshError."""
-    if destination.via is not None:
-        return Carrier(destination, stop)
-    if master.is_alive(destination):
-        with suppress(Unreachable):  # a shared connection that is silent is closed
-            exchange.run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=stop)
-    elif not known.login_prompted(destination.host):
+    uses_ssh = destination.via is not None or master.is_alive(destination) or known.login_prompted(destination.host)
+    if not uses_ssh:
         try:
             from sesh.remote.deploy import fabric_carrier
 
@@ -106,20 +102,18 @@ def open_carrier(destination: Destination, stop: Stop) -> Carrier:
                 return carrier
         except ModuleNotFoundError:
             pass  # a deployed copy has no fabric
-    master.ensure(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
+    exchange.connect(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
     return Carrier(destination, stop)
 
 
+@dataclass
 class _Deploy:
     """One deploy: its steps on a host, over a carrier."""
 
-    carrier: Carrier
-
-    def __init__(self, destination: Destination, progress: Callable[[str], object], stop: Stop) -> None:
-        self.destination = destination
-        self.progress = progress
-        self.stop = stop
-        self.step = STEPS[0]
+    destination: Destination
+    progress: Callable[[str], object]
+    stop: Stop
+    step: str = STEPS[0]
 
     def begin(self, step: str) -> None:
         """Report the beginning of a step. Raises Interrupted if the deploy was stopped."""
@@ -129,8 +123,7 @@ class _Deploy:
 
     def run(self, force: bool) -> DeployedHost:
         self.begin("connect")
-        self.carrier = open_carrier(self.destination, self.stop)
-        with closing(self.carrier):
+        with closing(open_carrier(self.destination, self.stop)) as carrier:
             self.begin("detect_platform")
             package = bundle.build()
             order: Order = {
@@ -138,27 +131,27 @@ class _Deploy:
             }  # fmt: skip
             scratch = install.scratch(order["token"])
             try:
-                found = self.carry_out(order)
+                found = self.carry_out(carrier, order)
                 if not found["installed"]:
                     self.begin("upload")
-                    self.carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
+                    carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
                     self.begin("unpack")
             except BaseException:
                 with suppress(SeshError, OSError):
-                    self.carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
+                    carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
                 raise
             if not found["installed"]:
-                self.carry_out({**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
+                self.carry_out(carrier, {**order, "sha256": hashlib.sha256(package.archive).hexdigest()})
         return {
             "host": self.destination.host, "ok": True, "version": __version__, "python": found["python"],
             "platform": found["platform"], "path": found["path"],
             "bytes": 0 if found["installed"] else len(package.archive), "changed": not found["installed"],
         }  # fmt: skip
 
-    def carry_out(self, order: Order) -> Report:
+    def carry_out(self, carrier: Carrier, order: Order) -> Report:
         """Have the host carry out an order; return its report. Raises DeployError."""
         host = self.destination.host
-        result = self.carrier.run(order_line(order))
+        result = carrier.run(order_line(order))
         _, token, output = result.out.rpartition(f"{order['token']} ")
         line = output.split("\n")[0].strip()
         if not (token and line):

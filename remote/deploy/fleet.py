@@ -28,8 +28,6 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
-_SHOWN = {"connect": "connecting …", "detect_platform": "look for Python", "unpack": "unpack, try and switch"}
-"""Steps as the bar shows them."""
 Results = dict[str, DeployedHost | DeployError]
 """By host, what was installed, or why not."""
 
@@ -96,7 +94,7 @@ def _deploy_at_once(destinations: Sequence[Destination], *, force: bool, upgradi
     )
 
     def show(bar: TaskID, step: str) -> None:
-        bars.update(bar, completed=STEPS.index(step), description=_SHOWN.get(step, step.replace("_", " ")))
+        bars.update(bar, completed=STEPS.index(step), description=step.replace("_", " "))
 
     def run(destination: Destination, bar: TaskID, stop: Stop) -> Iterator[DeployedHost]:
         stop.message = "interrupted"
@@ -105,7 +103,7 @@ def _deploy_at_once(destinations: Sequence[Destination], *, force: bool, upgradi
 
     results: Results = {}
     with bars, Workers[TaskID, DeployedHost]() as workers:
-        hosts = {bars.add_task(_SHOWN[STEPS[0]], total=len(STEPS), host=each.host): each for each in destinations}
+        hosts = {bars.add_task(STEPS[0], total=len(STEPS), host=each.host): each for each in destinations}
         for bar, destination in hosts.items():
             workers.begin(bar, partial(run, destination, bar))
         while workers.running:

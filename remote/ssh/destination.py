@@ -21,7 +21,7 @@ class Destination:
     def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
         self.host = check_host(host)
         self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
-        self.shared: tuple[int, int] | None = None  # `master.identity` of the newest link's shared connection
+        self.shared: tuple[int, int] | None = None  # `master.identity` of the shared connection last used
         self._settings = settings
 
     @property
@@ -57,13 +57,6 @@ class Destination:
     def connect_timeout(self) -> int:
         seconds = self.setting("connecttimeout")
         return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
-
-    @property
-    def key(self) -> str:
-        """The identity of the host, whatever alias is used: `user@hostname:port` as ssh resolves them."""
-        if self.via is not None:
-            return f"via:{self.host}"
-        return f"{self.setting('user')}@{self.setting('hostname')}:{self.setting('port')}"
 
 
 def program() -> str:

@@ -7,15 +7,19 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from math import inf
 from typing import IO, NamedTuple
 
-from sesh.errors import ProtocolError, silent_host
+from sesh.errors import ProtocolError, Unreachable, silent_host
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import LoginOptions
 from sesh.workers import Stop
 
 MAX_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
+PROBE_TIMEOUT = 5.0  # seconds; a shared connection over which `true` takes longer is replaced
 _POLL_INTERVAL = 0.1  # seconds between two checks of a running command
 
 
@@ -23,6 +27,17 @@ class CommandResult(NamedTuple):
     code: int
     out: str
     err: str
+
+
+def connect(destination: Destination, login: LoginOptions = master.UNATTENDED) -> None:
+    """Open the shared connection; replace a silent one, unless the last login prompted a person.
+
+    Raises as `master.ensure`.
+    """
+    if destination.via is None and master.is_alive(destination) and not known.login_prompted(destination.host):
+        with suppress(Unreachable):  # `run` closes a silent one
+            run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=login.stop)
+    master.ensure(destination, login)
 
 
 def run(

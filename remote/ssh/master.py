@@ -88,11 +88,13 @@ def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool
     ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
-    if not is_shared(destination) or is_alive(destination):
-        return None
-    path = f"{ssh.own_path(destination)}.start"
-    with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as mark:
-        return _Login(destination, options, mark).run()
+    prompted = None
+    if is_shared(destination) and not is_alive(destination):
+        path = f"{ssh.own_path(destination)}.start"
+        with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as mark:
+            prompted = _Login(destination, options, mark).run()
+    destination.shared = identity(destination)
+    return prompted
 
 
 class _Login:

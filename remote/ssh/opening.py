@@ -40,14 +40,16 @@ class _Race:
     options: LoginOptions  # until a finite deadline
 
     def run(self, *, own_timeout: int | None = None, max_silence: float = inf) -> Link:
-        """Return the first link that gets WELCOME.
+        """Return the first link that gets WELCOME; if all fail, raise the newest one's error.
 
         `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
         connection, in seconds. A shared connection that stays silent takes no further command.
         """
         timeout, request = own_timeout, self.request
         links: list[Link] = []
+        failures: dict[Link, SeshError] = {}
         first: Link | None = None
+        silent_at = time.monotonic() + max_silence
 
         def abort() -> None:
             for link in links:
@@ -56,13 +58,15 @@ class _Race:
         try:
             with self.options.stop.calling(abort):
                 while first is None:
-                    links.append(self._start(timeout))
-                    frames = links[-1].first_frames(_origin_facts(self.destination), request)
-                    with suppress(Unreachable):  # ssh has ended, and its output gives the reason
-                        links[-1].send(frames, self.options.deadline)
-                    first = self._await_first(links, max_silence if len(links) == 1 else inf)
-                    # The first link may still carry the request out, so the second one brings none.
-                    timeout, request = self.destination.connect_timeout, None
+                    is_silent = len(links) == 1 and time.monotonic() >= silent_at and not failures and links[0].unheard
+                    if not links or is_silent:
+                        links.append(self._start(timeout))
+                        frames = links[-1].first_frames(_origin_facts(self.destination), request)
+                        with suppress(Unreachable):  # ssh has ended, and its output gives the reason
+                            links[-1].send(frames, self.options.deadline)
+                        # The first link may still carry the request out, so the second one brings none.
+                        timeout, request = self.destination.connect_timeout, None
+                    first = self._poll(links, failures)
         finally:
             if len(links) > 1 and links[0].unheard:
                 _close_shared(self.destination, ends_links=False)
@@ -71,32 +75,25 @@ class _Race:
                     link.close()
         return first
 
-    def _await_first(self, links: list[Link], max_silence: float) -> Link | None:
-        """Return the first link that gets WELCOME; None if the oldest one stays silent.
+    def _poll(self, links: list[Link], failures: dict[Link, SeshError]) -> Link | None:
+        """Wait a moment for a link to get WELCOME.
 
-        If all fail, raise the newest one's error.
+        If all have failed, raise the newest one's error.
         """
-        failures: dict[Link, SeshError] = {}
-        silent_at = time.monotonic() + max_silence
-        while len(failures) < len(links):
-            self.options.stop.check()
-            running = [link for link in links if link not in failures]
-            until = min(silent_at, self.options.deadline, time.monotonic() + _POLL_INTERVAL)
-            ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
-            for link in running:
-                link.output.pass_lines(self.options.show_line)
-                try:
-                    if link.inbound in ready and link.read_welcome():
-                        return link
-                except SeshError as error:
-                    failures[link] = error
-            if time.monotonic() >= self.options.deadline:
-                raise failures.get(links[-1], self._silence(links[-1]))
-            if time.monotonic() >= silent_at:
-                silent_at = inf
-                if not failures and links[0].unheard:
-                    return None
-        raise failures[links[-1]]
+        self.options.stop.check()
+        running = [link for link in links if link not in failures]
+        until = min(self.options.deadline, time.monotonic() + _POLL_INTERVAL)
+        ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
+        for link in running:
+            link.output.pass_lines(self.options.show_line)
+            try:
+                if link.inbound in ready and link.read_welcome():
+                    return link
+            except SeshError as error:
+                failures[link] = error
+        if len(failures) == len(links) or time.monotonic() >= self.options.deadline:
+            raise failures.get(links[-1], self._silence(links[-1]))
+        return None
 
     def _silence(self, link: Link) -> Unreachable:
         host = self.destination.host
@@ -149,13 +146,8 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
     was_open = master.identity(destination) is not None
-
-    def ensure_shared() -> bool | None:
-        prompted = master.ensure(destination, options if options.may_prompt else _limited(options))
-        destination.shared = master.identity(destination)
-        return prompted
-
-    login_prompted = ensure_shared()
+    login = options if options.may_prompt else _limited(options)
+    login_prompted = master.ensure(destination, login)
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = options.may_prompt and not master.is_shared(destination)
     race = _Race(destination, request, replace(_limited(options), may_prompt=may_prompt))
@@ -165,7 +157,7 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     except Unreachable:
         if not was_open or master.is_alive(destination):
             raise
-        login_prompted = ensure_shared()  # the shared connection has just ended
+        login_prompted = master.ensure(destination, login)  # the shared connection has just ended
         link = race.run()
     link.login_prompted = login_prompted
     return link
@@ -218,27 +210,23 @@ class HostLinkOpener(LinkOpener):
             own_timeout = max(1, round(attempt.connect_timeout))
             return _Race(destination, request, _limited(options)).run(own_timeout=own_timeout)
         _close_shared(destination)
-        return open_link(destination, options if may_prompt else _limited(options), request)
+        return open_link(destination, options, request)
 
     def renew_shared_connection(self, *, is_silent: bool) -> None:
         """Renew the shared connection, in a thread."""
         with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
-            threading.Thread(target=_renew_shared, args=(self._destination, is_silent), daemon=True).start()
+            threading.Thread(target=self._renew_shared, args=(is_silent,), daemon=True).start()
+
+    def _renew_shared(self, is_silent: bool) -> None:
+        """Close a silent shared connection; without prompts reopen one that forwards ports."""
+        with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
+            if is_silent:
+                _close_shared(self._destination)
+            if any(map(self._destination.setting, _FORWARD_SETTINGS)):
+                master.ensure(self._destination, _limited(LoginOptions()))
 
 
 def _close_shared(destination: Destination, *, ends_links: bool = True) -> None:
     """Close the shared connection of the newest link, unless another process has replaced it."""
     if destination.shared == master.identity(destination):
         master.close(destination, ends_links=ends_links)
-
-
-def _renew_shared(destination: Destination, is_silent: bool) -> None:
-    """Close a silent shared connection; without prompts reopen one that forwards ports."""
-    try:
-        if is_silent:
-            _close_shared(destination)
-        if any(destination.setting(keyword) for keyword in _FORWARD_SETTINGS):
-            master.ensure(destination, _limited(LoginOptions()))
-            destination.shared = master.identity(destination)
-    except (SeshError, OSError):
-        return  # the next command opens the connection, or reports the error

@@ -21,12 +21,11 @@ from sesh import config, files, paths, programs
 from sesh.errors import Refused
 from sesh.names import printable_path
 from sesh.remote import eventlog
-from sesh.remote.ssh import exchange, master, ssh, ssh_messages
+from sesh.remote.ssh import exchange, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 
-TIMEOUT = 30.0  # seconds for a short command on the host, then the shared connection counts as silent
 _MAX_BYTES = 4 << 20  # of the file with the states of the lines; a larger file is ignored
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol
 _VANISHED = 24  # rsync's exit code if some files vanished during the transfer
@@ -47,7 +46,7 @@ def listed() -> list[str]:
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
 
 
-def sync(destination: Destination, connect: Callable[[Destination], object] = master.ensure) -> Sync:
+def sync(destination: Destination, connect: Callable[[Destination], object] = exchange.connect) -> Sync:
     """Push the changed paths, and report them as events or prose.
 
     `connect`: opens the connection if a path has changed. Raises Unreachable and ProtocolError, and Refused for an
@@ -73,10 +72,11 @@ class Sync:
         """Scan the listed paths, push those that have changed, and remember their states."""
         trees: dict[str, Tree] = {}
         states: dict[str, str] = {}  # the digest of a line, or why it is refused
+        account = " ".join(map(self.destination.setting, ("user", "hostname", "port")))  # an alias may get another one
         for line in lines:
             try:
                 trees[line] = self._home.tree(line)
-                states[line] = f"{self.destination.key} {trees[line].digest}"  # an alias may name another host now
+                states[line] = f"{account} {trees[line].digest}"
             except Refused as error:
                 states[line] = str(error)
         before = remembered(self.destination.host)
@@ -105,8 +105,7 @@ class Sync:
         """Return whether the host has this HOME, by a new file in it."""
         with tempfile.NamedTemporaryFile(prefix=".sesh-sync-", dir=self._home.top) as marker:
             line = f"exec sh -c 'cd && [ -e ./{os.path.basename(marker.name)} ]'"
-            argv = ssh.command(self.destination, line)
-            return exchange.run(self.destination, argv, timeout=TIMEOUT).code == 0
+            return exchange.run(self.destination, ssh.command(self.destination, line)).code == 0
 
     def _push(self, line: str, tree: Tree) -> bool:
         """Push and report a line; return whether it was pushed."""

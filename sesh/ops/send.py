@@ -10,7 +10,7 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import Key
-from sesh.messages import ASKED, MODES, PRESS, SEND, RequestKeys, SendResponse
+from sesh.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops import search
 from sesh.outcomes import Sent
@@ -18,6 +18,7 @@ from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.wire import Connection
+from sesh.wording import activity_facts
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
@@ -90,51 +91,37 @@ def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
 def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
     """Return request keys that identify the session's question. Raises Refused if it does not match.
 
-    With these keys the daemon refuses to type if the question has changed since.
+    With these keys the daemon refuses to type if it asks nothing, or something else by then.
     """
-    asked, _ = connection.request(ASKED, deadline=_soon())
-    question = asked["question"]
-    if pattern.text != _ANY:
+    state, since, question = activity_facts(connection.request(STATUS, deadline=_soon())[0])
+    if state == "waiting" and pattern.text != _ANY:
         with pattern:
             matches = any(pattern.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed')
-    return {"since": asked["since"], "question": question}
+    return {"since": since, "question": question}
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
-    """Type a text by one request, exactly once. Raises as `_accepted`.
+    """Type a text by one request, exactly once.
 
-    After a lost link the request is sent again. By its key the daemon knows that the text is typed already.
+    Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed. After a lost link the request is sent
+    again. By its key the daemon knows that the text is typed already.
     """
     request_keys = {**request_keys, "key": os.urandom(8).hex()}
     while True:
         try:
-            until = time.monotonic() + timeout
-            response, _ = stream.connection.request(SEND, text, until, **request_keys)
-            return _accepted(stream, response)
+            response, _ = stream.connection.request(SEND, text, time.monotonic() + timeout, **request_keys)
+            break
         except errors.ConnectionLost:
             stream.reconnect()
             stream.handshake(until=_soon())
-
-
-def _accepted(stream: Stream, response: SendResponse) -> SendResponse:
-    """Return the response. Raises Refused, with `typed`, if the rest or Enter is not typed."""
     if reason := response.get("reason"):
-        name = stream.name
-        error = Refused(f"{name} got the text, but {reason}", hint=f"look: {SESH} screen {name}")
+        error = Refused(f"{stream.name} got the text, but {reason}", hint=f"look: {SESH} screen {stream.name}")
         error.typed = True
         raise error
     return response
-
-
-def hides(target: Target, name: str, since: str, question: str) -> bool:
-    """Return whether the asking program has turned echo off, as for passwords. Raises as `answer`."""
-    with Stream.open(target, name) as stream:
-        stream.handshake(until=_soon())
-        asked, _ = stream.connection.request(ASKED, deadline=_soon(), since=since, question=question)
-        return asked["hides"]
 
 
 def answer(target: Target, name: str, text: str, since: str, question: str) -> None:
@@ -145,9 +132,8 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     """
     with Stream.open(target, name) as stream:
         stream.handshake(until=_soon())
-        request_keys: RequestKeys = {"since": since, "question": question}
-        asked, _ = stream.connection.request(ASKED, deadline=_soon(), **request_keys)
-        request_keys["enter"] = len(text) != 1 or asked["line"]
+        by_line = stream.connection.request(STATUS, deadline=_soon())[0]["modes"]["canonical"]
+        request_keys: RequestKeys = {"since": since, "question": question, "enter": len(text) != 1 or by_line}
         _type_as_unit(stream, text.encode(), request_keys, _ENTER_TIMEOUT)
 
 

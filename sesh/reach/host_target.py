@@ -21,7 +21,7 @@ from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.remote.ssh import master, opening
+from sesh.remote.ssh import exchange, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Effect, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
@@ -228,7 +228,7 @@ class HostTarget(Target):
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
-            master.ensure(destination, self._login_options())
+            exchange.connect(destination, self._login_options())
 
     def _login_options(self) -> LoginOptions:
         deadline = inf if self.deadline is None else self.deadline

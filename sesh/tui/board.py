@@ -18,10 +18,10 @@ from sesh import config, wording
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.names import is_name, natural
-from sesh.ops import enter, send, sessions
+from sesh.ops import enter, send, sessions, views
 from sesh.ops.index import SessionIndex
 from sesh.reach.target import Target
-from sesh.schema import Place
+from sesh.schema import Place, Status
 from sesh.tui import preview
 from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls
@@ -169,16 +169,18 @@ class _Board:
             self._input = _Input(Purpose.RENAME, row, row.name) if key == "C-e" else _Input(Purpose.END, row)
             return
         assert row.session is not None  # noqa: S101 (only sessions have input lines)
-        state, since, question = activity_facts(row.session)
+        asked = state, since, question = activity_facts(row.session)
         if state != "waiting":
             self._message = f"{row.title} asks nothing"
             return
         self._input = line = _Input(Purpose.ANSWER, row, question=question, since=since, hidden=True)
 
-        def show(hides: bool, problem: str) -> None:
-            line.hidden = bool(hides or problem)  # the error itself shows when the answer is sent
+        def show(status: Status, problem: str) -> None:
+            # A problem shows when the answer is sent. A program that reads a line without echo asks for a secret.
+            known = not problem and activity_facts(status) == asked
+            line.hidden = not known or (status["modes"]["canonical"] and not status["modes"]["echo"])
 
-        self._calls.begin(row.host, lambda target: send.hides(target, row.name, since, question), show)
+        self._calls.begin(row.host, lambda target: target.call(views.status, name=row.name), show)
 
     def _press_in_input(self, line: _Input, key: str) -> None:
         name = line.row.name

@@ -62,7 +62,7 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), what="the burst")
-    client = daemons.attach("work", replay=True)
+    client = daemons.attach("work")
     client.wait(protocol.SCREEN)
     client.type(b"now\n")
     client.wait_output(b"now", timeout=30)

@@ -11,7 +11,7 @@ from sesh.about import __version__
 from sesh.remote import known
 from sesh.remote.deploy.carrier import Carrier
 from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
-from sesh.remote.ssh import master
+from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
 from tests.remote.farm import Farm, SshHost
@@ -96,7 +96,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
 
 
 def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sesh.remote.deploy.deploy.PROBE_TIMEOUT", 0.5)
+    monkeypatch.setattr(exchange, "PROBE_TIMEOUT", 0.5)
     far = farm.host("box", installed=False, proxied=True)
     master.ensure(Destination("box"))
     far.proxy.strand()

@@ -18,6 +18,7 @@ from sesh.ops import send
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.target import LocalTarget
+from sesh.wording import activity_facts
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 
 pytestmark = [
@@ -90,12 +91,12 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
     with wire.connect("job") as connection:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
-        asked = connection.request(messages.ASKED)[0]
+        _, since, _ = activity_facts(connection.request(messages.STATUS)[0])
         daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
         os.kill(daemon, 19)
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
-        words: RequestKeys = {"since": asked["since"], "question": "Keep?", "enter": True}
+        words: RequestKeys = {"since": since, "question": "Keep?", "enter": True}
         connection.send(wire.request_frames("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
@@ -125,7 +126,7 @@ def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
         connection.send(wire.hello_frame("request"))
         connection.expect_welcome()
         words: RequestKeys = {
-            "since": connection.request(messages.ASKED)[0]["since"],
+            "since": activity_facts(connection.request(messages.STATUS)[0])[1],
             "question": "next?",
             "enter": True,
         }

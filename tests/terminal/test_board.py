@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import re
@@ -10,8 +11,9 @@ from contextlib import closing
 
 import pytest
 
-from sesh.ops import index, send
-from sesh.reach.target import Target
+from sesh.ops import index, views
+from sesh.reach.caller import Caller
+from sesh.schema import Status
 from sesh.store import listing
 from sesh.workers import Stop
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
@@ -309,14 +311,15 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
 
 @says_who_reads
 def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    secret, hides = "7secret", send.hides
+    secret, status = "7secret", views.status
 
-    def noted(target: Target, name: str, since: str, question: str) -> bool:
-        answer = hides(target, name, since, question)
+    @functools.wraps(status)
+    def noted(caller: Caller, name: str) -> Status:
+        answer = status(caller, name)
         home.write(f"asked-{name}", "")
         return answer
 
-    monkeypatch.setattr(send, "hides", noted)
+    monkeypatch.setattr(views, "status", noted)
     asking(sesh, "shown", "printf 'Name: '; read x; sleep 60")
     asking(sesh, "secret", "stty -echo; printf 'Password: '; read x; echo got=$x; sleep 60")
     opened = home.terminal("--watch")

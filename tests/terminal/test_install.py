@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from sesh.about import DISTRIBUTION, PROGRAM, __version__
-from sesh.remote.deploy import pyz
+from sesh.remote.deploy import bundle
 from tests.support import Home
 from tests.support.distribution import NOWHERE, copied, pack, tool, wheelhouse
 
@@ -116,7 +116,7 @@ def test_make_does_not_replace_another_program(home: Home, tmp_path: Path) -> No
 @pytest.mark.parametrize("version", ["3.10", "3.13"])
 def test_sesh_pyz_runs_on_a_python_without_any_package(home: Home, tmp_path: Path, version: str) -> None:
     file = tmp_path / "sesh.pyz"
-    file.write_bytes(pyz.build())
+    file.write_bytes(bundle.build().archive)
     home.command = [python(version), "-IS", os.fspath(file)]
     works(home)
 

@@ -43,3 +43,4 @@ def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: 
     monkeypatch.setattr(time, "monotonic", lambda: later)
     own.loop.timers.run()
     assert own.activity.kept.standing.state == State.FAILED
+    assert own.activity.observe(fresh=True).why == Why.EXIT

@@ -50,11 +50,11 @@ LOST = {
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing.busy Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
-        "Screens._viewports_sent_at OutputLog.appended_at Activity._checked_at Activity.input_at "
+        "Relay._viewports_sent_at OutputLog.appended_at Activity._checked_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Model.resized_at "
         "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size Checkpointer._room",
@@ -181,7 +181,8 @@ def lived() -> Session:
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
-    pump.input_line.add(b"draft", by_person=True)
+    assert pump.pty is not None
+    pump.input_line.add(pump.pty, b"draft", by_person=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
     pump.unwritten += b"unread"
     pump.stdin.received = 9

@@ -21,10 +21,9 @@ from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
-from sesh.daemon.requests import REQUESTS
+from sesh.daemon.requests import MAX_UNFINISHED, REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.typed_text import MAX_QUEUED
 from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
 from sesh.store import records
@@ -183,25 +182,26 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
         return {}
 
     monkeypatch.setattr(typing, "_type", noted)
-    earlier: Any = object()
-    typing._turns.append(earlier)
+    monkeypatch.setattr(typing, "_check", lambda *_, **__: None)
+    typing.busy = True
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
-    for number in range(1, MAX_QUEUED):
+    for number in range(1, MAX_UNFINISHED + 1):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         link.connection.data = bytearray(b"%d" % number)
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
     assert typed == []
     now[0] = 11.0
-    typing._turns.remove(earlier)
+    typing.busy = False
     until = time.monotonic() + 5.0
     while server.requests.unfinished and time.monotonic() < until:
         server.session.loop.timers.run()
     gone.close()
-    assert typed == [(b"%d" % number, True) for number in range(2, MAX_QUEUED - 1)]
+    assert sorted(typed) == sorted((b"%d" % number, True) for number in range(2, MAX_UNFINISHED))
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
-    assert {each["id"]: each["error"]["code"] for each in refused if "error" in each} == {63: "busy", 1: "timeout"}
+    codes = {each["id"]: each["error"]["code"] for each in refused if "error" in each}
+    assert codes == {MAX_UNFINISHED: "busy", 1: "timeout"}
 
 
 @pytest.mark.parametrize("persist", [True, False])

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 
 from sesh.about import __version__
-from sesh.remote.deploy import bundle, pyz
+from sesh.remote.deploy import bundle
 
 
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("made") / "sesh.pyz"
-    path.write_bytes(pyz.build())
+    path.write_bytes(bundle.build().archive)
     return path
 
 

@@ -172,14 +172,12 @@ def test_a_change_of_the_same_size_at_the_same_time_arrives(home: Path, far: Pat
         assert (result := synced(far)).pushed == [] == [*result.failed]
 
 
-def test_a_name_that_leads_to_another_machine_gets_all_again(home: Path, far: Path, tmp_path: Path) -> None:
+def test_a_name_that_leads_to_another_machine_gets_all_again(home: Path, far: Path) -> None:
     write_list(home, "file")
     write(home / "file")
-    for key in ("a", "b"):
-        destination = Destination("box", via=["env", f"HOME={far}"])
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Destination, "key", key)
-            assert [sync.sync(destination).pushed for _ in range(2)] == [["file"], []]
+    for address in ("a", "b"):
+        destination = Destination("box", via=["env", f"HOME={far}"], settings={"hostname": [address]})
+        assert [sync.sync(destination).pushed for _ in range(2)] == [["file"], []]
 
 
 # -- what arrives
