@@ -18,6 +18,7 @@ from sesh.store import results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
     from sesh.reach.cancelling import Interrupts
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
@@ -65,6 +66,10 @@ class Target:
         this machine the caller sends it.
         """
         return op(self.caller, *args, **kwargs)
+
+    def keeper(self) -> LinkKeeper | None:
+        """Return a new keeper of a link to the host; None for this machine."""
+        return None
 
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
         """Find how a session ended; return None if that is unknown."""
