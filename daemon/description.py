@@ -7,7 +7,7 @@ import os
 from dataclasses import replace
 from functools import cache
 
-from sesh import files, machine, paths
+from sesh import machine, paths
 from sesh.about import __version__
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Missed, shorten
@@ -172,8 +172,7 @@ def _identity(pid: int) -> Record:
 
 
 def write_record(session: Session, *, durable: bool = False) -> None:
-    with files.masked(0o077):
-        records.write(record(session), durable=durable)
+    records.write(record(session), durable=durable)
 
 
 def change(session: Session, changed: Facts) -> None:

@@ -84,11 +84,8 @@ def take_snapshot(server: Server) -> Snapshot:
     log = session.pump.log
     pty = session.pump.pty
     stdin = session.pump.stdin
-    descriptors = {"listener": server.listener.socket.fileno()}
-    if pty.is_open:
-        descriptors |= {"master": pty.descriptor, "slave": pty.slave}
-    if stdin.open:
-        descriptors["stdin"] = stdin.descriptor
+    listener = server.listener.socket.fileno()
+    descriptors = {"listener": listener, "master": pty.descriptor, "slave": pty.slave, "stdin": stdin.descriptor}
     return {
         "format": FORMAT,
         "facts": session.facts,
@@ -99,7 +96,7 @@ def take_snapshot(server: Server) -> Snapshot:
         "activity": session.activity.kept,
         "unwritten": bytes(session.pump.unwritten),
         "texts": server.requests.typing.outcomes,
-        "descriptors": descriptors,
+        "descriptors": {name: number for name, number in descriptors.items() if number >= 0},
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
     }
@@ -108,7 +105,7 @@ def take_snapshot(server: Server) -> Snapshot:
 def session_of(state: Snapshot) -> Session:
     facts = state["facts"]
     own = state["descriptors"]
-    pty = Pty(own["master"], own["slave"], facts.pid) if "master" in own else Pty()
+    pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
     session = Session(facts, state["size"], pty, state["activity"].declared.reports)
     for path, value in state["parts"].items():
         part, _, name = path.rpartition(".")

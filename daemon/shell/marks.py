@@ -153,9 +153,8 @@ class Wrapper:
         # fish prints the line in which an error occurs; it must not contain the mark.
         separator = "\n" if self._kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
-        with files.masked(0o077):
-            for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
-                files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
+        for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
+            files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def withdraw(self) -> None:
         """Remove the outer file, so that a line that is read later does nothing."""

@@ -23,7 +23,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
-from sesh.daemon.shell.run import Run, RunState
+from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.log import FaultLog
@@ -162,7 +162,7 @@ class RunQueue:
             return self._begin(run, run.wrapper.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
             run.become(RunState.RUNNING)
-            run.output.clear()  # output of the shell, not of the command
+            run.output = RunOutput()  # that until now is the shell's
             run.wrapper.remove()
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.wrapper.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.

@@ -122,10 +122,6 @@ class RunOutput(OutputLog):
     def rest(self, since: int) -> bytes:
         return self.content(since) + self._return
 
-    def clear(self) -> None:
-        self._return = b""
-        self.restore(0, b"")
-
     def end_line(self) -> None:
         """Drop the last line if it has no end."""
         self._return = b""

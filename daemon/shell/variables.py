@@ -26,7 +26,7 @@ def update(facts: Facts, changes: Mapping[str, str]) -> None:
     if now == before:
         return
     text = "".join(f"{key}={value}\n" for key, value in now.items())
-    with suppress(OSError), files.masked(0o077):
+    with suppress(OSError):
         files.write_whole(records.file_of(facts.id, "env"), text.encode("utf-8", "surrogateescape"))
         facts.update(replace(facts, variables=now))
 
