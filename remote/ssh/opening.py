@@ -184,7 +184,7 @@ def reopen(
         if error.wants_login:  # no other link repeats the login
             known.record_failure(host, error.reason, refused=True, wants_login=True)
         raise
-    known.end_pause(host)
+    known.record(host, is_new=False)
     return link
 
 

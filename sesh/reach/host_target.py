@@ -156,10 +156,8 @@ class HostTarget(Target):
         with self.caller.connecting(self.host) if self._named else nullcontext():
             link = opening.open_link(self.destination, self._login_options(), request)
         self.caller.has_reached = True
-        if self._named:
-            known.record(self.host, str(link.bridge_welcome.get("version") or ""), login_prompted=link.login_prompted)
-        else:
-            known.end_pause(self.host)
+        version = str(link.bridge_welcome.get("version") or "")
+        known.record(self.host, version, login_prompted=link.login_prompted, is_new=self._named)
         return link
 
     def keeper(self) -> LinkKeeper:
