@@ -126,7 +126,6 @@ class RunQueue:
         self._add_output(rest)
         self._pump.append_unscanned(rest)
         if run is not None and run.state >= RunState.BEGUN:
-            self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
