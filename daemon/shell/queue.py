@@ -122,7 +122,7 @@ class RunQueue:
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
-        rest = self._marks.finish()
+        rest = self._marks.release() + self._marks.part
         self._add_output(rest)
         self._pump.append_unscanned(rest)
         if run is not None and run.state >= RunState.BEGUN:

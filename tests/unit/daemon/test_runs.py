@@ -56,7 +56,7 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
             out += markers.drop() if hold else b""
         else:
             out += markers.visible(part)
-    return out + markers.finish(), marks
+    return out + markers.release() + markers.part, marks
 
 
 @given(st.lists(st.integers(0, 60), max_size=6))
