@@ -7,9 +7,10 @@ import select
 import signal
 import time
 from math import inf
+from typing import TYPE_CHECKING
 
 from sesh import descriptors, wire
-from sesh.client.attachment import Attachment, AttachmentPhase
+from sesh.client.attachment import Attachment
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
@@ -20,22 +21,27 @@ from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.messages import Hello
 
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
+
 _DRAIN_TIMEOUT = 10.0
 """If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
 _DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the session goes on
 
 
-def attach(connection: wire.Connection, name: str, *, host: str | None, options: AttachOptions) -> AttachmentEnd:
+def attach(
+    connection: wire.Connection, keeper: LinkKeeper | None, name: str, *, host: str | None, options: AttachOptions
+) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 
-    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. Raises Refused without a
-    terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is left, and the error with which
-    the daemon refuses HELLO.
+    `connection`: a new one, over which at most `first_hello` was sent; the client closes it. `keeper`: of the link to
+    `host`. Raises Refused without a terminal, Unreachable without a WELCOME, ProtocolError, OSError if no descriptor is
+    left, and the error with which the daemon refuses HELLO.
     """
     # A second Ctrl-\ while the client leaves must not kill it.
     interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        end = _Client(Attachment(Display(terminal), connection, name, host, options)).run()
+        end = _Client(Attachment(Display(terminal), connection, keeper, name, host, options)).run()
     if end.kind is EndKind.SWITCH:
         signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
     return end
@@ -79,14 +85,13 @@ class _Client:
         """Add to the end what is known of link and program."""
         attachment, options = self._attachment, self._attachment.options
         keeper, message = attachment.keeper, attachment.last_message
-        if attachment.phase is AttachmentPhase.CONNECTING and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+        if not attachment.session_id and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
             end.code = end.code or ExitCode.INTERRUPTED
             end.line = f"{end.detached} before its daemon answered"
             return
         end.add_way_back(options.words_for(end.name), options.waiting, message)
         if keeper is not None:
-            end.heard_time = keeper.heard_time
-            confirmed = keeper.up and (attachment.phase is not AttachmentPhase.LEAVING or message)
+            confirmed = keeper.up and (not attachment.leaving or message)
             if not (confirmed or attachment.channel.input.arrived):
                 end.line += "; keys typed last may not have arrived"
 
@@ -95,8 +100,8 @@ class _Client:
         terminal = self._terminal
         channel = attachment.channel
         ready = self._poll()
-        if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
-            self._handle_signals()  # first: the daemon must get a new size before later keys
+        if signals := terminal.take_signals():  # also without an event: one may have come as the poll returned
+            self._handle_signals(signals)  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
             self._read_keys()
         if attachment.end is not None:
@@ -149,9 +154,8 @@ class _Client:
     def _flush_keys(self) -> None:
         self._attachment.handle_input(self._keys.flush())
 
-    def _handle_signals(self) -> None:
+    def _handle_signals(self, signals: set[int]) -> None:
         attachment, terminal = self._attachment, self._terminal
-        signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
             attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
         elif signal.SIGTSTP in signals:

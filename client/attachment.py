@@ -1,6 +1,6 @@
 """One attachment: passes input to the daemon, and the daemon's frames to the terminal.
 
-The loop of `client.attach` calls it; docs/ARCHITECTURE.md lists its phases.
+The loop of `client.attach` calls it.
 """
 
 from __future__ import annotations
@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Container
 from contextlib import suppress
-from enum import Enum, auto
 from getpass import getpass
 from typing import TYPE_CHECKING
 
@@ -32,36 +31,36 @@ from sesh.errors import (
     silent_daemon,
 )
 from sesh.keys import ESCAPE, Key, pressed
-from sesh.link.health import WatchedConnection
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
-    from sesh.link.keeper import CurrentPeer, LinkKeeper
+    from sesh.link.keeper import LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
+DETACH_TIMEOUT = 1.0  # seconds without the daemon's DETACH, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
-
-
-class AttachmentPhase(Enum):
-    CONNECTING = auto()  # the client has sent its first HELLO; any error ends the attachment
-    ATTACHED = auto()  # the daemon has sent WELCOME
-    OFFLINE = auto()  # the link is lost; the client keeps the input for the next link
-    RETURNING = auto()  # the client has sent HELLO over another connection
-    LEAVING = auto()  # the client has sent DETACH
 
 
 class Attachment:
     """One client attached to one session; survives a lost link.
 
-    `keeper`: of the link to `host`; None on this machine. `session_id`: empty until the first WELCOME. `end`: None
-    while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
+    Without a connection, and until the WELCOME over another one, it keeps the input. `keeper`: of the link to `host`;
+    None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment.
+    `leaving`: the client has sent DETACH. `end`: None while the attachment lasts; once `end` is set, the attachment
+    handles no frame, key or link.
     """
 
     def __init__(
-        self, display: Display, connection: Connection, name: str, host: str | None, options: AttachOptions
+        self,
+        display: Display,
+        connection: Connection,
+        keeper: LinkKeeper | None,
+        name: str,
+        host: str | None,
+        options: AttachOptions,
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
@@ -70,12 +69,14 @@ class Attachment:
         self.session_id = ""
         self.end: AttachmentEnd | None = None
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
-        self.phase = AttachmentPhase.CONNECTING
+        self.leaving = False
         self.timers = Timers()
         self.channel = Channel(over_link=host is not None)
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
-        self.keeper = _keeper_of(connection, lambda: Peer(self.name, self.session_id, self._hello()))
+        self.keeper = keeper
+        if keeper is not None:
+            keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
         self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
         self.attach_over(connection)
 
@@ -89,13 +90,18 @@ class Attachment:
             self._token = sent_hello["client"]
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
-        self.view.forget_parts()
-        if self.phase is not AttachmentPhase.CONNECTING:
-            self.phase = AttachmentPhase.RETURNING
-        self.timers.set(self._handle_disconnect, self.channel.welcome_timeout)
-        if self.keeper is not None and isinstance(connection, WatchedConnection):
+        self.timers.set(self._handle_disconnect, wire.WELCOME_TIMEOUT)
+        if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
-            self.link_line.forget()
+        if self.session_id and not self.view.continues:
+            self.display.resume()
+            self.view.redraw()
+
+    @property
+    def _attached(self) -> bool:
+        """True while the daemon takes input over this connection."""
+        connection = self.channel.connection
+        return connection is not None and connection.welcome != {} and not self.leaving
 
     def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
@@ -115,9 +121,9 @@ class Attachment:
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
-        if self.phase is AttachmentPhase.LEAVING:
+        if self.leaving:
             self.finish()
-        elif self.phase is AttachmentPhase.CONNECTING or (self.keeper is None and not may_return):
+        elif not self.session_id or (self.keeper is None and not may_return):
             raise error
         elif self.keeper is None:
             self._reconnect()  # a daemon that reloads sends no RELOADED to a client that reads too slowly
@@ -129,7 +135,7 @@ class Attachment:
 
     def _reconnect(self) -> None:
         """Connect once more to the daemon, which has closed the connection; else end the attachment."""
-        if self.phase is AttachmentPhase.ATTACHED:
+        if self._attached:
             self.view.remove_overlays()
             with suppress(SeshError):
                 self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
@@ -140,13 +146,11 @@ class Attachment:
         self.view.remove_overlays()
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
-        self.phase = AttachmentPhase.OFFLINE
 
-    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> WatchedConnection | None:
+    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> Connection | None:
         """Let the user log in on Enter; return the link, None once ended."""
         display = self.display
         self.view.suspend()
-        self.link_line.forget()
         self.channel.input.unframed.clear()
         state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
         with display.terminal.lent(), interrupting():
@@ -174,8 +178,7 @@ class Attachment:
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper while it watches: None before the first WELCOME, and while leaving."""
-        idle = self.phase in (AttachmentPhase.CONNECTING, AttachmentPhase.LEAVING)
-        return None if idle or self.end is not None else self.keeper
+        return self.keeper if self.session_id and not self.leaving and self.end is None else None
 
     def run_keeper(self, ready: Container[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
@@ -183,7 +186,7 @@ class Attachment:
             return
         link = keeper.run(ready)
         self.link_line.update(keeper)
-        if keeper.health.state.lost and self.phase is not AttachmentPhase.OFFLINE:
+        if keeper.health.state.lost and self.channel.connection is not None:
             self._go_offline()
         if isinstance(keeper.refusal, LoginRefused):
             link = self._log_in(keeper, keeper.refusal)
@@ -206,16 +209,16 @@ class Attachment:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
         self.view.end_line()  # first: the screen comes before the daemon's DETACH
         self.view.remove_overlays()
-        if self.phase is not AttachmentPhase.ATTACHED or not self.channel.send(protocol.message(protocol.DETACH, {})):
+        if not self._attached or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
-        self.phase = AttachmentPhase.LEAVING
+        self.leaving = True
         self.link_line.forget()
-        self.timers.set(self.finish, self.channel.detach_timeout)
+        self.timers.set(self.finish, DETACH_TIMEOUT)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
-        if self.end is not None or self.phase is AttachmentPhase.LEAVING:
+        if self.end is not None or self.leaving:
             return
         data, detach = parsed
         if data:
@@ -226,17 +229,16 @@ class Attachment:
 
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
-        offline = self.phase is AttachmentPhase.OFFLINE
+        offline = self.channel.connection is None
         if offline and pressed(data, _CTRL_C):
             self.lose()
             return
         if self.keeper is not None:
             self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
         if not self.options.read_only:
-            if offline or self.phase is AttachmentPhase.RETURNING:
-                self.channel.input.keep(data)  # until the next WELCOME says which input the daemon has
-            else:
-                self.channel.send(self.channel.input.add(data))
+            self.channel.input.add(data)
+            if self._attached:  # else the next WELCOME says which input the daemon has
+                self.channel.send(self.channel.input.next_frames())
                 self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
@@ -288,27 +290,18 @@ class Attachment:
 
     def _handle_welcome(self, connection: Connection) -> None:
         welcome = connection.welcome
-        returns = self.phase is AttachmentPhase.RETURNING
+        returns = self.session_id != ""
         self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
             self.lose()
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
-        self.phase = AttachmentPhase.ATTACHED
         if self.keeper is not None:
             self.keeper.session_connected(self.name, since=self.view.position, joined=connection.peer.pid)
-        if returns:
-            self._resume(welcome)
-        else:
-            self._show_first_notice(welcome)
-
-    def _resume(self, welcome: Welcome) -> None:
-        """Send the input that the daemon lacks; request the screen, unless output restores it."""
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
-        if not self.view.continues:
-            self.display.resume()
-            self.view.redraw()
+        if not returns:
+            self._show_first_notice(welcome)
 
     def _show_first_notice(self, welcome: Welcome) -> None:
         """Show the notice of the first WELCOME; measure the round trip."""
@@ -336,23 +329,15 @@ class Attachment:
             self.view.notify(wording.notification(name, state, question, self.host), is_own=name == self.name)
         elif kind == protocol.EXIT:
             self.name = name or self.name
-            self.last_message = {"rows_below": 0, **message}
+            self.last_message = message
             self.view.show_skipped()
             self.end = AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.last_message = message
             self.finish()
-        elif kind == protocol.SWITCH and self.phase is AttachmentPhase.ATTACHED:
+        elif kind == protocol.SWITCH and not self.leaving:
             try:
                 self.end = AttachmentEnd.switched(self.host, message)
                 self.last_message = message
             except SeshError as error:
                 self.view.say(str(error))
-
-
-def _keeper_of(connection: Connection, current_peer: CurrentPeer) -> LinkKeeper | None:
-    if not isinstance(connection, WatchedConnection):
-        return None
-    from sesh.link.keeper import LinkKeeper  # loads threads, which a session here does without
-
-    return LinkKeeper(connection.opener, current_peer)

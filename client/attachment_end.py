@@ -28,8 +28,7 @@ class EndKind(Enum):
 class AttachmentEnd:
     """The end of an attachment to session `name` on `host`.
 
-    `code`: the exit code of sesh. `line`: the closing line, without its brackets. `heard_time`: time of the last bytes
-    over the link (seconds since 1970); 0 without a link.
+    `code`: the exit code of sesh. `line`: the closing line, without its brackets.
     """
 
     kind: EndKind
@@ -37,7 +36,6 @@ class AttachmentEnd:
     host: str | None = None
     code: int = 0
     line: str = ""
-    heard_time: float = 0.0
 
     @classmethod
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:

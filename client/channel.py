@@ -12,8 +12,6 @@ MAX_UNFRAMED_INPUT = 16 << 20  # more than any paste, as the detach key waits be
 """At this many bytes the client stops reading the terminal; without a link, it drops further input."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
 _GOT_EVERY = 4 << 10  # bytes that the terminal takes between two GOT over a link
-WELCOME_TIMEOUT, WELCOME_TIMEOUT_OVER_LINK = 5.0, 10.0  # seconds without WELCOME, then the daemon counts as silent
-_DETACH_TIMEOUT, _DETACH_TIMEOUT_OVER_LINK = 0.2, 2.0  # seconds without the daemon's DETACH, then the client leaves
 
 
 class UnacknowledgedInput:
@@ -33,9 +31,13 @@ class UnacknowledgedInput:
         """True if the program has received all input."""
         return not (self.unframed or self._in_flight)
 
-    def add(self, data: bytes = b"") -> bytes:
-        """Queue input; return the frames to send now."""
-        self.unframed += data
+    def add(self, data: bytes) -> None:
+        """Queue input, unless `MAX_UNFRAMED_INPUT` bytes are queued."""
+        if len(self.unframed) < MAX_UNFRAMED_INPUT:
+            self.unframed += data
+
+    def next_frames(self) -> bytes:
+        """Frame queued input, as far as the window allows; return the frames."""
         frames = b""
         while self.unframed and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
             piece = bytes(self.unframed[: min(_MAX_FRAME, window)])
@@ -46,15 +48,11 @@ class UnacknowledgedInput:
             frames += protocol.numbered(protocol.INPUT, self.number, piece)
         return frames
 
-    def keep(self, data: bytes) -> None:
-        """Queue input without a link; drop the bytes beyond `MAX_UNFRAMED_INPUT`."""
-        self.unframed += data[: max(0, MAX_UNFRAMED_INPUT - len(self.unframed))]
-
     def acknowledge(self, number: int) -> bytes:
         """Drop the frames that the program has received, up to `number`; return the next ones."""
         while self._in_flight and self._in_flight[0][0] <= number:
             self._bytes_in_flight -= len(self._in_flight.popleft()[1])
-        return self.add() if self.unframed else b""
+        return self.next_frames()
 
     def resume(self, received: int) -> bytes:
         """Return the frames for a new connection, whose daemon has received those up to `received`."""
@@ -75,8 +73,6 @@ class Channel:
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unwritten = b""
         self.over_link = over_link
-        self.welcome_timeout = WELCOME_TIMEOUT_OVER_LINK if over_link else WELCOME_TIMEOUT
-        self.detach_timeout = _DETACH_TIMEOUT_OVER_LINK if over_link else _DETACH_TIMEOUT
         self.received = self._acknowledged = 0
 
     def replace_connection(self, connection: Connection, frames: bytes) -> None:

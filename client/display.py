@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 
 from sesh.about import PROGRAM
@@ -17,9 +16,6 @@ _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a lea
 _LATE_REPLIES = 0.1  # for so many seconds a leaving client drops the terminal's replies to a program's queries
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
-_FRESH_ROW = re.compile(rb"\r\n(?:\x1b\[[0-9;?]*[hlm]|\r)*\Z")
-"""Matches output that leaves the cursor on an empty row: nothing prints after the line feed."""
-_TAIL_SIZE = 64  # newest bytes of output, kept for `_FRESH_ROW`
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
@@ -43,7 +39,6 @@ class Display:
         self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
-        self._tail = b""
         # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
         self._partial_character = b""
 
@@ -58,7 +53,6 @@ class Display:
             data = data if is_replay else self._partial_character + data
             data = data[: len(data) - len(partial)]
             self._partial_character = partial
-            self._tail = (self._tail + data[-_TAIL_SIZE:])[-_TAIL_SIZE:]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()
@@ -107,7 +101,7 @@ class Display:
     def leave(self, line: str, last_message: Message) -> None:
         """Reset the settings; print `line`, unless empty, on an empty row.
 
-        `last_message`: the daemon's, with the rows below the cursor, and whether queries are open; empty without one.
+        `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
         replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
         if self.started and not self._reset_terminal(last_message):
@@ -120,16 +114,15 @@ class Display:
     def _reset_terminal(self, last_message: Message) -> bool:
         """Reset settings, go to an empty row; return False if the terminal takes no byte."""
         alternate = self.undo.alternate
-        rows_below = last_message.get("rows_below")
-        if self.queue or not isinstance(rows_below, int):
+        used_rows = last_message.get("used_rows")
+        if self.queue or not isinstance(used_rows, int):
             # The cursor's row is unknown: go to the last row. But leaving the alternate screen returns to the row from
             # which the program entered that screen, as a rule the last used one.
-            rows_below = 0 if alternate else _LAST_ROW
+            used_rows = 1 if alternate else _LAST_ROW
         out = (_CLEAR_LAST_ROW if self.covered else b"") + self.undo.reset_bytes(self.terminal.grid()[0])
-        if rows_below > 0:
-            out += b"\x1b[%dB" % min(rows_below, _LAST_ROW)
-        on_empty_row = rows_below <= 0 and not alternate and _FRESH_ROW.search(self._tail)
-        out += b"\r" if on_empty_row else b"\r\n"
+        if used_rows > 1:
+            out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
+        out += b"\r\n" if used_rows else b"\r"
         self._reset()
         return self.terminal.write_all(out, _WRITE_TIMEOUT)
 

@@ -27,16 +27,16 @@ class LinkLine:
         self._keeper: LinkKeeper | None = None  # of the last update
 
     def forget(self) -> None:
-        """Forget the line, because a new screen will cover it."""
+        """Remove the line, if it is drawn."""
         self._timers.clear(self._draw)
-        self._text = ""
+        if self._text:
+            self._text = ""
+            self._view.end_line()
 
     def update(self, keeper: LinkKeeper) -> None:
         """Draw the line once the link is doubted for long; later remove it."""
         self._keeper = keeper
         if keeper.up:
-            if self._text:
-                self._view.end_line()
             self.forget()
         elif self._text:
             self._draw()

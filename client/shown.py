@@ -1,7 +1,7 @@
 """Record up to which position this terminal has shown each session.
 
 So no line enters the terminal's scrollback twice. A terminal is identified by its tty, and by pid and start time of
-the process that leads its Unix session (getsid), as a rule the shell.
+the process that leads its Unix session (getsid), as a rule the shell; a file is named by them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from sesh import files, machine, paths, protocol
 from sesh.check import Malformed, checked_here
@@ -31,11 +31,6 @@ class Left(NamedTuple):
     position: int
 
 
-class _Content(TypedDict):
-    terminal: str
-    left: list[Left]
-
-
 class Shown:
     """The sessions that this terminal has left, the latest last.
 
@@ -45,8 +40,7 @@ class Shown:
     def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
         started = machine.start_time(leader) if tty and leader > 0 else ""
-        self._terminal = f"{tty}\t{started}" if started else ""
-        self._entry = f"{_PREFIX}{leader}"
+        self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
         self._left = self._read() if started else []
 
     def positions(self, host: str | None) -> dict[str, int]:
@@ -58,24 +52,24 @@ class Shown:
         self._left = [left for left in self._left if left[:2] != (host, session)]
         if position is not None and is_id(session):
             self._left.append(Left(host, session, position))
-        if self._terminal:
+        if self._entry:
             self._write()
 
     def _read(self) -> list[Left]:
-        """Return the file's sessions; none if the file is damaged, or of an earlier terminal."""
+        """Return the file's sessions; none if the file is missing or damaged."""
         try:
-            data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"{}"
-            content: _Content = checked_here(_Content, protocol.value(data))
+            data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"[]"
+            left: list[Left] = checked_here(list[Left], protocol.value(data))
         except (SeshError, Malformed, OSError):
             return []
-        return content["left"] if content["terminal"] == self._terminal else []
+        return left
 
     def _write(self) -> None:
         """Write the file; ignore a failure, after which lines may appear twice."""
-        content: _Content = {"terminal": self._terminal, "left": self._left[-MAX_SESSIONS:]}
+        content = json.dumps(self._left[-MAX_SESSIONS:]).encode()
         with suppress(Refused, OSError):
             folder = files.ready_directory()
-            files.write_whole(os.path.join(folder, self._entry), json.dumps(content).encode())
+            files.write_whole(os.path.join(folder, self._entry), content)
             found = [os.path.join(folder, entry) for entry in os.listdir(folder) if entry.startswith(_PREFIX)]
             for path in sorted(found, key=os.path.getmtime)[:-MAX_TERMINALS]:
                 os.unlink(path)

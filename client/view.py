@@ -42,14 +42,10 @@ class TerminalView:
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
 
-    def forget_parts(self) -> None:
-        """Forget the parts of a screen: the whole screen comes again."""
-        self._parts.clear()
-
     @property
     def continues(self) -> bool:
         """True if the terminal needs only the output from `position` on."""
-        return self.display.started and not self.display.covered and not self._awaits_screen
+        return self.display.started and not (self.display.covered or self._awaits_screen or self._parts)
 
     def show(self, kind: int, payload: bytes) -> None:
         """Show a frame of output or screen, unless a requested screen will replace it."""
@@ -170,7 +166,7 @@ class TerminalView:
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks."""
         self._withdraw_guesses()
-        self.forget_parts()
+        self._parts.clear()
         self.redraws += 1
         self._awaits_screen = True
         self._skipped = b""

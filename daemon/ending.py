@@ -233,6 +233,7 @@ class Ending:
         if isinstance(client.state, Viewing):
             session.relay.send_viewports()
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
+        message["used_rows"] = self._handler.used_rows(client)
         client.connection.queue(protocol.message(protocol.EXIT, message))
         self._handler.dismiss(client)
 

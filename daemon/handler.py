@@ -188,7 +188,7 @@ class ClientHandler:
         self.send_output(client)
         message: Message = {
             "reason": reason,
-            "rows_below": self.rows_below(client),
+            "used_rows": self.used_rows(client),
             "queries": client.replies.queries.due(time.monotonic()),
             "command": shells.foreground_name(self._pump.pty, asker, command),
         }
@@ -198,14 +198,13 @@ class ClientHandler:
     def send_output(self, client: Client) -> None:
         if client.gets_output and not client.connection.blocked:
             client.connection.send_output(self._log)
-            self._model.catch_up()
 
-    def rows_below(self, client: Client) -> int | None:
-        """Return the number of used rows below a client's cursor; None if output is missing."""
-        if not client.gets_output or client.connection.blocked:
+    def used_rows(self, client: Client) -> int | None:
+        """Count the used rows from a client's cursor on; None if output is missing."""
+        if not client.gets_output or client.connection.blocked or not self._model.catch_up():
             return None
         emulator = self._model.emulator
-        return 0 if emulator.alternate else emulator.rows_below()
+        return 1 if emulator.alternate else emulator.used_rows()
 
     def dismiss(self, client: Client) -> None:
         """Remove a client; its connection is closed once everything is sent."""

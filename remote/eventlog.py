@@ -82,9 +82,9 @@ def _rotate(file: str) -> None:
             os.replace(file, file + _ROTATED)
 
 
-def prose(text: str, *, failed: bool = False) -> None:
-    """Print a line on stderr, unless a program reads the events; always print a failure."""
-    if failed or not wanted():
+def prose(text: str) -> None:
+    """Print a line on stderr, unless a program reads the events."""
+    if not wanted():
         _print(text)
 
 

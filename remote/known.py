@@ -52,11 +52,11 @@ def of(host: str) -> KnownHost:
     return _hosts().get(host, {})
 
 
-def record(host: str, version: str = "", *, login_prompted: bool | None = None) -> None:
-    """Record that sesh was used on a host.
+def record(host: str, version: str = "", *, login_prompted: bool | None = None, is_new: bool = True) -> None:
+    """Record that a host was reached, and no longer its last failure.
 
     `version`: of the host's sesh; empty keeps the recorded one. `login_prompted`: the login prompted a person; None
-    keeps the recorded value.
+    keeps the recorded value. `is_new`: a host that is unknown becomes known.
     """
 
     def change(facts: KnownHost) -> None:
@@ -66,7 +66,7 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None) 
         if login_prompted is not None:
             facts["login_prompted"] = login_prompted
 
-    _change(host, change, is_new=True)
+    _change(host, change, is_new=is_new)
 
 
 def forget(host: str) -> bool:
@@ -112,11 +112,6 @@ def _recent_failure(host: str) -> HostFailure | None:
     return last if last is not None and -1 <= time.time() - last["at"] < FAILURE_PAUSE else None
 
 
-def end_pause(host: str) -> None:
-    """Remove the failure of a host to which a link has opened again."""
-    _change(host, lambda facts: facts.pop("failure", None))
-
-
 def sessions(host: str) -> list[Summary]:
     """Return the cached sessions of a host, as rows of one that does not answer."""
     return of(host).get("sessions", [])
@@ -124,12 +119,7 @@ def sessions(host: str) -> list[Summary]:
 
 def cache_list(host: str, rows: Iterable[Mapping[str, object]]) -> None:
     """Cache all sessions of a host that answers."""
-
-    def change(facts: KnownHost) -> None:
-        facts.pop("failure", None)
-        facts["sessions"] = [_row(row, time.time()) for row in rows]
-
-    _change(host, change)
+    _change(host, lambda facts: facts.update({"sessions": [_row(row, time.time()) for row in rows]}))
 
 
 def cache_changes(

@@ -95,7 +95,7 @@ class OpRequest(Envelope, total=False):
 class Message(TypedDict, total=False):
     """NOTICE, TELL, EXIT, DETACH or SWITCH to an attached client.
 
-    `name`, `host`: for SWITCH, those of the session to attach to; `rows_below`: used rows below the cursor; `queries`:
+    `name`, `host`: for SWITCH, those of the session to attach to; `used_rows`: from the cursor's on; `queries`:
     the terminal's replies to the program may still come; `command`: the foreground program after a detach.
     """
 
@@ -106,7 +106,7 @@ class Message(TypedDict, total=False):
     code: Code | None
     signal: Code | None
     reason: str | None
-    rows_below: int | None
+    used_rows: int | None
     queries: bool
     command: Text
     host: str | None

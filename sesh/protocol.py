@@ -20,9 +20,9 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | position, number (8 bytes each), to request a SCREEN and the lines from there; until    |
 |          |        | the SCREEN with this number, the client shows nothing                                   |
-| DETACH   | both   | JSON: client: nothing; daemon: reason, and rows_below and queries, by which the client  |
+| DETACH   | both   | JSON: client: nothing; daemon: reason, and used_rows and queries, by which the client   |
 |          |        | restores the terminal                                                                   |
-| EXIT     | daemon | JSON: code, signal, name, reason                                                        |
+| EXIT     | daemon | JSON: code, signal, name, reason, used_rows                                             |
 | SWITCH   | daemon | JSON: name, host: the session to attach to                                              |
 | PING     | caller | any bytes                                                                               |
 | PONG     | daemon | the payload of the PING                                                                 |

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from sesh import check, descriptors, errors, files, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ExitCode, Refused
+from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.names import check_name
@@ -35,6 +36,7 @@ _MESSAGES: dict[int, tuple[str, Any]] = {
     protocol.DATA: ("event", Event),  # of the request `events`; the DATA of others are bytes
 }
 _LARGEST_READ = 1 << 18
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 
 
 @dataclass
@@ -60,6 +62,7 @@ class Connection:
         self.inbound, self.outbound = inbound, outbound
         self.peer = Peer(name)
         self.welcome: Welcome = {}
+        self.health = LinkHealth(uptime())  # of a link: nothing else is pinged
         self.decoder = protocol.Decoder()
         self._frames: deque[tuple[int, bytes]] = deque()
         self._numbered = 0  # requests that have got a number
@@ -141,8 +144,10 @@ class Connection:
         return True
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete."""
-        return self.decoder.feed(data)
+        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
+        frames = self.decoder.feed(data)
+        self.health.heard(uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
+        return frames
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after an `error`, read the last frames."""

@@ -20,7 +20,7 @@ from typing import NoReturn
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh.destination import Destination, resolve
-from sesh.remote.ssh.exchange import MAX_PRINTED, CommandResult
+from sesh.remote.ssh.exchange import MAX_PRINTED, TOO_MUCH, CommandResult
 from sesh.workers import Stop
 
 with warnings.catch_warnings():
@@ -79,8 +79,7 @@ class _OutputLimit(invoke.watchers.StreamWatcher):
 
     def submit(self, stream: str) -> Iterator[str]:
         if len(stream) > MAX_PRINTED:
-            reason = f"printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end"
-            raise invoke.exceptions.WatcherError(reason)
+            raise invoke.exceptions.WatcherError(TOO_MUCH)
         return iter(())  # types nothing
 
 

@@ -8,7 +8,7 @@ import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 
 from rich.console import Console
@@ -17,7 +17,7 @@ from rich.progress import BarColumn, Progress, TaskID, TextColumn
 from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
-from sesh.errors import SIGNAL_BASE, Interrupted, LoginRefused, SeshError
+from sesh.errors import SIGNAL_BASE, Interrupted, LoginRefused, Refused, SeshError, Unreachable
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog
 from sesh.remote.deploy import bundle
@@ -43,21 +43,12 @@ def deploy_all(destinations: Sequence[Destination], *, force: bool = False, upgr
     prompts = LoginOptions(may_prompt=True, show_line=partial(print, file=sys.stderr, flush=True))
     with _signals_interrupt():
         results = begin(destinations, may_prompt=os.isatty(0) and os.isatty(1))
-        logged_in = []
-        for destination in destinations:
-            host = destination.host
-            if host in results:
-                continue
-            eventlog.prose(f"{host} asks you to log in")  # ssh's prompt may show only an address
-            try:
+        late = [destination for destination in destinations if destination.host not in results]
+        for destination in late:
+            eventlog.prose(f"{destination.host} asks you to log in")  # ssh's prompt may show only an address
+            with suppress(Unreachable, Refused):  # the deploy reports why it cannot log in
                 master.ensure(destination, prompts)
-                logged_in.append(destination)
-            except Interrupted:
-                raise
-            except SeshError as error:
-                results[host] = DeployError("connect", str(error), code=error.code)
-                eventlog.prose(_line(host, results[host], upgrading), failed=True)
-        results |= begin(logged_in, may_prompt=False)
+        results |= begin(late, may_prompt=False)
     return {destination.host: results[destination.host] for destination in destinations}
 
 

@@ -54,6 +54,11 @@ class Destination:
         return [jump for jump in self.setting("proxyjump").split(",") if jump]
 
     @property
+    def indirect(self) -> bool:
+        """True if ssh connects through a jump host, or by a command."""
+        return bool(self.setting("proxyjump") or self.setting("proxycommand"))
+
+    @property
     def connect_timeout(self) -> int:
         seconds = self.setting("connecttimeout")
         return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT

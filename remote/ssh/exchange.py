@@ -6,7 +6,6 @@ import os
 import subprocess
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import suppress
 from math import inf
 from typing import IO, NamedTuple
@@ -19,8 +18,9 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.workers import Stop
 
 MAX_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
+TOO_MUCH = f"printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end"
 PROBE_TIMEOUT = 5.0  # seconds; a shared connection over which `true` takes longer is replaced
-_POLL_INTERVAL = 0.1  # seconds between two checks of a running command
+_POLL_INTERVAL = 0.02  # seconds between two checks of a running command
 
 
 class CommandResult(NamedTuple):
@@ -53,38 +53,28 @@ def run(
     Raises Interrupted after `stop`. Raises Unreachable if the program cannot start, ssh fails, or the timeout passes;
     then no further command uses the shared connection. Raises ProtocolError if the program prints too much.
     """
-    host = destination.host
+    host, until, stop = destination.host, time.monotonic() + timeout, stop or Stop()
     with tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
         streams = {"stdin": stdin or subprocess.DEVNULL, "stdout": out, "stderr": err}
         process = ssh.start(destination, argv, may_prompt=False, **streams)
         try:
-            code = _exit_code(process, [out, err], host, time.monotonic() + timeout, stop or Stop())
-        except TimeoutError as error:
-            if destination.via is None:
-                master.close(destination, ends_links=False)
-            raise silent_host(host) from error
+            while True:
+                has_ended = process.poll() is not None  # asked first: the sizes are then the last ones
+                if any(os.fstat(output.fileno()).st_size > MAX_PRINTED for output in (out, err)):
+                    raise ProtocolError(f"{host} {TOO_MUCH}")
+                if has_ended:
+                    break
+                if time.monotonic() >= until:
+                    if destination.via is None:
+                        master.close(destination, ends_links=False)
+                    raise silent_host(host)
+                stop.sleep(_POLL_INTERVAL)
         finally:
             ssh.kill(process)
-        result = CommandResult(code, _text(out), _text(err))
-    if code == ssh.FAILED and destination.via is None:
+        result = CommandResult(process.returncode, _text(out), _text(err))
+    if result.code == ssh.FAILED and destination.via is None:
         raise ssh_messages.failure(destination, result.err)
     return result
-
-
-def _exit_code(
-    process: subprocess.Popen[bytes], outputs: Sequence[IO[bytes]], host: str, until: float, stop: Stop
-) -> int:
-    code = None
-    while code is None:
-        try:
-            code = process.wait(_POLL_INTERVAL)
-        except subprocess.TimeoutExpired:
-            if time.monotonic() >= until:
-                raise TimeoutError from None
-            stop.check()
-        if any(os.fstat(output.fileno()).st_size > MAX_PRINTED for output in outputs):
-            raise ProtocolError(f"{host} printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end")
-    return code
 
 
 def _text(output: IO[bytes]) -> str:

@@ -20,12 +20,12 @@ from typing import IO, Any
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, Ended, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
-from sesh.link.health import WatchedConnection
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
+from sesh.wire import Connection
 
 RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)
 _MIN_RATE = 4 << 10  # bytes per second: a long response has as much more time as such a slow link needs
@@ -75,8 +75,10 @@ class Stage(Enum):
     CONNECTED = "the bridge passes on what the link and a session's daemon send"
 
 
-class Link(WatchedConnection):
+class Link(Connection):
     """A connection to the bridge on a host, over a command's stdin and stdout."""
+
+    over_link = True
 
     def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
         assert process.stdin is not None  # noqa: S101 (it has pipes)

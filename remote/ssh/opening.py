@@ -14,14 +14,14 @@ from math import inf
 
 from sesh import descriptors, paths
 from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
-from sesh.link.health import Attempt, LinkOpener
 from sesh.messages import OriginFacts
-from sesh.remote import eventlog, known
+from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
+from sesh.wire import Peer
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too
@@ -114,9 +114,7 @@ class _Race:
         except Unreachable:
             stderr.close()
             raise
-        link = Link(destination, process, stderr)
-        link.opener = HostLinkOpener(destination)
-        return link
+        return Link(destination, process, stderr)
 
 
 def _origin_facts(destination: Destination) -> OriginFacts:
@@ -163,67 +161,49 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     return link
 
 
-class HostLinkOpener(LinkOpener):
-    """Opens links to a host, for a keeper."""
+def reopen(
+    destination: Destination, options: LoginOptions, connect_timeout: float = 0.0, peer: Peer | None = None
+) -> Link:
+    """Open a link that replaces one, with ssh's `connect_timeout` (seconds) unless a login prompts.
 
-    def __init__(self, destination: Destination) -> None:
-        self._destination = destination
+    `peer`: the daemon to connect to by a request in the first write. Print nothing: the terminal may be raw. Raises
+    LoginRefused if every further attempt would fail too, Unreachable if only this one failed, Interrupted, and OSError.
+    """
+    host = destination.host
+    if known.paused_until(host) and not options.may_prompt:
+        why = known.failure(host)
+        raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
+    request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
+    try:
+        if options.may_prompt or known.login_prompted(host):
+            _close_shared(destination)
+            link = open_link(destination, options, request)
+        else:
+            link = _Race(destination, request, _limited(options)).run(own_timeout=max(1, round(connect_timeout)))
+    except LoginRefused as error:
+        if error.wants_login:  # no other link repeats the login
+            known.record_failure(host, error.reason, refused=True, wants_login=True)
+        raise
+    known.record(host, is_new=False)
+    return link
 
-    @property
-    def indirect(self) -> bool:
-        return any(self._destination.setting(keyword) for keyword in ("proxyjump", "proxycommand"))
 
-    def login_prompted(self) -> bool:
-        return known.login_prompted(self._destination.host)
+def renew_shared_connection(destination: Destination, *, is_silent: bool) -> None:
+    """Renew the shared connection of a replaced link, in a thread.
 
-    def log(self, event: str, **facts: object) -> None:
-        eventlog.log(event, host=self._destination.host, **facts)
+    `is_silent`: that link has not ended.
+    """
+    with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
+        threading.Thread(target=_renew_shared, args=(destination, is_silent), daemon=True).start()
 
-    def open(self, attempt: Attempt) -> Link:
-        """Open a link. Print nothing: the terminal may be raw.
 
-        Raises LoginRefused if every further attempt would fail too, Unreachable if only this attempt failed,
-        Interrupted, and OSError.
-        """
-        host = self._destination.host
-        if known.paused_until(host) and not attempt.may_prompt:
-            why = known.failure(host)
-            raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
-        try:
-            link = self._open(attempt)
-        except LoginRefused as error:
-            if error.wants_login:  # no other link repeats the login
-                known.record_failure(host, error.reason, refused=True, wants_login=True)
-            raise
-        known.end_pause(host)
-        return link
-
-    def _open(self, attempt: Attempt) -> Link:
-        """Open a link; where a login prompts, over a new shared connection."""
-        destination = self._destination
-        may_prompt = attempt.may_prompt
-        request = None
-        if (peer := attempt.peer) is not None:
-            request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello)
-        options = LoginOptions(may_prompt, stop=attempt.stop, show_line=attempt.set_last_line)
-        if not (may_prompt or known.login_prompted(destination.host)):
-            own_timeout = max(1, round(attempt.connect_timeout))
-            return _Race(destination, request, _limited(options)).run(own_timeout=own_timeout)
-        _close_shared(destination)
-        return open_link(destination, options, request)
-
-    def renew_shared_connection(self, *, is_silent: bool) -> None:
-        """Renew the shared connection, in a thread."""
-        with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
-            threading.Thread(target=self._renew_shared, args=(is_silent,), daemon=True).start()
-
-    def _renew_shared(self, is_silent: bool) -> None:
-        """Close a silent shared connection; without prompts reopen one that forwards ports."""
-        with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
-            if is_silent:
-                _close_shared(self._destination)
-            if any(map(self._destination.setting, _FORWARD_SETTINGS)):
-                master.ensure(self._destination, _limited(LoginOptions()))
+def _renew_shared(destination: Destination, is_silent: bool) -> None:
+    """Close a silent shared connection; without prompts reopen one that forwards ports."""
+    with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
+        if is_silent:
+            _close_shared(destination)
+        if any(map(destination.setting, _FORWARD_SETTINGS)):
+            master.ensure(destination, _limited(LoginOptions()))
 
 
 def _close_shared(destination: Destination, *, ends_links: bool = True) -> None:

@@ -130,25 +130,31 @@ def attach_terminal(
             _switch(current, name, host)
             return 0
         options.first_notice = cli.first_notice
-        place = Place(host, name)
         while True:
+            place = Place(target.host, name)
             _record_attached(place)
-            end = run_client(connection, place.name, host=place.host, options=options)
-            _record_left(end, place)
+            keeper = target.keeper()
+            end = run_client(connection, keeper, name, host=target.host, options=options)
+            if keeper is not None:
+                _record_left(end, place, keeper.heard_time)
             if end.kind is not EndKind.SWITCH:
                 return end.code
-            connection, place = _connect_next(cli, Place(end.host, end.name), place, options)
+            target, name, connection = _connect_next(cli, Place(end.host, end.name), place, options)
 
 
-def _connect_next(cli: Invocation, chosen: Place, left: Place, options: AttachOptions) -> tuple[Connection, Place]:
+def _connect_next(
+    cli: Invocation, chosen: Place, left: Place, options: AttachOptions
+) -> tuple[Target, str, Connection]:
     """Connect to the chosen session; after an error, to the one just left."""
     try:
-        connection = cli.target_of(chosen.host).connect(chosen.name)
+        target = cli.target_of(chosen.host)
+        connection = target.connect(chosen.name)
         _check_not_inside(chosen.name, chosen.host, connection)
-        return connection, chosen
+        return target, chosen.name, connection
     except (SeshError, KeyboardInterrupt) as error:
         options.first_notice = str(error)
-        return cli.target_of(left.host).connect(left.name), left
+        target = cli.target_of(left.host)
+        return target, left.name, target.connect(left.name)
 
 
 @contextmanager
@@ -192,17 +198,15 @@ def _record_attached(place: Place) -> None:
         eventlog.log("connect", host=place.host, session=place.name)
 
 
-def _record_left(end: AttachmentEnd, place: Place) -> None:
+def _record_left(end: AttachmentEnd, place: Place, heard_time: float) -> None:
     """Log the end of an attachment to a host; update the cache of its session."""
-    host = place.host
-    if host is None:
-        return
+    host = place.host or ""
     name = place.name if end.kind is EndKind.SWITCH else end.name  # a switch names the next session
     eventlog.log("disconnect", host=host, session=name, reason=end.kind.value)
     if end.kind is EndKind.ENDED:
         known.cache_changes(host, gone=[name])
-    elif end.heard_time:
-        known.cache_changes(host, running=name, at=end.heard_time)
+    else:
+        known.cache_changes(host, running=name, at=heard_time)
 
 
 def _waiting(left: str) -> int:

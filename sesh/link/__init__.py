@@ -1,1 +1,1 @@
-"""The health of links, and their keeper. The links themselves are in `remote/ssh/link`."""
+"""The keeper of links, which opens another one in place of one that fails."""

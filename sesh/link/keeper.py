@@ -18,9 +18,13 @@ from math import inf
 
 from sesh import machine
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.link.health import STOP_TIME, Attempt, Health, LinkHealth, LinkOpener, WatchedConnection
+from sesh.health import STOP_TIME, Health, LinkHealth
 from sesh.measures import uptime
-from sesh.wire import Peer
+from sesh.remote import eventlog, known
+from sesh.remote.ssh import opening
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.master import LoginOptions
+from sesh.wire import Connection, Peer
 from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
@@ -34,11 +38,10 @@ LOGIN_ROUND_TRIPS = 10  # round trips that a longer timeout adds
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
-CurrentPeer = Callable[[], Peer | None]  # returns the daemon that an attempt connects to at once, if any
 
 
 class Schedule:
-    """When attempts start. Sans-I/O: all times are arguments (`uptime`). `indirect`: see `LinkOpener`.
+    """When attempts start. Sans-I/O: all times are arguments (`uptime`). `indirect`: see `Destination`.
 
     - The first attempt of an outage starts at once.
     - The next one starts when the newest has failed, or its connect timeout has passed, but 1 s after it at least.
@@ -118,41 +121,35 @@ class Schedule:
 class LinkKeeper:
     """Watches a link to a host, and then each link that replaces it.
 
-    An attempt that starts while no other one runs connects to `current_peer` at once, which saves a round trip. If
-    another attempt succeeds first, the daemon closes the earlier connection of the client. A link that is only doubted
-    is not replaced if the last login prompted a person.
+    An attempt that starts while no other one runs connects to the daemon that `current_peer` returns, if any, at once,
+    which saves a round trip. If another attempt succeeds first, the daemon closes the earlier connection of the client.
+    A link that is only doubted is not replaced if the last login prompted a person.
 
     Call `watch` for each link, `run` at `due` and when one of `descriptors` is readable. `descriptors` change: read
     them before each poll.
     """
 
-    def __init__(
-        self,
-        opener: LinkOpener,
-        current_peer: CurrentPeer = lambda: None,
-        report_outage: ReportOutage = lambda _reason: None,
-        *,
-        logs: bool = True,
-    ) -> None:
-        """`logs`: write the loss and the return of the link to the event log."""
-        self._opener = opener
+    def __init__(self, destination: Destination, report_outage: ReportOutage | None = None) -> None:
+        """Without `report_outage`, write the loss and the return of the link to the event log."""
+        self._destination = destination
         self._ping: Ping = lambda _: None
-        self._current_peer = current_peer
+        self.current_peer: Callable[[], Peer | None] = lambda: None
         self._report_outage = report_outage
-        self._logs = logs
         self.health = LinkHealth(uptime())
-        self.schedule = Schedule(indirect=opener.indirect)
-        self._attempts: Workers[Attempt, WatchedConnection] = Workers(WatchedConnection.close)
+        self.schedule = Schedule(indirect=destination.indirect)
+        self._attempts: Workers[int, Connection] = Workers(Connection.close)
+        self._newest = 0  # the number of the newest attempt
+        self._lines: dict[int, str] = {}  # the last line that ssh has printed, by attempt
         self._changes = machine.network_changes()
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
         self._gap_start: float | None = None  # of the gap between the logs of a loss and of the return (`uptime`)
         # Read while the link is up: during an outage this process may lack the descriptor to open `remotes.json`.
-        self._login_prompted = opener.login_prompted()
+        self._login_prompted = known.login_prompted(destination.host)
 
     def log(self, event: str, **facts: object) -> None:
-        if self._logs:
-            self._opener.log(event, **facts)
+        if self._report_outage is None:
+            eventlog.log(event, host=self._destination.host, **facts)
 
     @property
     def descriptors(self) -> tuple[int, ...]:
@@ -175,15 +172,15 @@ class LinkKeeper:
     @property
     def reason(self) -> str:
         """The last line of a running ssh, else the last failure."""
-        lines = (attempt.last_line for attempt in self._attempts.running)
-        return next(filter(None, lines), "") or self.schedule.failure
+        lines = (self._lines.get(attempt) for attempt in self._attempts.running)
+        return next(filter(None, lines), None) or self.schedule.failure
 
-    def watch(self, link: WatchedConnection, ping: Ping) -> None:
+    def watch(self, link: Connection, ping: Ping) -> None:
         """Watch a first or another link; end all attempts."""
         self._ping = ping
         link.health.round_trip = link.health.round_trip or self.health.round_trip
         self.health = link.health
-        self._login_prompted = self._opener.login_prompted()
+        self._login_prompted = known.login_prompted(self._destination.host)
         self._end_attempts()
         self._report_health()
 
@@ -217,7 +214,7 @@ class LinkKeeper:
         """The error that stops all attempts at a lost link until Enter is pressed."""
         return self.schedule.refusal if self.health.state.lost else None
 
-    def run(self, ready: Container[int]) -> WatchedConnection | None:
+    def run(self, ready: Container[int]) -> Connection | None:
         """Do all that is due; return the next link, if an attempt has opened one.
 
         Without a next link, `refusal` may say why.
@@ -251,17 +248,17 @@ class LinkKeeper:
         self._end_attempts()
         self._log_loss()
         if not self._login_prompted:
-            self._opener.renew_shared_connection(is_silent=self.health.state is not Health.CLOSED)
+            opening.renew_shared_connection(self._destination, is_silent=self.health.state is not Health.CLOSED)
 
-    def _take_link(self, now: float) -> WatchedConnection | None:
+    def _take_link(self, now: float) -> Connection | None:
         """Return the first link that an attempt has opened; record the failed attempts."""
-        links: list[WatchedConnection] = []
+        links: list[Connection] = []
         for _, result in self._attempts.take():
-            if isinstance(result, WatchedConnection):
-                links.append(result)
-            else:
+            if isinstance(result, SeshError):
                 may_retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
                 self.schedule.attempt_failed(now, result.reason, refusal=None if may_retry else result)
+            else:
+                links.append(result)
         for link in links[1:]:
             link.close()
         return links[0] if links else None
@@ -271,23 +268,25 @@ class LinkKeeper:
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (timeout := schedule.start_due(now)) is not None:
-            peer = None if self._attempts.running else self._current_peer()
-            attempt = Attempt(timeout, peer=peer)
-            self._attempts.begin(attempt, partial(self._run_attempt, attempt))
+            peer = None if self._attempts.running else self.current_peer()
+            self._newest += 1
+            self._attempts.begin(self._newest, partial(self._attempt, self._newest, timeout, peer))
 
-    def _run_attempt(self, attempt: Attempt, stop: Stop) -> Iterator[WatchedConnection]:
-        attempt.stop = stop
-        yield self._opener.open(attempt)
+    def _attempt(self, number: int, timeout: float, peer: Peer | None, stop: Stop) -> Iterator[Connection]:
+        options = LoginOptions(stop=stop, show_line=partial(self._lines.__setitem__, number))
+        yield opening.reopen(self._destination, options, timeout, peer)
 
     def _end_attempts(self) -> None:
         for attempt in self._attempts.running:
             self._attempts.end(attempt)
+        self._lines.clear()
         self.schedule.reset()
 
     def _report_health(self) -> None:
         if self.health.state.lost:
             self._log_loss()
-        if (outage := None if self.up else self.reason) != self._outage:
+        outage = None if self.up else self.reason
+        if self._report_outage is not None and outage != self._outage:
             self._outage = outage
             self._report_outage(outage)
 
@@ -301,9 +300,9 @@ class LinkKeeper:
         """End a poll of `descriptors`, from another thread."""
         self._attempts.wake()
 
-    def log_in(self) -> WatchedConnection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises as `LinkOpener.open`."""
-        return self._opener.open(Attempt(may_prompt=True))
+    def log_in(self) -> Connection:
+        """Make one attempt in this thread, in which ssh may prompt. Raises as `opening.reopen`."""
+        return opening.reopen(self._destination, LoginOptions(may_prompt=True))
 
     def close(self) -> None:
         self._attempts.close()

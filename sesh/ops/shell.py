@@ -158,7 +158,7 @@ class _SentCommand:
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
-            welcome_by = time.monotonic() + find.WELCOME_TIMEOUT
+            welcome_by = time.monotonic() + wire.WELCOME_TIMEOUT
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._sent = True
             stream.handshake(self._frames(begin_by, from_now=True), self._deadline)

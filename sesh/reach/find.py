@@ -16,7 +16,6 @@ from sesh.reach.caller import Caller
 from sesh.schema import JobResult, Summary
 from sesh.store import listing, records, results
 
-WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
 
@@ -38,7 +37,9 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
     The program may have ended. `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's
     session, Unreachable if the daemon lives but does not accept.
     """
-    timeout = WELCOME_TIMEOUT if deadline is None else min(WELCOME_TIMEOUT, max(0.0, deadline - time.monotonic()))
+    timeout = wire.WELCOME_TIMEOUT
+    if deadline is not None:
+        timeout = min(timeout, max(0.0, deadline - time.monotonic()))
     until = time.monotonic() + min(timeout, _EXIT_TIME)
     while True:
         with suppress(NotFound):
@@ -79,7 +80,11 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
             await_welcome(connection, name)
             return connection.request(kind, deadline=deadline, **keys)
     except Unreachable:
-        if not kind.reads or os.path.lexists(paths.record_path(name)):
+        if not kind.reads:
+            raise
+        if (session := dormant(name)) is not None:  # its daemon has ended meanwhile, and left it
+            raise without_daemon(session) from None
+        if os.path.lexists(paths.record_path(name)):
             raise
         raise absent(name) from None
 
@@ -87,9 +92,9 @@ def request(name: str, kind: RequestType[Response], *, timeout: float = 10.0, **
 def await_welcome(connection: wire.Connection, name: str, deadline: float | None = None) -> Welcome:
     """Return the WELCOME for a HELLO that was sent just now.
 
-    Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
+    Raises Unreachable after `wire.WELCOME_TIMEOUT`, TimedOut at the deadline (monotonic).
     """
-    until = time.monotonic() + WELCOME_TIMEOUT
+    until = time.monotonic() + wire.WELCOME_TIMEOUT
     try:
         return connection.expect_welcome(until if deadline is None else min(until, deadline))
     except errors.TimedOut as error:

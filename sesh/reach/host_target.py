@@ -12,7 +12,6 @@ from typing import Any, TypeVar
 from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
-from sesh.link.health import WatchedConnection
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, Hello
 from sesh.reach import calls
@@ -120,14 +119,14 @@ class HostTarget(Target):
 
         By that id the host knows that it is the same request. The keeper pauses between two logins.
         """
-        with closing(LinkKeeper(opening.HostLinkOpener(self.destination), logs=False)) as keeper:
-            stream = Stream(self, WatchedConnection(-1, -1), "", keeper)
+        with closing(LinkKeeper(self.destination, lambda _: None)) as keeper:
+            stream = Stream(self, Connection(-1, -1), "", keeper)
             links_left = _MAX_LINKS - 1
             while True:
                 with self._stopping_on_first(), self._stop.calling(stream.cut):
                     stream.reconnect()
                 link = stream.connection
-                assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
+                assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
                 try:
                     return self._await_session(link, request)
                 except errors.ConnectionLost:
@@ -156,11 +155,12 @@ class HostTarget(Target):
         with self.caller.connecting(self.host) if self._named else nullcontext():
             link = opening.open_link(self.destination, self._login_options(), request)
         self.caller.has_reached = True
-        if self._named:
-            known.record(self.host, str(link.bridge_welcome.get("version") or ""), login_prompted=link.login_prompted)
-        else:
-            known.end_pause(self.host)
+        version = str(link.bridge_welcome.get("version") or "")
+        known.record(self.host, version, login_prompted=link.login_prompted, is_new=self._named)
         return link
+
+    def keeper(self) -> LinkKeeper:
+        return LinkKeeper(self.destination)
 
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:
         try:
@@ -186,15 +186,14 @@ class HostTarget(Target):
 
         def request() -> None:
             link = stream.connection
-            assert isinstance(link, Link)  # noqa: S101 (`HostLinkOpener.open` returns one)
+            assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
             if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
             link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
 
         self._stop.check()
         link = self._open_link()
-        keeper = LinkKeeper(link.opener, report_outage=report_outage or (lambda _: None), logs=report_outage is None)
-        stream = Stream(self, link, "", keeper)
+        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage))
         stream.deadline = None
         stream.audience = self.caller.audience
         with stream:

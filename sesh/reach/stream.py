@@ -8,19 +8,20 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.descriptors import check_audience, polled
 from sesh.errors import Ended, SeshError
-from sesh.link.health import WatchedConnection
-from sesh.link.keeper import LinkKeeper
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach import find
 from sesh.reach.target import Target
 from sesh.wire import Connection
+
+if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
 
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
 
@@ -89,9 +90,7 @@ class Stream:
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self._target = target
         self._note = target.caller.note
-        if keeper is None and isinstance(connection, WatchedConnection):
-            keeper = LinkKeeper(connection.opener)
-        self._keeper = keeper
+        self._keeper = keeper = keeper or target.keeper()
         self._cut = False
         self._others: Callable[[], Others] = list
         self._until = inf
@@ -269,7 +268,6 @@ class Stream:
 
     def _watch(self, keeper: LinkKeeper) -> None:
         """Let the keeper watch the current link; close it if the stream was cut."""
-        assert isinstance(self.connection, WatchedConnection)  # noqa: S101 (each connection to a host is one)
         keeper.watch(self.connection, self.connection.ping)
         if self._cut:
             self.connection.abort()

@@ -19,6 +19,7 @@ from sesh.store import results
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
+    from sesh.link.keeper import LinkKeeper
     from sesh.reach.cancelling import Interrupts
 
 AnyTarget = TypeVar("AnyTarget", bound="Target")
@@ -65,6 +66,10 @@ class Target(ABC):
         Raises Ended if the session has ended. `hello`: the HELLO that goes to a host in one write with the request; on
         this machine the caller sends it.
         """
+
+    def keeper(self) -> LinkKeeper | None:
+        """Return a new keeper of a link to the host; None for this machine."""
+        return None
 
     @abstractmethod
     def find_end(self, name: str, session_id: str, deadline: float | None) -> Ended | None:

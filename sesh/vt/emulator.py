@@ -140,9 +140,8 @@ class Emulator:
                 break
         return lines[::-1], until - len(lines)
 
-    def rows_below(self) -> int:
-        """Return how many rows the last row that is not blank is below the cursor's."""
+    def used_rows(self) -> int:
+        """Count the rows from the cursor's to the last one that is not blank."""
         screen = self.settle()
         y = screen.cursor.y
-        last = max((index for index, row in enumerate(screen.rows) if index > y and row.end()), default=y)
-        return last - y
+        return max((index + 1 - y for index, row in enumerate(screen.rows) if index >= y and row.end()), default=0)

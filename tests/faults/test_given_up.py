@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import Session, machine
+from sesh import Session, machine, wire
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
@@ -59,7 +59,7 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
-    monkeypatch.setattr(find, "WELCOME_TIMEOUT", 0.7)
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 0.7)
     monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 0.7)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)

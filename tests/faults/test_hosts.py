@@ -64,7 +64,7 @@ def assert_shown_harmless(terminal: Terminal) -> None:
 
 @pytest.fixture
 def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
-    monkeypatch.setattr("sesh.client.channel._DETACH_TIMEOUT_OVER_LINK", 0.3)  # no attack sends DETACH
+    monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", 0.3)  # no attack sends DETACH
     fork_far_ends(home, monkeypatch)
     return Evil(home)
 

@@ -20,11 +20,11 @@ IMPORTS: dict[str, tuple[str, ...]] = {
     "bridge": ("ops", "reach", "store"),
     "ops": ("daemon.spawn", "reach", "remote", "store", "vt"),
     "reach": ("link", "remote", "store"),
-    "remote": ("link",),
+    "link": ("remote",),
     "client": ("link", "loop", "vt"),
     "daemon.spawn": ("daemon", "store"),
     "daemon": ("loop", "store", "vt"),
-    "store": (), "link": (), "loop": (), "vt": (), "completions": (),
+    "remote": (), "store": (), "loop": (), "vt": (), "completions": (),
 }  # fmt: skip
 """The rooms that each room imports. All but `vt` import the shared modules `sesh/*.py`, too, which import no room."""
 SHARED = "shared"

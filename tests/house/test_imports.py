@@ -17,7 +17,6 @@ HEAVY = {"typer", "rich", "fabric", "paramiko", "pyte", "mcp", "pydantic"}
 """Packages that attaching must not load, because they take longer to load than all of the rest."""
 
 LATE = {
-    ("client/attachment.py", "sesh.link.keeper"): "threads, which a session here does without",
     ("client/view.py", "sesh.client.predict"): "pyte",
     ("remote/deploy/deploy.py", "sesh.remote.deploy"): "fabric",
     ("sesh/__init__.py", "sesh"): "the API, which the program itself does not use",

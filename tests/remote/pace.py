@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from sesh import health
 from sesh.client import link_line
-from sesh.link import health, keeper
+from sesh.link import keeper
 
 
 def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:

@@ -7,9 +7,8 @@ import signal
 
 import pytest
 
-from sesh import bridge, machine
+from sesh import bridge, machine, wire
 from sesh.machine import start_time
-from sesh.reach import find
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -27,7 +26,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = beside("box")
-    monkeypatch.setattr(find, "WELCOME_TIMEOUT", 1)  # seconds that a daemon has to answer
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 1)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]

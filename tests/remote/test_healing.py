@@ -142,7 +142,7 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
     def refused(*_: object) -> NoReturn:
         raise LoginRefused("box does not accept your keys")
 
-    monkeypatch.setattr(opening.HostLinkOpener, "open", refused)
+    monkeypatch.setattr(opening, "reopen", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     box.strand()

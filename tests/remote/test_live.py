@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh.link import health
+from sesh import health
 from sesh.ops import index
 from sesh.reach import host_target
 from sesh.remote.ssh import opening

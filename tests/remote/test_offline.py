@@ -63,7 +63,8 @@ def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     cut(far, terminal)
     typed_in_pieces(terminal, *PIECES)
     far.back()
-    wait_until(lambda: far.read("typed").encode() == b"".join(PIECES)[:5000])
+    kept = wait_until(lambda: typed if len(typed := far.read("typed").encode()) >= 5000 else b"")
+    assert b"".join(PIECES[:3]).startswith(kept)
 
 
 def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home: Home, far: ViaHost) -> None:

@@ -11,9 +11,7 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge
-from sesh.client import channel
-from sesh.link import health
+from sesh import bridge, health, wire
 from sesh.remote import known
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
@@ -138,7 +136,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
         return whole(*arguments)
 
     monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
-    monkeypatch.setattr(channel, "WELCOME_TIMEOUT_OVER_LINK", 2.0)
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 2.0)
     terminal = attached(home)
     far.write("hang", "")
     far.cut()

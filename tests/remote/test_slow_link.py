@@ -50,7 +50,7 @@ def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: in
 
 def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy machine delays the goodbye, which says how the screen was left."""
-    monkeypatch.setattr("sesh.client.channel._DETACH_TIMEOUT_OVER_LINK", PATIENCE)
+    monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", PATIENCE)
     terminal = Slow(home, 300, RATE, predict="never").attach()
     terminal.type("clear; echo only'' line\r")
     terminal.wait_for("only line\n" + PROMPT)

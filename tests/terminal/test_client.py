@@ -230,7 +230,7 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
 def test_keys_typed_while_the_client_leaves_do_not_reach_the_shell_outside(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesh.client.channel._DETACH_TIMEOUT", PATIENCE)
+    monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", PATIENCE)
     home.sesh("--open", "work")
     daemon = home.summary("work")["daemon_pid"]
     with home.terminal("work") as window, open(window.tty, "rb", buffering=0) as line:

@@ -136,5 +136,5 @@ def test_files_of_terminals_are_private_and_bounded_in_number(shell: Open, sesh:
     found = [entry for entry in os.scandir(home.directory) if entry.name.startswith(".terminal.")]
     assert len(found) <= MAX_TERMINALS
     assert ".terminal.1" not in [entry.name for entry in found]
-    (own,) = [entry for entry in found if entry.name == f".terminal.{terminal.pid}"]
+    (own,) = [entry for entry in found if entry.name.startswith(f".terminal.{terminal.pid}-")]
     assert own.stat().st_mode & 0o777 == 0o600

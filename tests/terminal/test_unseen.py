@@ -203,4 +203,4 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     os.utime(path, (old, old))
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")
-    assert len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2
+    wait_until(lambda: len([each for each in os.listdir(home.directory) if each.startswith(".checkpoint")]) == 2)

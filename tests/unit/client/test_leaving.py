@@ -65,7 +65,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         play(rng, view)
         last_message: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost
-            last_message = {"reason": "detached", "rows_below": rng.randrange(3), "queries": False}
+            last_message = {"reason": "detached", "used_rows": rng.randrange(3), "queries": False}
             view.remove_overlays()
         display.leave("detached from work", last_message)
         assert not held(terminal.written, COLUMNS, ROWS), seed

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.link.health import (
+from sesh.health import (
     BUSY_PING_INTERVAL,
     DOUBTED_AFTER,
     LOST_AFTER,
@@ -18,9 +18,9 @@ from sesh.link.health import (
     PING_AFTER_KEY,
     Health,
     LinkHealth,
-    WatchedConnection,
 )
 from sesh.measures import uptime
+from sesh.wire import Connection
 
 START = 1000.0
 
@@ -156,7 +156,7 @@ def test_one_long_sample_of_the_round_trip_is_a_busy_machine() -> None:
 
 
 def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
-    connection, began = WatchedConnection(-1, -1), uptime() - 1
+    connection, began = Connection(-1, -1), uptime() - 1
     connection.health = link = LinkHealth(began)
     first, newest = link.new_ping(began), link.new_ping(began + 0.5)
     assert len(newest) <= 2, "it goes over slow links"

@@ -10,45 +10,30 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from sesh import descriptors
+from sesh import descriptors, health
 from sesh.errors import LoginRefused
-from sesh.link import health
+from sesh.health import LinkHealth
 from sesh.link import keeper as keeping
-from sesh.link.health import Attempt, LinkHealth, WatchedConnection
 from sesh.link.keeper import LinkKeeper
 from sesh.measures import uptime
+from sesh.remote import known
+from sesh.remote.ssh import opening
+from sesh.remote.ssh.destination import Destination
+from sesh.wire import Connection
 from tests.support import wait_until
 
-Open = Callable[[Attempt], WatchedConnection]
+Open = Callable[..., Connection]
 
 
-def connection() -> WatchedConnection:
-    return WatchedConnection(*os.pipe())
+def connection() -> Connection:
+    return Connection(*os.pipe())
 
 
-class Opener:
-    """Opens links by a function. `logged`: the events of the links."""
-
-    indirect = False
-
-    def __init__(self, attempt: Open, *, login_prompted: bool = False) -> None:
-        self.open, self._login_prompted, self.logged = attempt, login_prompted, list[str]()
-
-    def login_prompted(self) -> bool:
-        return self._login_prompted
-
-    def renew_shared_connection(self, *, is_silent: bool) -> None:
-        self.logged.append("silent" if is_silent else "closed")
-
-    def log(self, event: str, **facts: object) -> None:
-        self.logged.append(event)
-
-
-def results(*steps: Exception | WatchedConnection) -> Open:
+def results(*steps: Exception | Connection) -> Open:
     """Return a function that opens links with these results, one after the other."""
     rest = list(steps)
 
-    def attempt(_: Attempt) -> WatchedConnection:
+    def attempt(*_: object) -> Connection:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
@@ -59,6 +44,7 @@ def results(*steps: Exception | WatchedConnection) -> Open:
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(opening, "renew_shared_connection", lambda *_, is_silent: is_silent)
     for name in ("INTERVAL", "MIN_CONNECT_TIMEOUT", "INTERVAL_AFTER_NUDGE"):
         monkeypatch.setattr(keeping, name, 0.005)
     for name in ("DOUBTED_AFTER", "PING_AFTER"):
@@ -66,19 +52,21 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def next_link() -> Iterator[WatchedConnection]:
+def next_link() -> Iterator[Connection]:
     own = connection()
     yield own
     own.close()
 
 
 @pytest.fixture
-def made() -> Iterator[Callable[[Open], LinkKeeper]]:
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Open], LinkKeeper]]:
     """Yield a function that makes the keeper of a link from its function for attempts."""
     found: list[LinkKeeper] = []
 
     def make(attempt: Open, *, login_prompted: bool = False) -> LinkKeeper:
-        found.append(LinkKeeper(Opener(attempt, login_prompted=login_prompted)))
+        monkeypatch.setattr(opening, "reopen", attempt)
+        monkeypatch.setattr(known, "login_prompted", lambda _: login_prompted)
+        found.append(LinkKeeper(Destination("box", settings={}), lambda _: None))
         return found[-1]
 
     yield make
@@ -102,15 +90,16 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
     return results[-1]
 
 
-def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -> None:
+def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     spares, both = [connection(), connection()], threading.Barrier(2)
 
-    def attempt(_: Attempt) -> WatchedConnection:
+    def attempt(*_: object) -> Connection:
         both.wait(30)
         return spares.pop()
 
     links = [*spares]
-    keeper = LinkKeeper(Opener(attempt))
+    monkeypatch.setattr(opening, "reopen", attempt)
+    keeper = LinkKeeper(Destination("box", settings={}), lambda _: None)
     taken = until(keeper, bool)
     keeper.close()
     assert [each for each in links if each.inbound >= 0] == [taken]
@@ -118,7 +107,7 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed() -
         each.close()
 
 
-def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: WatchedConnection) -> None:
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: Connection) -> None:
     """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(results(LoginRefused("the agent is locked"), next_link))
     until(keeper, lambda: keeper.schedule.refusal)
@@ -129,7 +118,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, nex
 
 
 def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
-    made: Made, next_link: WatchedConnection, monkeypatch: pytest.MonkeyPatch
+    made: Made, next_link: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each nudge put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(health, "LOST_AFTER", 0.3)
@@ -139,7 +128,7 @@ def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_link_is_tested_once_after_the_machine_has_slept(
-    made: Made, next_link: WatchedConnection, monkeypatch: pytest.MonkeyPatch
+    made: Made, next_link: Connection, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper, at, pings = made(results()), time.clock_gettime, list[bytes]()
     monkeypatch.setattr(health, "PING_AFTER", 3.0)

@@ -16,10 +16,12 @@ from hypothesis import strategies as st
 
 from sesh import protocol, wire
 from sesh.errors import ConnectionLost, Ended, Refused, TimedOut, Unreachable
-from sesh.link.health import WatchedConnection
+from sesh.link.keeper import LinkKeeper
 from sesh.reach.caller import Caller
 from sesh.reach.stream import NewOutput, ReceivedOutput, Stream
 from sesh.reach.target import LocalTarget
+from sesh.remote.ssh import opening
+from sesh.remote.ssh.destination import Destination
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -79,7 +81,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
 
 
 def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
-    first, *links = [Mock(spec=WatchedConnection, peer=wire.Peer(), welcome={}) for _ in range(3)]
+    first, *links = [Mock(spec=wire.Connection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
     keeper = Mock(refusal=None, **{"run.side_effect": links})
     stream = Stream(Mock(host="box", deadline=None), first, "work", keeper)
@@ -90,7 +92,7 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
 
 def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
-    link = Mock(spec=WatchedConnection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
+    link = Mock(spec=wire.Connection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     target = Mock(host="box", **{"find_end.return_value": Ended("work")})
     stream = Stream(target, link, "work", Mock())
@@ -100,14 +102,13 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
 
 
 @pytest.fixture
-def lost() -> Iterator[Stream]:
+def lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """A stream whose link is lost, and to whose host no other one opens."""
-    link = WatchedConnection(-1, -1)
-    link.opener = Mock(indirect=False, **{"login_prompted.return_value": False})
-    link.opener.open.side_effect = Unreachable("no route")
+    monkeypatch.setattr(opening, "reopen", Mock(side_effect=Unreachable("no route")))
     target = LocalTarget(Caller())
     target.host = "box"
-    with Stream(target, link, "work") as stream:
+    keeper = LinkKeeper(Destination("box", settings={}))
+    with Stream(target, wire.Connection(-1, -1), "work", keeper) as stream:
         yield stream
 
 

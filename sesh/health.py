@@ -1,7 +1,7 @@
 """The state machine of one link's health. Sans-I/O: all times are arguments (`uptime`).
 
-`LinkHealth` alone decides when a link is pinged, doubted and lost. A `WatchedConnection` calls `heard` for all bytes
-that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
+`LinkHealth` alone decides when a link is pinged, doubted and lost. A `Connection` calls `heard` for all bytes that it
+receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING──▶ SILENT
  ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘
@@ -11,14 +11,8 @@ UP, DOUBTED ──ssh ends──▶ CLOSED                         a link that i
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass, field
 from enum import Enum
 from math import inf
-from typing import Protocol
-
-from sesh import measures, protocol
-from sesh.wire import Connection, Peer
-from sesh.workers import Stop
 
 PING_AFTER = 3.0  # seconds without a byte before a PING
 PING_AFTER_KEY = 1.0  # seconds without a byte after a key before a PING: the ACK may take long
@@ -140,55 +134,3 @@ class LinkHealth:
         if now > self.due + STOP_TIME:
             self._lost_at = inf
             self.nudge(now)
-
-
-@dataclass(eq=False)
-class Attempt:
-    connect_timeout: float = 0.0  # of ssh, in seconds
-    may_prompt: bool = False  # ssh may prompt the person
-    peer: Peer | None = None  # the daemon to connect to by a request in the first write, if any
-    last_line: str = ""  # printed by ssh
-    stop: Stop = field(default_factory=Stop)
-
-    def set_last_line(self, line: str) -> None:
-        self.last_line = line
-
-
-class LinkOpener(Protocol):
-    """Opens the links to one host, for a keeper: `HostLinkOpener` in `remote/ssh/opening`."""
-
-    @property
-    def indirect(self) -> bool:
-        """True if ssh connects through a jump host."""
-
-    def open(self, attempt: Attempt) -> WatchedConnection:
-        """Open a link whose bridge has sent WELCOME; runs in the attempt's thread. Raises SeshError."""
-
-    def login_prompted(self) -> bool:
-        """Return whether the last login prompted a person."""
-
-    def renew_shared_connection(self, *, is_silent: bool) -> None:
-        """Renew the shared connection of a replaced link. `is_silent`: that link has not ended."""
-
-    def log(self, event: str, **facts: object) -> None:
-        """Write to the event log."""
-
-
-class WatchedConnection(Connection):
-    """A connection to a host, with its health; each one is a `Link` of `remote/ssh`.
-
-    `opener`: opens the link that replaces this one.
-    """
-
-    over_link = True
-    opener: LinkOpener
-
-    def __init__(self, inbound: int, outbound: int) -> None:
-        super().__init__(inbound, outbound)
-        self.health = LinkHealth(measures.uptime())
-
-    def decode(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
-        frames = super().decode(data)
-        self.health.heard(measures.uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
-        return frames
