@@ -45,7 +45,6 @@ class History:
     """The commands that have ended, with their outputs, and the responses to runs."""
 
     count: int = 0  # of all commands so far
-    last: RunFacts | None = None  # the run that was active at the session's end, with its `key`
     commands: list[Command] = field(default_factory=list)
     responses: dict[str, RunFacts] = field(default_factory=dict)  # to runs that have begun, by their keys
 
@@ -93,6 +92,13 @@ class History:
             self.responses[key] = response
             if len(self.responses) > MAX_ENTRIES:
                 del self.responses[next(iter(self.responses))]
+
+    @property
+    def last(self) -> RunFacts | None:
+        """The newest response, with its `key`: its caller may come back after the session's end."""
+        key = next(reversed(self.responses), "")
+        ended = key and self.responses[key]["exit_code"] is not None
+        return {"key": key, **self.responses[key]} if ended else None
 
     def repeat_response(self, response: RunFacts, request: PeerRequest[RunFacts], since: int) -> None:
         """Respond again to a reconnecting caller, which has `since` bytes of the output."""

@@ -48,7 +48,7 @@ class MarkFilter:
         self._secret = secret
         self._start = _BEGIN + secret.encode()
         self._held: bytearray | None = None
-        self._part = b""  # the end of the last block, if it may be an incomplete mark
+        self.part = b""  # the end of the last block, if it may be an incomplete mark
 
     def hold(self) -> None:
         """Hold output back until `drop` or `release`."""
@@ -64,19 +64,13 @@ class MarkFilter:
         self._held = None
         return held
 
-    def finish(self) -> bytes:
-        """Return everything held, an incomplete mark too: the output has ended."""
-        part = self._part
-        self._part = b""
-        return self.release() + part
-
     def split(self, block: bytes) -> list[bytes | Mark]:
         """Return the marks that the block completes, and the output before, between and after them."""
-        data = self._part + block
-        self._part = b""
+        data = self.part + block
+        self.part = b""
         start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
         if start >= 0 and self._may_begin(data[start:]):
-            data, self._part = data[:start], data[start:]
+            data, self.part = data[:start], data[start:]
         if self._start not in data:
             return [data]
         parts: list[bytes | Mark] = []

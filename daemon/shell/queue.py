@@ -122,11 +122,10 @@ class RunQueue:
     def end(self, code: int | None, reason: str) -> None:
         """Finish the active run, and refuse the others: the session's program has ended."""
         run = self.active
-        rest = self._marks.finish()
+        rest = self._marks.release() + self._marks.part
         self._add_output(rest)
         self._pump.append_unscanned(rest)
         if run is not None and run.state >= RunState.BEGUN:
-            self.history.last = {"key": run.key, **run.result(code, reason=reason)}
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))

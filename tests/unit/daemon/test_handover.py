@@ -48,7 +48,7 @@ LOST = {
         "Echoes._due Echoes._flags "
         "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter._part Pump.filter",
+        "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter.part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing.busy Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
@@ -228,6 +228,7 @@ TYPED = st.one_of(st.sampled_from(KEYS[:-4] + REPORTS + PASTES), WORDS.map(lambd
 CUTS = st.lists(st.integers(0, 300), max_size=20)
 
 
+@example([b"\x1b[2$", b"/"], [], False)
 @given(st.lists(TYPED, max_size=12), CUTS, st.booleans())
 def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cuts: list[int], due: bool) -> None:
     replies = ReplyFilter()

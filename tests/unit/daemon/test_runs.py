@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
+from sesh.daemon import description
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -55,7 +56,7 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
             out += markers.drop() if hold else b""
         else:
             out += markers.visible(part)
-    return out + markers.finish(), marks
+    return out + markers.release() + markers.part, marks
 
 
 @given(st.lists(st.integers(0, 60), max_size=6))
@@ -123,6 +124,20 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
     begun, ended = ("command_started", ["seq 9"]), ("command_ended", ["seq 9"])
     typed = [("command_started", ["ls"]), ("command_ended", ["ls"])]
     assert told == [begun, ("bell", None), ("title", None), ended, ("bell", None), *typed]
+
+
+def test_a_caller_that_comes_back_after_the_session_learns_how_its_command_ended() -> None:
+    """Only a command that ended with its session was in the result."""
+    own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
+    own.runs.active = run = Run(["false"], None, wait=True, key="of a caller")
+    run.become(RunState.RUNNING)
+    run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
+    own.pump.filter = own.runs.filter
+    own.pump.append_output(f"\x1b]7373;{run.wrapper.token};E;1\x07".encode())
+    own.runs.end(0, "exited")
+    last = description.result(own, truncated=False)["run"]
+    assert last is not None
+    assert (last["key"], last["exit_code"], "reason" in last) == ("of a caller", 1, False)
 
 
 def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_up(
