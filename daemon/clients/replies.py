@@ -96,7 +96,7 @@ _PIECE = re.compile(
 _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x00-\x1f\x7f]*(?:\x07|\x1b\\)))")
 """Keys in the form of replies: F3 with modifiers; Alt with `]` or `_`, then another key, if no terminator follows."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$[ -/]*)?\Z")
-"""Keys that are also the start of a sequence: Escape; Alt with one of `[]P_`; keys with Shift in rxvt, and signs behind them."""
+"""Keys that start a sequence, too: Escape; Alt with one of `[]P_`; in rxvt keys with Shift, and signs behind them."""
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _INCOMPLETE = -1  # in the place of a piece's end: the rest of the piece has not come
 
