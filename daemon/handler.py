@@ -39,6 +39,8 @@ class ClientHandler:
         if connection.role != Role.UNKNOWN:
             return
         connection.role = Role.KNOWN if hello.get("protocol") == protocol.PROTOCOL else Role.FOREIGN
+        if not connection.awaits_creator:  # the creator's timer also bounds the time to its first request
+            self._timers.clear(self.no_hello, connection)
         welcome: Welcome = {
             "protocol": protocol.PROTOCOL,
             "version": __version__,
@@ -114,12 +116,18 @@ class ClientHandler:
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
 
+    def no_hello(self, connection: PeerConnection) -> None:
+        """End a connection whose HELLO does not come."""
+        self.release_creator(connection)
+        if connection.role == Role.UNKNOWN:
+            connection.fail()
+
     def release_creator(self, connection: PeerConnection) -> None:
         """Stop keeping the whole log for the creator: it has made its request, if any."""
         if connection.awaits_creator:
             connection.awaits_creator = False
             self._log.whole = False
-            self._timers.clear(self.release_creator, connection)
+        self._timers.clear(self.no_hello, connection)
 
     def _missed(self) -> str:
         """Return a line about missed events; empty if a client is attached."""

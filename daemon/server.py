@@ -25,7 +25,7 @@ from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
 from sesh.store import results
 
-CREATOR_TIMEOUT = 10.0  # seconds that the whole output is kept for the creator's first request
+HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
 MAX_UNSENT = 32 << 20  # unread bytes of responses; a connection with more is closed at its next request
 SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that are each connection's share
@@ -55,7 +55,6 @@ class Server:
             connection = PeerConnection(creator, awaits_creator=True)
             self.admit(connection)
             session.pump.log.whole = True
-            self._loop.timers.set(self.handler.release_creator, CREATOR_TIMEOUT, connection)
             session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
@@ -149,10 +148,11 @@ class Server:
         self.admit(PeerConnection(opened))
 
     def admit(self, connection: PeerConnection) -> None:
-        """Serve a connection."""
+        """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
         self.connections[connection.descriptor] = connection
         connection.changed = partial(self._loop.soon, partial(self._send_queued, connection.descriptor))
         self._drop_or_go_on(connection)
+        self.session.loop.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
 
     def _send_queued(self, descriptor: int) -> None:
         connection = self.connections.get(descriptor)

@@ -143,9 +143,10 @@ class Connection:
         return True
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete; tell `health` of bytes and PONGs."""
+        """Return the frames that received bytes complete; tell a link's `health` of bytes and PONGs."""
         frames = self.decoder.feed(data)
-        self.health.heard(uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
+        if self.over_link:
+            self.health.heard(uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
         return frames
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:

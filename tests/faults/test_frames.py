@@ -68,6 +68,19 @@ def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> Non
             other.request(messages.SUMMARY)
 
 
+def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
+    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sesh.daemon.server.HELLO_TIMEOUT", 0.3)
+    daemons.start("work", "/bin/cat")
+    with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
+        greet(known)
+        half.send(HELLO[:10])
+        assert closed(silent)
+        assert closed(half)
+        known.request(messages.SUMMARY)
+
+
 def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))

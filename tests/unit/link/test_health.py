@@ -158,6 +158,7 @@ def test_one_long_sample_of_the_round_trip_is_a_busy_machine() -> None:
 def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
     connection, began = Connection(-1, -1), uptime() - 1
     connection.health = link = LinkHealth(began)
+    connection.over_link = True
     first, newest = link.new_ping(began), link.new_ping(began + 0.5)
     assert len(newest) <= 2, "it goes over slow links"
     connection.decode(protocol.frame(protocol.PONG, first))
