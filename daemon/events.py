@@ -169,8 +169,8 @@ def shorten(command: list[str], room: int = _MAX_COMMAND) -> list[str]:
     """Return a command truncated to `room` characters; by default, to fit into one frame."""
     for index, word in enumerate(command):
         if len(word) > room:
-            return [*command[:index], word[:room] + "…"]
-        room -= len(word)
+            return [*command[:index], word[: max(0, room)] + "…"]
+        room -= len(word) + 1  # else empty words would have no end
     return command
 
 

@@ -87,11 +87,11 @@ class Listener:
             if self._directory >= 0:
                 os.close(self._directory)
             with self.socket, suppress(FileNotFoundError), locked(paths.directory()):
-                self.socket.close()
-                if self._ours() and remove:
-                    records.remove(self.name)
-                elif self._ours():
-                    os.unlink(paths.socket_path(self.name))
+                if self._ours():
+                    os.unlink(paths.socket_path(self.name))  # first: a daemon whose socket is closed seems to hang
+                    self.socket.close()
+                    if remove:
+                        records.remove(self.name)
         elif remove:
             records.forget(self.name, session_id)
         # These files are not found above if the record or the socket was removed before.

@@ -19,8 +19,8 @@ from sesh.store import records
 
 def update(facts: Facts, changes: Mapping[str, str]) -> None:
     """Write changed variables to the file; ignore a failure, such as a full disk."""
-    # At first, the program has the daemon's own environment.
-    before = facts.variables or {key: os.environ[key] for key in changes if os.environ.get(key)}
+    # What no client has changed is as in the daemon's own environment.
+    before = {**{key: os.environ[key] for key in changes if os.environ.get(key)}, **facts.variables}
     # Do not unset a variable that no client has set: it may be the user's own.
     now = {**before, **{key: value for key, value in changes.items() if value or before.get(key)}}
     if now == before:

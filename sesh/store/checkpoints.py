@@ -19,7 +19,7 @@ from sesh.store import records
 
 FORMAT = 3  # a screen of another format is refused
 LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `measures.scrollback_bytes`
-_LARGEST_FACTS = 4 << 20
+_LARGEST_FACTS = 8 << 20  # bytes: each character of the history may take twelve
 
 
 def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> Generator[None, None, int]:

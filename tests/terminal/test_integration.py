@@ -163,6 +163,24 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")]
 
 
+def test_a_display_that_is_gone_is_unset_also_after_a_client_that_has_brought_only_its_agent(
+    sesh: Sesh, home: Home, shell: str, tmp_path: Path
+) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "agent"))
+        creator = {"DISPLAY": ":1", "SSH_AUTH_SOCK": str(tmp_path / "agent")}
+        sesh("--open", "work", env=creator)
+        first = home.terminal("work", env=creator)
+        first.wait_for(PROMPT)
+        first.type(b"\x1c")
+        assert first.exit_code() == 0
+    second = home.terminal("work", env={"DISPLAY": None})
+    second.wait_for(PROMPT)
+    second.type("\r")
+    second.type("echo none${DISPLAY}none\r" if shell != "fish" else 'set -q DISPLAY; or echo none"none"\r')
+    second.wait_for("none" * 2)
+
+
 @pytest.mark.parametrize(
     ("shell", "path", "theme"),
     [

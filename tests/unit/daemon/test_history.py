@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.shell.command_marks import own_output, parse_command
-from sesh.daemon.shell.history import MAX_COMMAND, History
+from sesh.daemon.shell.history import MAX_COMMAND, MAX_ENTRIES, History
+from sesh.schema import CheckpointFacts
+from sesh.store import checkpoints
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
@@ -28,6 +32,20 @@ def test_commands_are_decoded_and_bounded() -> None:
     history = History()
     history.end(history.begin(["x" * (1 << 20), "y"], "/"), 0, b"")
     assert history.commands[0].facts["command"] == ["x" * MAX_COMMAND + "…"]
+
+
+@pytest.mark.parametrize("words", [["\U0001f600" * 5000], [""] * 20_000])
+def test_the_facts_of_a_checkpoint_can_be_read_whatever_was_run(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A session was restored without its history and directory."""
+    monkeypatch.setenv("SESH_DIR", str(tmp_path))
+    history = History()
+    for _ in range(MAX_ENTRIES):
+        history.end(history.begin(words, "/there"), 0, b"")
+    facts: CheckpointFacts = {"cwd": "/there", "history": [command.facts for command in history.commands]}
+    checkpoints.write_facts("00ff", facts)
+    assert checkpoints.facts("00ff") == facts
 
 
 @pytest.mark.parametrize("ends", [b"", _ZSH_ENDS, _ZSH_ENDS.replace(b"%", b"#"), _FISH_ENDS, _FISH_ENDS[:-3]])

@@ -46,6 +46,25 @@ def test_r05_a_socket_is_private_from_the_first_instant(directory: str) -> None:
     assert os.listdir(directory) == [".lock"]
 
 
+def test_a_session_that_is_removed_is_not_listed_as_one_that_does_not_respond(
+    directory: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its socket was closed before it was removed."""
+    claimed = Listener.claim("work")
+    record("work")
+    listed: list[bool] = []
+    remove = records.remove
+
+    def look_and_remove(name: str) -> None:
+        listed.append(os.path.lexists(paths.socket_path(name)))
+        remove(name)
+
+    monkeypatch.setattr(records, "remove", look_and_remove)
+    claimed.release("00ff")
+    assert listed == [False]
+    assert os.listdir(directory) == [".lock"]
+
+
 def test_while_a_removed_socket_is_made_again_the_other_files_of_the_session_stay(directory: str) -> None:
     """The record was missing for a moment, and the checkpoint for good."""
     claimed = Listener.claim("work")
