@@ -51,7 +51,7 @@ from typing import Any
 
 from sesh import errors
 
-PROTOCOL = 2  # the protocol number; a peer with another one is refused with an error
+PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
 BRIDGE = b"\0sesh-bridge-1\0\n"
 """Sent first by a bridge; any earlier bytes are output of the login shell's startup files."""

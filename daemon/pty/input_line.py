@@ -25,14 +25,19 @@ class InputLine:
     raw: bool = False  # it got each key at once when the line began
     sent_at: int | None = None  # the log's head when a request last typed
 
-    def add(self, pty: Pty, keys: bytes, *, by_person: bool = False) -> None:
-        """Note keys that will be typed."""
-        self.input_at = time.monotonic()
-        self.estimate = self.length(pty)
-        self.group = pty.foreground()
+    def note_reader(self, pty: Pty) -> None:
+        """Note who will read the next keys, before they are typed."""
+        group = pty.foreground()
+        if self.raw and group != self.group:
+            self.estimate = 0
+        self.group = group
         if not self.estimate:
             self.raw = pty.raw()
             self.drafted_at = None
+
+    def add(self, keys: bytes, *, by_person: bool = False) -> None:
+        """Note typed keys."""
+        self.input_at = time.monotonic()
         for key, _ in tokens(keys[-_MOST_BYTES:]):
             length = _length_after(key, self.estimate)
             if not length:

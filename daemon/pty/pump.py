@@ -98,11 +98,13 @@ class Pump:
     def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
         """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
         if in_line:
-            self.input_line.add(self.pty, data, by_person=by_person)
+            self.input_line.note_reader(self.pty)
         self.unwritten += data
         self._drain()
         if self.unwritten:
             self._watch_pty()
+        if in_line:
+            self.input_line.add(data, by_person=by_person)
         self.on_input()
 
     def _drain(self) -> None:

@@ -182,7 +182,7 @@ def lived() -> Session:
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     pump = own.pump
     assert pump.pty is not None
-    pump.input_line.add(pump.pty, b"draft", by_person=True)
+    pump.input_line.add(b"draft", by_person=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
     pump.unwritten += b"unread"
     pump.stdin.received = 9

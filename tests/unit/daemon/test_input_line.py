@@ -21,7 +21,8 @@ class Foreground:
 
 
 def type_in(line: InputLine, pty: Any, keys: bytes, *, by_person: bool = False) -> None:
-    line.add(pty, keys, by_person=by_person)
+    line.note_reader(pty)
+    line.add(keys, by_person=by_person)
 
 
 @pytest.mark.parametrize(
