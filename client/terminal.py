@@ -93,7 +93,10 @@ class RawTerminal:
     @contextmanager
     def lent(self) -> Iterator[None]:
         """Give the terminal and the signals back inside the block, in which ssh may prompt."""
+        ending = self.take_signals() & EXIT_SIGNALS
         self._undo.close()
+        for number in ending:  # they came before, and nobody has read them
+            signal.raise_signal(number)
         try:
             yield
         finally:

@@ -105,6 +105,19 @@ def test_signals_become_bytes_to_wait_for(line: tuple[int, int]) -> None:
         assert polled([(terminal.signals, select.POLLIN)], 0.0) == []
 
 
+def test_a_signal_that_nobody_has_read_before_the_terminal_is_lent_is_not_lost(line: tuple[int, int]) -> None:
+    """A client that was told to end asked for a login instead."""
+    came = list[int]()
+    before = signal.signal(signal.SIGTERM, lambda number, _: came.append(number))
+    try:
+        with RawTerminal(*line) as terminal:
+            os.kill(os.getpid(), signal.SIGTERM)
+            with terminal.lent():
+                assert came == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def test_a_client_that_is_continued_before_it_has_stopped_does_not_stop(line: tuple[int, int]) -> None:
     """It stopped then, and nobody continued it."""
     _, slave = line
