@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
-DETACH_TIMEOUT = 1.0  # seconds without the daemon's DETACH, then the client leaves
+DETACH_TIMEOUT = 2.0  # seconds without the daemon's DETACH, as over a congested link, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
 

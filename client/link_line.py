@@ -45,7 +45,7 @@ class LinkLine:
 
     def _draw(self) -> None:
         keeper = self._keeper
-        if keeper is None:
+        if keeper is None or keeper.up:  # another link may have come since the last update
             return
         display = self._view.display
         reason = keeper.reason

@@ -48,10 +48,14 @@ def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: in
     assert f"{lines}\nthe last" in "\n".join(row.rstrip() for row in terminal.screen())
 
 
-def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A busy machine delays the goodbye, which says how the screen was left."""
-    monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", PATIENCE)
-    terminal = Slow(home, 300, RATE, predict="never").attach()
+@pytest.mark.parametrize(("trip", "timeout"), [(300, PATIENCE), pytest.param(1200, None, marks=pytest.mark.soak)])
+def test_who_leaves_over_a_slow_link_gets_no_empty_rows(
+    home: Home, monkeypatch: pytest.MonkeyPatch, trip: int, timeout: float | None
+) -> None:
+    """A busy machine or a long way delays the goodbye, which tells of the screen."""
+    if timeout is not None:
+        monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", timeout)
+    terminal = Slow(home, trip, RATE, predict="never").attach()
     terminal.type("clear; echo only'' line\r")
     terminal.wait_for("only line\n" + PROMPT)
     terminal.type(LEAVE)
