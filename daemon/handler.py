@@ -209,7 +209,7 @@ class ClientHandler:
 
     def used_rows(self, client: Client) -> int | None:
         """Count the used rows from a client's cursor on; None if output is missing."""
-        if not client.gets_output or client.connection.blocked or not self._model.catch_up():
+        if not client.gets_output or client.position < self._log.head or not self._model.catch_up():
             return None
         emulator = self._model.emulator
         return 1 if emulator.alternate else emulator.used_rows()

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sesh import protocol
+from sesh.daemon.clients.connection import WINDOW
 from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
 from tests.faults.daemons import Client, Daemons, resident
@@ -335,3 +336,16 @@ def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
     assert protocol.ACK not in client.kinds()
     open(go, "w").close()
     client.wait(protocol.ACK)
+
+
+def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_stands(daemons: Daemons) -> None:
+    """Its last line was written over."""
+    daemons.sh("work", "read go; head -c 300000 /dev/zero | tr '\\0' x; echo; echo end; exec cat")
+    client = daemons.attach("work", remote=True)
+    client.wait(protocol.SCREEN)
+    client.type(b"\r")
+    wait_until(lambda: not client.step() and len(client.output) > WINDOW)
+    daemons.wait_for("work", "end")
+    daemons.ask("work", "detach")
+    message = protocol.parse(client.wait(protocol.DETACH))
+    assert message["used_rows"] is None
