@@ -37,9 +37,9 @@ def run_daemon(creator: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
         connection = wire.Connection(creator.fileno(), creator.fileno())
         spec = _receive_spec(connection)
-        wanted = {**spec["environment"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
+        own = {"SESH_SESSION": spec["name"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
         os.environ.clear()
-        os.environ.update(wanted)
+        os.environ.update({**spec["environment"], **own})
         try:
             server = _set_up(spec, creator, connection)
         except Exception as error:

@@ -136,7 +136,7 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     sesh: Sesh, home: Home, shell: str, tmp_path: Path
 ) -> None:
     """Without an ssh agent SSH_AUTH_SOCK stays unset, so that the shell can start one."""
-    sesh("--open", "work", env={"DISPLAY": ":1"})
+    sesh("--open", "work", env={"DISPLAY": ":1", "SESH_SESSION": "play"})  # from inside a session of the later name
     assert sesh("--run", "work", "--", 'echo "agent=$SSH_AUTH_SOCK="').stdout == "agent==\n"
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")], "nothing has changed yet"
     agent = str(tmp_path / "agent")
