@@ -25,7 +25,8 @@ class Typing:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._pump = session.pump
-        self.busy = False  # a text is typed at the program's pace; others wait
+        self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
+        self.busy = False  # a text is typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
 
     def send(
@@ -39,24 +40,30 @@ class Typing:
         force: bool = False,
         more: bool = False,
     ) -> Steps:
-        """Type a text when no other is being typed; without Enter, wait for room.
+        """Type a text in its turn; without Enter, wait for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
         not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
         is not typed again.
         """
-        awaits_room = since is None and not enter
-        while self.busy or (awaits_room and self._is_full(request.data) and request.time_left > 0):
-            yield POLL
-            if request.connection.closed:
-                raise Interrupted("its sender has gone")
-        request.check_deadline(self._session.name)
-        response = self.outcomes.get(key)
-        if response is None:
-            self._check(since, question, enter=enter, force=force)
-            response = yield from self._type(request.data, enter=enter, more=more)
-        self._respond(request, key, response)
+        self._turns.append(request)
+        try:
+            awaits_room = since is None and not enter
+            while self._turns[0] is not request or (
+                awaits_room and self._is_full(request.data) and request.time_left > 0
+            ):
+                yield POLL
+                if request.connection.closed:
+                    raise Interrupted("its sender has gone")
+            request.check_deadline(self._session.name)
+            response = self.outcomes.get(key)
+            if response is None:
+                self._check(since, question, enter=enter, force=force)
+                response = yield from self._type(request.data, enter=enter, more=more)
+            self._respond(request, key, response)
+        finally:
+            self._turns.remove(request)
 
     def press(self, request: PeerRequest[SendResponse]) -> None:
         """Type keys at once; the text that is being typed gets no Enter after them."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ctypes
 import time
 from bisect import insort
 from collections import deque
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -26,6 +28,7 @@ _DUMP_TIME = 0.5  # seconds for it before a reload
 STEP_TIME = 0.008  # seconds of one step of the emulator
 _MOST_KEPT = 256  # remembered states (`Model.remember`); the oldest is dropped
 _MOST_IN_FLIGHT = 1024  # remembered states in flight
+_LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
 
 
 class TerminalState(NamedTuple):
@@ -144,7 +147,12 @@ class Model:
     def pack(self) -> bool:
         """Compress the scrollback for `STEP_TIME`; return whether all of it is compressed."""
         until = time.monotonic() + STEP_TIME
-        return all(time.monotonic() < until for _ in self.emulator.settle().scrollback.pack())
+        for _ in self.emulator.settle().scrollback.pack():
+            if time.monotonic() >= until:
+                return False
+        with suppress(AttributeError):  # only some systems have malloc_trim(3)
+            _LIBC.malloc_trim(0)  # glibc itself keeps the freed lines, which lie between others
+        return True
 
     def apply_size(self) -> None:
         """Give the emulator the session's current size, even before it reaches the resize."""

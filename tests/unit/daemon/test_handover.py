@@ -50,7 +50,7 @@ LOST = {
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter.part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing.busy Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.status Pty.usage",
     "work in progress: it begins again":
