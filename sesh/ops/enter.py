@@ -150,7 +150,6 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     ignored += [f"--{key}" for key in ("env", "size") if spec.get(key)]
     if labels:
         find.request(name, LABEL, set=labels)
-        caller.note(f"labels set: {', '.join(map('='.join, labels.items()))}")
     if ignored:
         words = " and ".join(filter(None, (", ".join(ignored[:-1]), ignored[-1])))
         caller.note(f"{subject(name)} already runs; {words} {'are' if len(ignored) > 1 else 'is'} ignored")

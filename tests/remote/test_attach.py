@@ -137,9 +137,9 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) 
     shows(back, "in=near")
 
 
-def test_what_entering_a_session_of_a_host_has_changed_is_said_on_its_first_screen(home: Home, beside: Beside) -> None:
+def test_what_a_session_of_a_host_ignores_is_said_on_its_first_screen(home: Home, beside: Beside) -> None:
     beside("box").sesh("--open", "work")
-    home.terminal("@box", "-A", "work", "--label", "team=web").wait_for("labels set: team=web")
+    home.terminal("@box", "-A", "work", "--env", "X=1").wait_for("work already runs; --env is ignored")
 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -> None:
