@@ -15,7 +15,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
-from sesh.ops.wait import LiveLog
+from sesh.ops.live_log import LiveLog
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import ActivityFacts, Status, Summary

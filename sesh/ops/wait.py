@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from sesh import protocol, wire, wording
+from sesh import protocol, wire
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, SeshError, TimedOut
 from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 from sesh.ops import jobs, lookup
+from sesh.ops.live_log import COLUMNS, feed, line_reader
 from sesh.ops.search import Pattern
 from sesh.ops.views import fetch_pages, overview
 from sesh.outcomes import Condition
@@ -23,7 +24,7 @@ from sesh.reach.target import Target
 from sesh.schema import JobResult, Place
 
 if TYPE_CHECKING:
-    from sesh.vt.lines import Line, LineReader
+    from sesh.vt.lines import LineReader
 
 
 Begin = int | Literal["sent", "start"]  # output counts from a position, from the last send or run, or all of it does
@@ -43,7 +44,6 @@ class Conditions(TypedDict):
 
 _GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
-_COLUMNS = 80  # the default width
 _EXIT = "exit"  # the condition that the session has ended
 
 
@@ -116,7 +116,7 @@ class _ConditionWait:
         self._searches = conditions["pattern"] is not None
         self._late = None if deadline is None else deadline + _GRACE
         self._lines: LineReader | None = None
-        self._columns = _COLUMNS
+        self._columns = COLUMNS
         self._wait_number = 0  # of the request over the current connection
         self._from_if_unsent: int | None = None  # the position of the output when the wait began
 
@@ -181,8 +181,8 @@ class _ConditionWait:
     def _search(self, output: NewOutput) -> Condition | None:
         if not (self._searches and output.data):
             return None
-        lines = self._lines = self._lines or _reader(output.position, self._columns)
-        tested = [(line.text, line.end) for line in _feed(lines, output)]
+        lines = self._lines = self._lines or line_reader(output.position, self._columns)
+        tested = [(line.text, line.end) for line in feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
         return self._match([*tested, (current.untrimmed, current.end)])
@@ -192,89 +192,6 @@ class _ConditionWait:
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             return _condition("for", text, lines[number][1])
         return None
-
-
-def _reader(position: int, columns: int, start: bytes = b"") -> LineReader:
-    from sesh.vt.lines import LineReader  # loads pyte, which a wait without a pattern does not need
-
-    return LineReader(position, columns, start)
-
-
-def _feed(reader: LineReader, output: NewOutput) -> Iterator[Line]:
-    """Feed output to a reader, but no byte twice; skip bytes that the log lost."""
-    reader.position = max(reader.position, output.position)
-    return reader.feed(output.data[reader.position - output.position :])
-
-
-class LiveLog:
-    """The lines of a session until it ends; a reconnect continues with the next byte.
-
-    `count`: how many existing lines to write first. `ansi`: keep SGR. `note`: receives a note about skipped output.
-    """
-
-    def __init__(
-        self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
-    ) -> None:
-        self._stream = stream
-        self._count = count
-        self._ansi = ansi
-        self._write = write
-        self._note = note
-        self._lines: LineReader | None = None
-
-    def follow(self) -> None:
-        """Write lines until the session ends. Raises DaemonDied."""
-        try:
-            for arrival in self._stream.arrivals(self._send_requests):
-                match arrival:
-                    case NewOutput():
-                        self._write_new(arrival)
-                    case ResponseFrame(_, payload):
-                        self._stream.connection.decode_response(WAIT, payload)
-                        break
-        except Ended as ended:  # the session ended while the link was down, or before its response
-            self._write_new(self._stream.output.count_stored(ended))
-        if self._lines is not None and self._lines.current.text:
-            self._write([self._text(self._lines.current)])
-
-    def _send_requests(self) -> None:
-        self._stream.handshake()
-        existing: list[str] = []
-        if self._lines is None:
-            self._lines, existing = self._fetch_existing()
-        keys: RequestKeys = {"follow": True, "from": self._lines.position}
-        connection = self._stream.connection
-        connection.send(wire.request_frames(WAIT, connection.next_number(), **keys))
-        if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
-            self._write(existing)
-
-    def _fetch_existing(self) -> tuple[LineReader, list[str]]:
-        """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
-        connection = self._stream.connection
-        fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
-        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
-        if older and len(lines) < self._count:
-            more = f"more of them: {SESH} logs {self._stream.name} N"
-            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
-        if connection.over_link:
-            lines = list(map(wording.without_controls, lines))
-        unfinished = lines.pop() if newest.get("open") and lines else ""
-        lines += [""] * newest.get("blank", 0)
-        start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
-        reader = _reader(newest["position"], newest.get("columns", _COLUMNS), start)
-        return reader, lines[-self._count :] if self._count else []
-
-    def _write_new(self, output: NewOutput) -> None:
-        lines = self._lines = self._lines or _reader(output.position, _COLUMNS)
-        if output.position > lines.position:
-            skipped = output.position - lines.position
-            self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
-        whole = [self._text(line) for line in _feed(lines, output) if line.final]
-        if whole:
-            self._write(whole)
-
-    def _text(self, line: Line) -> str:
-        return line.ansi if self._ansi else line.text
 
 
 # -- several sessions

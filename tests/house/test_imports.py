@@ -33,7 +33,7 @@ LATE = {
     ("sesh/ops/dormant.py", "sesh.vt.render.export"): "the tables of characters",
     ("sesh/ops/views.py", "sesh.vt.render.export"): "the same",
     ("sesh/ops/views.py", "sesh.vt.emulator"): "pyte",
-    ("sesh/ops/wait.py", "sesh.vt.lines"): "pyte",
+    ("sesh/ops/live_log.py", "sesh.vt.lines"): "pyte",
     ("sesh/reach/__init__.py", "sesh.reach.host_target"): "ssh and sync, which a session here does without",
 }
 """The imports within functions: the file, the module, and the reason, mostly what would load needlessly."""
