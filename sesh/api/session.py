@@ -11,8 +11,9 @@ from typing import Literal, overload
 from sesh import check
 from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
-from sesh.ops import enter, events, jobs, lookup, search, send, shell, views, wait
+from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
+from sesh.ops.pattern import check_pattern
 from sesh.outcomes import Command
 from sesh.reach import target_of
 from sesh.reach.caller import NEVER, Caller
@@ -294,7 +295,7 @@ class Session:
             since = since.position
         if since is not None and since != "start" and not check.fits(int, since):
             raise UsageError('since must be a position returned by send or wait, or "start"')
-        pattern = search.check_pattern(pattern) if pattern is not None else None
+        pattern = check_pattern(pattern) if pattern is not None else None
         conditions: wait.Conditions = {
             "exit": exit, "prompt": prompt, "waiting": waiting, "idle": _seconds(idle, "idle"), "pattern": pattern,
             "begin": since if since is not None else "sent", "timeout": _seconds(timeout, "timeout"),

@@ -13,7 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, seconds
 from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
-from sesh.ops import search
+from sesh.ops.pattern import check_pattern
 from sesh.ops.wait import Begin, Conditions, labelled, wait_for_several, wait_until_met
 from sesh.outcomes import Condition
 from sesh.schema import Place
@@ -62,7 +62,7 @@ def wait(  # noqa: PLR0913 (so many conditions)
         "prompt": prompt,
         "waiting": waiting,
         "idle": idle,
-        "pattern": search.check_pattern(pattern) if pattern is not None else None,
+        "pattern": check_pattern(pattern) if pattern is not None else None,
         "begin": _begin(position, several=several, since_start=since_start),
         "timeout": timeout,
     }

@@ -12,7 +12,7 @@ from sesh.errors import Refused, SeshError, UsageError
 from sesh.keys import Key
 from sesh.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
 from sesh.names import printable
-from sesh.ops import search
+from sesh.ops.pattern import Pattern
 from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
@@ -46,7 +46,7 @@ def send_input(
     Refused, Busy.
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
-    pattern = search.Pattern(question) if question is not None else None
+    pattern = Pattern(question) if question is not None else None
     _check_length(text, as_unit=enter or pattern is not None)
     with Stream.open(target, name) as stream:
         stream.handshake(until=_soon())
@@ -88,7 +88,7 @@ def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
     return first
 
 
-def _matching_question(connection: Connection, name: str, pattern: search.Pattern) -> RequestKeys:
+def _matching_question(connection: Connection, name: str, pattern: Pattern) -> RequestKeys:
     """Return request keys that identify the session's question. Raises Refused if it does not match.
 
     With these keys the daemon refuses to type if it asks nothing, or something else by then.

@@ -13,7 +13,7 @@ from sesh.errors import Ended, NotFound, Refused, SeshError, TimedOut
 from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 from sesh.ops import jobs, lookup
 from sesh.ops.live_log import COLUMNS, feed, line_reader
-from sesh.ops.search import Pattern
+from sesh.ops.pattern import Pattern
 from sesh.ops.views import fetch_pages, overview
 from sesh.outcomes import Condition
 from sesh.reach import find

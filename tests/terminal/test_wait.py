@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sesh.ops import search
+from sesh.ops import pattern
 from tests.support import Home, Sesh, processes, says_who_reads, wait_until
 from tests.terminal.looking import logs, screen
 
@@ -169,7 +169,7 @@ def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
     typed(sesh, "a" * 60 + "b")
     wait_until(lambda: "ab" in screen(home, "work"))
     assert waiting.wait(60) == 124
-    monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
+    monkeypatch.setattr(pattern, "BATCH_TIMEOUT", 0.1)
     refused = sesh("--wait", "work", "--for", "(a+)+$", "--json", timeout=90)
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "takes too long" in refused.stdout

@@ -12,8 +12,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.errors import Refused, TimedOut, UsageError
-from sesh.ops import search
-from sesh.ops.search import Pattern
+from sesh.ops import pattern as patterns
+from sesh.ops.pattern import Pattern
 
 EXPLODES = r"(a+)+$"
 LINE = "a" * 60 + "b"
@@ -57,7 +57,7 @@ def test_many_lines_and_long_ones_are_searched_in_portions() -> None:
 def test_a_pattern_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch, limit: float | None) -> None:
     """The pattern stopped a whole MCP server, because `re` lets no other thread run."""
     if limit is None:
-        monkeypatch.setattr(search, "BATCH_TIMEOUT", 0.1)
+        monkeypatch.setattr(patterns, "BATCH_TIMEOUT", 0.1)
     with Pattern(EXPLODES) as pattern, pytest.raises(Refused if limit is None else TimedOut):
         list(pattern.matches([LINE], None if limit is None else time.monotonic() + limit))
 
