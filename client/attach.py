@@ -100,7 +100,7 @@ class _Client:
         terminal = self._terminal
         channel = attachment.channel
         ready = self._poll()
-        if terminal.signals in ready:
+        if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
             self._handle_signals()  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
             self._read_keys()

@@ -30,8 +30,9 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
-    The end of the block restores termios, signal handlers and blocking. Each signal becomes a byte on the descriptor
-    `signals`, for the loop's poll and `take_signals`. Raises Refused if a descriptor is not a terminal.
+    The end of the block restores termios, signal handlers and blocking. `signalled`: the signals since `take_signals`;
+    each becomes a byte on the descriptor `signals`, for the loop's poll. Raises Refused if a descriptor is not a
+    terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -40,6 +41,7 @@ class RawTerminal:
         self.inbound = inbound
         self.outbound = outbound
         self.signals = -1
+        self.signalled = set[int]()
         self._attributes: list[Any] = []
         self._translated = 0  # the next bytes to read, in which the line discipline has made Enter a newline
         self._undo = ExitStack()
@@ -81,7 +83,10 @@ class RawTerminal:
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
+            undo.callback(signal.signal, number, signal.signal(number, self._record) or signal.SIG_DFL)
+
+    def _record(self, number: int, _frame: object) -> None:
+        self.signalled.add(number)
 
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
@@ -164,9 +169,10 @@ class RawTerminal:
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
-        signals = set[int]()
         with suppress(BlockingIOError):
-            signals |= set(os.read(self.signals, 4096))
+            os.read(self.signals, 4096)  # first: a signal that comes now wakes the next poll
+        signals = self.signalled
+        self.signalled = set()
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 

@@ -10,8 +10,10 @@ import random
 import re
 import shlex
 import signal
+import struct
 import sys
 import termios
+from collections.abc import Iterable
 
 import pytest
 
@@ -278,3 +280,27 @@ def test_a_mode_that_only_some_terminals_have_is_set_again_and_undone_each_time(
         window.type(b"\x1c")
         window.wait_for_raw(b"\x1b[?7727l")
         assert window.exit_code() == 0
+
+
+def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    polled, resized = descriptors.polled, list[int]()
+
+    def halting(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
+        if resized:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        ready = polled(watched, deadline)
+        if 0 in ready:  # after the poll, which does not report this signal
+            fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 20, 70, 0, 0))
+            resized.append(0)
+        return ready
+
+    terminal = home.terminal("work", columns=91, rows=17)
+    terminal.wait_for(PROMPT)
+    monkeypatch.setattr(descriptors, "polled", halting)
+    second = home.terminal("work", columns=91, rows=17)
+    second.wait_for(PROMPT)
+    second.type("stty size\r")
+    assert home.sesh("--wait", "work", "--for", "20 70", "--since-start", "--timeout", "30").code == 0
+    second.signal(signal.SIGKILL)
