@@ -17,7 +17,7 @@ from sesh.messages import Envelope
 from sesh.names import printable
 
 MAX_DATA = 4 << 20
-MAX_UNFINISHED = 64  # requests whose next step a timer takes; more are refused
+MAX_REQUESTS = 64  # requests whose next step a timer takes; more are refused
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -79,7 +79,8 @@ class Requests:
             name = printable(request.name)
             raise UsageError(f"sesh {__version__}, which {self.session.name} runs, has no request {name}")
         steps = method(self.typing if hasattr(Typing, request.name) else self._methods, request, **arguments)
-        if steps is not None and len(self.unfinished) >= MAX_UNFINISHED:
-            raise Busy(f"{MAX_UNFINISHED} requests to {self.session.name} are unfinished; try again later")
-        if steps is not None:
-            yield from steps
+        if steps is None:
+            return
+        if len(self.unfinished) >= MAX_REQUESTS:
+            raise Busy(f"{MAX_REQUESTS} requests to {self.session.name} are unfinished; try again later")
+        yield from steps

@@ -96,7 +96,7 @@ class Program:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.execvpe(self.path, self.words, self.environment)
         except (OSError, ValueError) as error:  # ValueError: a NUL
-            report[:] = bytes([step, error.errno or EACCES if isinstance(error, OSError) else ENOENT])
+            report[:] = bytes([step, (error.errno or EACCES) if isinstance(error, OSError) else ENOENT])
             os._exit(1)
 
 

@@ -126,7 +126,6 @@ class Wrapper:
         folder = paths.directory()
         unique = os.urandom(4).hex()
         self.shell = shell
-        self._kind = shell.kind
         self.token = f"{secret}.{unique}"
         # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
         # appears in the shell's error messages, so it is readable.
@@ -136,8 +135,8 @@ class Wrapper:
     @property
     def line(self) -> bytes:
         """The line to type; its leading blank may keep it out of the history."""
-        path = quoted(self._outer, self._kind)
-        if self._kind == FISH:  # in a sourced file, `exit` would not end fish
+        path = quoted(self._outer, self.shell.kind)
+        if self.shell.kind == FISH:  # in a sourced file, `exit` would not end fish
             line = f"builtin test -e {path}; and eval (command cat {path})"
         else:
             line = f"\\[ -e {path} ] && \\. {path}"
@@ -145,7 +144,7 @@ class Wrapper:
 
     def write(self, command: str) -> None:
         # fish prints the line in which an error occurs; it must not contain the mark.
-        separator = "\n" if self._kind == FISH else "; "
+        separator = "\n" if self.shell.kind == FISH else "; "
         inner = f"{self._mark('C')}{separator}{command}"
         for path, text in ((self._outer, self._outer_text()), (self._inner, inner)):
             files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
@@ -162,8 +161,8 @@ class Wrapper:
 
     def _mark(self, letter: str, before: str = "") -> str:
         """Return shell source that runs `before` and prints a mark, without a trace (`set -x`)."""
-        fish = self._kind == FISH
-        printf = "\\printf" if self._kind in (DASH, ASH) else "builtin printf"
+        fish = self.shell.kind == FISH
+        printf = "\\printf" if self.shell.kind in (DASH, ASH) else "builtin printf"
         mark = f"7373;{self.token};{letter}"
         code = ""
         if letter == "E":
@@ -173,17 +172,17 @@ class Wrapper:
         return words if fish else f"{{ {before}{words}; }} 2>/dev/null"
 
     def _outer_text(self) -> str:
-        inner = quoted(self._inner, self._kind)
+        inner = quoted(self._inner, self.shell.kind)
         end = self._mark("E")
-        if self._kind == FISH:
+        if self.shell.kind == FISH:
             ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"
             return f"{ends}; {self._mark('B')}; {reads}"
         reads = f"\\[ -e {inner} ] && "
-        if self._kind == ZSH:
+        if self.shell.kind == ZSH:
             begin = self._mark("B", f"{_KEEP_OUT_OF_HISTORY}; ")
             return f"{begin}; {{ {reads}\\. {inner}; }} always {{ {end}; }}"
-        if self._kind == BASH:
+        if self.shell.kind == BASH:
             ours = quoted(self._outer, BASH)
             forget = f"case $(HISTTIMEFORMAT= builtin history 1) in *{ours}) builtin history -d -1;; esac; "
             return f"{self._mark('B', forget)}; {reads}\\. {inner}; {end}"

@@ -21,7 +21,7 @@ from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
-from sesh.daemon.requests import MAX_UNFINISHED, REQUESTS
+from sesh.daemon.requests import MAX_REQUESTS, REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.waits import MAX_WAITS
@@ -187,7 +187,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     typing._turns.append(earlier)
     server.requests.handle(gone.connection, {"id": 1, "verb": "send", "key": "gone"})
     server.drop(gone.connection)
-    for number in range(1, MAX_UNFINISHED + 1):
+    for number in range(1, MAX_REQUESTS + 1):
         words = {"begin_by": 10} if number == 1 else {"key": f"{number}", "more": True}
         link.connection.data = bytearray(b"%d" % number)
         server.requests.handle(link.connection, {"id": number, "verb": "send", **words})
@@ -198,11 +198,11 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     while server.requests.unfinished and time.monotonic() < until:
         server.session.loop.timers.run()
     gone.close()
-    assert typed == [(b"%d" % number, True) for number in range(2, MAX_UNFINISHED)]
+    assert typed == [(b"%d" % number, True) for number in range(2, MAX_REQUESTS)]
     link.connection.flush()
     refused = [protocol.parse(payload) for _, payload in link.take()]
     codes = {each["id"]: each["error"]["code"] for each in refused if "error" in each}
-    assert codes == {MAX_UNFINISHED: "busy", 1: "timeout"}
+    assert codes == {MAX_REQUESTS: "busy", 1: "timeout"}
 
 
 @pytest.mark.parametrize("persist", [True, False])

@@ -110,14 +110,20 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
         gc.enable()
 
 
-def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> None:
-    """A bell came behind the end of its command, whose run had the next one."""
+def with_run(run: Run, state: RunState) -> tuple[Session, str]:
+    """Return a session whose active run is in this state, and the token of the run's marks."""
     own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
-    own.runs.active = run = Run(["seq 9"], None, wait=True, key="")
-    run.become(RunState.TYPED)
+    own.runs.active = run
+    run.become(state)
     run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
     own.pump.filter = own.runs.filter
-    marks = {letter: f"\x1b]7373;{run.wrapper.token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
+    return own, run.wrapper.token
+
+
+def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> None:
+    """A bell came behind the end of its command, whose run had the next one."""
+    own, token = with_run(Run(["seq 9"], None, wait=True, key=""), RunState.TYPED)
+    marks = {letter: f"\x1b]7373;{token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
     output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
     own.pump.append_output(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
     told = [(event["event"], event.get("command")) for event in own.events.after(1)]
@@ -128,12 +134,8 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
 
 def test_a_caller_that_comes_back_after_the_session_learns_how_its_command_ended() -> None:
     """Only a command that ended with its session was in the result."""
-    own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
-    own.runs.active = run = Run(["false"], None, wait=True, key="of a caller")
-    run.become(RunState.RUNNING)
-    run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
-    own.pump.filter = own.runs.filter
-    own.pump.append_output(f"\x1b]7373;{run.wrapper.token};E;1\x07".encode())
+    own, token = with_run(Run(["false"], None, wait=True, key="of a caller"), RunState.RUNNING)
+    own.pump.append_output(f"\x1b]7373;{token};E;1\x07".encode())
     own.runs.end(0, "exited")
     last = description.result(own, truncated=False)["run"]
     assert last is not None
