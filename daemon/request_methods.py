@@ -201,7 +201,10 @@ class RequestMethods:
     # -- requests that change the session
 
     def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
-        """Detach the client that typed `last`, or all. `asker`: the pid of the requesting process."""
+        """Detach the client that typed `last`, or all.
+
+        `asker`: the pid of the requesting process.
+        """
         clients = self._session.clients
         chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:
