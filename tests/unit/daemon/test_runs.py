@@ -111,7 +111,7 @@ def test_the_output_of_a_command_that_has_ended_is_freed_at_once() -> None:
 
 
 def with_run(run: Run, state: RunState) -> tuple[Session, str]:
-    """Return a session whose active run is in this state, and the token of the run's marks."""
+    """Return a session with this active run, and the token of the run's marks."""
     own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
     own.runs.active = run
     run.become(state)
