@@ -38,9 +38,9 @@ from sesh.errors import NotFound, ProtocolError, SeshError, TimedOut, Unreachabl
 from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Connected, Op
+from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
@@ -186,9 +186,9 @@ class Bridge:
         except Question as question:
             return OpResult(question.response)
         if not inspect.isgenerator(result):
-            return OpResult({}, calls.encoded(result))
+            return OpResult({}, encoded(result))
         for item in result:
-            self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
+            self._send(protocol.frame(protocol.DATA, encoded(item)))
         return OpResult({})
 
     def _copy(self, daemon: wire.Connection) -> None:

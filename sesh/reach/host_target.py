@@ -1,4 +1,8 @@
-"""A host as the target of ops: each call opens a link to a bridge."""
+"""A host as the target of ops: each call opens a link to a bridge.
+
+Notes for the person come with a response. A response may be a question: then the request is sent again, with the
+person's answer. The commands that notes and questions quote get the host.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +15,11 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
+from sesh.errors import Ended, ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link.keeper import LinkKeeper, ReportOutage
-from sesh.messages import OP, Hello
-from sesh.reach import calls
+from sesh.messages import OP, Hello, QuestionResponse
 from sesh.reach.caller import Caller
-from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
+from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import DataFrame, ResponseFrame, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
@@ -28,6 +31,8 @@ from sesh.remote.sync import sync
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
+MAX_NOTES = 100  # with one response; further notes are dropped
+_MAX_QUESTIONS = 20  # for one request; the next question is an error
 LIST_DOUBTED_AFTER = 1.5  # seconds without a PONG, beyond 1.5 round trips, until a list marks the rows as stale
 _MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
@@ -61,8 +66,8 @@ class HostTarget(Target):
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
-                _, output = calls.call(self.caller, link, request, self.deadline)
-            result: Result = calls.decode_result(op, output)
+                output = self._carry_out(link, request)
+            result: Result = decode_result(op, output)
             if (changes := op.changes(arguments, result)) != Changes():
                 known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
         return result
@@ -97,7 +102,7 @@ class HostTarget(Target):
         return link.peer.name, link
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
-        data = calls.encoded(arguments)
+        data = encoded(arguments)
         return LinkRequest(op.wire_name, data, effect, can_answer=self.caller.can_answer, **more)
 
     def _connect(self, request: LinkRequest) -> Link:
@@ -143,13 +148,38 @@ class HostTarget(Target):
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                calls.call(self.caller, link, request, self.deadline)
+                self._carry_out(link, request)
         except BaseException:
             link.close()
             raise
         peer = link.peer
         known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         return link
+
+    def _carry_out(self, link: Link, request: LinkRequest) -> bytes:
+        """Have the host carry out a request, asking the person each question; return the response's data.
+
+        Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
+        """
+        answers: list[str] = []
+        while len(answers) <= _MAX_QUESTIONS:
+            response, data = link.call(request, answers, self.deadline)
+            for line in response.get("lines", [])[:MAX_NOTES]:
+                self.caller.note(for_host(line, self.host))
+            if "question" not in response:
+                return data
+            answers.append(self._ask(response))
+        raise ProtocolError(f"the other side asked more than {_MAX_QUESTIONS} questions; nothing more is answered")
+
+    def _ask(self, question: QuestionResponse) -> str:
+        """Ask the person. Raises ProtocolError for a malformed or unexpected question."""
+        if not self.caller.can_answer:
+            raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
+        answers, default = question["answers"], question["default"]
+        letters = {letter for letter, _ in answers}
+        if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
+            raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
+        return self.caller.ask(for_host(question["question"], self.host), answers, default, question["above"])
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
@@ -190,7 +220,7 @@ class HostTarget(Target):
             assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
             if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
-            link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
+            link.send(LinkRequest(op.wire_name, encoded(arguments(link))).frames())
 
         self._stop.check()
         link = self._open_link()
@@ -205,7 +235,7 @@ class HostTarget(Target):
                             stream.connection.decode_response(OP, payload)
                             return
                         case DataFrame(payload):
-                            yield calls.decode_result(op, payload)
+                            yield decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

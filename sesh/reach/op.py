@@ -1,16 +1,20 @@
 """Ops: typed functions that run on this machine, or by their names on a host.
 
-`target.call(sessions.kill, names=[…])` calls the function, or sends its name and arguments to the host. Each side
-checks data from the link against the function's annotations (`sesh.check`).
+`target.call(sessions.kill, names=[…])` calls the function, or sends its name and arguments to the host, as JSON with
+bytes as `{"$bytes": base64}`; the result comes back in the same way. Each side checks data from the link against the
+function's annotations (`sesh.check`).
 """
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+import json
+from binascii import b2a_base64
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
+from sesh import check, protocol
 from sesh.reach.caller import Caller
 from sesh.wire import Connection
 
@@ -72,3 +76,23 @@ def by_name(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, ob
     """Return the arguments of a call by name, for a request."""
     _caller, *bound = inspect.signature(op).bind(None, *args, **kwargs).arguments.items()
     return dict(bound)
+
+
+def decode_result(op: Op[..., object], data: bytes) -> Any:
+    """Return an op's result, or an item that it yields. Raises ProtocolError."""
+    return check.checked_from_host(result_type(op), protocol.value(data), op.wire_name)
+
+
+def result_type(op: Op[..., object]) -> Any:
+    hint = get_type_hints(op, include_extras=True)["return"]
+    return get_args(hint)[0] if get_origin(hint) is Iterator else hint
+
+
+def encoded(result: Any) -> bytes:
+    return json.dumps(result, default=_packed, separators=(",", ":")).encode()
+
+
+def _packed(value: object) -> dict[str, str]:
+    if not isinstance(value, bytes):
+        raise TypeError(f"a {type(value).__name__} does not go over a link")
+    return {"$bytes": b2a_base64(value, newline=False).decode()}

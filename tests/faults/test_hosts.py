@@ -11,7 +11,7 @@ import sys
 import pytest
 
 from sesh import protocol
-from sesh.reach import calls
+from sesh.reach import host_target
 from tests.faults.bridges import ODD_ROWS
 from tests.faults.daemons import far_end, fork_far_ends
 from tests.support import Home, Result, Terminal
@@ -141,7 +141,7 @@ def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None
 def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
     done = evil.sesh("notes", "--list")
     assert done.code == 0
-    assert done.stderr.count("\n") == calls.MAX_NOTES
+    assert done.stderr.count("\n") == host_target.MAX_NOTES
 
 
 def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil) -> None:
