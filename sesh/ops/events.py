@@ -17,7 +17,7 @@ from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
-from sesh.reach.stream import DataFrame, ResponseFrame, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
@@ -43,11 +43,11 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     try:
         for arrival in stream.arrivals(request):
             match arrival:
-                case DataFrame(payload):
+                case (protocol.DATA, _, payload):
                     event: Event = stream.connection.decode_message(protocol.DATA, payload)
                     since = event.get("seq", since)
                     yield event
-                case ResponseFrame(_, payload):
+                case (protocol.RESPONSE, _, payload):
                     stream.connection.decode_response(EVENTS, payload)
                     return
     except Ended as ended:

@@ -13,14 +13,14 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from math import inf
 from typing import Any, TypeVar
 
-from sesh import errors
+from sesh import errors, protocol
 from sesh.about import PROGRAM
 from sesh.errors import Ended, ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, Hello, QuestionResponse
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name, decode_result, encoded
-from sesh.reach.stream import DataFrame, ResponseFrame, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import exchange, opening
@@ -231,10 +231,10 @@ class HostTarget(Target):
             try:
                 for arrival in stream.arrivals(request):
                     match arrival:
-                        case ResponseFrame(_, payload):
+                        case (protocol.RESPONSE, _, payload):
                             stream.connection.decode_response(OP, payload)
                             return
-                        case DataFrame(payload):
+                        case (protocol.DATA, _, payload):
                             yield decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
