@@ -201,7 +201,7 @@ def run(
         with errors.failing_with(ExitCode.SESH_FAILED):
             target = target.until(deadline)
             target.interrupts = interrupts
-            name, connection = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
+            name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
             stream = Stream(target, connection, name)
     except errors.Ended as ended:  # the job ended before the wait began
         if live is not None:

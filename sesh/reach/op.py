@@ -11,8 +11,7 @@ import inspect
 import json
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Concatenate, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from sesh import check, protocol
 from sesh.reach.caller import Caller
@@ -21,18 +20,14 @@ from sesh.wire import Connection
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")
 Result_co = TypeVar("Result_co", covariant=True)
-Connected = tuple[str, Connection]  # a session's name, and a connection to its daemon
 
 
-@dataclass(frozen=True)
-class Changes:
-    """The names that a call has freed, and the session that it left running."""
+class Connected(NamedTuple):
+    """The result of an op that connects to a session. `created`: the op has created the session."""
 
-    freed: Sequence[str] = ()
-    running: str = ""
-
-
-Change = Callable[[Mapping[str, Any], Any], Changes]  # gets the arguments of a call, and its result
+    name: str
+    connection: Connection
+    created: bool
 
 
 class Op(Protocol[Arguments, Result_co]):
@@ -40,7 +35,7 @@ class Op(Protocol[Arguments, Result_co]):
     creates: bool
     reads: bool
     syncs: bool
-    changes: Change
+    frees: Callable[[Any], Sequence[str]]
 
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
@@ -50,13 +45,13 @@ def op(
     creates: bool = False,
     reads: bool = False,
     syncs: bool = False,
-    changes: Change = lambda _arguments, _result: Changes(),
+    frees: Callable[[Any], Sequence[str]] = lambda _result: (),
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may call, too.
 
     `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `syncs`:
-    it may start or enter a session, so the user's files are pushed to the host first. `changes`: returns which sessions
-    have changed, for the caller's cache of a host's sessions.
+    it may start or enter a session, so the user's files are pushed to the host first. `frees`: returns the names that a
+    result has freed, for the caller's cache of a host's sessions.
 
     A host finds the op by its module and function, also if its sesh is another version: an op that was released is
     never renamed or moved.
@@ -66,7 +61,7 @@ def op(
         module = function.__module__.rpartition(".")[2]
         function.wire_name = f"{module}.{function.__name__}"  # type: ignore[attr-defined]
         function.creates, function.reads = creates, reads  # type: ignore[attr-defined]
-        function.syncs, function.changes = syncs, changes  # type: ignore[attr-defined]
+        function.syncs, function.frees = syncs, frees  # type: ignore[attr-defined]
         return function  # type: ignore[return-value]
 
     return marked

@@ -256,6 +256,19 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: Via
     assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
 
 
+@pytest.mark.parametrize("words", [("--open", "job"), ("--new", "-d", "job"), ("--exec", "-d", "job")])
+def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
+    home: Home, slow: ViaHost, words: tuple[str, ...]
+) -> None:
+    """Such a break gave an error, and nobody knew whether the session ran."""
+    verb = home.start("@box", *words, "--", "sh", "-c", "echo x >>ran; sleep 60")
+    wait_until(lambda: slow.exists("entered"))
+    slow.cut()
+    slow.write("answer", "")
+    _, error = verb.communicate(timeout=30)
+    assert (verb.returncode, slow.names(), slow.read("ran")) == (0, ["job"], "x\n"), error
+
+
 def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: ViaHost) -> None:
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo x >>ran; echo he''re; read x")
     wait_until(lambda: slow.exists("entered"))

@@ -103,7 +103,7 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
         ("sessions.kill", {"names": "work"}),
         ("sessions.label", {"name": "work", "labels": {"k": 1}}),
         ("enter.open_", {"name": "work", "spec": {"command": "cat"}}),
-        ("enter.job_detached", {"name": "work", "spec": {}, "timeout": "1"}),
+        ("enter.job", {"name": "work", "spec": {}, "timeout": "1"}),
         ("layout.make", {"entries": [{"name": "work"}]}),
         ("sweep.clear", {"wanted": [{}]}),
         ("search.grep", {"pattern": "x", "context": 1e300}),

@@ -29,7 +29,7 @@ WIRE_NAMES = {
     "create": "here",
     "doctor": "all_",
     "dormant": "restore",
-    "enter": "attach go job job_detached new new_detached open_",
+    "enter": "attach go job new open_",
     "events": "all_events log",
     "index": "follow",
     "jobs": "ended result",
