@@ -37,7 +37,7 @@ _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is close
 
 
 def watch(caller: Caller) -> Generator[list[Summary], None, None]:
-    """Yield the sessions of this machine now, and again after each change. See `events.every` for its end."""
+    """Yield the sessions of this machine, again after each change. For its end see `events.every`."""
     rows: list[Summary] | None = None
     files_before: set[tuple[str, int]] = set()
     poll_at = -inf

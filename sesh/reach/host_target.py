@@ -162,9 +162,9 @@ class HostTarget(Target):
     def _carry_out(
         self, link: Link, request: LinkRequest
     ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
-        """Have the host carry out a request, asking the person each question; return the response and its data.
+        """Have the host carry out a request; return the response and its data.
 
-        Show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
+        Ask the person each question, and show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
         """
         answers: list[str] = []
         while len(answers) <= _MAX_QUESTIONS:

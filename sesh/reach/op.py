@@ -23,7 +23,7 @@ Result_co = TypeVar("Result_co", covariant=True)
 
 
 class Connected(NamedTuple):
-    """The result of an op that connects to a session. `created`: the op has created the session."""
+    """What an op has connected to; `created`: it has created the session."""
 
     name: str
     connection: Connection
