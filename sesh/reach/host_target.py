@@ -164,7 +164,8 @@ class HostTarget(Target):
     ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
         """Have the host carry out a request; return the response and its data.
 
-        Ask the person each question, and show the notes of each response. Raises ProtocolError after too many questions, and as `Link.call`.
+        Ask the person each question, and show the notes of each response. Raises ProtocolError after too many
+        questions, and as `Link.call`.
         """
         answers: list[str] = []
         while len(answers) <= _MAX_QUESTIONS:

@@ -70,7 +70,7 @@ class Target:
     def begin(
         self, op: Op[Arguments, Connected], /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> tuple[str, bool]:
-        """Call an op that connects to a session, and leave it; return its name and `created`."""
+        """Call an op that connects to a session, and leave it; see `Connected`."""
         try:
             name, connection, created = self.connect_by(op, None, *args, **kwargs)
         except Ended as ended:  # it was created over a link that broke before the response
