@@ -90,7 +90,7 @@ def test_what_belongs_to_another_user_is_refused(ready: Path) -> None:
     file = ready / "a.json"
     file.touch(mode=0o600)
     os.chown(file, 12345, 12345)
-    with pytest.raises(Refused, match="another user"):
+    with pytest.raises(Refused, match="created by sesh"):
         paths.check_file(str(file), stat.S_IFREG)
     os.chown(ready, 12345, 12345)
     assert "another user" in refused(ready)
