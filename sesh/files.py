@@ -177,9 +177,9 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
     return None if data is None else parse_json(path, data, hint)
 
 
-def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> None:
+def write_headed(path: str, header: Mapping[str, object], rest: bytes) -> None:
     """Replace a file by a JSON line and more bytes, as `write_whole`."""
-    write_whole(path, protocol.encode(header) + b"\n" + rest, durable=durable)
+    write_whole(path, protocol.encode(header) + b"\n" + rest)
 
 
 def read_headed(path: str, hint: Any, most: int) -> Any:

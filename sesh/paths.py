@@ -133,23 +133,20 @@ def _is_own_group(group: int) -> bool:
     return own.gr_name == name and {*own.gr_mem} <= {name}
 
 
-def check_file(path: str, kind: int) -> bool:
-    """Refuse one of sesh's files if it exists and is unsafe; return whether it exists.
-
-    A safe file is the caller's, has mode 0600, and is of this `kind`: `stat.S_IFSOCK`, `stat.S_IFREG`. Raises Refused.
-    """
+def check_socket(path: str) -> bool:
+    """Return whether one of sesh's sockets exists. Raises Refused if it is unsafe."""
     try:
-        check_status(path, os.lstat(path), kind)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
+    check_status(path, status, stat.S_IFSOCK, "a socket")
     return True
 
 
-def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
-    """Raise Refused, with the fix, as `check_file` does."""
+def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG, words: str = "a file") -> None:
+    """Raise Refused unless a file is the caller's, private, and of this kind."""
     if stat.S_IFMT(status.st_mode) != kind or status.st_uid != os.geteuid():
-        expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
-        raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
+        raise Refused(f"{path} is not {words} created by sesh; check it and move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
         raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {ON_HOST}chmod 600 {path}")
 
