@@ -96,10 +96,11 @@ class HostTarget(Target):
             if hello is not None or not (op.creates and request.may_be_done):
                 raise
             if isinstance(error, Interrupted) and self.interrupts is not None:
-                raise error.saying(self.interrupts.message) from error
-            unknown = error.saying(f"{error.message}; {created}")
-            unknown.exit_code = ExitCode.UNKNOWN
-            raise unknown from error
+                error.message = self.interrupts.message
+                raise
+            error.message += f"; {created}"
+            error.exit_code = ExitCode.UNKNOWN
+            raise
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
         data = encoded(arguments)
