@@ -30,17 +30,16 @@ _LOOK = 0.005  # seconds between two looks for a file
 
 
 def summaries(
-    timeout: float | None = None, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
+    timeout: float = SUMMARIES_TIMEOUT, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
 ) -> list[Summary]:
     """Return the named sessions, or all, sorted by name. Raises Refused.
 
-    The error is that of an untrusted directory. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that
-    need no request, None without a daemon.
+    The error is that of an untrusted directory. `known`: the summaries that need no request, None without a daemon.
     """
     names = names or paths.names()
     found = {**(known or {})}
     unknown = [name for name in names if name not in found]
-    found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
+    found |= _query(unknown, timeout)
     tty, leader = machine.controlling_tty(), os.getsid(0)
     rows = dict[str, Summary]()
     for name in names:
@@ -165,13 +164,8 @@ def of_job(name: str) -> Summary | None:
         return None
     at = float(job.get("ended") or 0)
     began, ended = stamp(max(0.0, at - float(job.get("duration") or 0))), stamp(at)
-    record: Record = {  # as the job's daemon would have left it
-        "created": began, "last_activity": ended, "ended": ended,
-        "cwd": job.get("directory") or "", "command": job.get("command") or [], "labels": job.get("labels") or {},
-        "exit_code": job.get("exit_code"), "reason": job.get("reason"), "state": job.get("state"),
-    }  # fmt: skip
-    if "columns" in job and "rows" in job:
-        record["columns"], record["rows"] = job["columns"], job["rows"]
+    times = {"created": began, "last_activity": ended, "ended": ended}
+    record: Any = {**job, **times, "cwd": job.get("directory")}  # as the job's daemon would have left it
     return _ended(name, record)
 
 
