@@ -134,7 +134,7 @@ def _reload(name: str) -> None:
         with suppress(errors.ProtocolError):  # every number understands the request
             connection.handshake()
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
-        connection.reconnect(name)  # a verb that follows would take a daemon that still loads for one that hangs
+        connection.reconnect()  # a verb that follows would take a daemon that still loads for one that hangs
         connection.send(wire.hello_frame("request"), deadline)
         connection.expect_welcome(deadline)
 

@@ -124,7 +124,7 @@ class Stream:
 
     def handshake(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `Connection.handshake`."""
-        welcome = self.connection.handshake(requests, until, name=self.name)
+        welcome = self.connection.handshake(requests, until)
         self._record_session()
         return welcome
 
@@ -221,7 +221,7 @@ class Stream:
         """
         if self._keeper is None:
             with suppress(errors.NotFound, errors.Unreachable):
-                self.connection.reconnect(self.name)
+                self.connection.reconnect()
                 self._stop.check()
                 return
             raise self._end()

@@ -10,6 +10,7 @@ import os
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
+from typing import Any
 
 from sesh import files, machine, paths, programs, wire
 from sesh.about import PROGRAM, SESH
@@ -153,13 +154,8 @@ def of_job(name: str) -> Summary | None:
         return None
     at = float(job.get("ended") or 0)
     began, ended = stamp(max(0.0, at - float(job.get("duration") or 0))), stamp(at)
-    record: Record = {  # as the job's daemon would have left it
-        "created": began, "last_activity": ended, "ended": ended,
-        "cwd": job.get("directory") or "", "command": job.get("command") or [], "labels": job.get("labels") or {},
-        "exit_code": job.get("exit_code"), "reason": job.get("reason"), "state": job.get("state"),
-    }  # fmt: skip
-    if "columns" in job and "rows" in job:
-        record["columns"], record["rows"] = job["columns"], job["rows"]
+    times = {"created": began, "last_activity": ended, "ended": ended}
+    record: Any = {**job, **times, "cwd": job.get("directory")}  # as the job's daemon would have left it
     return _ended(name, record)
 
 
