@@ -25,7 +25,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from queue import Queue
 from threading import Lock, Thread
@@ -49,6 +48,9 @@ _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
+# The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
+OpResult = tuple[OpResponse, bytes, wire.Connection | None]
+
 
 class LinkCaller(Caller):
     """The caller of a request: collects notes for the response, and has the person's answers."""
@@ -65,15 +67,6 @@ class LinkCaller(Caller):
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Return the next answer; without one, raise Question, which becomes the response."""
         return self._answers.pop(0) if self._answers else super().ask(question, answers, default, above)
-
-
-@dataclass
-class OpResult:
-    """The response to a request, and DATA to send before it."""
-
-    response: OpResponse
-    data: bytes = b""
-    daemon: wire.Connection | None = None  # of the session that the op has connected to
 
 
 def serve() -> int:
@@ -162,17 +155,17 @@ class Bridge:
             answers = [letter[:1] for letter in keys.get("answers", [])]
             caller = LinkCaller(self._origin, can_answer=keys.get("can_answer", False), answers=answers)
             caller.audience = self._audience
-            done = self._carry_out(caller, keys, data)
+            result, carried, daemon = self._carry_out(caller, keys, data)
         except BrokenPipeError:
             raise  # the near end has gone
         except Exception as error:
             self._send(_error_frame(number, error))
             return None
-        if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
-            self._session = str(done.response.get("name"))
-        response = {"id": number, "result": {**done.response, "lines": caller.notes}}
-        self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
-        return done.daemon
+        if daemon is not None:  # before the response: PINGs that come after the response are for the daemon
+            self._session = str(result.get("name"))
+        response = {"id": number, "result": {**result, "lines": caller.notes}}
+        self._send(protocol.data_frames(carried) + protocol.message(protocol.RESPONSE, response))
+        return daemon
 
     def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> OpResult:
         if request.get("verb") != OP:
@@ -184,12 +177,12 @@ class Bridge:
                 return _connect(caller, op, arguments, request)
             result = op(caller, **arguments)
         except Question as question:
-            return OpResult(question.response)
+            return question.response, b"", None
         if not inspect.isgenerator(result):
-            return OpResult({}, encoded(result))
+            return {}, encoded(result), None
         for item in result:
             self._send(protocol.frame(protocol.DATA, encoded(item)))
-        return OpResult({})
+        return {}, b"", None
 
     def _copy(self, daemon: wire.Connection) -> None:
         """Copy frames between the near end and a daemon until one of them has gone."""
@@ -274,7 +267,7 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
         # The session may end, and lose its record, once the op has connected: the id then finds the result.
         id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, daemon, created = op(caller, **arguments)
-    return OpResult(_connected_response(name, id_before, created=created), daemon=daemon)
+    return _connected_response(name, id_before, created=created), b"", daemon
 
 
 @contextmanager
@@ -297,11 +290,11 @@ def _connect_by_id(session_id: str, *, created: bool) -> OpResult | None:
     current = next((name for name in paths.names() if _id_of(name) == session_id), "")
     if current and (daemon := find.try_connect(current)) is not None:
         if _id_of(current) == session_id:
-            return OpResult(_connected_response(current, session_id, created=created), daemon=daemon)
+            return _connected_response(current, session_id, created=created), b"", daemon
         daemon.close()  # another session has just taken the name
         return _connect_by_id(session_id, created=created)
     if result := results.by_id(session_id):
-        return OpResult({"name": result.get("name", ""), "result": result}, results.output(result))
+        return {"name": result.get("name", ""), "result": result}, results.output(result), None
     if current and (dormant := find.dormant(current)) is not None:
         raise find.without_daemon(dormant)
     return None

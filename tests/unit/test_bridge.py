@@ -143,7 +143,7 @@ class Led:
         if closes:
             self.daemon.close()
         response: messages.ConnectedResponse = {"name": "work", "session_id": "c0ffee", "daemon_pid": None}
-        led = bridge.OpResult(response, daemon=wire.adopt(ours))
+        led: bridge.OpResult = response, b"", wire.adopt(ours)
         monkeypatch.setattr(bridge, "_connect", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
