@@ -14,7 +14,6 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 from typing import IO, Any
 
 from sesh import errors, protocol, wire
@@ -34,21 +33,15 @@ _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the en
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-class Effect(Enum):
-    NONE = "the op changes nothing: its request may go with HELLO, though the link may fail"
-    CHANGE = "the op changes something, perhaps twice for two requests: it waits for WELCOME"
-    CONNECTION = "the op connects the link to a session, by whose id the host knows a repeated request"
-
-
 @dataclass(eq=False)
 class LinkRequest:
     """A request to a bridge, over one link or several until it has a response."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON
-    effect: Effect = Effect.NONE
+    changes: bool = False  # what it does might be done twice if it were sent twice: it is sent once, after WELCOME
     can_answer: bool = False  # a person can answer the host's questions
-    session_id: str = ""  # of that session, or of the session to create
+    session_id: str = ""  # of the session to connect to or to create; by it the host knows a repeated request
     hello: Hello | None = None  # of an attached terminal, to the daemon
     may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
@@ -57,7 +50,7 @@ class LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
         # The name of `ops.enter.attach`: sesh.remote imports no ops.
-        return cls("enter.attach", data, Effect.CONNECTION, session_id=session_id, **more)
+        return cls("enter.attach", data, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
@@ -93,7 +86,8 @@ class Link(Connection):
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
         self._pending: LinkRequest | None = None  # sent over this link, without a response yet
-        self._data = bytearray()  # of the response to `connect_request`
+        self._data = bytearray()  # of the response that comes
+        self._response: tuple[OpResponse, bytes] | None = None  # the last one, with its data
         self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
     @property
@@ -110,7 +104,7 @@ class Link(Connection):
     def first_frames(self, origin: OriginFacts, request: LinkRequest | None) -> bytes:
         """Return HELLO, and a request that may go with it in one write."""
         hello = wire.hello_frame("bridge", origin=origin)
-        if request is None or request.effect is Effect.CHANGE or len(early := request.frames()) > _MAX_EARLY_REQUEST:
+        if request is None or request.changes or len(early := request.frames()) > _MAX_EARLY_REQUEST:
             return hello
         self._record_sent(request)
         return hello + early
@@ -170,23 +164,18 @@ class Link(Connection):
         after `RESPONSE_TIMEOUT`, with exit code 255 in place of both if the op may have changed something.
         """
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
-        min_rate = _MIN_RATE if deadline is None else inf
         try:
             if self._pending is not request:
                 self._record_sent(request)
                 self.send(request.frames(answers), until)
-            response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
-        except SeshError as error:
+            while self._response is None:
+                more = len(self._data) / _MIN_RATE if deadline is None else 0.0
+                self.accept(*self.receive(until + more))
+        except (Unreachable, TimedOut) as error:
             if error.in_response:
-                self._record_response()
-            elif isinstance(error, (Unreachable, TimedOut)):
-                raise self._no_response(request, error) from error
-            raise
-        if request.effect is Effect.CONNECTION and "question" not in response:
-            self._record_session(response, data)
-        else:
-            self._record_response()
-        return response, data
+                raise
+            raise self._no_response(request, error) from error
+        return self._response
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
@@ -194,26 +183,19 @@ class Link(Connection):
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
         if request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
-        elif request.effect is Effect.CHANGE:
+        elif request.changes:
             unknown = f"the request may have been carried out; see: {PROGRAM} @{host}"
             return Unreachable(error.message, hint=unknown, exit_code=ExitCode.UNKNOWN)
-        elif error is lost and request.effect is Effect.NONE:
+        elif error is lost:
             error.hint = "try again"
         return error
 
     def _record_sent(self, request: LinkRequest) -> None:
-        self._pending = request
+        self._pending, self._response = request, None
         self.peer.hello = request.hello
 
-    def _record_response(self) -> None:
-        if self._pending is not None:
-            self._pending.may_be_done = False
-            self._pending = None
-
-    # -- connecting to a session
-
     def connect_request(self, name: str, session_id: str) -> bytes:
-        """Return the request to connect; empty if it was sent, or the link is connected.
+        """Return the request to connect to a session; empty if it was sent, or the link is connected.
 
         `accept` reads the response, which precedes the daemon's WELCOME.
         """
@@ -222,28 +204,33 @@ class Link(Connection):
         return LinkRequest.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, SeshError."""
+        """Store a WELCOME and return True; record the response to a request. Raises Ended, SeshError."""
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
-            self._record_session(self.decode_response(OP, payload), bytes(self._data))
+            self._record_response(payload)
         else:
             return super().accept(kind, payload)
         return False
 
-    def _record_session(self, response: OpResponse, data: bytes) -> None:
-        """Record the session that the link is connected to. Raises Ended if it has ended."""
-        if "name" not in response:
-            raise errors.malformed("RESPONSE", ".name is missing")
-        if self._pending is not None:
-            self._pending.may_be_done = "result" not in response
-            self._pending = None
+    def _record_response(self, payload: bytes) -> None:
+        """Record a response, and the session that the link is connected to. Raises Ended if that has ended."""
+        request, self._pending = self._pending or LinkRequest("", b""), None
+        data, self._data = bytes(self._data), bytearray()
+        try:
+            response = self.decode_response(OP, payload)
+        except SeshError as error:
+            request.may_be_done = not error.in_response
+            raise
+        self._response = response, data
+        request.may_be_done = "name" in response and "result" not in response
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
-        self.stage = Stage.CONNECTED
-        self.peer.name = response["name"]
-        self.peer.session_id = str(response.get("session_id") or "")
-        self.peer.pid = response.get("daemon_pid")
+        if "name" in response:
+            self.stage = Stage.CONNECTED
+            self.peer.name = response["name"]
+            self.peer.session_id = str(response.get("session_id") or "")
+            self.peer.pid = response.get("daemon_pid")
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Receive a frame; ping a silent link. Raises ConnectionLost once the link is lost."""

@@ -22,7 +22,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import exchange, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Effect, Link, LinkRequest
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.wire import Connection
@@ -57,7 +57,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
         self._sync(op, arguments)
-        request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
+        request = self._request(op, arguments, changes=not op.reads)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
@@ -79,7 +79,7 @@ class HostTarget(Target):
         with self._stopping_on_first():
             self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
-        request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
+        request = self._request(op, arguments, session_id=session_id, hello=hello)
         try:
             link = self._connect(request)
         except KeyboardInterrupt:
@@ -96,9 +96,8 @@ class HostTarget(Target):
                 raise error.saying(f"{error.message}; the job may or may not have started") from error
         return link.peer.name, link
 
-    def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
-        data = calls.encoded(arguments)
-        return LinkRequest(op.wire_name, data, effect, can_answer=self.caller.can_answer, **more)
+    def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
+        return LinkRequest(op.wire_name, calls.encoded(arguments), can_answer=self.caller.can_answer, **more)
 
     def _connect(self, request: LinkRequest) -> Link:
         """Open a link, and have the host connect it to a session.
@@ -143,7 +142,9 @@ class HostTarget(Target):
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                calls.call(self.caller, link, request, self.deadline)
+                response, _ = calls.call(self.caller, link, request, self.deadline)
+            if "name" not in response:
+                raise errors.malformed("RESPONSE", ".name is missing")
         except BaseException:
             link.close()
             raise

@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
-from sesh.remote.ssh import master, opening
+from sesh.remote.ssh import link, master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
@@ -186,3 +187,18 @@ def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, co
         with pytest.raises(SeshError):
             played.opened(request)
         assert request.may_be_done is expected
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("size", [1 << 10, 0])
+def test_a_long_answer_puts_its_deadline_off(
+    played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A silent host is left after a minute; megabytes of an answer take longer."""
+    monkeypatch.setattr(link, "RESPONSE_TIMEOUT", 0.2)
+    monkeypatch.setattr(link, "_MIN_RATE", 100)
+    (tmp_path / "part").write_bytes(protocol.data_frames(b"x" * size))
+    request = LinkRequest("views.status", b"{}")
+    played.shared = f"{MARK}; cat $f/welcome $f/part; sleep 0.4; cat $f/part $f/answer; exec cat >/dev/null"
+    with played.opened(request) as opened, nullcontext() if size else pytest.raises(Unreachable, match="not answer"):
+        assert len(opened.call(request)[1]) == 2 * size
