@@ -73,13 +73,16 @@ class Link(Connection):
 
     over_link = True
 
-    def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+    def __init__(
+        self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], open_by: float
+    ) -> None:
         assert process.stdin is not None  # noqa: S101 (it has pipes)
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
+        self.open_by = open_by  # the deadline for WELCOME (monotonic)
         self.bridge_welcome: Welcome = {}  # `welcome` and `peer` are from the session's daemon
         self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
@@ -141,6 +144,13 @@ class Link(Connection):
         now = time.time()
         self.clock = self.bridge_welcome.get("now", now) - now
         self.peer.ahead = self.bridge_welcome.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
+
+    def silence(self) -> Unreachable:
+        """Return the error for a link that was not open in time."""
+        host = self.destination.host
+        hint = f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
+        waits_for_shell = self.stage is Stage.STARTING and self.destination.via is None
+        return errors.silent_host(host, self.output.reason(), hint if waits_for_shell else "")
 
     def incompatible(self) -> ProtocolError:
         if self.is_open:
@@ -215,22 +225,26 @@ class Link(Connection):
 
     def _record_response(self, payload: bytes) -> None:
         """Record a response, and the session that the link is connected to. Raises Ended if that has ended."""
-        request, self._pending = self._pending or LinkRequest("", b""), None
         data, self._data = bytes(self._data), bytearray()
+        if protocol.response_number(payload) != _REQUEST_ID:
+            return
+        request, self._pending = self._pending or LinkRequest("", b""), None
         try:
-            response = self.decode_response(OP, payload)
+            response: OpResponse = self.decode_response(OP, payload)
         except SeshError as error:
             request.may_be_done = not error.in_response
             raise
         self._response = response, data
-        request.may_be_done = "name" in response and "result" not in response
+        request.may_be_done = False
+        if "name" not in response:
+            return
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
-        if "name" in response:
-            self.stage = Stage.CONNECTED
-            self.peer.name = response["name"]
-            self.peer.session_id = str(response.get("session_id") or "")
-            self.peer.pid = response.get("daemon_pid")
+        request.may_be_done = True
+        self.stage = Stage.CONNECTED
+        self.peer.name = response["name"]
+        self.peer.session_id = str(response.get("session_id") or "")
+        self.peer.pid = response.get("daemon_pid")
 
     def receive(self, deadline: float | None = None) -> tuple[int, bytes]:
         """Receive a frame; ping a silent link. Raises ConnectionLost once the link is lost."""

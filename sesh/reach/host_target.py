@@ -144,6 +144,7 @@ class HostTarget(Target):
             with self._stop.calling(link.abort):
                 response, _ = calls.call(self.caller, link, request, self.deadline)
             if "name" not in response:
+                request.may_be_done = True
                 raise errors.malformed("RESPONSE", ".name is missing")
         except BaseException:
             link.close()

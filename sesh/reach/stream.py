@@ -22,6 +22,7 @@ from sesh.wire import Connection
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
 
+_CUT_INTERVAL = 0.1  # seconds between two looks at `cut` without a link
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
 
 
@@ -126,8 +127,6 @@ class Stream:
         """End the stream from another thread."""
         self._cut = True
         self.connection.abort()
-        if self._keeper is not None:
-            self._keeper.wake()
 
     @property
     def lost(self) -> bool:
@@ -261,7 +260,7 @@ class Stream:
                 raise keeper.refusal
             if time.monotonic() >= until:
                 raise errors.TimedOut(f"timed out: @{self.host} is still unreachable")
-            ready = self._poll(until)
+            ready = self._poll(min(until, time.monotonic() + _CUT_INTERVAL))
         raise errors.ConnectionLost(f"the link to @{self.host} was cut")
 
     def _watch(self, keeper: LinkKeeper) -> None:

@@ -78,7 +78,7 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
         """Return a link whose ssh has just lost its connection."""
         pipe = subprocess.PIPE
         ssh = subprocess.Popen(["sh", "-c", "exit 255"], stdin=pipe, stdout=pipe, bufsize=0)
-        link = Link(target.destination, ssh, tempfile.TemporaryFile())
+        link = Link(target.destination, ssh, tempfile.TemporaryFile(), open_by=0.0)
         link.stage = Stage.OPEN
         return link
 

@@ -20,8 +20,8 @@ from sesh.link.keeper import LinkKeeper
 from sesh.reach.caller import Caller
 from sesh.reach.stream import NewOutput, ReceivedOutput, Stream
 from sesh.reach.target import Target
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.opening import Race
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -104,7 +104,7 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
 @pytest.fixture
 def lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """A stream whose link is lost, and to whose host no other one opens."""
-    monkeypatch.setattr(opening, "reopen", Mock(side_effect=Unreachable("no route")))
+    monkeypatch.setattr(Race, "reopen", Mock(side_effect=Unreachable("no route")))
     target = Target(Caller())
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
