@@ -145,13 +145,6 @@ class Link(Connection):
         self.clock = self.bridge_welcome.get("now", now) - now
         self.peer.ahead = self.bridge_welcome.get("uptime", 0.0) - uptime()  # too small by the travel time of WELCOME
 
-    def silence(self) -> Unreachable:
-        """Return the error for a link that was not open in time."""
-        host = self.destination.host
-        hint = f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
-        waits_for_shell = self.stage is Stage.STARTING and self.destination.via is None
-        return errors.silent_host(host, self.output.reason(), hint if waits_for_shell else "")
-
     def incompatible(self) -> ProtocolError:
         if self.is_open:
             return super().incompatible()

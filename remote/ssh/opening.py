@@ -14,7 +14,7 @@ from dataclasses import replace
 from math import inf
 
 from sesh import descriptors, paths
-from sesh.errors import LoginRefused, SeshError, Unreachable
+from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.messages import OriginFacts
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
@@ -90,7 +90,7 @@ class Race:
                     self.links.remove(link)
                     return link
                 if time.monotonic() >= link.open_by:
-                    raise link.silence()
+                    raise silent_host(link.destination.host, link.output.reason())
             except SeshError as error:
                 self.links.remove(link)
                 self.failed.append((link, error))
