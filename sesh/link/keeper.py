@@ -57,46 +57,47 @@ class Schedule:
         self.running = 0  # attempts that have not ended
         self.refusal: SeshError | None = None  # the error after which no attempt can succeed without a person
         self.failure = ""  # of the last attempt, in a few words
-        self._newest_at = -inf  # when the newest attempt started
         self._outage_at = inf  # when the link was first doubted or lost
-        self._nudged_at = inf  # when the newest nudge came, or the outage began
-        self._next_at = inf  # when the next attempt may start
+        self._nudged_at = -inf  # when the newest nudge of this outage came
+        self._newest_at = -inf  # when the newest attempt started
+        self._timeout = 0.0  # of the newest attempt, to connect (seconds)
 
     @property
     def due(self) -> float:
         """When to call `start_due`; infinite while no attempt may start."""
-        return self._next_at if self.running < MAX_AT_ONCE and self.refusal is None else inf
+        if self._outage_at == inf or self.running == MAX_AT_ONCE or self.refusal is not None:
+            return inf
+        if self._nudged_at > self._newest_at:
+            return self._newest_at + INTERVAL_AFTER_NUDGE
+        quiet = self._newest_at - max(self._outage_at, self._nudged_at)
+        interval = INTERVAL if quiet < LONG_OUTAGE else min(MAX_INTERVAL, quiet / 8)
+        return self._newest_at + max(interval, self._timeout if self.running else 0.0)
 
     def plan(self, now: float) -> None:
         """Schedule attempts for a link that is doubted or lost."""
-        if self._outage_at == inf:
-            self._outage_at = self._nudged_at = now
-            self._next_at = max(now, self._newest_at + INTERVAL)
+        self._outage_at = min(self._outage_at, now)
 
     def nudge(self, now: float) -> None:
         """Schedule an early attempt during an outage."""
         if self._outage_at < inf:
             self._nudged_at = now
-            self._next_at = min(self._next_at, max(now, self._newest_at + INTERVAL_AFTER_NUDGE))
 
     def enter_pressed(self, now: float) -> None:
         """Schedule an early attempt, even after a refusal."""
         self.refusal = None
         self.nudge(now)
 
-    def attempt_failed(self, now: float, failure: str, *, refusal: SeshError | None = None) -> None:
+    def attempt_failed(self, failure: str, *, refusal: SeshError | None = None) -> None:
         """Record a failed attempt. `refusal`: the error, if every further attempt would fail too."""
         self.running -= 1
         self.failure = failure
         self.refusal = refusal or self.refusal
-        if not self.running:
-            self._next_at = min(self._next_at, max(now, self._newest_at + self._interval(now)))
 
     def reset(self) -> None:
         """End the outage: the link is up again, or was replaced."""
         self.running = 0
         self.failure, self.refusal = "", None
-        self._outage_at = self._nudged_at = self._next_at = inf
+        self._outage_at, self._nudged_at = inf, -inf
 
     def start_due(self, now: float) -> float | None:
         """Count a started attempt if one is due; return its connect timeout in seconds."""
@@ -106,15 +107,10 @@ class Schedule:
             self._nudged_at = now
         self._newest_at = now
         self.running += 1
-        timeout = min(MAX_CONNECT_TIMEOUT, max(MIN_CONNECT_TIMEOUT, (now - self._outage_at) / 2))
+        self._timeout = min(MAX_CONNECT_TIMEOUT, max(MIN_CONNECT_TIMEOUT, (now - self._outage_at) / 2))
         if self.indirect or self.round_trip > LONG_ROUND_TRIP:
-            timeout += LOGIN_ROUND_TRIPS * max(self.round_trip, LONG_ROUND_TRIP)
-        self._next_at = now + max(timeout, self._interval(now))
-        return timeout
-
-    def _interval(self, now: float) -> float:
-        without_nudge = now - self._nudged_at
-        return INTERVAL if without_nudge < LONG_OUTAGE else min(MAX_INTERVAL, without_nudge / 8)
+            self._timeout += LOGIN_ROUND_TRIPS * max(self.round_trip, LONG_ROUND_TRIP)
+        return self._timeout
 
 
 class LinkKeeper:
@@ -256,7 +252,7 @@ class LinkKeeper:
             link.close()
             if isinstance(error, LoginRefused) and error.wants_login:  # no other link repeats the login
                 known.record_failure(self._destination.host, error.reason, refused=True, wants_login=True)
-            self._attempt_failed(now, error)
+            self._attempt_failed(error)
         self._race.failed.clear()
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
@@ -265,13 +261,13 @@ class LinkKeeper:
             try:
                 self._race.reopen(timeout, peer)
             except SeshError as error:
-                self._attempt_failed(now, error)
+                self._attempt_failed(error)
             except OSError as error:
-                self._attempt_failed(now, Unreachable("", reason=f"{error.strerror} here"))
+                self._attempt_failed(Unreachable("", reason=f"{error.strerror} here"))
 
-    def _attempt_failed(self, now: float, error: SeshError) -> None:
+    def _attempt_failed(self, error: SeshError) -> None:
         may_retry = isinstance(error, (Unreachable, TimedOut)) and not isinstance(error, LoginRefused)
-        self.schedule.attempt_failed(now, error.reason, refusal=None if may_retry else error)
+        self.schedule.attempt_failed(error.reason, refusal=None if may_retry else error)
 
     def _end_attempts(self) -> None:
         self._race.close()
