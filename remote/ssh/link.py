@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from typing import IO, Any
@@ -261,8 +261,7 @@ class Link(Connection):
         if self.stage is Stage.STARTING:  # the host may have printed text, which `read_welcome` reads
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
-        was_ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
-        return closed if was_ended else ConnectionLost(f"lost the link to @{self.destination.host}")
+        return ConnectionLost(f"lost the link to @{self.destination.host}") if self._exit_code() else closed
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""
@@ -278,19 +277,16 @@ class Link(Connection):
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        try:
-            self._process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            ssh.kill(self._process)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.05 if self.is_open else 0.0)
+        ssh.kill(self._process)
         self.output.close()
 
     def _may_have_begun(self) -> bool:
         """Return whether the host may have begun the pending request."""
-        if self.is_open:
-            return True
         is_incompatible = self.welcome != {}  # such a bridge begins no request
         is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
-        return not (is_incompatible or is_missing or self.unheard)
+        return self.is_open or not (is_incompatible or is_missing or self.unheard)
 
     def _exit_code(self) -> int:
         try:
