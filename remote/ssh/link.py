@@ -182,15 +182,12 @@ class Link(Connection):
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
-        lost = ConnectionLost(f"lost the link to @{host} before its answer")
+        lost = ConnectionLost(f"lost the link to @{host} before its answer", hint="try again")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
-        if request.session_id:  # the host may have created the session
+        if request.changes or request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
-        elif request.changes:
-            unknown = f"the request may have been carried out; see: {PROGRAM} @{host}"
-            return Unreachable(error.message, hint=unknown, exit_code=ExitCode.UNKNOWN)
-        elif error is lost:
-            error.hint = "try again"
+        if request.changes:
+            error.exit_code = ExitCode.UNKNOWN
         return error
 
     def _record_sent(self, request: LinkRequest) -> None:

@@ -6,7 +6,6 @@ import os
 import select
 import subprocess
 import tempfile
-import threading
 import time
 from collections.abc import Collection
 from contextlib import suppress
@@ -179,16 +178,7 @@ def log_in(destination: Destination) -> Link:
 
 
 def renew_shared_connection(destination: Destination, *, is_silent: bool) -> None:
-    """Renew the shared connection of a replaced link, in a thread.
-
-    `is_silent`: that link has not ended.
-    """
-    with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
-        threading.Thread(target=_renew_shared, args=(destination, is_silent), daemon=True).start()
-
-
-def _renew_shared(destination: Destination, is_silent: bool) -> None:
-    """Close a silent shared connection; without prompts reopen one that forwards ports."""
+    """Close the shared connection of a link that `is_silent`; without prompts reopen one that forwards ports."""
     with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
         if is_silent:
             _close_shared(destination)

@@ -10,9 +10,11 @@ link to its session.
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from math import inf
 
 from sesh import machine
@@ -202,7 +204,6 @@ class LinkKeeper:
 
     def link_closed(self) -> None:
         self.health.lose(Health.CLOSED)
-        self._report_health()
 
     @property
     def refusal(self) -> SeshError | None:
@@ -244,7 +245,10 @@ class LinkKeeper:
         known.record(self._destination.host, is_new=False)
         self._log_loss()
         if not self._login_prompted:
-            opening.renew_shared_connection(self._destination, is_silent=self.health.state is not Health.CLOSED)
+            is_silent = self.health.state is not Health.CLOSED
+            renew = partial(opening.renew_shared_connection, self._destination, is_silent=is_silent)
+            with suppress(RuntimeError):  # no further thread: the next command opens the connection
+                threading.Thread(target=renew, daemon=True).start()
 
     def _start_attempts(self, now: float) -> None:
         schedule = self.schedule
