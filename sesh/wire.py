@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import select
 import socket
-import stat
 import time
 from collections import deque
 from collections.abc import Mapping
@@ -67,7 +66,6 @@ class Connection:
         self._overdue: float | None = None
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
-        self.any_protocol = False  # accept every protocol number, for the request `reload`
 
     def __enter__(self) -> Self:
         return self
@@ -219,7 +217,7 @@ class Connection:
         self.welcome = self.decode_message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
-        if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
+        if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise self.incompatible()
         return True
 
@@ -322,7 +320,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
-    if not (paths.check_directory(paths.directory()) and paths.check_file(paths.socket_path(name), stat.S_IFSOCK)):
+    if not (paths.check_directory(paths.directory()) and paths.check_socket(paths.socket_path(name))):
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:

@@ -16,7 +16,6 @@ import fcntl
 import os
 import re
 import socket
-import stat
 import subprocess
 import threading
 import time
@@ -159,7 +158,7 @@ def _start(destination: Destination, mark: BinaryIO, *, may_prompt: bool) -> sub
     mark.truncate(0)
     os.utime(mark.fileno())  # before ssh starts: waiting processes read this time
     if ssh.owns_control_path(destination):
-        paths.check_file(own := ssh.own_path(destination), stat.S_IFSOCK)
+        paths.check_socket(own := ssh.own_path(destination))
         with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
             os.unlink(own)
     argv, null = _command(destination, mark.name, may_prompt=may_prompt), subprocess.DEVNULL

@@ -131,8 +131,8 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.connect(name) as connection:
-        connection.any_protocol = True
-        connection.handshake()
+        with suppress(errors.ProtocolError):  # every number understands the request
+            connection.handshake()
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
         connection.reconnect(name)  # a verb that follows would take a daemon that still loads for one that hangs
         connection.send(wire.hello_frame("request"), deadline)

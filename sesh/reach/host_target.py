@@ -91,9 +91,11 @@ class HostTarget(Target):
             if self.interrupts is None or not request.may_be_done:
                 raise
             if isinstance(error, Interrupted):
-                raise error.saying(self.interrupts.message) from error
+                error.message = self.interrupts.message
+                raise
+            error.message += "; the job may or may not have started"
             with errors.failing_with(ExitCode.UNKNOWN):
-                raise error.saying(f"{error.message}; the job may or may not have started") from error
+                raise
         return link.peer.name, link
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:

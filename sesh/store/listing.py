@@ -7,7 +7,6 @@ does not count, nor the terminal of a container or of another multiplexer inside
 from __future__ import annotations
 
 import os
-import stat
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, nullcontext, suppress
@@ -57,7 +56,7 @@ def summaries(
 def refusals() -> list[str]:
     """Return the errors for untrusted sockets and records, with the fix."""
     names = paths.names()
-    sockets = files.refusals(lambda name: paths.check_file(paths.socket_path(name), stat.S_IFSOCK), names)
+    sockets = files.refusals(lambda name: paths.check_socket(paths.socket_path(name)), names)
     return sockets + files.refusals(records.read, names)
 
 
