@@ -91,7 +91,6 @@ class Link(Connection):
         self._pending: LinkRequest | None = None  # sent over this link, without a response yet
         self._data = bytearray()  # of the response that comes
         self._response: tuple[OpResponse, bytes] | None = None  # the last one, with its data
-        self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
 
     @property
     def is_open(self) -> bool:
@@ -195,7 +194,7 @@ class Link(Connection):
         self.peer.hello = request.hello
 
     def connect_request(self, name: str, session_id: str) -> bytes:
-        """Return the request to connect to a session; empty if it was sent, or the link is connected.
+        """Return the request to connect; empty if it was sent, or the link is connected.
 
         `accept` reads the response, which precedes the daemon's WELCOME.
         """
@@ -214,7 +213,7 @@ class Link(Connection):
         return False
 
     def _record_response(self, payload: bytes) -> None:
-        """Record a response, and the session that the link is connected to. Raises Ended if that has ended."""
+        """Record a response, and the session of the link. Raises Ended if that has ended."""
         data, self._data = bytes(self._data), bytearray()
         if protocol.response_number(payload) != _REQUEST_ID:
             return

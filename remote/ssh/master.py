@@ -97,7 +97,7 @@ def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool
 
 
 def _log_in(destination: Destination, options: LoginOptions, mark: BinaryIO) -> bool | None:
-    """Wait for the login of another process, which has locked the mark, or log in. Return as `ensure`."""
+    """Log in, unless another process, which has locked the mark, does; return as `ensure`."""
     output, waited = SshOutput(mark), False
     while not (is_free := _try_lock(mark)) and not is_alive(destination):
         if waited and _is_silent(mark):  # only now: the other process may just be about to set the mark's time

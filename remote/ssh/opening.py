@@ -82,7 +82,7 @@ class Race:
         return link
 
     def advance(self, ready: Collection[int]) -> Link | None:
-        """Read from the ready links; return the first one that is open, which leaves the race."""
+        """Read from the ready links; return the first open one, which leaves the race."""
         for link in [*self.links]:
             try:
                 if link.inbound in ready and link.read_welcome():
@@ -96,7 +96,7 @@ class Race:
         return None
 
     def wait(self, options: LoginOptions) -> Link | None:
-        """Wait a moment; then do as `advance`. Raises the newest error once all attempts have failed."""
+        """Wait a moment, then `advance`. Raises the newest error once all attempts have failed."""
         options.stop.check()
         watched = [(link.inbound, select.POLLIN) for link in self.links]
         ready = descriptors.polled(watched, time.monotonic() + _POLL_INTERVAL)
@@ -172,13 +172,13 @@ def _limited(options: LoginOptions) -> LoginOptions:
 
 
 def log_in(destination: Destination) -> Link:
-    """Replace a lost link by one for which ssh may prompt on this terminal. Raises as `open_link`."""
+    """Replace a lost link by one for which ssh may prompt. Raises as `open_link`."""
     _close_shared(destination)
     return open_link(destination, LoginOptions(may_prompt=True))
 
 
 def renew_shared_connection(destination: Destination, *, is_silent: bool) -> None:
-    """Close the shared connection of a link that `is_silent`; without prompts reopen one that forwards ports."""
+    """Close a silent shared connection; without prompts reopen one that forwards ports."""
     with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
         if is_silent:
             _close_shared(destination)
