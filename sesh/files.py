@@ -148,7 +148,7 @@ def read_regular(path: str, largest: int) -> bytes:
         return _rest(file, largest)
 
 
-def _rest(file: BufferedReader, largest: int, *, whole: bool = True) -> bytes:
+def _rest(file: BufferedReader[FileIO], largest: int, *, whole: bool = True) -> bytes:
     size = os.fstat(file.fileno()).st_size
     content = file.read(min(largest, size) + 1)  # it takes the memory before it reads
     if whole and len(content) > largest:
