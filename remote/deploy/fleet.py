@@ -33,9 +33,9 @@ MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 def deploy_all(
     destinations: Sequence[Destination], *, force: bool = False, upgrading: bool = False
 ) -> dict[str, DeployedHost]:
-    """Deploy to hosts in parallel; return the results by host.
+    """Deploy to hosts in parallel; print and return the result for each.
 
-    Each is a line on stderr, too. `upgrading`: skip another project's sesh. Hosts that need a password or a second factor come last: the person logs
+    `upgrading`: skip another project's sesh. Hosts that need a password or a second factor come last: the person logs
     in to one after the other, and then sesh deploys to them in parallel. Raises Refused.
     """
     bundle.build()  # once, before the threads need it
@@ -64,9 +64,8 @@ def _deploy_at_once(
     """
     slots = threading.BoundedSemaphore(MAX_AT_ONCE)
     bars = Progress(
-        TextColumn("{task.fields[host]}", markup=False),
-        BarColumn(),
         TextColumn("{task.description}", markup=False),
+        BarColumn(),
         console=Console(stderr=True, highlight=False, markup=False, emoji=False),
         transient=True,
         disable=not os.isatty(2) or eventlog.wanted(),
@@ -79,7 +78,7 @@ def _deploy_at_once(
     results: dict[str, DeployedHost] = {}
     steps: dict[str, Step] = {each.host: STEPS[0] for each in destinations}
     with bars, Workers[str, Step | DeployedHost]() as workers:
-        tasks = {host: bars.add_task(step, total=len(STEPS), host=host) for host, step in steps.items()}
+        tasks = {host: bars.add_task(host, total=len(STEPS)) for host in steps}
         for destination in destinations:
             workers.begin(destination.host, partial(run, destination))
         while workers.running:
@@ -87,7 +86,8 @@ def _deploy_at_once(
             for host, item in workers.take():
                 if isinstance(item, str):
                     steps[host] = item
-                    bars.update(tasks[host], completed=STEPS.index(item), description=item.replace("_", " "))
+                    words = f"{host}: {item.replace('_', ' ')}"
+                    bars.update(tasks[host], completed=STEPS.index(item), description=words)
                     continue
                 bars.update(tasks[host], visible=False)
                 if may_prompt and isinstance(item, LoginRefused) and item.wants_login:
