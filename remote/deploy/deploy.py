@@ -110,7 +110,7 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
         order = [token, package.name, "force" if force else "keep"]
         scratch = install.scratch(token)
         try:
-            found = yield from _carried_out(host, carrier, [*order, "-"])
+            found = yield from _carried_out(destination, carrier, [*order, "-"])
             if is_missing := found["step"] != "done":
                 yield "upload"
                 carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
@@ -120,7 +120,7 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
                 carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
             raise
         if is_missing:
-            yield from _carried_out(host, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
+            yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
     known.record(host, __version__)
     facts: DeployedHost = {
         "host": host, "version": __version__, "python": found["python"], "platform": found["platform"],
@@ -131,16 +131,22 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
     yield facts
 
 
-def _carried_out(host: str, carrier: Carrier | FabricCarrier, order: list[str]) -> Generator[Step, None, Report]:
+def _carried_out(
+    destination: Destination, carrier: Carrier | FabricCarrier, order: list[str]
+) -> Generator[Step, None, Report]:
     """Have the host carry out an order; return its report.
 
     Yield the step that failed, and raise SeshError.
     """
+    host, token = destination.host, order[0]
     result = carrier.run(order_line(order), TIMEOUT)
-    line = result.out.rpartition(f"{order[0]} ")[2].split("\n")[0].strip()
-    if f"{order[0]} " not in result.out or not line:
+    _, answered, output = result.out.rpartition(f"{token} ")
+    line = output.split("\n")[0].strip()
+    if not (answered and line):
+        if not answered:
+            yield "connect"
         message = f"{host} gives no answer (exit {result.code}): {_shown(result.out + result.err)}"
-        raise Unreachable(message, hint=login_files_hint(host))
+        raise Unreachable(message, hint=login_files_hint(host) if destination.via is None else "")
     if line == "none":  # see `order_line`
         yield "python"
         raise Refused(f"{host} has no Python 3.10 or newer; install python3 there")

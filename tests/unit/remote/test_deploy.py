@@ -73,8 +73,8 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
 @pytest.mark.parametrize(
     ("out", "code", "err", "step", "seen"),
     [
-        ("This account is not available.\n", 1, "", "detect_platform", "This account is not available."),
-        ("", 1, "", "detect_platform", "it gave no reason"),
+        ("This account is not available.\n", 1, "", "connect", "This account is not available."),
+        ("", 1, "", "connect", "it gave no reason"),
         (f"{TOKEN} \n", 137, "", "detect_platform", "(exit 137)"),
         (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.10 or newer"),
     ],
