@@ -85,7 +85,11 @@ def files() -> dict[str, bytes]:
             package = Distribution.from_name(name)
         except PackageNotFoundError:
             continue  # another system or Python needs it
-        found |= _read(name, package)
+        if name == DISTRIBUTION:  # `about` has its files, and a deployed sesh reads here what it requires
+            lines = "".join(f"Requires-Dist: {line}\n" for line in package.requires or ())
+            found[f"{name.replace('-', '_')}.dist-info/METADATA"] = f"Name: {name}\n{lines}".encode()
+        else:
+            found |= _read(name, package)
         # Markers are left aside, as the host's Python may be another one; an extra is wanted by nobody.
         required = [re.split(r"[^\w.-]", line)[0].lower() for line in package.requires or () if "extra ==" not in line]
         names += [each for each in required if each not in (*names, *_LEFT_OUT)]

@@ -123,9 +123,9 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
             yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
     known.record(host, __version__)
     facts: DeployedHost = {
-        "host": host, "version": __version__, "python": found["python"], "platform": found["platform"],
+        "host": host, "ok": True, "version": __version__, "python": found["python"], "platform": found["platform"],
         "path": found["path"], "bytes": len(package.archive) * is_missing, "changed": is_missing,
-        "seconds": round(time.monotonic() - began, 3), "ok": True,
+        "seconds": round(time.monotonic() - began, 3),
     }  # fmt: skip
     eventlog.log("deploy_done", **{name: value for name, value in facts.items() if name != "ok"})
     yield facts
