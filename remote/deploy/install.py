@@ -83,8 +83,8 @@ class Installer:
             self.step = "done"
             return
         self.step = "upload"
-        self.versions.mkdir(0o755, parents=True, exist_ok=True)
         for folder in (self.home.resolve(), self.versions.parent, self.versions):
+            folder.mkdir(0o755, parents=True, exist_ok=True)
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
                 raise Failed(f"{folder} is no directory of that user alone; check it, or move it away")
