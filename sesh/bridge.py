@@ -38,9 +38,9 @@ from sesh.errors import NotFound, ProtocolError, SeshError, TimedOut, Unreachabl
 from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Connected, Op
+from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
@@ -186,9 +186,9 @@ class Bridge:
         except Question as question:
             return OpResult(question.response)
         if not inspect.isgenerator(result):
-            return OpResult({}, calls.encoded(result))
+            return OpResult({}, encoded(result))
         for item in result:
-            self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
+            self._send(protocol.frame(protocol.DATA, encoded(item)))
         return OpResult({})
 
     def _copy(self, daemon: wire.Connection) -> None:
@@ -263,7 +263,7 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
     """Carry out an op that connects to a session, once for each `session_id`."""
     session_id = request.get("session_id", "")
     with _locked(session_id) if session_id and op.creates else nullcontext():
-        if session_id and (existing := _connect_by_id(session_id)) is not None:
+        if session_id and (existing := _connect_by_id(session_id, created=op.creates)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
                 records.link_agent(session_id, agent)  # the agent of the first link may have gone
             return existing
@@ -273,8 +273,8 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
         caller.session_id = session_id or None
         # The session may end, and lose its record, once the op has connected: the id then finds the result.
         id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
-        name, daemon = op(caller, **arguments)
-    return OpResult(_connected_response(name, id_before), daemon=daemon)
+        name, daemon, created = op(caller, **arguments)
+    return OpResult(_connected_response(name, id_before, created=created), daemon=daemon)
 
 
 @contextmanager
@@ -289,7 +289,7 @@ def _locked(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _LOCK_PREFIX + session_id))
 
 
-def _connect_by_id(session_id: str) -> OpResult | None:
+def _connect_by_id(session_id: str, *, created: bool) -> OpResult | None:
     """Connect to the session with this id, or return its result; None without either.
 
     Raises NotFound, with the reason, if the session was lost.
@@ -297,9 +297,9 @@ def _connect_by_id(session_id: str) -> OpResult | None:
     current = next((name for name in paths.names() if _id_of(name) == session_id), "")
     if current and (daemon := find.try_connect(current)) is not None:
         if _id_of(current) == session_id:
-            return OpResult(_connected_response(current, session_id), daemon=daemon)
+            return OpResult(_connected_response(current, session_id, created=created), daemon=daemon)
         daemon.close()  # another session has just taken the name
-        return _connect_by_id(session_id)
+        return _connect_by_id(session_id, created=created)
     if result := results.by_id(session_id):
         return OpResult({"name": result.get("name", ""), "result": result}, results.output(result))
     if current and (dormant := find.dormant(current)) is not None:
@@ -311,6 +311,7 @@ def _id_of(name: str) -> str:
     return (records.readable(name) or {}).get("id", "")
 
 
-def _connected_response(name: str, session_id: str) -> ConnectedResponse:
+def _connected_response(name: str, session_id: str, *, created: bool) -> ConnectedResponse:
     record = records.readable(name) or {}
-    return {"name": name, "session_id": str(record.get("id") or session_id), "daemon_pid": record.get("daemon_pid")}
+    known_id, pid = str(record.get("id") or session_id), record.get("daemon_pid")
+    return {"name": name, "session_id": known_id, "daemon_pid": pid, "created": created}

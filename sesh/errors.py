@@ -9,15 +9,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.schema import ErrorFacts, JobResult
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class ExitCode(IntEnum):
@@ -87,12 +83,6 @@ class SeshError(Exception):
 
     def __str__(self) -> str:
         return self.line()
-
-    def saying(self, message: str) -> Self:
-        """Return a copy of the error with another message."""
-        error = copy(self)
-        error.message = message
-        return error
 
     def line(self, host: str | None = None) -> str:
         """Return message and hint in one line; `host` counts if the error has none."""

@@ -16,7 +16,6 @@ import fcntl
 import os
 import re
 import socket
-import stat
 import subprocess
 import threading
 import time
@@ -154,7 +153,7 @@ class _Login:
         argv = _command(self._destination, self._mark.name, may_prompt=self._may_prompt)
         stderr = None if self._may_prompt else self._mark  # the terminal gets the messages of an ssh that may prompt
         if ssh.owns_control_path(self._destination):
-            paths.check_file(own := ssh.own_path(self._destination), stat.S_IFSOCK)
+            paths.check_socket(own := ssh.own_path(self._destination))
             with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
                 os.unlink(own)
         streams = {"stdin": null, "stdout": null, "stderr": stderr}
