@@ -51,7 +51,7 @@ def test_what_sesh_needs_is_in_it_as_plain_python_and_what_only_deploying_needs_
 def test_what_a_build_left_in_a_checkout_changes_nothing(
     files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`make pyz` runs in the checkout, and took the list of sources there for that of an installation."""
+    """`make pyz` took the list of sources there for that of an installation."""
     left = tmp_path / f"{DISTRIBUTION.replace('-', '_')}.egg-info"
     left.mkdir()
     needs = "".join(f"Requires-Dist: {each}\n" for each in importlib.metadata.requires(DISTRIBUTION) or ())
