@@ -235,8 +235,8 @@ def cannot(act: str, error: OSError, hint: str = "") -> Refused:
     return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 
 
-def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
-    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER, hint=hint)
+def silent_host(host: str, reason: str = "") -> Unreachable:
+    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER)
 
 
 def silent_daemon(name: str) -> Unreachable:

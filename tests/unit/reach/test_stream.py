@@ -20,8 +20,8 @@ from sesh.link.keeper import LinkKeeper
 from sesh.reach.caller import Caller
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.opening import Race
 from sesh.workers import Stop
 from tests.support.data import job_result
 
@@ -112,7 +112,7 @@ def stop() -> Stop:
 @pytest.fixture
 def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """A stream whose link is lost, and to whose host no other one opens."""
-    monkeypatch.setattr(opening, "reopen", Mock(side_effect=Unreachable("no route")))
+    monkeypatch.setattr(Race, "reopen", Mock(side_effect=Unreachable("no route")))
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
