@@ -10,7 +10,6 @@ from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, files, machine, paths, protocol
@@ -274,16 +273,15 @@ class Connection:
             raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
 
     def await_response(
-        self, request: RequestType[Response], number: int, deadline: float | None = None, *, min_rate: float = inf
+        self, request: RequestType[Response], number: int, deadline: float | None = None
     ) -> tuple[Response, bytes]:
         """Return the response to this request and its DATA; skip other responses and OUTPUT.
 
-        `min_rate`: so many bytes of the response extend the deadline by a second. Raises as `decode_response` and
-        `receive`.
+        Raises as `decode_response` and `receive`.
         """
         carried = bytearray()
         while True:
-            kind, payload = self.receive(None if deadline is None else deadline + len(carried) / min_rate)
+            kind, payload = self.receive(deadline)
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:

@@ -25,7 +25,7 @@ from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import exchange, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import RESPONSE_TIMEOUT, Effect, Link, LinkRequest
+from sesh.remote.ssh.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.wire import Connection
@@ -62,7 +62,7 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
         self._sync(op, arguments)
-        request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
+        request = self._request(op, arguments, changes=not op.reads)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
@@ -84,7 +84,7 @@ class HostTarget(Target):
         with self._stopping_on_first():
             self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
-        request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
+        request = self._request(op, arguments, session_id=session_id, hello=hello)
         created = f"{arguments.get('name') or 'NAME'} may have been created"
         try:
             return self._connect(request)
@@ -102,9 +102,8 @@ class HostTarget(Target):
             error.exit_code = ExitCode.UNKNOWN
             raise
 
-    def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
-        data = encoded(arguments)
-        return LinkRequest(op.wire_name, data, effect, can_answer=self.caller.can_answer, **more)
+    def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
+        return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
 
     def _connect(self, request: LinkRequest) -> Connected:
         """Open a link, and have the host connect it to a session.
@@ -153,6 +152,9 @@ class HostTarget(Target):
         try:
             with self._stop.calling(link.abort):
                 response, _ = self._carry_out(link, request)
+            if "name" not in response:
+                request.may_be_done = True
+                raise errors.malformed("RESPONSE", ".name is missing")
         except BaseException:
             link.close()
             raise

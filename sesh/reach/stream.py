@@ -22,6 +22,7 @@ from sesh.wire import Connection
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
 
+_STOP_INTERVAL = 0.1  # seconds between two looks at the Stop without a link
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
 
 
@@ -114,8 +115,6 @@ class Stream:
     def cut(self) -> None:
         """Wake the stream once its caller was stopped; runs in another thread."""
         self.connection.abort()
-        if self._keeper is not None:
-            self._keeper.wake()
 
     @property
     def lost(self) -> bool:
@@ -250,7 +249,7 @@ class Stream:
                 raise keeper.refusal
             if time.monotonic() >= until:
                 raise errors.TimedOut(f"timed out: @{self.host} is still unreachable")
-            ready = self._poll(until)
+            ready = self._poll(min(until, time.monotonic() + _STOP_INTERVAL))
 
     def _run_keeper(self, ready: list[int]) -> Connection | None:
         """Run the keeper if due; return the next link, if one is open. Raises ConnectionLost."""

@@ -77,14 +77,14 @@ def test_what_a_lost_request_asked_for_may_have_been_done_only_if_it_changes_som
         """Return a link whose ssh has just lost its connection."""
         pipe = subprocess.PIPE
         ssh = subprocess.Popen(["sh", "-c", "exit 255"], stdin=pipe, stdout=pipe, bufsize=0)
-        link = Link(target.destination, ssh, tempfile.TemporaryFile())
+        link = Link(target.destination, ssh, tempfile.TemporaryFile(), open_by=0.0)
         link.stage = Stage.OPEN
         return link
 
     monkeypatch.setattr(target, "_open_link", open_link)
     with pytest.raises(ConnectionLost, match="try again"):
         target.call(wait.ended, name="work")
-    with pytest.raises(Unreachable, match="may have been carried out") as unknown:
+    with pytest.raises(Unreachable, match="check what was done") as unknown:
         target.call(sessions.label, name="work", labels={})
     assert unknown.value.exit_code == ExitCode.UNKNOWN
 
