@@ -140,12 +140,9 @@ class NotFound(SeshError, code="not_found"):
 class Ended(NotFound):
     """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
 
-    def __init__(self, name: str, result: JobResult | None = None, output: bytes = b"") -> None:
+    def __init__(self, name: str, result: JobResult, output: bytes) -> None:
         super().__init__(f"{name} has ended")
-        self.name = name
-        nothing: JobResult = {}  # type: ignore[typeddict-item]
-        self.result = result or nothing
-        self.output = output
+        self.name, self.result, self.output = name, result, output
 
 
 class Exists(SeshError, code="exists"):

@@ -64,7 +64,7 @@ def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before
     ended = Ended("work", job_result(position=10), b"cdefghij")
     assert output.count_stored(ended) == Arrival(protocol.OUTPUT, 6, b"ghij")
     assert output.count_stored(ended) == Arrival(protocol.OUTPUT, 10, b"")
-    assert output.count_stored(Ended("work")).payload == b""
+    assert output.count_stored(Ended("work", job_result(), b"")).payload == b""
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:
@@ -97,7 +97,7 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
     link = Mock(spec=wire.Connection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
-    target = Mock(host="box", **{"find_end.return_value": Ended("work")})
+    target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
     stream = Stream(target, link, "work", Mock())
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
