@@ -94,7 +94,7 @@ def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) ->
 def test_what_is_printed_for_a_login_that_waited_for_another_one_is_shown(
     home: Home, fake: Fake, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An address to log in at was not shown, as it was shorter than what the other login had printed."""
+    """An address to log in at was not shown if the other had printed more."""
     monkeypatch.setenv("SESH_CTRL_DIR", os.path.join(home.path, "control"))
     fake('case "$*" in *-G*) echo hostname box;; *) echo visit | tee -a "$SESH_CTRL_DIR"/*.start; exec sleep 30;; esac')
     box, shown, stop = Destination("box"), list[str](), Stop()
