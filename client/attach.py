@@ -72,7 +72,7 @@ class _Client:
             while (end := attachment.end) is None:
                 self._run_once()
             self._complete(end)
-            attachment.view.remove_overlays()
+            attachment.view.withdraw_guesses()
             is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
             display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
             line = end.line

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Container
 from contextlib import suppress
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wire, wording
@@ -16,13 +15,11 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
-from sesh.client.link_line import LinkLine
 from sesh.client.options import AttachOptions, terminal_hello
 from sesh.client.shown import Shown
-from sesh.client.terminal import interrupting
 from sesh.client.view import TerminalView
 from sesh.errors import (
-    SIGNAL_BASE,
+    NO_ANSWER,
     ConnectionLost,
     LoginRefused,
     SeshError,
@@ -40,6 +37,7 @@ if TYPE_CHECKING:
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
+LINK_LINE_AFTER = 1.0  # seconds that a link must be doubted before sesh's line says so, and between two looks at it
 DETACH_TIMEOUT = 2.0  # seconds without the daemon's DETACH, as over a congested link, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
@@ -77,7 +75,6 @@ class Attachment:
         self.keeper = keeper
         if keeper is not None:
             keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
-        self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
         self.attach_over(connection)
 
     def attach_over(self, connection: Connection) -> None:
@@ -136,44 +133,42 @@ class Attachment:
     def _reconnect(self) -> None:
         """Connect once more to the daemon, which has closed the connection; else end the attachment."""
         if self._attached:
-            self.view.remove_overlays()
+            self.view.clear()
             with suppress(SeshError):
                 self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
                 return
         self.lose()
 
     def _go_offline(self) -> None:
-        self.view.remove_overlays()
+        self.view.clear()
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
 
-    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> Connection | None:
-        """Let the user log in on Enter; return the link, None once ended."""
+    def _log_in(self, keeper: LinkKeeper) -> None:
+        """Let ssh prompt for another link."""
         display = self.display
+        self.channel.input.unframed.clear()  # the user may have typed a password
         self.view.suspend()
-        self.channel.input.unframed.clear()
-        state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
-        with display.terminal.lent(), interrupting():
-            display.print_line(f"{state}; keys typed since are dropped")
-            while self.end is None:
-                if isinstance(error, LoginRefused) and error.wants_login:
-                    error = error.message
+        try:
+            with display.terminal.lent():
+                since = f"since {measures.time_of_day(keeper.heard_time)}"
+                display.print_line(
+                    f"no link to {self.host} {since}; {self.name} keeps running; keys typed since are dropped"
+                )
+                display.print_line(str(keeper.refusal))
                 try:
-                    display.print_line(str(error))
-                    with suppress(UnicodeDecodeError):
-                        getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password
-                    return keeper.log_in()
-                except (KeyboardInterrupt, EOFError) as interrupt:
-                    display.terminal.write(b"\n")
-                    if interrupt.args:
-                        self.finish(EndKind.SIGNAL, SIGNAL_BASE + interrupt.args[0])
-                    else:
-                        self.lose()
-                except (Unreachable, TimedOut, OSError) as failure:
-                    error = failure
-                except SeshError as failure:
-                    self.end = AttachmentEnd.failed(self.name, self.host, failure)
-        return None
+                    link = keeper.log_in()
+                finally:
+                    display.terminal.drop_input()  # what was typed for ssh must not reach the session
+        except KeyboardInterrupt:
+            display.terminal.write(b"\r\n")
+            self.lose()
+        except (Unreachable, TimedOut, OSError) as failure:
+            display.print_line(str(failure))
+        except SeshError as failure:
+            self.end = AttachmentEnd.failed(self.name, self.host, failure)
+        else:
+            self.attach_over(link)
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -185,17 +180,34 @@ class Attachment:
         if (keeper := self.running_keeper) is None:
             return
         link = keeper.run(ready)
-        self.link_line.update(keeper)
+        if keeper.up:
+            self.timers.clear(self._report_link)
+            self.view.hold("")
+        else:
+            self.timers.ensure(self._report_link, LINK_LINE_AFTER)
         if keeper.health.state.lost and self.channel.connection is not None:
             self._go_offline()
-        if isinstance(keeper.refusal, LoginRefused):
-            link = self._log_in(keeper, keeper.refusal)
-            self.display.terminal.drop_input()  # what was typed for ssh must not reach the session
-        elif keeper.refusal is not None:
+        if keeper.refusal is not None and not isinstance(keeper.refusal, LoginRefused):
             self.end = AttachmentEnd.failed(self.name, self.host, keeper.refusal)
         if link is not None:
             self.attach_over(link)
-            self.handle_frames()
+        self.handle_frames()
+
+    def _report_link(self) -> None:
+        """Draw the line about a link that is doubted or lost; call this again soon, as the facts change."""
+        keeper = self.running_keeper
+        if keeper is None or keeper.up:
+            return
+        state, preposition = ("no link", "to") if keeper.health.state.lost else ("no answer", "from")
+        why = f" ({keeper.reason})" if keeper.reason not in ("", NO_ANSWER) else ""  # may have a URL to log in at
+        heard = measures.time_of_day(keeper.heard_time)
+        keys = f"Enter tries now, {self.options.leave_hint(without='Ctrl-C')}"
+        if keeper.refusal is not None:
+            keys = "Enter logs in, Ctrl-C leaves"
+        text = f"{state} {preposition} {self.host} since {heard}{why}; {keys}"
+        if len(text) > self.display.terminal.grid()[0] - 2:
+            text = f"{state}{why}; {keys.replace(' now', '')}"
+        self.view.hold(text)
 
     def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
         """End the attachment, unless it has ended. `code`: the exit code."""
@@ -207,13 +219,11 @@ class Attachment:
 
     def detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
-        self.view.end_line()  # first: the screen comes before the daemon's DETACH
-        self.view.remove_overlays()
+        self.view.clear()  # first: the screen comes before the daemon's DETACH
         if not self._attached or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
         self.leaving = True
-        self.link_line.forget()
         self.timers.set(self.finish, DETACH_TIMEOUT)
 
     def handle_input(self, parsed: ParsedInput) -> None:
@@ -234,7 +244,11 @@ class Attachment:
             self.lose()
             return
         if self.keeper is not None:
-            self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
+            enter = not self.keeper.up and pressed(data, *_ENTER)
+            if enter and self.keeper.refusal is not None:
+                self._log_in(self.keeper)
+                return
+            self.keeper.key_sent(enter=enter)
         if not self.options.read_only:
             self.channel.input.add(data)
             if self._attached:  # else the next WELCOME says which input the daemon has

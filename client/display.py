@@ -104,15 +104,17 @@ class Display:
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
         replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
-        if self.started and not self._reset_terminal(last_message):
-            return  # the terminal takes no byte
+        if not self._reset_terminal(last_message):
+            return
         if replies_may_come:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:
             self.print_line(line)
 
     def _reset_terminal(self, last_message: Message) -> bool:
-        """Reset settings, go to an empty row; return False if the terminal takes no byte."""
+        """Reset settings that may have changed, go to an empty row; return False if the terminal takes no byte."""
+        if not (self.started or self.covered):
+            return True
         alternate = self.undo.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
@@ -128,9 +130,8 @@ class Display:
 
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`."""
-        if self.started:
-            self._was_alternate = self.undo.alternate
-            self._reset_terminal({})
+        self._was_alternate = self.undo.alternate if self.started else self._was_alternate
+        self._reset_terminal({})
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

@@ -190,21 +190,6 @@ def _change_settings(change: Callable[[], object]) -> None:
                 return
 
 
-@contextmanager
-def interrupting() -> Iterator[None]:
-    """Raise KeyboardInterrupt, with the number, for a signal that would end this process."""
-    handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS - {signal.SIGINT, signal.SIGQUIT}}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
-
-
 def _reopen(descriptor: int) -> int:
     """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
     try:

@@ -48,9 +48,9 @@ def play(rng: random.Random, view: TerminalView) -> None:
         view.show(protocol.OUTPUT, (view.position or 0).to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.cover("a line of sesh")
+            view.hold("a line of sesh")
             if rng.random() < 0.5:
-                view.end_line()
+                view.hold("")
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
                 for frame in protocol.screen_frames(view.position or 0, view.redraws, drawing.finish()):
                     view.show(protocol.SCREEN, frame[5:])
@@ -66,7 +66,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         last_message: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost
             last_message = {"reason": "detached", "used_rows": rng.randrange(3), "queries": False}
-            view.remove_overlays()
+            view.clear()
         display.leave("detached from work", last_message)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
