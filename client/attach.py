@@ -100,8 +100,8 @@ class _Client:
         terminal = self._terminal
         channel = attachment.channel
         ready = self._poll()
-        if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
-            self._handle_signals()  # first: the daemon must get a new size before later keys
+        if signals := terminal.take_signals():  # a signal may have come as the poll returned
+            self._handle_signals(signals)  # first: the daemon must get a new size before later keys
         if terminal.inbound in ready and attachment.end is None:
             self._read_keys()
         if attachment.end is not None:
@@ -154,9 +154,8 @@ class _Client:
     def _flush_keys(self) -> None:
         self._attachment.handle_input(self._keys.flush())
 
-    def _handle_signals(self) -> None:
+    def _handle_signals(self, signals: set[int]) -> None:
         attachment, terminal = self._attachment, self._terminal
-        signals = terminal.take_signals()
         if ending := signals.intersection(EXIT_SIGNALS):
             attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
         elif signal.SIGTSTP in signals:

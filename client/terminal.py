@@ -30,9 +30,8 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
-    The end of the block restores termios, signal handlers and blocking. `signalled`: the signals since `take_signals`;
-    each becomes a byte on the descriptor `signals`, for the loop's poll. Raises Refused if a descriptor is not a
-    terminal.
+    The end of the block restores termios, signal handlers and blocking. Each signal becomes a byte on the descriptor
+    `signals`, for the loop's poll. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -41,7 +40,6 @@ class RawTerminal:
         self.inbound = inbound
         self.outbound = outbound
         self.signals = -1
-        self.signalled = set[int]()
         self._attributes: list[Any] = []
         self._translated = 0  # the next bytes to read, in which the line discipline has made Enter a newline
         self._undo = ExitStack()
@@ -83,10 +81,7 @@ class RawTerminal:
             os.set_blocking(descriptor, False)
         undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
         for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, self._record) or signal.SIG_DFL)
-
-    def _record(self, number: int, _frame: object) -> None:
-        self.signalled.add(number)
+            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
 
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
@@ -169,10 +164,9 @@ class RawTerminal:
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
+        signals = set[int]()
         with suppress(BlockingIOError):
-            os.read(self.signals, 4096)  # first: a signal that comes now wakes the next poll
-        signals = self.signalled
-        self.signalled = set()
+            signals.update(os.read(self.signals, 4096))
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 
@@ -193,10 +187,6 @@ def _change_settings(change: Callable[[], object]) -> None:
 def _reopen(descriptor: int) -> int:
     """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
     try:
-        reopened = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        return os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return descriptor
-    if os.fstat(reopened).st_rdev == os.fstat(descriptor).st_rdev:
-        return reopened
-    os.close(reopened)
-    return descriptor

@@ -47,27 +47,6 @@ _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
-class KittyFlags:
-    """The changes of kitty's keyboard flags on one screen."""
-
-    def __init__(self) -> None:
-        self._pushes = 0  # flags that were pushed, and not popped
-        self._changed = False  # flags were set while none were pushed
-
-    def change(self, kind: bytes, count: int = 0, *_: int) -> None:
-        """Follow flags that are pushed (`>`), popped (`<`) or set (`=`)."""
-        if kind == b">":
-            self._pushes += 1
-        elif kind == b"<":
-            self._pushes = max(0, self._pushes - (count or 1))
-        elif not self._pushes:
-            self._changed = True
-
-    def reset_bytes(self) -> bytes:
-        pops = b"\x1b[<%du" % self._pushes if self._pushes else b""
-        return pops + (b"\x1b[=0;1u" if self._changed else b"")
-
-
 class Undo:
     """The settings that the fed bytes have changed."""
 
@@ -81,7 +60,9 @@ class Undo:
         """Start from default settings, as after RIS, which keeps the titles."""
         self._resets: dict[bytes, bytes] = {}  # for each changed setting, the bytes that reset it
         self._tabs = False
-        self._flags = KittyFlags(), KittyFlags()  # of the main screen, and of the alternate one
+        # Of kitty's flags, on the main screen and the alternate one: how many were pushed and not popped, and whether
+        # flags were set while none were pushed.
+        self._pushed, self._flags_set = [0, 0], [False, False]
         self._alternate = b""  # the mode that switched to the alternate screen
 
     @property
@@ -114,7 +95,7 @@ class Undo:
         if kind == "modes":
             self._set_modes(text)
         elif kind == "flags":
-            self._flags[self.alternate].change(text[:1], *_numbers(text[1:-1]))
+            self._change_flags(text[:1], _numbers(text[1:-1])[0])
         elif kind == "title":
             self._push_or_pop_title(*_numbers(text[:-1]))
         elif kind == "command":
@@ -133,6 +114,20 @@ class Undo:
             self._reset()
         else:
             self._tabs = True
+
+    def _change_flags(self, kind: bytes, count: int) -> None:
+        """Follow kitty's flags that are pushed (`>`), popped (`<`) or set (`=`)."""
+        screen = int(self.alternate)
+        if kind == b">":
+            self._pushed[screen] += 1
+        elif kind == b"<":
+            self._pushed[screen] = max(0, self._pushed[screen] - (count or 1))
+        elif not self._pushed[screen]:
+            self._flags_set[screen] = True
+
+    def _flags_back(self, screen: int) -> bytes:
+        pops = b"\x1b[<%du" % self._pushed[screen] if self._pushed[screen] else b""
+        return pops + b"\x1b[=0;1u" * self._flags_set[screen]
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
@@ -182,7 +177,7 @@ class Undo:
         alternate screen without a saved cursor.
         """
         resets = dict(self._resets)
-        main_flags, alternate_flags = (flags.reset_bytes() for flags in self._flags)
+        main_flags, alternate_flags = self._flags_back(0), self._flags_back(1)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate
             out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]
