@@ -112,7 +112,7 @@ class Display:
             self.print_line(line)
 
     def _reset_terminal(self, last_message: Message) -> bool:
-        """Reset settings that may have changed, go to an empty row; return False if the terminal takes no byte."""
+        """Reset settings, go to an empty row; return False if the terminal takes no byte."""
         if not (self.started or self.covered):
             return True
         alternate = self.undo.alternate

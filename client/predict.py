@@ -121,7 +121,7 @@ class Guesses:
             self._is_confirmed = True
 
     def echoed(self, number: int, *, echo_off: bool) -> None:
-        """Drop the rows up to this input number, whose effect is in the output. `echo_off`: the pty does not echo."""
+        """Drop the rows up to this input number. `echo_off`: the pty does not echo."""
         self._echoed = max(self._echoed, number)
         while len(self._rows) > 1 and self._rows[1].number <= number:
             del self._rows[0]
