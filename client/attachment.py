@@ -62,7 +62,7 @@ class Attachment:
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
         self.leaving = False
         self.timers = Timers()
-        self.channel = Channel(over_link=host is not None)
+        self.channel = Channel()
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = keeper

@@ -39,8 +39,6 @@ class Display:
         self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
-        # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
-        self._partial_character = b""
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
         """Show output, or the replay of a screen, between bytes that change no setting."""
@@ -49,10 +47,10 @@ class Display:
             before = _CLEAR_LAST_ROW + before
         if data:
             self.started = True
-            partial = self.undo.feed(data)
-            data = data if is_replay else self._partial_character + data
-            data = data[: len(data) - len(partial)]
-            self._partial_character = partial
+            # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
+            partial = b"" if is_replay else self.undo.partial_character
+            self.undo.feed(data)
+            data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()

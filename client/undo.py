@@ -74,8 +74,13 @@ class Undo:
         """True if the stream ends inside a sequence or a character."""
         return self._incomplete != b""
 
-    def feed(self, block: bytes) -> bytes:
-        """Follow a block, which may split a sequence; return the incomplete character at its end."""
+    @property
+    def partial_character(self) -> bytes:
+        """The first bytes of a character at the stream's end, whose other bytes have not come."""
+        return b"" if self._incomplete[:1] == b"\x1b" else self._incomplete
+
+    def feed(self, block: bytes) -> None:
+        """Follow a block, which may split a sequence."""
         data = self._incomplete + block
         character = data[-1:] >= b"\x80" and _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
@@ -87,7 +92,6 @@ class Undo:
                 self._resets = dict([*self._resets.items()][:_MAX_RESETS])
         incomplete = data[end:]
         self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
-        return b"" if incomplete[:1] == b"\x1b" else incomplete
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup

@@ -78,12 +78,12 @@ class TerminalView:
         self.display.show(data, before, after)
 
     def _show_screen(self, position: int, data: bytes) -> bool:
-        """Show a screen, over a link as a whole; return False until its last part."""
+        """Show a screen as a whole; return False until its last part."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         self._parts += data
         if position != protocol.PART:
             self.position = position
-        elif self._channel.over_link and len(self._parts) < _MAX_PARTS:
+        elif len(self._parts) < _MAX_PARTS:
             return False
         self.withdraw_guesses()
         self.display.show(bytes(self._parts), is_replay=True)
