@@ -6,7 +6,7 @@ The loop of `client.attach` calls it.
 from __future__ import annotations
 
 import os
-from collections.abc import Container
+from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -139,7 +139,7 @@ class Attachment:
         """The keeper while it watches: None before the first WELCOME, and while leaving."""
         return self.keeper if self.session_id and not self.leaving and self.end is None else None
 
-    def run_keeper(self, ready: Container[int]) -> None:
+    def run_keeper(self, ready: Collection[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
         if (keeper := self.running_keeper) is None:
             return

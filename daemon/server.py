@@ -23,7 +23,6 @@ from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
-from sesh.store import results
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed
@@ -84,7 +83,6 @@ class Server:
             if session.life.over and not self.requests.unfinished:
                 self.ending.close_finished()
                 if not self.connections:
-                    results.sync(session.facts.id)
                     return
 
     def _handle_signals(self, numbers: bytes) -> None:

@@ -25,7 +25,6 @@ import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
-from dataclasses import dataclass
 from importlib import import_module
 from queue import Queue
 from threading import Lock, Thread
@@ -38,9 +37,9 @@ from sesh.errors import NotFound, ProtocolError, SeshError, TimedOut, Unreachabl
 from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
-from sesh.reach import calls, find
+from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
-from sesh.reach.op import Connected, Op
+from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
 from sesh.store import recent, records, results
 
@@ -48,6 +47,9 @@ _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
+
+# The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
+OpResult = tuple[OpResponse, bytes, wire.Connection | None]
 
 
 class LinkCaller(Caller):
@@ -65,15 +67,6 @@ class LinkCaller(Caller):
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Return the next answer; without one, raise Question, which becomes the response."""
         return self._answers.pop(0) if self._answers else super().ask(question, answers, default, above)
-
-
-@dataclass
-class OpResult:
-    """The response to a request, and DATA to send before it."""
-
-    response: OpResponse
-    data: bytes = b""
-    daemon: wire.Connection | None = None  # of the session that the op has connected to
 
 
 def serve() -> int:
@@ -162,17 +155,17 @@ class Bridge:
             answers = [letter[:1] for letter in keys.get("answers", [])]
             caller = LinkCaller(self._origin, can_answer=keys.get("can_answer", False), answers=answers)
             caller.audience = self._audience
-            done = self._carry_out(caller, keys, data)
+            result, carried, daemon = self._carry_out(caller, keys, data)
         except BrokenPipeError:
             raise  # the near end has gone
         except Exception as error:
             self._send(_error_frame(number, error))
             return None
-        if done.daemon is not None:  # before the response: PINGs that come after the response are for the daemon
-            self._session = str(done.response.get("name"))
-        response = {"id": number, "result": {**done.response, "lines": caller.notes}}
-        self._send(protocol.data_frames(done.data) + protocol.message(protocol.RESPONSE, response))
-        return done.daemon
+        if daemon is not None:  # before the response: PINGs that come after the response are for the daemon
+            self._session = str(result.get("name"))
+        response = {"id": number, "result": {**result, "lines": caller.notes}}
+        self._send(protocol.data_frames(carried) + protocol.message(protocol.RESPONSE, response))
+        return daemon
 
     def _carry_out(self, caller: LinkCaller, request: OpRequest, data: bytes) -> OpResult:
         if request.get("verb") != OP:
@@ -184,12 +177,12 @@ class Bridge:
                 return _connect(caller, op, arguments, request)
             result = op(caller, **arguments)
         except Question as question:
-            return OpResult(question.response)
+            return question.response, b"", None
         if not inspect.isgenerator(result):
-            return OpResult({}, calls.encoded(result))
+            return {}, encoded(result), None
         for item in result:
-            self._send(protocol.frame(protocol.DATA, calls.encoded(item)))
-        return OpResult({})
+            self._send(protocol.frame(protocol.DATA, encoded(item)))
+        return {}, b"", None
 
     def _copy(self, daemon: wire.Connection) -> None:
         """Copy frames between the near end and a daemon until one of them has gone."""
@@ -263,7 +256,7 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
     """Carry out an op that connects to a session, once for each `session_id`."""
     session_id = request.get("session_id", "")
     with _locked(session_id) if session_id and op.creates else nullcontext():
-        if session_id and (existing := _connect_by_id(session_id)) is not None:
+        if session_id and (existing := _connect_by_id(session_id, created=op.creates)) is not None:
             if op.creates and (agent := os.environ.get("SSH_AUTH_SOCK")):
                 records.link_agent(session_id, agent)  # the agent of the first link may have gone
             return existing
@@ -273,8 +266,8 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
         caller.session_id = session_id or None
         # The session may end, and lose its record, once the op has connected: the id then finds the result.
         id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
-        name, daemon = op(caller, **arguments)
-    return OpResult(_connected_response(name, id_before), daemon=daemon)
+        name, daemon, created = op(caller, **arguments)
+    return _connected_response(name, id_before, created=created), b"", daemon
 
 
 @contextmanager
@@ -289,7 +282,7 @@ def _locked(session_id: str) -> Iterator[None]:
                 os.unlink(os.path.join(folder, _LOCK_PREFIX + session_id))
 
 
-def _connect_by_id(session_id: str) -> OpResult | None:
+def _connect_by_id(session_id: str, *, created: bool) -> OpResult | None:
     """Connect to the session with this id, or return its result; None without either.
 
     Raises NotFound, with the reason, if the session was lost.
@@ -297,11 +290,11 @@ def _connect_by_id(session_id: str) -> OpResult | None:
     current = next((name for name in paths.names() if _id_of(name) == session_id), "")
     if current and (daemon := find.try_connect(current)) is not None:
         if _id_of(current) == session_id:
-            return OpResult(_connected_response(current, session_id), daemon=daemon)
+            return _connected_response(current, session_id, created=created), b"", daemon
         daemon.close()  # another session has just taken the name
-        return _connect_by_id(session_id)
+        return _connect_by_id(session_id, created=created)
     if result := results.by_id(session_id):
-        return OpResult({"name": result.get("name", ""), "result": result}, results.output(result))
+        return {"name": result.get("name", ""), "result": result}, results.output(result), None
     if current and (dormant := find.dormant(current)) is not None:
         raise find.without_daemon(dormant)
     return None
@@ -311,6 +304,7 @@ def _id_of(name: str) -> str:
     return (records.readable(name) or {}).get("id", "")
 
 
-def _connected_response(name: str, session_id: str) -> ConnectedResponse:
+def _connected_response(name: str, session_id: str, *, created: bool) -> ConnectedResponse:
     record = records.readable(name) or {}
-    return {"name": name, "session_id": str(record.get("id") or session_id), "daemon_pid": record.get("daemon_pid")}
+    known_id, pid = str(record.get("id") or session_id), record.get("daemon_pid")
+    return {"name": name, "session_id": known_id, "daemon_pid": pid, "created": created}

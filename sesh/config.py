@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal, TypedDict, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 from sesh import check, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
@@ -32,10 +32,6 @@ MOST_REPLAY_LINES = 1_000_000
 LARGEST = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
 _TABLES = ("groups", "remotes")
-
-
-class _Remote(TypedDict):
-    via: str
 
 
 @dataclass
@@ -121,16 +117,13 @@ class Config:
 
     def _set_remotes(self, name: str, facts: Any) -> None:
         check_host(name.replace("*", "x").replace("?", "x"))
-        form = f'write [remotes.{name}], and below it via = "COMMAND"'
+        via = facts["via"] if isinstance(facts, dict) and [*facts] == ["via"] else None
         try:
-            remote: _Remote = check.checked_here(_Remote, facts)
-            if unknown := next((key for key in facts if key != "via"), ""):
-                raise check.Malformed(f"{unknown} is not known")
-            words = shlex.split(remote["via"])
-        except (check.Malformed, ValueError) as error:
-            raise UsageError(f"{str(error).removeprefix('.')}; {form}") from error
+            words = shlex.split(via) if check.fits(str, via) else []
+        except ValueError:  # a quotation has no end
+            words = []
         if not words:
-            raise UsageError(form)
+            raise UsageError(f'write [remotes.{name}], and below it only via = "COMMAND"')
         self.remotes[name] = words
 
 

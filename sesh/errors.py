@@ -9,15 +9,11 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from copy import copy
 from enum import IntEnum
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.schema import ErrorFacts, JobResult
-
-if TYPE_CHECKING:
-    from typing_extensions import Self
 
 
 class ExitCode(IntEnum):
@@ -88,12 +84,6 @@ class SeshError(Exception):
     def __str__(self) -> str:
         return self.line()
 
-    def saying(self, message: str) -> Self:
-        """Return a copy of the error with another message."""
-        error = copy(self)
-        error.message = message
-        return error
-
     def line(self, host: str | None = None) -> str:
         """Return message and hint in one line; `host` counts if the error has none."""
         host = self.host or host
@@ -150,12 +140,9 @@ class NotFound(SeshError, code="not_found"):
 class Ended(NotFound):
     """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
 
-    def __init__(self, name: str, result: JobResult | None = None, output: bytes = b"") -> None:
+    def __init__(self, name: str, result: JobResult, output: bytes) -> None:
         super().__init__(f"{name} has ended")
-        self.name = name
-        nothing: JobResult = {}  # type: ignore[typeddict-item]
-        self.result = result or nothing
-        self.output = output
+        self.name, self.result, self.output = name, result, output
 
 
 class Exists(SeshError, code="exists"):
@@ -248,8 +235,8 @@ def cannot(act: str, error: OSError, hint: str = "") -> Refused:
     return Refused(f"cannot {act}: {file}{error.strerror or error}", hint=hint or remedy(error))
 
 
-def silent_host(host: str, reason: str = "", hint: str = "") -> Unreachable:
-    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER, hint=hint)
+def silent_host(host: str, reason: str = "") -> Unreachable:
+    return Unreachable(f"{host} does not answer", reason=reason or NO_ANSWER)
 
 
 def silent_daemon(name: str) -> Unreachable:

@@ -9,21 +9,20 @@ import re
 import stat
 import threading
 import time
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from typing import Any
 
-from sesh import check, errors, paths, protocol
+from sesh import check, errors, protocol
 from sesh.errors import Refused, TimedOut, cannot
-from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, directory
+from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, check_status, directory
 
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """Matches the name of a temporary file, with the number of the thread that writes it."""
 _LONGEST_HEADER = 4 << 20  # bytes of the JSON before other bytes
-Refuse = Callable[[str, os.stat_result], None]
 
 
 def _open(path: str, mode: str, *, links: bool = False) -> FileIO:
@@ -32,44 +31,36 @@ def _open(path: str, mode: str, *, links: bool = False) -> FileIO:
     return FileIO(path, mode, opener=lambda path, flags: os.open(path, flags | more, OWN))
 
 
-def write_whole(
-    path: str, data: bytes, *, durable: bool = False, mode: int = OWN, before_rename: Callable[[], None] = lambda: None
-) -> None:
-    """Replace a file atomically: readers see the old content or the new, never a part.
+@contextmanager
+def replacing(path: str, *, durable: bool = False, mode: int = OWN, unfinished: str = "") -> Iterator[int]:
+    """Yield the descriptor of a file that replaces `path` after the block.
 
-    `durable`: fsync, so that the same holds after a power failure. If `before_rename` raises, the old content stays.
+    Readers see the old content or the new, after an error the old. `durable`: fsync, so that the same holds after a
+    power failure. `unfinished`: its path until then.
     """
-    with _replacing(path) as temporary:
-        with _open(temporary, "w") as file:  # a network file system may report only at its end that it is full
-            os.fchmod(file.fileno(), mode)  # the umask may have removed the owner's bits
-            write_all(file.fileno(), data)
-            if durable:
-                os.fsync(file.fileno())
-        before_rename()
+    with _renamed(path, unfinished) as temporary, _open(temporary, "w") as file:  # close(2) may report a full disk
+        os.fchmod(file.fileno(), mode)  # the umask may have removed the owner's bits
+        yield file.fileno()
+        if durable:
+            os.fsync(file.fileno())
     if durable:
         flush(os.path.dirname(path))
 
 
-def write_parts(path: str, temporary: str, parts: Iterable[bytes]) -> Generator[None, None, int]:
-    """Replace a file as `write_whole`, and yield after each part; return its size."""
-    size = 0
-    with _replacing(path, temporary), _open(temporary, "w") as file:
-        os.fchmod(file.fileno(), OWN)
-        for part in parts:
-            write_all(file.fileno(), part)
-            size += len(part)
-            yield
-    return size
+def write_whole(path: str, data: bytes, *, durable: bool = False) -> None:
+    """Replace a file as `replacing`."""
+    with replacing(path, durable=durable) as descriptor:
+        write_all(descriptor, data)
 
 
 def replace_link(path: str, target: str) -> None:
     """Point a symbolic link to `target` atomically. Raises OSError."""
-    with _replacing(path) as temporary:
+    with _renamed(path) as temporary:
         os.symlink(target, temporary)
 
 
 @contextmanager
-def _replacing(path: str, temporary: str = "") -> Iterator[str]:
+def _renamed(path: str, temporary: str = "") -> Iterator[str]:
     """Yield a temporary path, and rename it to `path`; remove it after an error."""
     folder, entry = os.path.split(path)
     temporary = temporary or os.path.join(folder, f".{entry}.{threading.get_native_id()}.sesh")
@@ -131,11 +122,13 @@ def read_own(path: str, largest: int, *, whole: bool = True, header: int = 0) ->
     """Return the content of one of sesh's own files; None if it is missing.
 
     It follows no link, and does not block. `largest`: the most bytes to read, behind a first line of at most `header`
-    bytes. If the file has more, it is refused, or cut if it need not be `whole`. Raises Refused, with
-    the fix, as `check_file` does, and if the file is unreadable; OSError if no descriptor is left.
+    bytes. If the file has more, it is refused, or cut if it need not be `whole`. Raises Refused, with the fix, also if
+    the file is not private or unreadable; OSError if no descriptor is left.
     """
     try:
-        return _content(path, largest, paths.check_status, links=False, whole=whole, header=header)
+        with BufferedReader(_open(path, "r")) as file:
+            check_status(path, os.fstat(file.fileno()))
+            return file.readline(header) + _rest(file, largest, whole=whole)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -149,29 +142,18 @@ def read_regular(path: str, largest: int) -> bytes:
 
     Raises OSError, also if it is larger than `largest`, or not a regular file (a FIFO would block).
     """
-    return _content(path, largest, _refuse_special, links=True)
+    with BufferedReader(_open(path, "r", links=True)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        return _rest(file, largest)
 
 
-def _refuse_special(path: str, status: os.stat_result) -> None:
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "not a regular file", path)
-
-
-def _content(path: str, largest: int, refuse: Refuse, *, links: bool, whole: bool = True, header: int = 0) -> bytes:
-    """Return at most `largest` bytes of a file.
-
-    `header`: the most bytes of a first line, which come before them. `refuse`: raises if the file's status is wrong.
-    Raises OSError, also if the file has more and must be `whole`.
-    """
-    refuse(path, os.stat(path, follow_symlinks=links))  # before open(2), which may make a device act
-    with BufferedReader(_open(path, "r", links=links)) as file:
-        status = os.fstat(file.fileno())
-        refuse(path, status)  # the file may have been replaced since
-        first = file.readline(header)
-        content = file.read(min(largest, status.st_size) + 1)  # it takes the memory before it reads
+def _rest(file: BufferedReader[FileIO], largest: int, *, whole: bool = True) -> bytes:
+    size = os.fstat(file.fileno()).st_size
+    content = file.read(min(largest, size) + 1)  # it takes the memory before it reads
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
-    return first + content[:largest]
+    return content[:largest]
 
 
 def damaged(path: str, why: str) -> Refused:
@@ -180,13 +162,13 @@ def damaged(path: str, why: str) -> Refused:
 
 def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]:
     """Return the errors, with the fix, for entries whose files `read` refuses."""
-    errors = []
+    refused = []
     for entry in entries:
         try:
             read(entry)
         except Refused as error:
-            errors.append(str(error))
-    return errors
+            refused.append(str(error))
+    return refused
 
 
 def read_json(path: str, hint: Any, largest: int) -> Any:
@@ -195,9 +177,9 @@ def read_json(path: str, hint: Any, largest: int) -> Any:
     return None if data is None else parse_json(path, data, hint)
 
 
-def write_headed(path: str, header: Mapping[str, object], rest: bytes, *, durable: bool = False) -> None:
+def write_headed(path: str, header: Mapping[str, object], rest: bytes) -> None:
     """Replace a file by a JSON line and more bytes, as `write_whole`."""
-    write_whole(path, protocol.encode(header) + b"\n" + rest, durable=durable)
+    write_whole(path, protocol.encode(header) + b"\n" + rest)
 
 
 def read_headed(path: str, hint: Any, most: int) -> Any:
@@ -283,22 +265,15 @@ def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> I
         raise
     except OSError as error:
         raise cannot(f"lock {path}", error, "check it and move it away" if os.path.lexists(path) else "") from error
+    deadline = None if timeout is None else time.monotonic() + timeout
     with file:
         os.fchmod(file.fileno(), OWN)  # the umask may have removed the owner's bits
-        _lock(file.fileno(), timeout)
+        while True:
+            try:
+                fcntl.flock(file.fileno(), fcntl.LOCK_EX | (0 if deadline is None else fcntl.LOCK_NB))
+                break
+            except BlockingIOError:
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimedOut("another process holds the lock of the sessions") from None
+                time.sleep(0.01)  # flock has no timeout
         yield
-
-
-def _lock(descriptor: int, timeout: float | None) -> None:
-    if timeout is None:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        return
-    deadline = time.monotonic() + timeout
-    while True:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return
-        except BlockingIOError:
-            if time.monotonic() > deadline:
-                raise TimedOut("another process holds the lock of the sessions") from None
-            time.sleep(0.01)  # flock has no timeout

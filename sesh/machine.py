@@ -139,16 +139,13 @@ _SYSTEMD = "/run/systemd/system"
 
 
 def network_filesystem(path: str) -> str:
-    """Return the type of a path's network file system; empty if local or unknown."""
-    best, kind = "", ""
-    real = os.path.realpath(path)
-    for line in os.fsdecode(content("/proc/self/mountinfo")).splitlines():
-        row = line.split(" ")
-        point = row[4].replace("\\040", " ")
-        if len(point) >= len(best) and (real == point or real.startswith(point.rstrip("/") + "/")):
-            best = point
+    """Return the type of a path's network file system, else nothing. Raises OSError."""
+    device = os.stat(path).st_dev
+    for row in map(str.split, os.fsdecode(content("/proc/self/mountinfo")).splitlines()):
+        if row[2] == f"{os.major(device)}:{os.minor(device)}":
             kind = row[row.index("-", 6) + 1]
-    return kind if kind.startswith(_NETWORK) else ""
+            return kind if kind.startswith(_NETWORK) else ""
+    return ""
 
 
 def has_systemd() -> bool:

@@ -215,6 +215,7 @@ class SendResponse(TypedDict, total=False):
 
 class _Notes(TypedDict, total=False):
     lines: list[str]  # for the user
+    created: bool  # the request has created the session that it connects to
 
 
 @final

@@ -42,29 +42,29 @@ def check_directory(path: str, variable: str = "SESH_DIR") -> bool:
     A safe directory is no link, belongs to the caller, is private, and cannot be replaced by another user. `variable`:
     the environment variable that names the directory. Raises Refused, with the fix.
     """
-    fix = f"set {variable} to a directory of yours"
     try:
         status = os.lstat(path)
     except FileNotFoundError:
         return False
     except OSError as error:
-        raise cannot(f"access {path}", error, fix) from error
-    mode, problem = stat.S_IMODE(status.st_mode), ""
-    if stat.S_ISLNK(status.st_mode):
-        problem = "is a symbolic link"
-    elif not stat.S_ISDIR(status.st_mode):
-        problem = "is not a directory"
-    elif status.st_uid != os.geteuid():
-        problem = f"belongs to another user (uid {status.st_uid})"
-    elif mode & 0o777 != PRIVATE:
-        problem = f"is accessible to other users, or not to you (mode {mode:04o})"
-        fix = f"if only {PROGRAM} uses it, make it 0700; else {fix}"
+        raise cannot(f"access {path}", error, _elsewhere(variable)) from error
+    mode = stat.S_IMODE(status.st_mode)
+    if not stat.S_ISDIR(status.st_mode):
+        what = "a symbolic link" if stat.S_ISLNK(status.st_mode) else "not a directory"
+        raise Refused(f"{path} is {what}; {_elsewhere(variable)}")
+    if status.st_uid != os.geteuid():
+        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); {_elsewhere(variable)}")
+    if mode & 0o777 != PRIVATE:
+        fix = f"if only {PROGRAM} uses it, make it 0700; else {_elsewhere(variable)}"
         if path.startswith(f"{home()}/"):  # never advise chmod of /tmp or of the home
             fix = f"run: {ON_HOST}chmod 700 {path}"
-    if problem:
-        raise Refused(f"{path} {problem}; {fix}")
+        raise Refused(f"{path} is accessible to other users, or not to you (mode {mode:04o}); {fix}")
     check_safe_path(os.path.dirname(path), variable)
     return True
+
+
+def _elsewhere(variable: str) -> str:
+    return f"set {variable} to a directory of yours"
 
 
 def check_safe_path(path: str, variable: str) -> None:
@@ -76,11 +76,11 @@ def check_safe_path(path: str, variable: str) -> None:
     """
     try:
         for step in _steps(path):
-            _check_writers(step, os.lstat(step), variable)
+            _check_writers(step, os.lstat(step), _elsewhere(variable))
     except (FileNotFoundError, NotADirectoryError):
         return
     except OSError as error:
-        raise cannot(f"access {path}", error, f"set {variable} to a directory of yours") from error
+        raise cannot(f"access {path}", error, _elsewhere(variable)) from error
 
 
 def _steps(path: str) -> Iterator[str]:
@@ -94,12 +94,11 @@ def _steps(path: str) -> Iterator[str]:
             yield from _steps(os.path.join(os.path.dirname(reached), os.readlink(reached)))
 
 
-def _check_writers(path: str, status: os.stat_result, variable: str) -> None:
+def _check_writers(path: str, status: os.stat_result, elsewhere: str) -> None:
     """Raise Refused if a user besides root and the caller may write to a path.
 
     A directory with the sticky bit passes: users cannot replace each other's files in it.
     """
-    elsewhere = f"set {variable} to a directory of yours"
     if status.st_uid not in (0, os.geteuid()) and not _is_unmapped(status.st_uid):
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}), who may change it; {elsewhere}")
     mode = stat.S_IMODE(status.st_mode)
@@ -134,25 +133,20 @@ def _is_own_group(group: int) -> bool:
     return own.gr_name == name and {*own.gr_mem} <= {name}
 
 
-def check_file(path: str, kind: int) -> bool:
-    """Refuse one of sesh's files if it exists and is unsafe; return whether it exists.
-
-    A safe file is the caller's, has mode 0600, and is of this `kind`: `stat.S_IFSOCK`, `stat.S_IFREG`. Raises Refused.
-    """
+def check_socket(path: str) -> bool:
+    """Return whether one of sesh's sockets exists. Raises Refused if it is unsafe."""
     try:
-        check_status(path, os.lstat(path), kind)
+        status = os.lstat(path)
     except FileNotFoundError:
         return False
+    check_status(path, status, stat.S_IFSOCK, "a socket")
     return True
 
 
-def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG) -> None:
-    """Raise Refused, with the fix, as `check_file` does."""
-    if stat.S_IFMT(status.st_mode) != kind:
-        expected = {stat.S_IFSOCK: "a socket", stat.S_IFREG: "a file"}[kind]
-        raise Refused(f"{path} is not {expected} created by sesh; check it and move it away")
-    if status.st_uid != os.geteuid():
-        raise Refused(f"{path} belongs to another user (uid {status.st_uid}); move it away")
+def check_status(path: str, status: os.stat_result, kind: int = stat.S_IFREG, words: str = "a file") -> None:
+    """Raise Refused unless a file is the caller's, private, and of this kind."""
+    if stat.S_IFMT(status.st_mode) != kind or status.st_uid != os.geteuid():
+        raise Refused(f"{path} is not {words} created by sesh; check it and move it away")
     if stat.S_IMODE(status.st_mode) != OWN:
         raise Refused(f"{path} has mode {stat.S_IMODE(status.st_mode):04o}; run: {ON_HOST}chmod 600 {path}")
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 import select
 import socket
-import stat
 import time
 from collections import deque
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from math import inf
 from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, files, machine, paths, protocol
@@ -25,15 +23,6 @@ from sesh.schema import ErrorFacts, Event
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-_MESSAGES: dict[int, tuple[str, Any]] = {
-    protocol.WELCOME: ("WELCOME", Welcome),
-    protocol.NOTICE: ("NOTICE", Message),
-    protocol.TELL: ("TELL", Message),
-    protocol.EXIT: ("EXIT", Message),
-    protocol.DETACH: ("DETACH", Message),
-    protocol.SWITCH: ("SWITCH", Message),
-    protocol.DATA: ("event", Event),  # of the request `events`; the DATA of others are bytes
-}
 _LARGEST_READ = 1 << 18
 WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
 
@@ -68,7 +57,6 @@ class Connection:
         self._overdue: float | None = None
         """The last deadline that has passed. One more read is allowed after it, because bytes may have come in time."""
         self._reloaded = False
-        self.any_protocol = False  # accept every protocol number, for the request `reload`
 
     def __enter__(self) -> Self:
         return self
@@ -166,8 +154,8 @@ class Connection:
 
     def decode_message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame other than RESPONSE; DATA is an event. Raises ProtocolError."""
-        name, hint = _MESSAGES[kind]
-        return self._checked(hint, protocol.parse(payload), name)
+        hint: Any = {protocol.WELCOME: Welcome, protocol.DATA: Event}.get(kind, Message)
+        return self._checked(hint, protocol.parse(payload), hint.__name__.upper())
 
     def decode_response(self, request: RequestType[Response], payload: bytes) -> Response:
         """Return the response to a request. Raises the error in it, ProtocolError."""
@@ -190,7 +178,7 @@ class Connection:
         """Return the request that connects this link to a session; empty on this machine."""
         return b""
 
-    def handshake(self, requests: bytes = b"", deadline: float | None = None, *, name: str = "") -> Welcome:
+    def handshake(self, requests: bytes = b"", deadline: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the WELCOME.
 
         Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline, ProtocolError for another protocol number.
@@ -202,7 +190,7 @@ class Connection:
         except errors.TimedOut as error:
             if error.in_response or (deadline is not None and time.monotonic() >= deadline):
                 raise
-            raise errors.silent_daemon(name or self.peer.name) from None
+            raise errors.silent_daemon(self.peer.name) from None
 
     def expect_welcome(self, deadline: float | None = None) -> Welcome:
         """Read the WELCOME that follows a HELLO. Raises ProtocolError for another protocol number."""
@@ -220,7 +208,7 @@ class Connection:
         self.welcome = self.decode_message(kind, payload)
         if before and self.welcome.get("id") != before:  # another session has taken the name of one that ended
             raise errors.Unreachable("the session's daemon closed the connection")
-        if self.welcome.get("protocol") != protocol.PROTOCOL and not self.any_protocol:
+        if self.welcome.get("protocol") != protocol.PROTOCOL:
             raise self.incompatible()
         return True
 
@@ -229,12 +217,11 @@ class Connection:
         message = f"{name} runs sesh {version}, which is incompatible with this sesh {__version__}"
         return errors.ProtocolError(message, hint=f"move it to this one: {SESH} reload {name}")
 
-    def reconnect(self, name: str = "") -> None:
+    def reconnect(self) -> None:
         """Connect the same descriptors to a reloaded daemon; the caller then sends HELLO."""
-        name = name or self.peer.name
-        if self.over_link or not name:
+        if self.over_link:
             raise errors.ConnectionLost("the session's daemon was reloaded")
-        fresh = connect(name)
+        fresh = connect(self.peer.name)
         os.dup2(fresh.inbound, self.inbound, inheritable=False)
         fresh.close()
         self.decoder = protocol.Decoder()
@@ -286,16 +273,15 @@ class Connection:
             raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
 
     def await_response(
-        self, request: RequestType[Response], number: int, deadline: float | None = None, *, min_rate: float = inf
+        self, request: RequestType[Response], number: int, deadline: float | None = None
     ) -> tuple[Response, bytes]:
         """Return the response to this request and its DATA; skip other responses and OUTPUT.
 
-        `min_rate`: so many bytes of the response extend the deadline by a second. Raises as `decode_response` and
-        `receive`.
+        Raises as `decode_response` and `receive`.
         """
         carried = bytearray()
         while True:
-            kind, payload = self.receive(None if deadline is None else deadline + len(carried) / min_rate)
+            kind, payload = self.receive(deadline)
             if kind == protocol.WELCOME:
                 self.accept(kind, payload)
             elif kind == protocol.DATA:
@@ -324,7 +310,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
 
     Raises NotFound if nobody listens, Unreachable if the daemon does not accept in time, Refused for a foreign socket.
     """
-    if not (paths.check_directory(paths.directory()) and paths.check_file(paths.socket_path(name), stat.S_IFSOCK)):
+    if not (paths.check_directory(paths.directory()) and paths.check_socket(paths.socket_path(name))):
         raise paths.absent(name)
     deadline = time.monotonic() + timeout
     while True:

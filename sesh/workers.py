@@ -11,9 +11,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from queue import Queue
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sesh.errors import Interrupted, SeshError, Unreachable
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Key = TypeVar("Key")
 Item = TypeVar("Item")
@@ -98,7 +101,7 @@ class Workers(Generic[Key, Item]):
             end.setblocking(False)
         self.inbound = self._reader.fileno()
 
-    def __enter__(self) -> Workers[Key, Item]:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:

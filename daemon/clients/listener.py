@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import os
 import socket
-import stat
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -135,7 +134,7 @@ def _remove_record(name: str) -> None:
 
 def clear(name: str) -> None:
     """Remove a lost session's files; the caller holds the lock. Raises Exists, Refused."""
-    has_socket = paths.check_file(paths.socket_path(name), stat.S_IFSOCK)
+    has_socket = paths.check_socket(paths.socket_path(name))
     record = records.read(name)
     if record is not None and not records.here(record):
         machine = record.get("machine_name") or record.get("machine")

@@ -67,6 +67,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
         raise (errors.Unreachable if spec.get("timeout") is None else errors.TimedOut)(message) from error
+    connection.peer.name = spec["name"]  # by which it comes back after a reload
     return connection
 
 

@@ -10,22 +10,20 @@ from __future__ import annotations
 
 import functools
 import hashlib
-import importlib.metadata
 import io
+import re
 import zipfile
 from dataclasses import dataclass
-from importlib.metadata import PackageNotFoundError
+from importlib.metadata import Distribution, PackageNotFoundError
 
 from sesh import about
-from sesh.about import __version__
+from sesh.about import DISTRIBUTION, __version__
 from sesh.errors import Refused
 from sesh.remote.deploy.install import START
 
-# The packages that sesh imports, and those that these import; some versions of rich and typer need fewer. A deployed
-# sesh does without fabric and mcp.
-PACKAGES = (
-    "annotated-doc", "ptyprocess", "pyte", "rich", "shellingham", "tomli", "typer", "typing-extensions", "wcwidth",
-)  # fmt: skip
+# fabric only deploys, and a deployed sesh does so without it. rich loads the others to print source code and Markdown;
+# they would double the archive, and the time that it takes a host to compile it.
+_LEFT_OUT = ("fabric", "markdown-it-py", "pygments")
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the modification time of every file: the earliest that a zip archive can hold
 _START = b"""\
 \"\"\"Starts the sesh in the directory of this file.\"\"\"
@@ -81,9 +79,20 @@ def build() -> Bundle:
 
 def files() -> dict[str, bytes]:
     """Read the files of this version, by path. Raises Refused."""
-    found = about.files()
-    for name in PACKAGES:
-        found |= _package(name)
+    found, names = about.files(), [DISTRIBUTION]
+    for name in names:  # the loop reaches what it appends
+        try:
+            package = Distribution.from_name(name)
+        except PackageNotFoundError:
+            continue  # another system or Python needs it
+        if name == DISTRIBUTION:  # `about` has its files, and a deployed sesh reads here what it requires
+            lines = "".join(f"Requires-Dist: {line}\n" for line in package.requires or ())
+            found[f"{name.replace('-', '_')}.dist-info/METADATA"] = f"Name: {name}\n{lines}".encode()
+        else:
+            found |= _read(name, package)
+        # Markers are left aside, as the host's Python may be another one; an extra is wanted by nobody.
+        required = [re.split(r"[^\w.-]", line)[0].lower() for line in package.requires or () if "extra ==" not in line]
+        names += [each for each in required if each not in (*names, *_LEFT_OUT)]
     return {f"lib/{path}": data for path, data in found.items()}
 
 
@@ -105,12 +114,8 @@ def packed(contents: dict[str, bytes]) -> Bundle:
     return Bundle(name, whole.getvalue())
 
 
-def _package(name: str) -> dict[str, bytes]:
+def _read(name: str, package: Distribution) -> dict[str, bytes]:
     """Read the modules, the metadata and the licences of a package, by path."""
-    try:
-        package = importlib.metadata.distribution(name)
-    except PackageNotFoundError:
-        return {}
     if package.files is None:
         raise Refused(f"{name} is installed here without a file list; install sesh with pip, as `make install` does")
     chosen = [path for path in package.files if path.suffix == ".py" or path.name.startswith(("METADATA", "LICENSE"))]

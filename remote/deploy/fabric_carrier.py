@@ -10,7 +10,6 @@ import io
 import logging
 import os
 import pwd
-import socket
 import threading
 import warnings
 from collections.abc import Iterator
@@ -18,9 +17,9 @@ from contextlib import suppress
 from typing import NoReturn
 
 from sesh.errors import ProtocolError, Unreachable, silent_host
-from sesh.remote.deploy.carrier import TIMEOUT, Carrier, shown
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MAX_PRINTED, TOO_MUCH, CommandResult
+from sesh.wording import one_line
 from sesh.workers import Stop
 
 with warnings.catch_warnings():
@@ -30,44 +29,46 @@ with warnings.catch_warnings():
     import paramiko
 
 LOGIN_TIMEOUT = 15  # seconds for each step of the login
-KEEPALIVE = 15  # seconds between two keepalives
-UNACKNOWLEDGED = 30  # seconds without a TCP acknowledgement until the connection ends
+MAX_SILENCE = 60  # seconds for a host to take a further piece of an upload
 _CONNECTION_ERRORS = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
-_PATHS = ("identityfile", "userknownhostsfile", "globalknownhostsfile")
+_KNOWN_HOSTS = ("userknownhostsfile", "globalknownhostsfile")
 # Settings that fabric follows or may ignore. If any other setting differs from ssh's default, ssh connects instead.
 _FOLLOWED = {
-    *_PATHS, "hostname", "user", "port", "identitiesonly", "connecttimeout",
+    *_KNOWN_HOSTS, "identityfile", "hostname", "user", "port", "identitiesonly", "connecttimeout",
     # irrelevant for a deploy, and often set for all hosts
     "host", "addkeystoagent", "compression", "forwardagent", "forwardx11", "gssapiauthentication", "hashknownhosts",
     "sendenv", "serveralivecountmax", "serveraliveinterval", "stricthostkeychecking", "tcpkeepalive", "updatehostkeys",
 }  # fmt: skip
 
 
-class FabricCarrier(Carrier):
-    def __init__(self, destination: Destination, stop: Stop, connection: fabric.Connection) -> None:
-        super().__init__(destination, stop)
+class FabricCarrier:
+    """Has the methods of `deploy.Carrier`, over a connection of its own."""
+
+    def __init__(self, host: str, stop: Stop, connection: fabric.Connection) -> None:
+        self._host = host
+        self._stop = stop
         self._connection = connection
 
-    def run(self, line: str, timeout: float = TIMEOUT) -> CommandResult:
+    def run(self, line: str, timeout: float) -> CommandResult:
         options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": timeout}
         try:
             done = self._connection.run(line, watchers=[_OutputLimit()], **options)
         except (*_CONNECTION_ERRORS, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
             if reason := getattr(error, "reason", None):
-                raise ProtocolError(f"{self.destination.host} {reason}") from error
-            raise Unreachable(f"{self.destination.host} stopped answering") from error
+                raise ProtocolError(f"{self._host} {reason}") from error
+            raise Unreachable(f"{self._host} stopped answering") from error
         if done.exited < 0:  # the connection ended before the program
-            raise Unreachable(f"{self.destination.host} stopped answering")
+            raise Unreachable(f"{self._host} stopped answering")
         return CommandResult(done.exited, done.stdout, done.stderr)
 
     def put(self, data: bytes, path: str) -> None:
-        with self.stop.calling(self._connection.client.close):
+        with self._stop.calling(self._connection.client.close):
             try:
                 self._connection.put(io.BytesIO(data), path)
             except _CONNECTION_ERRORS as error:
                 self._connection.client.close()  # a further command connects again
-                reason = shown(str(error)) or "the connection was lost"
-                raise Unreachable(f"{self.destination.host} cannot write {path}: {reason}") from error
+                reason = one_line(str(error)) or "the connection was lost"
+                raise Unreachable(f"{self._host} cannot write {path}: {reason}") from error
 
     def close(self) -> None:
         with suppress(*_CONNECTION_ERRORS):  # the host has closed the connection
@@ -95,57 +96,16 @@ def connect(destination: Destination, stop: Stop) -> FabricCarrier | None:
 
     Raises Unreachable for a silent host: ssh would only wait for the same time again.
     """
-    if not is_plain(destination):
+    known_hosts = _files(destination, *_KNOWN_HOSTS)
+    if not is_plain(destination) or any(map(_has_marks, known_hosts)):
         return None
     logging.getLogger("paramiko").addHandler(logging.NullHandler())  # otherwise stderr gets its tracebacks
     logging.getLogger("paramiko").propagate = False
-    connection = _connection(destination)
-    try:
-        for path in _files(destination, *_PATHS[1:]):
-            connection.client.load_system_host_keys(path)
-        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
-        connection.open()
-        if timeout := getattr(socket, "TCP_USER_TIMEOUT", 0):
-            connection.transport.sock.setsockopt(socket.IPPROTO_TCP, timeout, UNACKNOWLEDGED * 1000)
-        connection.transport.set_keepalive(KEEPALIVE)
-        # paramiko waits without a timeout, and a login file may have read SFTP's first packet.
-        giving_up = threading.Timer(LOGIN_TIMEOUT, connection.client.close)
-        giving_up.start()
-        try:
-            connection.sftp().get_channel().settimeout(TIMEOUT)
-        finally:
-            giving_up.cancel()
-    except (*_CONNECTION_ERRORS, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
-        connection.client.close()
-        if isinstance(error, TimeoutError):
-            raise silent_host(destination.host) from error
-        return None
-    return FabricCarrier(destination, stop, connection)
-
-
-def is_plain(destination: Destination) -> bool:
-    """Return whether fabric can parse and follow the user's whole configuration."""
-    settings = destination.settings
-    defaults = ssh_defaults()
-    others = {*settings, *defaults} - _FOLLOWED
-    if any(settings.get(keyword) != defaults.get(keyword) for keyword in others):
-        return False
-    return not any(map(_has_marks, _files(destination, *_PATHS[1:])))
-
-
-@functools.cache
-def ssh_defaults() -> dict[str, list[str]]:
-    return resolve(Destination("localhost"), "-F", "none")
-
-
-def _connection(destination: Destination) -> fabric.Connection:
-    """Return an unopened connection with the settings of `ssh -G`, without fabric's own configuration files."""
-    return fabric.Connection(
-        host=destination.settings["hostname"][0],
+    connection = fabric.Connection(
+        host=destination.setting("hostname"),
         user=destination.setting("user"),
-        port=int(destination.setting("port") or 22),
-        config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),
-        forward_agent=False,
+        port=int(destination.setting("port")),
+        config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),  # without fabric's own files
         connect_timeout=destination.connect_timeout,
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
@@ -157,6 +117,36 @@ def _connection(destination: Destination) -> fabric.Connection:
             "transport_factory": _Transport,
         },
     )
+    try:
+        for path in known_hosts:
+            connection.client.load_system_host_keys(path)
+        connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
+        connection.open()
+        # paramiko waits without a timeout, and a login file may have read SFTP's first packet.
+        giving_up = threading.Timer(LOGIN_TIMEOUT, connection.client.close)
+        giving_up.start()
+        try:
+            connection.sftp().get_channel().settimeout(MAX_SILENCE)
+        finally:
+            giving_up.cancel()
+    except (*_CONNECTION_ERRORS, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
+        connection.client.close()
+        if isinstance(error, TimeoutError):
+            raise silent_host(destination.host) from error
+        return None
+    return FabricCarrier(destination.host, stop, connection)
+
+
+def is_plain(destination: Destination) -> bool:
+    """Return whether fabric can follow the user's whole configuration."""
+    settings, defaults = destination.settings, ssh_defaults()
+    others = {*settings, *defaults} - _FOLLOWED
+    return all(settings.get(keyword) == defaults.get(keyword) for keyword in others)
+
+
+@functools.cache
+def ssh_defaults() -> dict[str, list[str]]:
+    return resolve(Destination("localhost"), "-F", "none")
 
 
 def _files(destination: Destination, *keywords: str) -> list[str]:

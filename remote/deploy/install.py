@@ -1,13 +1,12 @@
 """Unpack a version of sesh on a host, try it, and switch to it.
 
 The host gets this file in a command line and has no sesh yet, so the file imports only the standard library. Its
-argument is an order (JSON in base64). It prints the order's token and then its report as a line of JSON. The token
-separates the report from whatever login files print.
+arguments are an order. It prints the order's token and then a report as a line of JSON. The token separates the report
+from whatever login files print.
 """
 
 from __future__ import annotations
 
-import base64
 import compileall
 import contextlib
 import hashlib
@@ -24,28 +23,18 @@ import time
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal, TypedDict, get_args
 
-
-class Order(TypedDict):
-    """An order: look for a version; or, with a hash, install the archive in `scratch(token)`."""
-
-    token: str
-    name: str  # the name of the version's directory
-    force: bool
-    sha256: str  # of the archive; empty to look
-
-
-Step = Literal["", "detect_platform", "upload", "unpack", "smoke_test", "switch"]
+Step = Literal["connect", "detect_platform", "python", "upload", "unpack", "smoke_test", "switch", "done"]
+STEPS: tuple[Step, ...] = get_args(Step)
 
 
 class Report(TypedDict):
     python: str  # the path of the Python that runs the version
     platform: str
     path: str  # of the version
-    installed: bool  # ~/.local/bin/sesh starts the version
-    step: Step  # that failed
-    reason: Annotated[str, "text"]  # the first line is for the person
+    step: Step  # that failed, if there is a reason; else "done", or "upload" if the archive is wanted
+    reason: Annotated[str, "text"]  # why a step failed
     foreign: bool  # the order failed because another project's sesh is in the way
 
 
@@ -68,69 +57,34 @@ def is_launcher(path: Path) -> bool:
 
 
 class Failed(Exception):
-    """A step failed; the first line is the reason, further lines are for the log."""
+    """A step failed, for this reason."""
 
 
 class Installer:
     """Installs a version on this machine: unpacks it, tries it, and switches to it."""
 
-    def __init__(self, order: Order) -> None:
-        self.order = order
+    def __init__(self, token: str, name: str, *, force: bool = False) -> None:
+        self.force = force
         self.home = Path.home()
         self.versions = self.home / VERSIONS
-        self.final = self.versions / order["name"]
+        self.final = self.versions / name
         self.program = self.home / ".local/bin/sesh"
-        self.scratch = self.home / scratch(order["token"])
+        self.scratch = self.home / scratch(token)
         self.new = self.scratch / "version"
         # Not the Python of a virtual environment, which may be removed.
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
-        self.report: Report = {
-            "python": self.python, "platform": f"{os.uname().sysname} {os.uname().machine}", "path": str(self.final),
-            "installed": False, "step": "detect_platform", "reason": "", "foreign": False,
-        }  # fmt: skip
+        self.step: Step = "detect_platform"
+        self.foreign = False
 
-    def carry_out(self) -> Report:
-        """Carry out the order. If a step fails, the launcher is unchanged."""
-        try:
-            self.check_program()
-            if self.order["sha256"]:
-                self.install()
-            elif not self.is_in_use():
-                self.make_scratch()
-                return {**self.report, "step": ""}
-            return {**self.report, "step": "", "installed": True}
-        except OSError as error:
-            reason = ": ".join(str(word) for word in (error.filename, error.strerror or error) if word)
-        except (Failed, subprocess.TimeoutExpired) as error:
-            reason = str(error)
-        finally:
-            if self.order["sha256"]:
-                shutil.rmtree(self.scratch, ignore_errors=True)
-        return {**self.report, "reason": reason}
-
-    def launcher(self, version: Path) -> bytes:
-        """Return the script that runs a version with this Python, isolated from other packages."""
-        line = shlex.join([self.python, "-I", "-S", "-B", str(version / START)])
-        return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
-
-    def check_program(self) -> None:
-        """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
-        if os.path.lexists(self.program) and not (is_launcher(self.program) or self.order["force"]):
-            self.report |= {"step": "switch", "foreign": True}
-            raise Failed(f"{self.program} was not installed by sesh and stays; `sesh deploy --force` replaces it")
-
-    def is_in_use(self) -> bool:
-        return is_launcher(self.program) and self.program.read_bytes() == self.launcher(self.final) and self.works()
-
-    def works(self) -> bool:
-        start = self.final / START
-        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
-
-    def make_scratch(self) -> None:
-        """Make the scratch directory. Raises Failed if another user could change it."""
-        self.report["step"] = "upload"
-        self.versions.mkdir(0o755, parents=True, exist_ok=True)
+    def look(self) -> None:
+        """Look for the version; without it, make a scratch directory that is the user's alone."""
+        self.check_program()
+        if self.program.is_file() and self.program.read_bytes() == self.launcher(self.final) and self.works():
+            self.step = "done"
+            return
+        self.step = "upload"
         for folder in (self.home.resolve(), self.versions.parent, self.versions):
+            folder.mkdir(0o755, parents=True, exist_ok=True)
             status = folder.lstat()
             if not stat.S_ISDIR(status.st_mode) or status.st_uid != os.geteuid() or status.st_mode & stat.S_IWOTH:
                 raise Failed(f"{folder} is no directory of that user alone; check it, or move it away")
@@ -140,15 +94,14 @@ class Installer:
                     shutil.rmtree(path, ignore_errors=True)
         self.scratch.mkdir(0o700)
 
-    def install(self) -> None:
-        """Unpack the archive, try the version, switch to it."""
-        self.report["step"] = "upload"
+    def install(self, sha256: str) -> None:
+        """Unpack the archive in the scratch directory, try the version, switch to it."""
+        self.step = "upload"
         archive = self.scratch / ARCHIVE
-        launcher = self.scratch / self.program.name
-        if hashlib.sha256(archive.read_bytes()).hexdigest() != self.order["sha256"]:
+        if hashlib.sha256(archive.read_bytes()).hexdigest() != sha256:
             advice = "let login files read their input only on a terminal ([ -t 0 ]), and try again"
             raise Failed(f"the upload was corrupted (sha256 differs); {advice}")
-        self.report["step"] = "unpack"
+        self.step = "unpack"
         with zipfile.ZipFile(archive) as members:
             members.extractall(self.new)
         compileall.compile_dir(
@@ -158,13 +111,54 @@ class Installer:
             prependdir=str(self.final),
             invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,  # files of a version never change
         )
-        self.report["step"] = "smoke_test"
+        self.step = "smoke_test"
+        launcher = self.scratch / self.program.name
         launcher.write_bytes(self.launcher(self.new))
         launcher.chmod(0o755)
         self.try_out(launcher)
-        self.report["step"] = "switch"
+        self.step = "switch"
         launcher.write_bytes(self.launcher(self.final))
-        self.switch(launcher)
+        self.check_program()
+        self.switch()
+        self.program.parent.mkdir(0o755, parents=True, exist_ok=True)
+        os.rename(launcher, self.program)
+        self.step = "done"
+
+    def carry_out(self, sha256: str = "") -> Report:
+        """Install the archive with this hash, or look."""
+        reason = ""
+        try:
+            if sha256:
+                self.install(sha256)
+            else:
+                self.look()
+        except OSError as error:
+            reason = ": ".join(str(word) for word in (error.filename, error.strerror or error) if word)
+        except (Failed, subprocess.TimeoutExpired) as error:
+            reason = str(error)
+        finally:
+            if sha256:
+                shutil.rmtree(self.scratch, ignore_errors=True)
+        platform = f"{os.uname().sysname} {os.uname().machine}"
+        return {
+            "python": self.python, "platform": platform, "path": str(self.final),
+            "step": self.step, "reason": reason, "foreign": self.foreign,
+        }  # fmt: skip
+
+    def launcher(self, version: Path) -> bytes:
+        """Return the script that runs a version with this Python, isolated from other packages."""
+        line = shlex.join([self.python, "-I", "-S", "-B", str(version / START)])
+        return os.fsencode(f'#!/bin/sh\n{SIGNATURE}\nexec {line} "$@"\n')
+
+    def check_program(self) -> None:
+        """Raise Failed if ~/.local/bin/sesh exists and must not be replaced."""
+        if os.path.lexists(self.program) and not (is_launcher(self.program) or self.force):
+            self.step, self.foreign = "switch", True
+            raise Failed(f"{self.program} was not installed by sesh and stays; `sesh deploy --force` replaces it")
+
+    def works(self) -> bool:
+        start = self.final / START
+        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
 
     def try_out(self, launcher: Path) -> None:
         """Run the trial with the scratch directory as HOME, and without the user's settings."""
@@ -173,21 +167,15 @@ class Installer:
         if done.returncode:
             last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
             line = f"`sesh {' '.join(TRIAL)}` ended with {done.returncode}: {last}"
-            raise Failed(f"the new version does not work: {line}\n{done.stdout}")
+            raise Failed(f"the new version does not work: {line}")
 
-    def switch(self, launcher: Path) -> None:
-        """Rename the new version to its final path, then its launcher to ~/.local/bin/sesh."""
-        self.program.parent.mkdir(0o755, parents=True, exist_ok=True)
-        self.check_program()
-        if not self.works():  # sessions may run from a version that works
-            try:
-                if os.path.lexists(self.final):
-                    os.rename(self.final, self.scratch / "broken")
-                os.rename(self.new, self.final)
-            except OSError:
-                if not self.works():  # else another deploy of the same version was faster
-                    raise
-        os.rename(launcher, self.program)
+    def switch(self) -> None:
+        """Rename the new version to its final path, unless one works there."""
+        if self.works():
+            return  # sessions may run from it
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(self.final, self.scratch / "broken")
+        os.rename(self.new, self.final)
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
@@ -208,9 +196,10 @@ def main() -> None:
     for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: sys.exit(1))  # runs the `finally` blocks
     os.umask(0o022)
-    order: Order = json.loads(base64.b64decode(sys.argv[-1]))
-    print(order["token"], end=" ", flush=True)  # before the work, so that no other Python repeats the order
-    print(json.dumps(Installer(order).carry_out()), flush=True)
+    token, name, force, sha256 = sys.argv[-4:]
+    print(token, end=" ", flush=True)  # before the work, so that no other Python repeats the order
+    installer = Installer(token, name, force=force == "force")
+    print(json.dumps(installer.carry_out(sha256.strip("-"))), flush=True)
 
 
 if __name__ == "__main__":

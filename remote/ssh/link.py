@@ -8,13 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
-from math import inf
 from typing import IO, Any
 
 from sesh import errors, protocol, wire
@@ -34,21 +33,15 @@ _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the en
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
 
-class Effect(Enum):
-    NONE = "the op changes nothing: its request may go with HELLO, though the link may fail"
-    CHANGE = "the op changes something, perhaps twice for two requests: it waits for WELCOME"
-    CONNECTION = "the op connects the link to a session, by whose id the host knows a repeated request"
-
-
 @dataclass(eq=False)
 class LinkRequest:
     """A request to a bridge, over one link or several until it has a response."""
 
     op: str
     data: bytes  # the arguments of the op, as JSON
-    effect: Effect = Effect.NONE
+    changes: bool = False  # what it does might be done twice if it were sent twice: it is sent once, after WELCOME
     can_answer: bool = False  # a person can answer the host's questions
-    session_id: str = ""  # of that session, or of the session to create
+    session_id: str = ""  # of the session to connect to or to create; by it the host knows a repeated request
     hello: Hello | None = None  # of an attached terminal, to the daemon
     may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
@@ -57,7 +50,7 @@ class LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
         # The name of `ops.enter.attach`: sesh.remote imports no ops.
-        return cls("enter.attach", data, Effect.CONNECTION, session_id=session_id, **more)
+        return cls("enter.attach", data, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
@@ -80,21 +73,24 @@ class Link(Connection):
 
     over_link = True
 
-    def __init__(self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes]) -> None:
+    def __init__(
+        self, destination: Destination, process: subprocess.Popen[bytes], stderr: IO[bytes], open_by: float
+    ) -> None:
         assert process.stdin is not None  # noqa: S101 (it has pipes)
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
+        self.open_by = open_by  # the deadline for WELCOME (monotonic)
         self.bridge_welcome: Welcome = {}  # `welcome` and `peer` are from the session's daemon
         self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge
         self._pending: LinkRequest | None = None  # sent over this link, without a response yet
-        self._data = bytearray()  # of the response to `connect_request`
-        self._numbered = _REQUEST_ID  # requests to the daemon get the numbers after this one
+        self._data = bytearray()  # of the response that comes
+        self._response: tuple[OpResponse, bytes] | None = None  # the last one, with its data
 
     @property
     def is_open(self) -> bool:
@@ -110,7 +106,7 @@ class Link(Connection):
     def first_frames(self, origin: OriginFacts, request: LinkRequest | None) -> bytes:
         """Return HELLO, and a request that may go with it in one write."""
         hello = wire.hello_frame("bridge", origin=origin)
-        if request is None or request.effect is Effect.CHANGE or len(early := request.frames()) > _MAX_EARLY_REQUEST:
+        if request is None or request.changes or len(early := request.frames()) > _MAX_EARLY_REQUEST:
             return hello
         self._record_sent(request)
         return hello + early
@@ -170,47 +166,32 @@ class Link(Connection):
         after `RESPONSE_TIMEOUT`, with exit code 255 in place of both if the op may have changed something.
         """
         until = time.monotonic() + RESPONSE_TIMEOUT if deadline is None else deadline
-        min_rate = _MIN_RATE if deadline is None else inf
         try:
             if self._pending is not request:
                 self._record_sent(request)
                 self.send(request.frames(answers), until)
-            response, data = self.await_response(OP, _REQUEST_ID, until, min_rate=min_rate)
-        except SeshError as error:
+            while self._response is None:
+                more = len(self._data) / _MIN_RATE if deadline is None else 0.0
+                self.accept(*self.receive(until + more))
+        except (Unreachable, TimedOut) as error:
             if error.in_response:
-                self._record_response()
-            elif isinstance(error, (Unreachable, TimedOut)):
-                raise self._no_response(request, error) from error
-            raise
-        if request.effect is Effect.CONNECTION and "question" not in response:
-            self._record_session(response, data)
-        else:
-            self._record_response()
-        return response, data
+                raise
+            raise self._no_response(request, error) from error
+        return self._response
 
     def _no_response(self, request: LinkRequest, cause: SeshError) -> Unreachable:
         host = self.destination.host
-        lost = ConnectionLost(f"lost the link to @{host} before its answer")
+        lost = ConnectionLost(f"lost the link to @{host} before its answer", hint="try again")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
-        if request.session_id:  # the host may have created the session
+        if request.changes or request.session_id:  # the host may have created the session
             error.hint = f"check what was done: {PROGRAM} @{host}"
-        elif request.effect is Effect.CHANGE:
-            unknown = f"the request may have been carried out; see: {PROGRAM} @{host}"
-            return Unreachable(error.message, hint=unknown, exit_code=ExitCode.UNKNOWN)
-        elif error is lost and request.effect is Effect.NONE:
-            error.hint = "try again"
+        if request.changes:
+            error.exit_code = ExitCode.UNKNOWN
         return error
 
     def _record_sent(self, request: LinkRequest) -> None:
-        self._pending = request
+        self._pending, self._response = request, None
         self.peer.hello = request.hello
-
-    def _record_response(self) -> None:
-        if self._pending is not None:
-            self._pending.may_be_done = False
-            self._pending = None
-
-    # -- connecting to a session
 
     def connect_request(self, name: str, session_id: str) -> bytes:
         """Return the request to connect; empty if it was sent, or the link is connected.
@@ -222,24 +203,33 @@ class Link(Connection):
         return LinkRequest.attach(name, session_id).frames()
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Store a WELCOME and return True; read the response to `connect_request`. Raises Ended, SeshError."""
+        """Store a WELCOME and return True; record the response to a request. Raises Ended, SeshError."""
         if self.stage is Stage.OPEN and kind == protocol.DATA:
             protocol.carry(self._data, payload)
         elif self.stage is Stage.OPEN and kind == protocol.RESPONSE:
-            self._record_session(self.decode_response(OP, payload), bytes(self._data))
+            self._record_response(payload)
         else:
             return super().accept(kind, payload)
         return False
 
-    def _record_session(self, response: OpResponse, data: bytes) -> None:
-        """Record the session that the link is connected to. Raises Ended if it has ended."""
+    def _record_response(self, payload: bytes) -> None:
+        """Record a response, and the session of the link. Raises Ended if that has ended."""
+        data, self._data = bytes(self._data), bytearray()
+        if protocol.response_number(payload) != _REQUEST_ID:
+            return
+        request, self._pending = self._pending or LinkRequest("", b""), None
+        try:
+            response: OpResponse = self.decode_response(OP, payload)
+        except SeshError as error:
+            request.may_be_done = not error.in_response
+            raise
+        self._response = response, data
+        request.may_be_done = False
         if "name" not in response:
-            raise errors.malformed("RESPONSE", ".name is missing")
-        if self._pending is not None:
-            self._pending.may_be_done = "result" not in response
-            self._pending = None
+            return
         if "result" in response:
             raise Ended(response["name"], response["result"], data)
+        request.may_be_done = True
         self.stage = Stage.CONNECTED
         self.peer.name = response["name"]
         self.peer.session_id = str(response.get("session_id") or "")
@@ -267,8 +257,7 @@ class Link(Connection):
         if self.stage is Stage.STARTING:  # the host may have printed text, which `read_welcome` reads
             return Unreachable(f"{self.destination.host} has not started sesh")
         closed = super()._closed(error)
-        was_ended = self._exit_code() in (0, -signal.SIGTERM)  # SIGTERM: somebody has ended the command on purpose
-        return closed if was_ended else ConnectionLost(f"lost the link to @{self.destination.host}")
+        return ConnectionLost(f"lost the link to @{self.destination.host}") if self._exit_code() else closed
 
     def abort(self) -> None:
         """Kill the command from any thread; a reader of the link then gets its end."""
@@ -284,19 +273,16 @@ class Link(Connection):
         for stream in (self._process.stdin, self._process.stdout):
             if stream is not None:
                 stream.close()
-        try:
-            self._process.wait(0.05)
-        except subprocess.TimeoutExpired:
-            ssh.kill(self._process)
+        with suppress(subprocess.TimeoutExpired):
+            self._process.wait(0.05 if self.is_open else 0.0)
+        ssh.kill(self._process)
         self.output.close()
 
     def _may_have_begun(self) -> bool:
         """Return whether the host may have begun the pending request."""
-        if self.is_open:
-            return True
         is_incompatible = self.welcome != {}  # such a bridge begins no request
         is_missing = self._process.poll() in range(ssh.FAILED)  # an exit code that is not ssh's own
-        return not (is_incompatible or is_missing or self.unheard)
+        return self.is_open or not (is_incompatible or is_missing or self.unheard)
 
     def _exit_code(self) -> int:
         try:

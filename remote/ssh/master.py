@@ -16,17 +16,16 @@ import fcntl
 import os
 import re
 import socket
-import stat
 import subprocess
 import threading
 import time
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import BinaryIO
 
 from sesh import descriptors, paths, programs
-from sesh.errors import LoginRefused, Unreachable, silent_host
+from sesh.errors import Unreachable, silent_host
 from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
@@ -92,90 +91,79 @@ def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool
     if is_shared(destination) and not is_alive(destination):
         path = f"{ssh.own_path(destination)}.start"
         with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as mark:
-            prompted = _Login(destination, options, mark).run()
+            prompted = _log_in(destination, options, mark)
     destination.shared = identity(destination)
     return prompted
 
 
-class _Login:
-    """A login, by this process or by another one, which has locked the mark."""
+def _log_in(destination: Destination, options: LoginOptions, mark: BinaryIO) -> bool | None:
+    """Log in, unless another process, which has locked the mark, does; return as `ensure`."""
+    output, waited = SshOutput(mark), False
+    while not (is_free := _try_lock(mark)) and not is_alive(destination):
+        if waited and _is_silent(mark):  # only now: the other process may just be about to set the mark's time
+            break
+        waited = True
+        _pause(destination, options, output)
+    if is_alive(destination):
+        return None
+    options = replace(options, may_prompt=options.may_prompt and not _autossh())
+    if is_free and waited and not options.may_prompt and ssh_messages.reasons(printed := output.text()):
+        # A second login would fail too, and some hosts lock a user out after many failures.
+        raise ssh_messages.failure(destination, printed)
+    process = _start(destination, mark, may_prompt=options.may_prompt)
+    try:
+        return _await_login(process, destination, options, SshOutput(mark))
+    except BaseException:
+        if options.may_prompt:
+            process.kill()
+        raise
+    finally:
+        threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
 
-    def __init__(self, destination: Destination, options: LoginOptions, mark: BinaryIO) -> None:
-        self._destination = destination
-        self._options = options
-        self._may_prompt = options.may_prompt and not _autossh()
-        self._mark = mark
-        self._output = SshOutput(mark)
-        self._prompted = False  # ssh has switched the terminal's echo off, for a prompt
 
-    def run(self) -> bool | None:
-        """Wait for the login of another process, or log in. Return as `ensure`."""
-        waited = False
-        while True:
-            is_free = _try_lock(self._mark)
-            if is_alive(self._destination):
-                return None
-            if is_free and waited and not self._may_prompt and ssh_messages.reasons(printed := self._output.text()):
-                # A second login would fail too, and some hosts lock a user out after many failures.
-                raise ssh_messages.failure(self._destination, printed)
-            if is_free or (waited and self._hangs()):
-                return self._log_in()
-            waited = True  # only now: the other process may just be about to set the mark's time
-            self._pause()
+def _await_login(
+    process: subprocess.Popen[bytes], destination: Destination, options: LoginOptions, output: SshOutput
+) -> bool | None:
+    prompted = False
+    while process.poll() is None and not is_alive(destination):
+        _pause(destination, options, output)
+        prompted = prompted or (options.may_prompt and descriptors.echo_is_off(0))  # for a secret
+    if is_alive(destination):
+        if not _autossh():  # ssh is going to the background
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(_CONTROL_TIMEOUT)
+    elif process.returncode:
+        if options.may_prompt and not ssh_messages.reasons(output.text()):
+            raise Unreachable(f"cannot reach {destination.host}: see the messages of ssh above")
+        raise ssh_messages.failure(destination, output.text())
+    # A security key may have required a touch, for which ssh does not switch echo off.
+    return None if options.may_prompt and not prompted else prompted
 
-    def _hangs(self) -> bool:
-        age = time.time() - os.fstat(self._mark.fileno()).st_mtime  # negative after the clock was set back
-        return abs(age) > _MAX_SILENCE
 
-    def _log_in(self) -> bool | None:
-        self._mark.truncate(0)
-        os.utime(self._mark.fileno())  # before ssh starts: waiting processes read this time
-        process = self._start()
-        try:
-            while process.poll() is None and not is_alive(self._destination):
-                self._pause()
-            is_open = is_alive(self._destination)
-            if is_open and not _autossh():  # ssh is going to the background
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(_CONTROL_TIMEOUT)
-        except BaseException:
-            if self._may_prompt:
-                process.kill()
-            raise
-        finally:
-            threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
-        if is_open or process.returncode == 0:
-            # A security key may have required a touch, for which ssh does not switch echo off.
-            return None if self._may_prompt and not self._prompted else self._prompted
-        raise self._failure()
+def _pause(destination: Destination, options: LoginOptions, output: SshOutput) -> None:
+    """Sleep between two checks of a login. Raises Unreachable past the deadline, Interrupted."""
+    output.pass_lines(options.show_line)
+    if time.monotonic() >= options.deadline:
+        raise silent_host(destination.host, output.reason())
+    options.stop.sleep(_POLL_INTERVAL)
 
-    def _start(self) -> subprocess.Popen[bytes]:
-        null = subprocess.DEVNULL
-        argv = _command(self._destination, self._mark.name, may_prompt=self._may_prompt)
-        stderr = None if self._may_prompt else self._mark  # the terminal gets the messages of an ssh that may prompt
-        if ssh.owns_control_path(self._destination):
-            paths.check_file(own := ssh.own_path(self._destination), stat.S_IFSOCK)
-            with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
-                os.unlink(own)
-        streams = {"stdin": null, "stdout": null, "stderr": stderr}
-        return ssh.start(self._destination, argv, may_prompt=self._may_prompt, **streams)
 
-    def _pause(self) -> None:
-        """Sleep between two checks of a login. Raises Unreachable past the deadline, Interrupted."""
-        self._output.pass_lines(self._options.show_line)
-        if self._may_prompt and descriptors.echo_is_off(0):
-            self._prompted = True
-        if time.monotonic() >= self._options.deadline:
-            raise silent_host(self._destination.host, self._output.reason())
-        self._options.stop.sleep(_POLL_INTERVAL)
+def _is_silent(mark: BinaryIO) -> bool:
+    """Return whether the ssh that has locked the mark has printed nothing for long."""
+    age = time.time() - os.fstat(mark.fileno()).st_mtime  # negative after the clock was set back
+    return abs(age) > _MAX_SILENCE
 
-    def _failure(self) -> Unreachable:
-        host, printed = self._destination.host, self._output.text()
-        if ssh_messages.reasons(printed) or not self._may_prompt:
-            return ssh_messages.failure(self._destination, printed)
-        if self._prompted:
-            return LoginRefused(f"{host} refused the login", hint=ssh_messages.login_hint(host))
-        return Unreachable(f"cannot reach {host}: see the messages of ssh above")
+
+def _start(destination: Destination, mark: BinaryIO, *, may_prompt: bool) -> subprocess.Popen[bytes]:
+    mark.truncate(0)
+    os.utime(mark.fileno())  # before ssh starts: waiting processes read this time
+    if ssh.owns_control_path(destination):
+        paths.check_socket(own := ssh.own_path(destination))
+        with suppress(FileNotFoundError):  # ssh refuses to replace the socket of a killed ssh
+            os.unlink(own)
+    argv, null = _command(destination, mark.name, may_prompt=may_prompt), subprocess.DEVNULL
+    stderr = None if may_prompt else mark  # the terminal gets the messages of an ssh that may prompt
+    return ssh.start(destination, argv, may_prompt=may_prompt, stdin=null, stdout=null, stderr=stderr)
 
 
 def _try_lock(mark: BinaryIO) -> bool:

@@ -6,10 +6,10 @@ import os
 import select
 import subprocess
 import tempfile
-import threading
 import time
+from collections.abc import Collection
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from math import inf
 
 from sesh import descriptors, paths
@@ -18,7 +18,7 @@ from sesh.messages import OriginFacts
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
-from sesh.remote.ssh.link import Link, LinkRequest, Stage
+from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
 from sesh.wire import Peer
@@ -31,90 +31,92 @@ _POLL_INTERVAL = 0.1  # seconds between two reads of ssh's stderr
 _IGNORING_CTRL_C = ("sh", "-c", 'trap "" INT QUIT; exec "$0" "$@"')
 
 
-@dataclass
-class _Race:
-    """Opens a link over a shared connection, and a second one if that is silent."""
+class Race:
+    """Attempts to open a link to a host: the first one that gets WELCOME wins.
 
-    destination: Destination
-    request: LinkRequest | None
-    options: LoginOptions  # until a finite deadline
+    Poll the `inbound` of `links`, and call `advance`.
+    """
 
-    def run(self, *, own_timeout: int | None = None, max_silence: float = inf) -> Link:
-        """Return the first link that gets WELCOME; if all fail, raise the newest one's error.
+    def __init__(self, destination: Destination) -> None:
+        self.links: list[Link] = []  # of the attempts that run, the oldest first
+        self.failed: list[tuple[Link, SeshError]] = []  # until `close`
+        self._destination = destination
 
-        `own_timeout`: use an ssh of its own at once, with this connect timeout (seconds). `max_silence`: of the shared
-        connection, in seconds. A shared connection that stays silent takes no further command.
+    def reopen(self, connect_timeout: float, peer: Peer | None) -> None:
+        """Start an attempt without prompts, with ssh's `connect_timeout` (seconds), to replace a link.
+
+        `peer`: the daemon to connect to by a request in the first write. Raises LoginRefused if the host has refused a
+        login within the last minute, Unreachable, OSError.
         """
-        timeout, request = own_timeout, self.request
-        links: list[Link] = []
-        failures: dict[Link, SeshError] = {}
-        first: Link | None = None
-        silent_at = time.monotonic() + max_silence
+        host = self._destination.host
+        if known.paused_until(host):
+            why = known.failure(host)
+            raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
+        request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
+        # Another process may have let a person log in since.
+        is_renewed = known.login_prompted(host) and self._destination.shared != master.identity(self._destination)
+        self.start(request, own_timeout=None if is_renewed else max(1, round(connect_timeout)))
 
-        def abort() -> None:
-            for link in links:
-                link.abort()
+    def start(
+        self, request: LinkRequest | None, *, may_prompt: bool = False, own_timeout: int | None = None, until: float = 0
+    ) -> Link:
+        """Start an attempt; return its link, which is not open yet. Raises Unreachable, OSError.
 
-        try:
-            with self.options.stop.calling(abort):
-                while first is None:
-                    is_silent = len(links) == 1 and time.monotonic() >= silent_at and not failures and links[0].unheard
-                    if not links or is_silent:
-                        links.append(self._start(timeout))
-                        frames = links[-1].first_frames(_origin_facts(self.destination), request)
-                        with suppress(Unreachable):  # ssh has ended, and its output gives the reason
-                            links[-1].send(frames, self.options.deadline)
-                        # The first link may still carry the request out, so the second one brings none.
-                        timeout, request = self.destination.connect_timeout, None
-                    first = self._poll(links, failures)
-        finally:
-            if len(links) > 1 and links[0].unheard:
-                _close_shared(self.destination, ends_links=False)
-            for link in links:
-                if link is not first:
-                    link.close()
-        return first
-
-    def _poll(self, links: list[Link], failures: dict[Link, SeshError]) -> Link | None:
-        """Wait a moment for a link to get WELCOME.
-
-        If all have failed, raise the newest one's error.
+        `request`: is sent with HELLO. `own_timeout`: use an ssh of its own, with this connect timeout (seconds).
+        `until`: when the attempt fails (monotonic), in START_TIMEOUT seconds by default.
         """
-        self.options.stop.check()
-        running = [link for link in links if link not in failures]
-        until = min(self.options.deadline, time.monotonic() + _POLL_INTERVAL)
-        ready = descriptors.polled([(link.inbound, select.POLLIN) for link in running], until)
-        for link in running:
-            link.output.pass_lines(self.options.show_line)
-            try:
-                if link.inbound in ready and link.read_welcome():
-                    return link
-            except SeshError as error:
-                failures[link] = error
-        if len(failures) == len(links) or time.monotonic() >= self.options.deadline:
-            raise failures.get(links[-1], self._silence(links[-1]))
-        return None
-
-    def _silence(self, link: Link) -> Unreachable:
-        host = self.destination.host
-        hint = f"if `ssh {host}` gets in, let login files there read their input only on a terminal ([ -t 0 ])"
-        waits_for_shell = link.stage is Stage.STARTING and self.destination.via is None
-        return silent_host(host, link.output.reason(), hint if waits_for_shell else "")
-
-    def _start(self, own_timeout: int | None) -> Link:
-        destination, may_prompt = self.destination, self.options.may_prompt
+        destination, pipe = self._destination, subprocess.PIPE
         argv = ssh.command(destination, BRIDGE_COMMAND, may_prompt=may_prompt, own_timeout=own_timeout)
         argv = [*_IGNORING_CTRL_C, *argv] if may_prompt else argv
-        pipe = subprocess.PIPE
         stderr = tempfile.TemporaryFile()
+        streams = {"stdin": pipe, "stdout": pipe, "stderr": stderr}
         try:
-            process = ssh.start(
-                destination, argv, may_prompt=may_prompt, stdin=pipe, stdout=pipe, stderr=stderr, bufsize=0
-            )
+            process = ssh.start(destination, argv, may_prompt=may_prompt, bufsize=0, **streams)
         except Unreachable:
             stderr.close()
             raise
-        return Link(destination, process, stderr)
+        link = Link(destination, process, stderr, until or time.monotonic() + START_TIMEOUT)
+        self.links.append(link)
+        with suppress(Unreachable):  # ssh has ended, and its output gives the reason
+            link.send(link.first_frames(_origin_facts(destination), request), link.open_by)
+        return link
+
+    def advance(self, ready: Collection[int]) -> Link | None:
+        """Read from the ready links; return the first open one, which leaves the race."""
+        for link in [*self.links]:
+            try:
+                if link.inbound in ready and link.read_welcome():
+                    self.links.remove(link)
+                    return link
+                if time.monotonic() >= link.open_by:
+                    raise silent_host(link.destination.host, link.output.reason())
+            except SeshError as error:
+                self.links.remove(link)
+                self.failed.append((link, error))
+        return None
+
+    def wait(self, options: LoginOptions) -> Link | None:
+        """Wait a moment, then `advance`. Raises the newest error once all attempts have failed."""
+        options.stop.check()
+        watched = [(link.inbound, select.POLLIN) for link in self.links]
+        ready = descriptors.polled(watched, time.monotonic() + _POLL_INTERVAL)
+        for link in self.links:
+            link.output.pass_lines(options.show_line)
+        if (opened := self.advance(ready)) is None and not self.links:
+            raise self.failed[-1][1]
+        return opened
+
+    def abort(self) -> None:
+        """Kill all attempts, from any thread."""
+        for link in self.links:
+            link.abort()
+
+    def close(self) -> None:
+        """End all attempts."""
+        for link in (*self.links, *(link for link, _ in self.failed)):
+            link.close()
+        self.links.clear()
+        self.failed.clear()
 
 
 def _origin_facts(destination: Destination) -> OriginFacts:
@@ -130,74 +132,52 @@ def _origin_facts(destination: Destination) -> OriginFacts:
     }
 
 
+def open_link(destination: Destination, options: LoginOptions, request: LinkRequest | None = None) -> Link:
+    """Open a link over the shared connection of a host, which is opened if necessary.
+
+    `request`: is sent with HELLO; on an error the host has received no other one. If a shared connection that was
+    already open is silent, an ssh of its own is tried too, unless the last login prompted a person; if the shared one
+    stays silent, it takes no further command. Raises Unreachable, NotDeployed, ProtocolError, Interrupted, and OSError
+    if this machine runs out of a resource.
+    """
+    destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
+    was_alive = master.is_shared(destination) and master.is_alive(destination)
+    login_prompted = master.ensure(destination, options if options.may_prompt else _limited(options))
+    race, until, second = Race(destination), _limited(options).deadline, None
+    silent_at = time.monotonic() + SHARED_SILENCE if was_alive and not known.login_prompted(destination.host) else inf
+    # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
+    may_prompt = options.may_prompt and not master.is_shared(destination)
+    try:
+        with options.stop.calling(race.abort):
+            first = race.start(request, may_prompt=may_prompt, until=until)
+            while (link := race.wait(options)) is None:
+                if second is None and first in race.links and first.unheard and time.monotonic() >= silent_at:
+                    # The first link may still carry the request out, so the second one brings none.
+                    second = race.start(None, own_timeout=destination.connect_timeout, until=until)
+    except Unreachable:
+        if not was_alive or master.is_alive(destination):
+            raise
+        return open_link(destination, options, request)  # the shared connection has just ended
+    finally:
+        if second is not None and first.unheard:
+            _close_shared(destination, ends_links=False)
+        race.close()
+    link.login_prompted = login_prompted
+    return link
+
+
 def _limited(options: LoginOptions) -> LoginOptions:
     """Give a login without a deadline `START_TIMEOUT` seconds."""
     return options if options.deadline < inf else replace(options, deadline=time.monotonic() + START_TIMEOUT)
 
 
-def open_link(destination: Destination, options: LoginOptions, request: LinkRequest | None = None) -> Link:
-    """Open a link over the shared connection of a host, which is opened if necessary.
-
-    `request`: is sent with HELLO; on an error the host has received no other one. If a shared connection that was
-    already open is silent, an ssh of its own is tried too, unless the last login prompted a person. Raises Unreachable,
-    NotDeployed, ProtocolError, Interrupted, and OSError if this machine runs out of a resource.
-    """
-    destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
-    was_open = master.identity(destination) is not None
-    login = options if options.may_prompt else _limited(options)
-    login_prompted = master.ensure(destination, login)
-    # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
-    may_prompt = options.may_prompt and not master.is_shared(destination)
-    race = _Race(destination, request, replace(_limited(options), may_prompt=may_prompt))
-    max_silence = SHARED_SILENCE if was_open and not known.login_prompted(destination.host) else inf
-    try:
-        link = race.run(max_silence=max_silence)
-    except Unreachable:
-        if not was_open or master.is_alive(destination):
-            raise
-        login_prompted = master.ensure(destination, login)  # the shared connection has just ended
-        link = race.run()
-    link.login_prompted = login_prompted
-    return link
-
-
-def reopen(
-    destination: Destination, options: LoginOptions, connect_timeout: float = 0.0, peer: Peer | None = None
-) -> Link:
-    """Open a link that replaces one, with ssh's `connect_timeout` (seconds) unless a login prompts.
-
-    `peer`: the daemon to connect to by a request in the first write. Print nothing: the terminal may be raw. Raises
-    LoginRefused if every further attempt would fail too, Unreachable if only this one failed, Interrupted, and OSError.
-    """
-    host = destination.host
-    if known.paused_until(host) and not options.may_prompt:
-        why = known.failure(host)
-        raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
-    request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
-    try:
-        if options.may_prompt or known.login_prompted(host):
-            _close_shared(destination)
-            link = open_link(destination, options, request)
-        else:
-            link = _Race(destination, request, _limited(options)).run(own_timeout=max(1, round(connect_timeout)))
-    except LoginRefused as error:
-        if error.wants_login:  # no other link repeats the login
-            known.record_failure(host, error.reason, refused=True, wants_login=True)
-        raise
-    known.record(host, is_new=False)
-    return link
+def log_in(destination: Destination) -> Link:
+    """Replace a lost link by one for which ssh may prompt. Raises as `open_link`."""
+    _close_shared(destination)
+    return open_link(destination, LoginOptions(may_prompt=True))
 
 
 def renew_shared_connection(destination: Destination, *, is_silent: bool) -> None:
-    """Renew the shared connection of a replaced link, in a thread.
-
-    `is_silent`: that link has not ended.
-    """
-    with suppress(RuntimeError):  # this machine has no further thread: the next command opens the connection
-        threading.Thread(target=_renew_shared, args=(destination, is_silent), daemon=True).start()
-
-
-def _renew_shared(destination: Destination, is_silent: bool) -> None:
     """Close a silent shared connection; without prompts reopen one that forwards ports."""
     with suppress(SeshError, OSError):  # the next command opens the connection, or reports the error
         if is_silent:

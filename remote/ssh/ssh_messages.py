@@ -3,47 +3,35 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Callable
 from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
-from sesh.names import printable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.wording import plain
 
 REACHED = "sesh is looked for"  # BRIDGE_COMMAND prints this on stderr first; all lines before it are ssh's
-_OTHER = ", but another program: "
 # A line for the login shell, which POSIX shells, fish and csh read alike; all other data is sent in frames. It runs the
 # first launcher of this project, as other projects have a program called sesh too.
 BRIDGE_COMMAND = (
     f'exec sh -c \'echo "{REACHED}" >&2; '
-    f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; '
-    f'do [ -x "$p" ] || continue; o="$p"; '
+    f'for p in ~/.local/bin/{PROGRAM} "$(command -v {DISTRIBUTION})" "$(command -v {PROGRAM})"; do [ -x "$p" ] && '
     f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
-    f'done; echo "{PROGRAM}: not found${{o:+{_OTHER}$o}}" >&2; exit 127\''
+    f'done; echo "{PROGRAM}: not found" >&2; exit 127\''
 )
 _MAX_REASON = 200  # characters; a longer reason from a host is cut off
 _MAX_READ = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, the error message repeats its lines
-# Lines that begin with these are not the reason of a failure.
-_NOISE = (
-    "Warning:",
-    "Authenticated ",
-    "**",
-    "debug",
-    "mux_client",
-    "ControlSocket",
-    "stdio forwarding failed",
-    "kex_exchange_identification:",
-    "banner exchange:",
-    "autossh",
+# Lines that are not the reason of a failure, if there are others: warnings, lines that begin with the name of one of
+# ssh's functions, and what ssh prints after the reason, as after the end of its ProxyCommand ("UNKNOWN port").
+_NOISE = re.compile(
+    r"Warning:|Authenticated |\*\*|ControlSocket|stdio forwarding failed|banner exchange:|autossh|\w*[\d_]\w*: |"
+    r".*UNKNOWN port|Host key verification failed"
 )
-# Other lines count before those with these words.
-_PROXY_GONE = "UNKNOWN port"  # ssh prints this after its ProxyCommand has ended, whose own lines have the reason
-_BAD_KEY = "Host key verification failed"  # ssh prints this after a line that names the unknown or changed key
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 ShowLine = Callable[[str], object]  # receives the lines that ssh prints
@@ -90,10 +78,7 @@ def _lines(text: str) -> list[str]:
 
 def reasons(text: str) -> list[str]:
     """Return the lines that may be the reason of a failure."""
-    candidates = [line for line in _lines(text) if not line.startswith(_NOISE)]
-    for words in (_PROXY_GONE, _BAD_KEY):
-        candidates = [line for line in candidates if words not in line] or candidates
-    return candidates
+    return [line for line in _lines(text) if not _NOISE.match(line)]
 
 
 def failure(destination: Destination, text: str) -> Unreachable:
@@ -101,13 +86,13 @@ def failure(destination: Destination, text: str) -> Unreachable:
     host = destination.host
     lines = _lines(text)
     refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
-    last = (refusals or reasons(text) or lines or ["no reason given"])[-1].rstrip(".")
+    last = (refusals[-1:] or reasons(text)[-1:] or lines[:1] or ["no reason given"])[0].rstrip(".")
     short = last.rpartition(": ")[2]
     reason = short[:1].lower() + short[1:]
     if refusals:
         return LoginRefused(f"{host} refused the login: {last}", hint=login_hint(host), reason=reason)
     message = f"cannot reach {host}: {last}"
-    if _BAD_KEY in text:
+    if "Host key verification failed" in text:
         return LoginRefused(message, hint=f"`ssh {host}` says more", reason=reason, wants_login=False)
     return Unreachable(message, reason=NO_ANSWER if "timed out" in last else reason)
 
@@ -131,16 +116,13 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     lines = reasons(stderr)[-1:] or stdout.splitlines()[-1:]
     last = lines[0].rstrip(".")[:_MAX_REASON] if lines else ""
     ending = f"(exit {code}){f': {last}' if last else ''}"
-    is_reached = REACHED in stderr or REACHED in stdout  # a shell that cannot parse the line may quote it
-    if not is_reached and destination.via is not None:
+    if REACHED not in stderr and destination.via is not None:
         return Unreachable(f"cannot reach {host}: {last or 'no reason given'}", reason=last)
-    if not is_reached:
+    if REACHED not in stderr:
         message = f"the shell on {host} ended before sesh was started {ending}"
         return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
-    if code in (126, 127) or "not found" in stderr.lower():
-        other = printable(last.partition(_OTHER)[2])
-        found = f", and {other} there is another program" if _OTHER in last else ""
-        return NotDeployed(f"{host} has no sesh{found}", hint=f"install it with: {PROGRAM} deploy @{host}")
+    if code in (126, 127):
+        return NotDeployed(f"{host} has no sesh", hint=f"install it with: {PROGRAM} deploy @{host}")
     hint = f"if it is broken, install this one there: {PROGRAM} deploy @{host}"
     reason = f"sesh did not start there{f': {last}' if last else ''}"
     return Unreachable(f"sesh on {host} did not start {ending}", hint=hint, reason=reason)

@@ -139,7 +139,7 @@ class Session:
     ) -> bool:
         """Start this session unless it runs, as `open` does; return whether it was created."""
         spec = _spec(command, directory, env, labels, size)
-        return self._target.call(enter.open_, name=self.name, spec=spec)
+        return self._target.begin(enter.open_, name=self.name, spec=spec)[1]
 
     def exists(self) -> bool:
         """Return whether the session runs or is kept; False for a lost one."""
@@ -229,7 +229,7 @@ class Session:
         """
         data = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
         target = _target(host)
-        return cls(target.call(enter.job_detached, **data), target.host)
+        return cls(target.begin(enter.job, **data)[0], target.host)
 
     def result(self) -> Result:
         """Return the result of the last job of this name, kept for a week.

@@ -12,12 +12,10 @@ from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
-from sesh.cli.printing import error_facts
 from sesh.cli.sessions import report
-from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError
+from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
-from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy import fleet
@@ -89,7 +87,9 @@ def forget(
         except NotDeployed as error:
             failed[host] = error  # and it is forgotten all the same
         except SeshError as error:
-            failed[host] = error.saying(f"{host}: {error.message}") if len(chosen) > 1 else error
+            failed[host] = error
+            if len(chosen) > 1:
+                error.message = f"{host}: {error.message}"
             continue
         if not known.forget(host) and not remove:
             remotes = known.hosts()
@@ -107,10 +107,10 @@ def forget(
 
 
 def install(cli: Invocation, host: str) -> None:
-    """Install sesh on one host. Raises DeployError."""
+    """Install sesh on one host. Raises the error of a deploy that failed."""
     deployed = fleet.deploy_all([destination_of(cli, host)])[host]
-    if isinstance(deployed, SeshError):
-        raise deployed
+    if "error" in deployed:
+        raise rebuild(deployed["error"])
 
 
 def _named(hosts: Sequence[str]) -> str:
@@ -134,14 +134,8 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
     """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
     results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
-    rows: list[DeployedHost] = []
-    failed = False
-    for host, deployed in results.items():
-        if isinstance(deployed, SeshError):
-            failed = failed or not (upgrading and deployed.foreign)
-            facts: PrintedDeployError = {**error_facts(deployed), "step": deployed.step, "foreign": deployed.foreign}
-            deployed = {"host": host, "ok": False, "error": facts}
-        rows.append(deployed)
+    rows = list(results.values())
+    failed = any("error" in row and not (upgrading and row["error"]["foreign"]) for row in rows)
     if cli.line.json:
         cli.out.value({"ok": not failed, "hosts": rows})
     return int(failed)

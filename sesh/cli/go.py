@@ -111,8 +111,8 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
     target = cli.line_target
     if detached or cli.line.json:
-        session = target.call(enter.new_detached, name=name, spec=spec, choice=choice)
-        return report_session(cli, session["name"], created=session["created"], shown=True)
+        name, created = target.begin(enter.new, name=name, spec=spec, choice=choice)
+        return report_session(cli, name, created=created, shown=True)
     return attach_terminal(
         cli,
         target,
@@ -139,7 +139,7 @@ def open_(
     """
     cli = ctx.obj
     spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
-    created = cli.line_target.call(enter.open_, name=name, spec=spec)
+    _, created = cli.line_target.begin(enter.open_, name=name, spec=spec)
     return report_session(cli, name, created=created)
 
 

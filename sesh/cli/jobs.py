@@ -86,7 +86,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
     with failing_with(ExitCode.SESH_FAILED):
-        name = cli.line_target.call(enter.job_detached, **data)
+        name, _ = cli.line_target.begin(enter.job, **data)
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
         return report_session(cli, name, shown=True)
 

@@ -1,6 +1,6 @@
 """Keep a link to a host: watch its health, and replace it when it fails.
 
-bytes, keys, nudges ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, in threads ─▶ the next link, for the owner
+bytes, keys, nudges ─▶ LinkHealth ─doubted, lost─▶ Schedule ─▶ attempts, a Race ─▶ the next link, for the owner
 
 A *nudge* is a reason to test the link now: the network changed, this machine or process woke, a person pressed Enter.
 An *outage* lasts while the link is doubted or lost. An *attempt* tries to open another link; the first attempt that
@@ -10,8 +10,9 @@ link to its session.
 
 from __future__ import annotations
 
+import threading
 import time
-from collections.abc import Callable, Container, Iterator
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -23,9 +24,8 @@ from sesh.measures import uptime
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.master import LoginOptions
+from sesh.remote.ssh.opening import Race
 from sesh.wire import Connection, Peer
-from sesh.workers import Stop, Workers
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
 INTERVAL = 1.0  # least seconds between the starts of two attempts
@@ -35,6 +35,7 @@ MAX_INTERVAL = 10.0  # seconds; then the intervals stop growing
 MIN_CONNECT_TIMEOUT, MAX_CONNECT_TIMEOUT = 2.0, 10.0  # bounds (seconds) of ssh's timeout: half the outage so far
 LONG_ROUND_TRIP = 0.15  # seconds; above this round trip, or with a jump host, ssh's timeout is longer
 LOGIN_ROUND_TRIPS = 10  # round trips that a longer timeout adds
+_LOOK_INTERVAL = 0.3  # seconds between two looks at the deadlines of attempts, and at what ssh prints
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
@@ -58,46 +59,47 @@ class Schedule:
         self.running = 0  # attempts that have not ended
         self.refusal: SeshError | None = None  # the error after which no attempt can succeed without a person
         self.failure = ""  # of the last attempt, in a few words
-        self._newest_at = -inf  # when the newest attempt started
         self._outage_at = inf  # when the link was first doubted or lost
-        self._nudged_at = inf  # when the newest nudge came, or the outage began
-        self._next_at = inf  # when the next attempt may start
+        self._nudged_at = -inf  # when the newest nudge of this outage came
+        self._newest_at = -inf  # when the newest attempt started
+        self._timeout = 0.0  # of the newest attempt, to connect (seconds)
 
     @property
     def due(self) -> float:
         """When to call `start_due`; infinite while no attempt may start."""
-        return self._next_at if self.running < MAX_AT_ONCE and self.refusal is None else inf
+        if self._outage_at == inf or self.running == MAX_AT_ONCE or self.refusal is not None:
+            return inf
+        if self._nudged_at > self._newest_at:
+            return self._newest_at + INTERVAL_AFTER_NUDGE
+        quiet = self._newest_at - max(self._outage_at, self._nudged_at)
+        interval = INTERVAL if quiet < LONG_OUTAGE else min(MAX_INTERVAL, quiet / 8)
+        return self._newest_at + max(interval, self._timeout if self.running else 0.0)
 
     def plan(self, now: float) -> None:
         """Schedule attempts for a link that is doubted or lost."""
-        if self._outage_at == inf:
-            self._outage_at = self._nudged_at = now
-            self._next_at = max(now, self._newest_at + INTERVAL)
+        self._outage_at = min(self._outage_at, now)
 
     def nudge(self, now: float) -> None:
         """Schedule an early attempt during an outage."""
         if self._outage_at < inf:
             self._nudged_at = now
-            self._next_at = min(self._next_at, max(now, self._newest_at + INTERVAL_AFTER_NUDGE))
 
     def enter_pressed(self, now: float) -> None:
         """Schedule an early attempt, even after a refusal."""
         self.refusal = None
         self.nudge(now)
 
-    def attempt_failed(self, now: float, failure: str, *, refusal: SeshError | None = None) -> None:
+    def attempt_failed(self, failure: str, *, refusal: SeshError | None = None) -> None:
         """Record a failed attempt. `refusal`: the error, if every further attempt would fail too."""
         self.running -= 1
         self.failure = failure
         self.refusal = refusal or self.refusal
-        if not self.running:
-            self._next_at = min(self._next_at, max(now, self._newest_at + self._interval(now)))
 
     def reset(self) -> None:
         """End the outage: the link is up again, or was replaced."""
         self.running = 0
         self.failure, self.refusal = "", None
-        self._outage_at = self._nudged_at = self._next_at = inf
+        self._outage_at, self._nudged_at = inf, -inf
 
     def start_due(self, now: float) -> float | None:
         """Count a started attempt if one is due; return its connect timeout in seconds."""
@@ -107,15 +109,10 @@ class Schedule:
             self._nudged_at = now
         self._newest_at = now
         self.running += 1
-        timeout = min(MAX_CONNECT_TIMEOUT, max(MIN_CONNECT_TIMEOUT, (now - self._outage_at) / 2))
+        self._timeout = min(MAX_CONNECT_TIMEOUT, max(MIN_CONNECT_TIMEOUT, (now - self._outage_at) / 2))
         if self.indirect or self.round_trip > LONG_ROUND_TRIP:
-            timeout += LOGIN_ROUND_TRIPS * max(self.round_trip, LONG_ROUND_TRIP)
-        self._next_at = now + max(timeout, self._interval(now))
-        return timeout
-
-    def _interval(self, now: float) -> float:
-        without_nudge = now - self._nudged_at
-        return INTERVAL if without_nudge < LONG_OUTAGE else min(MAX_INTERVAL, without_nudge / 8)
+            self._timeout += LOGIN_ROUND_TRIPS * max(self.round_trip, LONG_ROUND_TRIP)
+        return self._timeout
 
 
 class LinkKeeper:
@@ -137,9 +134,7 @@ class LinkKeeper:
         self._report_outage = report_outage
         self.health = LinkHealth(uptime())
         self.schedule = Schedule(indirect=destination.indirect)
-        self._attempts: Workers[int, Connection] = Workers(Connection.close)
-        self._newest = 0  # the number of the newest attempt
-        self._lines: dict[int, str] = {}  # the last line that ssh has printed, by attempt
+        self._race = Race(destination)
         self._changes = machine.network_changes()
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
@@ -153,12 +148,14 @@ class LinkKeeper:
 
     @property
     def descriptors(self) -> tuple[int, ...]:
-        return (self._attempts.inbound, *([] if self._changes is None else [self._changes.fileno()]))
+        changes = () if self._changes is None else (self._changes.fileno(),)
+        return (*(link.inbound for link in self._race.links), *changes)
 
     @property
     def due(self) -> float:
         """When to call `run` (monotonic)."""
-        return time.monotonic() + min(self.health.due, self.schedule.due) - uptime()
+        look = uptime() + _LOOK_INTERVAL if self._race.links else inf
+        return time.monotonic() + min(self.health.due, self.schedule.due, look) - uptime()
 
     @property
     def up(self) -> bool:
@@ -172,7 +169,7 @@ class LinkKeeper:
     @property
     def reason(self) -> str:
         """The last line of a running ssh, else the last failure."""
-        lines = (self._lines.get(attempt) for attempt in self._attempts.running)
+        lines = (link.output.reason() for link in self._race.links)
         return next(filter(None, lines), None) or self.schedule.failure
 
     def watch(self, link: Connection, ping: Ping) -> None:
@@ -207,14 +204,13 @@ class LinkKeeper:
 
     def link_closed(self) -> None:
         self.health.lose(Health.CLOSED)
-        self._report_health()
 
     @property
     def refusal(self) -> SeshError | None:
         """The error that stops all attempts at a lost link until Enter is pressed."""
         return self.schedule.refusal if self.health.state.lost else None
 
-    def run(self, ready: Container[int]) -> Connection | None:
+    def run(self, ready: Collection[int]) -> Connection | None:
         """Do all that is due; return the next link, if an attempt has opened one.
 
         Without a next link, `refusal` may say why.
@@ -222,7 +218,7 @@ class LinkKeeper:
         now = uptime()
         if self._network_changed(ready):
             self.nudge()
-        if self._attempts.inbound in ready and (link := self._take_link(now)) is not None:
+        if (link := self._race.advance(ready)) is not None:
             self._end_outage()
             return link
         if ping := self.health.act(now):
@@ -234,7 +230,7 @@ class LinkKeeper:
             self._start_attempts(now)
         return None
 
-    def _network_changed(self, ready: Container[int]) -> bool:
+    def _network_changed(self, ready: Collection[int]) -> bool:
         """Return whether an address or a route has changed."""
         if self._changes is None or self._changes.fileno() not in ready:
             return False
@@ -246,40 +242,39 @@ class LinkKeeper:
     def _end_outage(self) -> None:
         """Log the loss of the link that another one replaces; renew its shared connection."""
         self._end_attempts()
+        known.record(self._destination.host, is_new=False)
         self._log_loss()
         if not self._login_prompted:
-            opening.renew_shared_connection(self._destination, is_silent=self.health.state is not Health.CLOSED)
-
-    def _take_link(self, now: float) -> Connection | None:
-        """Return the first link that an attempt has opened; record the failed attempts."""
-        links: list[Connection] = []
-        for _, result in self._attempts.take():
-            if isinstance(result, SeshError):
-                may_retry = isinstance(result, (Unreachable, TimedOut)) and not isinstance(result, LoginRefused)
-                self.schedule.attempt_failed(now, result.reason, refusal=None if may_retry else result)
-            else:
-                links.append(result)
-        for link in links[1:]:
-            link.close()
-        return links[0] if links else None
+            is_silent = self.health.state is not Health.CLOSED
+            renew = partial(opening.renew_shared_connection, self._destination, is_silent=is_silent)
+            with suppress(RuntimeError):  # no further thread: the next command opens the connection
+                threading.Thread(target=renew, daemon=True).start()
 
     def _start_attempts(self, now: float) -> None:
         schedule = self.schedule
+        for link, error in self._race.failed:
+            link.close()
+            if isinstance(error, LoginRefused) and error.wants_login:  # no other link repeats the login
+                known.record_failure(self._destination.host, error.reason, refused=True, wants_login=True)
+            self._attempt_failed(error)
+        self._race.failed.clear()
         schedule.round_trip = self.health.round_trip
         schedule.plan(now)
         while (timeout := schedule.start_due(now)) is not None:
-            peer = None if self._attempts.running else self.current_peer()
-            self._newest += 1
-            self._attempts.begin(self._newest, partial(self._attempt, self._newest, timeout, peer))
+            peer = None if self._race.links else self.current_peer()
+            try:
+                self._race.reopen(timeout, peer)
+            except SeshError as error:
+                self._attempt_failed(error)
+            except OSError as error:
+                self._attempt_failed(Unreachable("", reason=f"{error.strerror} here"))
 
-    def _attempt(self, number: int, timeout: float, peer: Peer | None, stop: Stop) -> Iterator[Connection]:
-        options = LoginOptions(stop=stop, show_line=partial(self._lines.__setitem__, number))
-        yield opening.reopen(self._destination, options, timeout, peer)
+    def _attempt_failed(self, error: SeshError) -> None:
+        may_retry = isinstance(error, (Unreachable, TimedOut)) and not isinstance(error, LoginRefused)
+        self.schedule.attempt_failed(error.reason, refusal=None if may_retry else error)
 
     def _end_attempts(self) -> None:
-        for attempt in self._attempts.running:
-            self._attempts.end(attempt)
-        self._lines.clear()
+        self._race.close()
         self.schedule.reset()
 
     def _report_health(self) -> None:
@@ -296,16 +291,14 @@ class LinkKeeper:
             self._gap_start = self.health.heard_at
             self.log("disconnect", session=self._session or None, reason="lost")
 
-    def wake(self) -> None:
-        """End a poll of `descriptors`, from another thread."""
-        self._attempts.wake()
-
     def log_in(self) -> Connection:
-        """Make one attempt in this thread, in which ssh may prompt. Raises as `opening.reopen`."""
-        return opening.reopen(self._destination, LoginOptions(may_prompt=True))
+        """Log in once in this thread, where ssh may prompt. Raises as `opening.open_link`."""
+        link = opening.log_in(self._destination)
+        known.record(self._destination.host, is_new=False)
+        return link
 
     def close(self) -> None:
-        self._attempts.close()
+        self._race.close()
         if self._changes is not None:
             self._changes.close()
             self._changes = None

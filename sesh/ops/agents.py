@@ -125,14 +125,14 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
         return False
     after = _serialized(changed, before)
 
-    def check() -> None:
-        if _read(path) != before:
-            raise Refused(f"{path} is being changed; nothing was changed", hint="try again")
-
     try:
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         mode = paths.OWN if before is None else stat.S_IMODE(os.stat(path).st_mode)
-        files.write_whole(path, after, durable=True, mode=mode, before_rename=check)
+        with files.replacing(path, durable=True, mode=mode) as descriptor:
+            files.write_all(descriptor, after)
+            os.fsync(descriptor)  # here, because it takes long: the agent may write meanwhile
+            if _read(path) != before:
+                raise Refused(f"{path} is being changed; nothing was changed", hint="try again")
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True

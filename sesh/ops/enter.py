@@ -1,7 +1,7 @@
 """Find or create sessions by name.
 
-An op of type `Connected` returns the session's name and a connection to its daemon. It asks the person only if the name
-is taken, or if its session was lost or has ended.
+The ops return a connection to the session's daemon. They ask the person only if the name is taken, or if its session
+was lost or has ended.
 """
 
 from __future__ import annotations
@@ -17,11 +17,10 @@ from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
 from sesh.names import check_name, is_name, printable, subject
 from sesh.ops import create, dormant, sessions
-from sesh.outcomes import Created
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.op import Changes, Connected, op
-from sesh.schema import LaunchSpec, Name, Place, Seconds, Spec, Summary
+from sesh.reach.op import Connected, op
+from sesh.schema import LaunchSpec, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection
@@ -47,17 +46,17 @@ def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
     while True:
         if (connection := find.try_connect(name)) is not None:
             apply(caller, name, spec)
-            return name, connection
+            return Connected(name, connection, False)
         summary = find.dormant(name)
         if summary is not None and _is_unchanged(spec) and not caller.can_answer:
             raise find.occupied(summary)
         launch_spec = create.launch_spec(caller, spec)
         try:
             if summary is None:
-                return name, create.start(launch_spec, name)
+                return Connected(name, create.start(launch_spec, name), True)
             if _is_unchanged(spec):
-                return name, dormant.start_as_chosen(caller, launch_spec, name, summary)
-            return name, dormant.start(caller, launch_spec, name, summary, again=False)
+                return Connected(name, dormant.start_as_chosen(caller, launch_spec, name, summary), True)
+            return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
         except Exists:  # another process has just created the session, or it is ending
             time.sleep(create.PAUSE)
 
@@ -66,10 +65,10 @@ def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
 def attach(_caller: Caller, name: str) -> Connected:
     """Connect to a session that must exist; `-` is the one attached last. Raises NotFound."""
     if name != "-":
-        return name, find.connect(check_name(name))
+        return Connected(name, find.connect(check_name(name)), False)
     for host, last in recent():
         if host is None and (connection := find.try_connect(last)) is not None:
-            return last, connection
+            return Connected(last, connection, False)
     raise NotFound("there is no previous session", hint=f"`{SESH}` lists the sessions")
 
 
@@ -80,19 +79,19 @@ def recent() -> list[Place]:
     return [Place(host.removeprefix("@") or None, name) for host, _, name in entries if is_name(name)]
 
 
-@op(syncs=True, changes=lambda arguments, _: Changes(running=arguments["name"]))
-def open_(caller: Caller, name: str, spec: Spec | None = None) -> bool:
-    """Make sure that a session runs; return whether this call created it.
+@op(creates=True, syncs=True)
+def open_(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
+    """Make sure that a session runs, and connect to it.
 
     A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists if the session has ended and is
     kept. Raises SeshError (127, 126), Refused, UsageError, Unreachable.
     """
     spec = spec or {}
     launch_spec = partial(create.launch_spec, caller, spec)
-    outcome = ensure(caller, name, launch_spec, again=_is_unchanged(spec))
+    connection, outcome = ensure(caller, name, launch_spec, again=_is_unchanged(spec))
     if outcome is Ensured.RAN:
         apply(caller, name, spec)
-    return outcome is not Ensured.RAN
+    return Connected(name, connection, outcome is not Ensured.RAN)
 
 
 class Ensured(Enum):
@@ -101,23 +100,25 @@ class Ensured(Enum):
     RESTARTED = "it was dormant, and was restarted or replaced"
 
 
-def ensure(caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool) -> Ensured:
+def ensure(
+    caller: Caller, name: str, launch_spec: Callable[[], LaunchSpec], *, again: bool
+) -> tuple[Connection, Ensured]:
     """Make sure that a session runs; `again`: restart a dormant one. Raises as `open_`."""
     deadline = time.monotonic() + _RESPONSE_TIMEOUT
-    while (session := _summary(name)) is None:
+    while True:
+        if (session := _summary(name)) is not None and (connection := find.try_connect(name)) is not None:
+            if session["state"] != "exited":
+                return connection, Ensured.RAN
+            connection.close()
+            raise find.taken(name)
         try:
             if (summary := find.dormant(name)) is not None:
-                dormant.start(caller, launch_spec(), name, summary, again=again).close()
-                return Ensured.RESTARTED
-            create.start(launch_spec(), name).close()
-            return Ensured.CREATED
+                return dormant.start(caller, launch_spec(), name, summary, again=again), Ensured.RESTARTED
+            return create.start(launch_spec(), name), Ensured.CREATED
         except Exists:  # another process was faster, or the session is ending
             if time.monotonic() > deadline:
                 raise
             time.sleep(create.PAUSE)
-    if session["state"] == "exited":
-        raise find.taken(name)
-    return Ensured.RAN
 
 
 def _summary(name: str) -> Summary | None:
@@ -157,28 +158,15 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 @op(creates=True, syncs=True)
 def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Connected:
-    """Create a session, and connect to it. For the arguments see `_create`."""
-    name, connection, _ = _create(caller, name, spec or {}, choice)
-    return name, connection
-
-
-@op(syncs=True, changes=lambda _, result: Changes(running=result["name"]))
-def new_detached(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Created:
-    """Create a session without a client; return its name, and whether this call created it."""
-    name, connection, created = _create(caller, name, spec or {}, choice)
-    connection.close()
-    return {"name": name, "created": created}
-
-
-def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[str, Connection, bool]:
-    """Create a session; return its name, a connection, and whether it is new.
+    """Create a session, and connect to it.
 
     Without a name, it gets the lowest free number. `choice`: what to do with a taken name: `join`, `replace`, `new`
     (the next free NAME-2), or empty to ask. Raises Exists if `choice` is empty and no person can be asked.
     """
+    spec = spec or {}
     launch_spec = create.launch_spec(caller, spec)
     if name is None:
-        return *create.start_numbered(launch_spec), True
+        return Connected(*create.start_numbered(launch_spec), True)
     check_name(name)
     while True:
         if (connection := find.try_connect(name)) is not None:
@@ -190,22 +178,22 @@ def _create(caller: Caller, name: str | None, spec: Spec, choice: str) -> tuple[
             choice = choice or _ask_beside_dormant(caller, name, summary)
             break
         try:
-            return name, create.start(launch_spec, name), True
+            return Connected(name, create.start(launch_spec, name), True)
         except Exists:
             time.sleep(create.PAUSE)  # another process was faster, or the session is ending
     if choice == "new":
-        return *create.start_numbered(launch_spec, f"{name}-", 2), True
+        return Connected(*create.start_numbered(launch_spec, f"{name}-", 2), True)
     if choice == "join":
         if summary is not None:
             raise find.occupied(summary)
         apply(caller, name, spec)
-        return name, find.connect(name), False
+        return Connected(name, find.connect(name), False)
     if summary is not None:
-        return name, dormant.start(caller, launch_spec, name, summary, again=False), True
+        return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
     if (here := listing.current()) is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
     sessions.end(name)
-    return name, create.start(launch_spec, name), True
+    return Connected(name, create.start(launch_spec, name), True)
 
 
 def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
@@ -251,27 +239,13 @@ def job(
         launch_spec = create.launch_spec(caller, spec or {})
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
-            return create.start_numbered(launch_spec)
+            return Connected(*create.start_numbered(launch_spec), True)
         if (summary := find.dormant(name)) is None:
-            return name, _start_job(launch_spec, name)
+            return Connected(name, _start_job(launch_spec, name), True)
         # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
-        return name, dormant.start(caller, launch_spec, name, summary, again=False)
-
-
-@op(syncs=True, changes=lambda _, name: Changes(running=name))
-def job_detached(
-    caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
-    keep: bool = False,
-    timeout: Seconds | None = None,
-) -> Name:
-    """Begin a job and return the name of its session without waiting."""
-    name, connection = job(caller, name, spec, keep, timeout)
-    connection.close()
-    return name
+        return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
 
 
 def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from functools import partial
 
 from sesh import files, measures, paths, protocol, wire
-from sesh.descriptors import check_audience, polled
+from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import DaemonDied, Ended, SeshError
 from sesh.messages import EVENTS
 from sesh.ops.lookup import MOST_ROWS
@@ -17,14 +17,14 @@ from sesh.outcomes import RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
-from sesh.reach.stream import DataFrame, ResponseFrame, Stream
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog
 from sesh.schema import Event, JobResult
 from sesh.store import records, results
 from sesh.workers import Stop, Workers
 
-_LOOK = 1.0  # seconds between two looks for new sessions
+_LOOK = 0.5  # seconds between two looks for new sessions
 _EVENTS = 1  # the id of the request
 _EACH = {"seq", "ts", "event", "session"}  # the keys that each event has
 
@@ -43,11 +43,11 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     try:
         for arrival in stream.arrivals(request):
             match arrival:
-                case DataFrame(payload):
+                case (protocol.DATA, _, payload):
                     event: Event = stream.connection.decode_message(protocol.DATA, payload)
                     since = event.get("seq", since)
                     yield event
-                case ResponseFrame(_, payload):
+                case (protocol.RESPONSE, _, payload):
                     stream.connection.decode_response(EVENTS, payload)
                     return
     except Ended as ended:
@@ -80,15 +80,23 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     `since` the number of the last event of each session id. If a session ends before it is followed, its events come
     from its result.
     """
-    files.ready_directory()
-    last = since or {}
     begun = begun or measures.exact_stamp(time.time())
-    seen: set[str] = set()  # the sessions that are followed, or whose results were read
     yield {"begun": begun}
-    with Workers[str, Event]() as workers:
+    yield from filter(None, every(caller, begun, since or {}))
+
+
+def every(caller: Caller, begun: str, last: Mapping[str, int]) -> Iterator[Event | None]:
+    """Yield the items of `all_events`, and None at each look for new sessions.
+
+    `last`: the number of the last event of each session id. The caller's Stop, and the end of its audience, end it.
+    """
+    files.ready_directory()
+    seen: set[str] = set()  # the sessions that are followed, or whose results were read
+    with Workers[str, Event]() as workers, caller.stop.calling(workers.wake):
         while True:
+            yield None
             for name, session_id in _running():
-                if session_id not in seen:
+                if session_id not in seen and len(workers.running) < most_connections():
                     seen.add(session_id)
                     workers.begin(session_id, partial(_follow_one, name, session_id, last.get(session_id, 0), begun))
             kept = results.ids()
@@ -96,7 +104,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
                 since_number = last.get(result["id"], 0)
                 yield from _since(_last_events(result, since_number), result["id"], since_number, begun)
             seen = kept | (seen & workers.running)
-            for session_id, item in _until_next_look(workers, caller.audience):
+            for session_id, item in _until_next_look(workers, caller):
                 if isinstance(item, DaemonDied):
                     yield {"note": str(item)}
                 elif isinstance(item, SeshError):
@@ -130,13 +138,14 @@ def _since(events: Iterator[Event], session_id: str, since: int, begun: str) -> 
             yield event
 
 
-def _until_next_look(workers: Workers[str, Event], audience: int) -> Iterator[tuple[str, Event | SeshError]]:
+def _until_next_look(workers: Workers[str, Event], caller: Caller) -> Iterator[tuple[str, Event | SeshError]]:
     """Yield the workers' items until it is time to look for new sessions."""
-    watched = [(workers.inbound, select.POLLIN), (audience, 0)]
+    watched = [(workers.inbound, select.POLLIN), (caller.audience, 0)]
     watched = [(descriptor, events) for descriptor, events in watched if descriptor >= 0]
     until = time.monotonic() + _LOOK
     while time.monotonic() < until:
-        check_audience(polled(watched, until), audience)
+        check_audience(polled(watched, until), caller.audience)
+        caller.stop.check()
         yield from workers.take()
 
 

@@ -1,75 +1,58 @@
 """Live lists of sessions, on this machine and on hosts.
 
-Each machine has a worker thread. The thread of this machine watches the sessions: the daemons' events report most
-changes at once, the times of the sessions' files report new sessions and labels, and a poll finds the rest (output,
-working directory, foreground program). A host watches its sessions in the same way, and reports changes over a link
-that stays open.
+Each machine has a worker thread. The thread of this machine lists the sessions again after each event, after each
+change of the sessions' files (new sessions, labels), and from time to time for the rest (output, working directory,
+foreground program). A host watches its sessions in the same way, and reports changes over a link that stays open.
 """
 
 from __future__ import annotations
 
 import os
-import select
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, suppress
+from collections.abc import Generator, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors, files, paths, wire
-from sesh.descriptors import check_audience, most_connections, polled
+from sesh import errors, measures, paths
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
-from sesh.messages import EVENTS, SUMMARY
 from sesh.names import natural
-from sesh.ops import lookup
+from sesh.ops import events, lookup
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Place, Summary
-from sesh.store import listing, recent
+from sesh.store import listing
 from sesh.workers import Stop, Workers
 
 POLL = 5.0  # seconds between two polls of all sessions
-_LOOK = 0.7  # most seconds between two looks for changed files
-_DEBOUNCE = 0.2  # seconds from the first change to the query, because several come together
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
-_SUMMARY = 2  # the number of the request for a summary, which follows that for events
 _ROWS = 20  # sessions in one item of `follow`
-_SCREENFUL = 40  # sessions of this machine that a board shows before it knows all
 _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
-def watch(audience: int = -1, first: Sequence[str] = ()) -> Generator[list[Summary], None, None]:
-    """Yield the sessions of this machine now, and again after each change.
-
-    `audience`: see `Caller`; BrokenPipeError is raised once its reader is gone. `first`: names of sessions to yield
-    before all others. Raises Refused for an unsafe directory.
-    """
-    files.ready_directory()
+def watch(caller: Caller) -> Generator[list[Summary], None, None]:
+    """Yield the sessions of this machine, again after each change. For its end see `events.every`."""
     rows: list[Summary] | None = None
+    files_before: set[tuple[str, int]] = set()
     poll_at = -inf
-    seen: set[tuple[str, int]] = set()
-    with closing(_Daemons()) as daemons:
-        if first:
-            yield listing.summaries(_INDEX_TIMEOUT, daemons.summaries({}, first), first)
-        while True:
-            before, seen = seen, _records()
-            changed = daemons.with_events() | {name for name, _ in before ^ seen}
-            polls = time.monotonic() >= poll_at
-            if polls or changed:
-                poll_at = time.monotonic() + POLL if polls else poll_at
-                latest = {row["name"]: row for row in rows or () if not (polls or row["name"] in changed)}
-                listed = listing.summaries(_INDEX_TIMEOUT, daemons.summaries(latest))
-                if listed != rows:
-                    yield listed
-                rows = listed
-            if _wait(daemons.descriptors, audience, min(poll_at, time.monotonic() + _LOOK)):
-                _wait((), audience, time.monotonic() + _DEBOUNCE)
+    for event in events.every(caller, measures.exact_stamp(time.time()), {}):
+        if event is not None:
+            poll_at = -inf
+            continue
+        files_now = _records()
+        if time.monotonic() < poll_at and files_now == files_before:
+            continue
+        poll_at, files_before = time.monotonic() + POLL, files_now
+        listed = listing.summaries(_INDEX_TIMEOUT)
+        if listed != rows:
+            yield listed
+        rows = listed
 
 
 def _records() -> set[tuple[str, int]]:
@@ -78,77 +61,8 @@ def _records() -> set[tuple[str, int]]:
     with suppress(FileNotFoundError), os.scandir(paths.directory()) as entries:  # a session may end meanwhile
         for entry in entries:
             if entry.name.endswith(paths.RECORD):
-                found.add((entry.name.removesuffix(paths.RECORD), entry.stat(follow_symlinks=False).st_mtime_ns))
+                found.add((entry.name, entry.stat(follow_symlinks=False).st_mtime_ns))
     return found
-
-
-def _wait(descriptors: Sequence[int], audience: int, until: float) -> bool:
-    """Wait for one of the descriptors until a deadline (monotonic); return whether one is ready."""
-    watched = [(descriptor, select.POLLIN) for descriptor in descriptors]
-    ready = polled([*watched, (audience, 0)] if audience >= 0 else watched, until)
-    check_audience(ready, audience)
-    return bool(ready)
-
-
-class _Daemons:
-    """Connections to daemons, which stay open for the events; by the session's name."""
-
-    def __init__(self) -> None:
-        self._connections: dict[str, wire.Connection] = {}
-
-    def close(self) -> None:
-        for connection in self._connections.values():
-            connection.close()
-
-    @property
-    def descriptors(self) -> list[int]:
-        return [connection.inbound for connection in self._connections.values()]
-
-    def with_events(self) -> set[str]:
-        """Read the events that have come; return the sessions that had any, or ended."""
-        found = set()
-        ready = polled([(descriptor, select.POLLIN) for descriptor in self.descriptors], 0.0)
-        for name, connection in [*self._connections.items()]:
-            try:
-                while connection.inbound in ready and connection.read():
-                    continue
-            except SeshError:
-                self._connections.pop(name).close()
-                found.add(name)
-            if connection.take_frames():
-                found.add(name)
-        return found
-
-    def summaries(self, latest: dict[str, Summary], first: Sequence[str] = ()) -> dict[str, Summary | None]:
-        """Add the summaries of all other sessions, or of the `first` ones, to the latest.
-
-        None stands for a daemon that does not respond in time.
-        The connections stay, since connecting at each poll would take most of a board's time. The sessions above this
-        process's limit of connections are left out.
-        """
-        names, most = {*(first or paths.names())}, most_connections()
-        for gone in self._connections.keys() - names:
-            self._connections.pop(gone).close()
-        others = names - latest.keys()
-        for name in others:
-            if (connection := self._connections.get(name)) is not None:
-                with suppress(SeshError):  # reading the response fails in the same way
-                    connection.send(wire.request_frames(SUMMARY, _SUMMARY))
-            elif len(self._connections) < most and (connection := listing.begin_request(name, EVENTS, SUMMARY)):
-                os.set_blocking(connection.inbound, False)
-                self._connections[name] = connection
-        until = time.monotonic() + _INDEX_TIMEOUT
-        found: dict[str, Summary | None] = {**latest}
-        for name in others & self._connections.keys():
-            try:
-                row = self._connections[name].await_response(SUMMARY, _SUMMARY, until)[0]
-            except SeshError:
-                row = None
-            if row is None or row["name"] == name:
-                found[name] = row
-            if row is None or row["name"] != name:  # after a rename another session may have the old name
-                self._connections.pop(name).close()
-        return found
 
 
 @op()
@@ -158,7 +72,7 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
     A removed session has the phase `GONE`. Each report consists of several lists; the last list is empty.
     """
     before: dict[str, Summary] = {}
-    for sessions in watch(caller.audience):
+    for sessions in watch(caller):
         rows = {session["name"]: session for session in sessions}
         changed = [row for name, row in rows.items() if before.get(name) != row]
         changed += [{**row, "state": GONE} for name, row in before.items() if name not in rows]
@@ -171,7 +85,6 @@ def follow(caller: Caller) -> Iterator[list[Summary]]:
 class Report:
     rows: list[Summary]
     why_silent: str = ""  # why the rows may be stale; empty if they are current
-    complete: bool = True  # the rows are all sessions
 
 
 class SessionIndex:
@@ -207,7 +120,7 @@ class SessionIndex:
         """Read the workers' reports; return whether anything may have changed. Raises this machine's error."""
         reports = self._workers.take()
         for host, report in reports:
-            if isinstance(report, SeshError) or (report.complete and not report.why_silent):
+            if isinstance(report, SeshError) or not report.why_silent:
                 self.pending.discard(host)
             if isinstance(report, Report):
                 self.machines[host] = report
@@ -267,20 +180,8 @@ def _silent(host: str, why: str) -> Report:
     return Report(lookup.last_known(host, why), why)
 
 
-def _follow_this_machine(stop: Stop) -> Generator[Report, None, None]:
-    """Yield a report after each change. `stop` closes a pipe, whose end `watch` notices."""
-    end, audience = os.pipe()
-    reader = open(end, "rb", buffering=0)  # a file, unlike a descriptor, may be closed twice
-    try:
-        with stop.calling(reader.close):
-            names = dict.fromkeys(paths.names())
-            first = [name for name in dict.fromkeys([*recent.newest(), *names]) if name in names]
-            first = first[:_SCREENFUL] if len(names) > _SCREENFUL else []
-            for number, rows in enumerate(watch(audience, first)):
-                yield Report(rows, complete=number > 0 or not first)
-    finally:
-        reader.close()
-        os.close(audience)
+def _follow_this_machine(stop: Stop) -> Iterator[Report]:
+    return map(Report, watch(Caller(stop)))
 
 
 class _HostReports(Caller):

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import descriptors, errors, wire
+from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
@@ -23,7 +23,7 @@ from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import NewOutput, Others, ResponseFrame, Stream
+from sesh.reach.stream import Others, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema import JobResult, JobSpec, Name
@@ -87,7 +87,7 @@ class _Waiter:
             facts = self._wait()
         except errors.Ended as ended:
             facts = ended.result
-            self._collect(self._stream.output.count_stored(ended).data)
+            self._collect(self._stream.output.count_stored(ended).payload)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
@@ -103,9 +103,9 @@ class _Waiter:
         arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
-                case NewOutput(_, data):
+                case (protocol.OUTPUT, _, data):
                     self._collect(data)
-                case ResponseFrame(number, payload):
+                case (protocol.RESPONSE, number, payload):
                     if (result := self._handle_response(number, payload)) is not None:
                         return result
 
@@ -201,7 +201,7 @@ def run(
         with errors.failing_with(ExitCode.SESH_FAILED):
             target = target.until(deadline)
             target.interrupts = interrupts
-            name, connection = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
+            name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
             stream = Stream(target, connection, name)
     except errors.Ended as ended:  # the job ended before the wait began
         if live is not None:

@@ -109,7 +109,8 @@ def _make(caller: Caller, entry: LayoutEntry) -> Made:
 
     row: Made = {"name": name, "created": False}
     try:
-        outcome = enter.ensure(caller, name, launch_spec, again=True)
+        connection, outcome = enter.ensure(caller, name, launch_spec, again=True)
+        connection.close()
     except SeshError as error:
         return {**row, "error": error.facts()}
     row["created"] = outcome is not enter.Ensured.RAN

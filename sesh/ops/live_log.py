@@ -11,7 +11,7 @@ from sesh.about import SESH
 from sesh.errors import Ended
 from sesh.messages import LOGS, WAIT, RequestKeys
 from sesh.ops.views import fetch_pages
-from sesh.reach.stream import NewOutput, ResponseFrame, Stream
+from sesh.reach.stream import Arrival, Stream
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
@@ -26,10 +26,10 @@ def line_reader(position: int, columns: int, start: bytes = b"") -> LineReader:
     return LineReader(position, columns, start)
 
 
-def feed(reader: LineReader, output: NewOutput) -> Iterator[Line]:
+def feed(reader: LineReader, output: Arrival) -> Iterator[Line]:
     """Feed output to a reader, but no byte twice; skip bytes that the log lost."""
-    reader.position = max(reader.position, output.position)
-    return reader.feed(output.data[reader.position - output.position :])
+    reader.position = max(reader.position, output.number)
+    return reader.feed(output.payload[reader.position - output.number :])
 
 
 class LiveLog:
@@ -53,9 +53,9 @@ class LiveLog:
         try:
             for arrival in self._stream.arrivals(self._send_requests):
                 match arrival:
-                    case NewOutput():
+                    case (protocol.OUTPUT, _, _):
                         self._write_new(arrival)
-                    case ResponseFrame(_, payload):
+                    case (protocol.RESPONSE, _, payload):
                         self._stream.connection.decode_response(WAIT, payload)
                         break
         except Ended as ended:  # the session ended while the link was down, or before its response
@@ -90,10 +90,10 @@ class LiveLog:
         reader = line_reader(newest["position"], newest.get("columns", COLUMNS), start)
         return reader, lines[-self._count :] if self._count else []
 
-    def _write_new(self, output: NewOutput) -> None:
-        lines = self._lines = self._lines or line_reader(output.position, COLUMNS)
-        if output.position > lines.position:
-            skipped = output.position - lines.position
+    def _write_new(self, output: Arrival) -> None:
+        lines = self._lines = self._lines or line_reader(output.number, COLUMNS)
+        if output.number > lines.position:
+            skipped = output.number - lines.position
             self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
         whole = [self._text(line) for line in feed(lines, output) if line.final]
         if whole:

@@ -20,7 +20,7 @@ from sesh.ops import agents, dormant
 from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.op import Changes, op
+from sesh.reach.op import op
 from sesh.schema import Record
 from sesh.store import listing, recent, records
 
@@ -76,7 +76,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     return {"name": name, "detached": detached}
 
 
-@op(changes=lambda _, result: Changes([result["renamed_from"]], result["name"]))
+@op(frees=lambda result: [result["renamed_from"]])
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
@@ -131,22 +131,22 @@ def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
     deadline = time.monotonic() + _RELOAD_TIMEOUT
     with find.connect(name) as connection:
-        connection.any_protocol = True
-        connection.handshake()
+        with suppress(errors.ProtocolError):  # every number understands the request
+            connection.handshake()
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
-        connection.reconnect(name)  # a verb that follows would take a daemon that still loads for one that hangs
+        connection.reconnect()  # a verb that follows would take a daemon that still loads for one that hangs
         connection.send(wire.hello_frame("request"), deadline)
         connection.expect_welcome(deadline)
 
 
-@op(changes=lambda _, result: Changes(freed=result["done"]))
+@op(frees=lambda result: result["done"])
 def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
     named = list(dict.fromkeys(map(check_name, names)))
     return acted_on(named, _end_all(named))
 
 
-@op(changes=lambda _, result: Changes(freed=result["done"]))
+@op(frees=lambda result: result["done"])
 def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     names = chosen(caller, ())

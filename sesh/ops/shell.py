@@ -18,7 +18,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
-from sesh.reach.stream import DataFrame, NewOutput, Others, ResponseFrame, Stream
+from sesh.reach.stream import Others, Stream
 from sesh.schema import RunFacts
 from sesh.store import listing
 from sesh.vt import grammar
@@ -126,16 +126,16 @@ class _SentCommand:
         arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
         while True:
             match next(arrivals):
-                case NewOutput(_, data):
+                case (protocol.OUTPUT, _, data):
                     if self._live is not None:
                         self._live.write(data)
-                case DataFrame(payload):
+                case (protocol.DATA, _, payload):
                     protocol.carry(self._carried, payload)
-                case ResponseFrame(number, payload) if number == _RUN:
+                case (protocol.RESPONSE, number, payload) if number == _RUN:
                     return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
-                case ResponseFrame(number) if number == _INTERRUPT:
+                case (protocol.RESPONSE, number, _) if number == _INTERRUPT:
                     self._passed_on.response_came()
-                case ResponseFrame(number, payload) if number == _QUESTION:
+                case (protocol.RESPONSE, number, payload) if number == _QUESTION:
                     response = self._stream.connection.decode_response(WAIT, payload)
                     if "met" in response and self._tell is not None:
                         tell, self._tell = self._tell, None  # tell the person only once

@@ -19,7 +19,7 @@ from sesh.outcomes import Condition
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.reach.stream import Arrival, NewOutput, ResponseFrame, Stream
+from sesh.reach.stream import Arrival, Stream
 from sesh.reach.target import Target
 from sesh.schema import JobResult, Place
 
@@ -135,11 +135,11 @@ class _ConditionWait:
 
     def _met_by(self, arrival: Arrival) -> Condition | None:
         match arrival:
-            case NewOutput():
+            case (protocol.OUTPUT, _, _):
                 if self._deadline is not None and time.monotonic() > self._deadline:
                     raise TimedOut("timed out")  # output arrives faster than it can be searched
                 return self._search(arrival)
-            case ResponseFrame(number, payload) if number == self._wait_number:
+            case (protocol.RESPONSE, number, payload) if number == self._wait_number:
                 response = self._stream.connection.decode_response(WAIT, payload)
                 if "met" in response:
                     return _condition(response["met"], response.get("question") or None, response["position"])
@@ -178,10 +178,10 @@ class _ConditionWait:
             if (match := self._match([(text, newest["position"]) for text in lines])) is not None:
                 raise _InKeptLines(match)
 
-    def _search(self, output: NewOutput) -> Condition | None:
-        if not (self._searches and output.data):
+    def _search(self, output: Arrival) -> Condition | None:
+        if not (self._searches and output.payload):
             return None
-        lines = self._lines = self._lines or line_reader(output.position, self._columns)
+        lines = self._lines = self._lines or line_reader(output.number, self._columns)
         tested = [(line.text, line.end) for line in feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from threading import Lock
 
 from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
@@ -36,18 +36,17 @@ class Interrupts(Stop):
         self.tie = tie
         self.message = message
         self.echoed = False
-        self.inbound, self._wakeup = os.pipe()
-        self._pipe_in_use = Lock()  # another thread may write to the pipe while this one closes it
         self._stops_on_first = False
         self._pressed_at: list[float] = []  # times of the Ctrl-C in a row (monotonic)
         self._undo = ExitStack()
-        for descriptor in (self.inbound, self._wakeup):
-            os.set_blocking(descriptor, False)
-            self._undo.callback(os.close, descriptor)
+        self._reader, self._writer = map(self._undo.enter_context, socket.socketpair())
+        self._reader.setblocking(False)
+        self._writer.setblocking(False)
+        self.inbound = self._reader.fileno()
 
     def __enter__(self) -> Interrupts:
         try:
-            signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+            signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
         except ValueError:
             return self  # not the main thread
         self._undo.callback(signal.set_wakeup_fd, -1)
@@ -64,13 +63,11 @@ class Interrupts(Stop):
 
     def close(self) -> None:
         """Restore the signal handlers; a second call does nothing."""
-        with self._pipe_in_use:
-            self.inbound = self._wakeup = -1
-            self._undo.close()
+        self._undo.close()
 
     def read(self) -> bytes:
         try:
-            signals = os.read(self.inbound, 64)
+            signals = self._reader.recv(64)
         except BlockingIOError:
             return b""
         self.echoed = self.echoed or signal.SIGINT in signals
@@ -88,9 +85,8 @@ class Interrupts(Stop):
         self._count(number, None)
 
     def _record(self, number: int) -> None:
-        with self._pipe_in_use:
-            if self._wakeup >= 0:
-                os.write(self._wakeup, bytes((number,)))
+        with suppress(OSError):  # `close` was called
+            self._writer.send(bytes((number,)))
 
     def check_recorded(self) -> None:
         """Raise Interrupted if a signal has come, as no signal can be passed on now."""

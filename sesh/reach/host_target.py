@@ -1,4 +1,8 @@
-"""A host as the target of ops: each call opens a link to a bridge."""
+"""A host as the target of ops: each call opens a link to a bridge.
+
+Notes for the person come with a response. A response may be a question: then the request is sent again, with the
+person's answer. The commands that notes and questions quote get the host.
+"""
 
 from __future__ import annotations
 
@@ -9,25 +13,26 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from math import inf
 from typing import Any, TypeVar
 
-from sesh import errors
+from sesh import errors, protocol
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, SeshError, Unreachable
+from sesh.errors import Ended, ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link.keeper import LinkKeeper, ReportOutage
-from sesh.messages import OP, Hello
-from sesh.reach import calls
+from sesh.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
 from sesh.reach.caller import Caller
-from sesh.reach.op import Arguments, Changes, Connected, Op, Result, by_name
-from sesh.reach.stream import DataFrame, ResponseFrame, Stream
+from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
+from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh import exchange, opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Effect, Link, LinkRequest
+from sesh.remote.ssh.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.wire import Connection
 
 Item = TypeVar("Item")
+MAX_NOTES = 100  # with one response; further notes are dropped
+_MAX_QUESTIONS = 20  # for one request; the next question is an error
 LIST_DOUBTED_AFTER = 1.5  # seconds without a PONG, beyond 1.5 round trips, until a list marks the rows as stale
 _MAX_LINKS = 10  # for one request, then it fails: a host may end each link before the response
 
@@ -57,20 +62,20 @@ class HostTarget(Target):
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
         self._sync(op, arguments)
-        request = self._request(op, arguments, Effect.NONE if op.reads else Effect.CHANGE)
+        request = self._request(op, arguments, changes=not op.reads)
         with errors.naming_host(self.host):
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
-                _, output = calls.call(self.caller, link, request, self.deadline)
-            result: Result = calls.decode_result(op, output)
-            if (changes := op.changes(arguments, result)) != Changes():
-                known.cache_changes(self.host, gone=changes.freed, running=changes.running, at=time.time())
+                _, output = self._carry_out(link, request)
+            result: Result = decode_result(op, output)
+            if freed := op.frees(result):
+                known.cache_changes(self.host, gone=freed)
         return result
 
     def connect(self, name: str, session_id: str = "") -> Connection:
         request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
         with errors.naming_host(self.host), self._timed():
-            return self._await_session(self._open_link(request), request)
+            return self._await_session(self._open_link(request), request).connection
 
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
@@ -79,28 +84,28 @@ class HostTarget(Target):
         with self._stopping_on_first():
             self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
-        request = self._request(op, arguments, Effect.CONNECTION, session_id=session_id, hello=hello)
+        request = self._request(op, arguments, session_id=session_id, hello=hello)
+        created = f"{arguments.get('name') or 'NAME'} may have been created"
         try:
-            link = self._connect(request)
+            return self._connect(request)
         except KeyboardInterrupt:
             if not (op.creates and request.may_be_done):
                 raise
-            created = f"{arguments.get('name') or 'NAME'} may have been created"
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
         except SeshError as error:
-            if self.interrupts is None or not request.may_be_done:
+            if hello is not None or not (op.creates and request.may_be_done):
                 raise
-            if isinstance(error, Interrupted):
-                raise error.saying(self.interrupts.message) from error
-            with errors.failing_with(ExitCode.UNKNOWN):
-                raise error.saying(f"{error.message}; the job may or may not have started") from error
-        return link.peer.name, link
+            if isinstance(error, Interrupted) and self.interrupts is not None:
+                error.message = self.interrupts.message
+                raise
+            error.message += f"; {created}"
+            error.exit_code = ExitCode.UNKNOWN
+            raise
 
-    def _request(self, op: Op[..., object], arguments: dict[str, object], effect: Effect, **more: Any) -> LinkRequest:
-        data = calls.encoded(arguments)
-        return LinkRequest(op.wire_name, data, effect, can_answer=self.caller.can_answer, **more)
+    def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
+        return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
 
-    def _connect(self, request: LinkRequest) -> Link:
+    def _connect(self, request: LinkRequest) -> Connected:
         """Open a link, and have the host connect it to a session.
 
         Raises Ended if the session has ended, ConnectionLost without a response.
@@ -115,13 +120,16 @@ class HostTarget(Target):
                     raise
             return self._connect_again(request)
 
-    def _connect_again(self, request: LinkRequest) -> Link:
+    def _connect_again(self, request: LinkRequest) -> Connected:
         """Send a request with a session id over other links until a response comes.
 
-        By that id the host knows that it is the same request. The keeper pauses between two logins.
+        By that id the host knows that it is the same request. The keeper pauses between two logins. Who attaches, or
+        waits for a job, waits for a link as long as it takes.
         """
         with closing(LinkKeeper(self.destination, lambda _: None)) as keeper:
             stream = Stream(self, Connection(-1, -1), "", keeper)
+            if self.deadline is None and self.interrupts is None and request.hello is None:
+                stream.deadline = time.monotonic() + RESPONSE_TIMEOUT
             links_left = _MAX_LINKS - 1
             while True:
                 with self._stopping_on_first(), self._stop.calling(stream.cut):
@@ -139,17 +147,48 @@ class HostTarget(Target):
         """Let the first signal stop the opening of a link."""
         return self.interrupts.stop_on_first() if self.interrupts is not None else nullcontext()
 
-    def _await_session(self, link: Link, request: LinkRequest) -> Link:
+    def _await_session(self, link: Link, request: LinkRequest) -> Connected:
         """Have the host connect the link to a session; close the link after an error."""
         try:
             with self._stop.calling(link.abort):
-                calls.call(self.caller, link, request, self.deadline)
+                response, _ = self._carry_out(link, request)
+            if "name" not in response:
+                request.may_be_done = True
+                raise errors.malformed("RESPONSE", ".name is missing")
         except BaseException:
             link.close()
             raise
         peer = link.peer
         known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
-        return link
+        return Connected(peer.name, link, response.get("created", False))
+
+    def _carry_out(
+        self, link: Link, request: LinkRequest
+    ) -> tuple[ConnectedResponse | EndedResponse | ResultResponse, bytes]:
+        """Have the host carry out a request; return the response and its data.
+
+        Ask the person each question, and show the notes of each response. Raises ProtocolError after too many
+        questions, and as `Link.call`.
+        """
+        answers: list[str] = []
+        while len(answers) <= _MAX_QUESTIONS:
+            response, data = link.call(request, answers, self.deadline)
+            for line in response.get("lines", [])[:MAX_NOTES]:
+                self.caller.note(for_host(line, self.host))
+            if "question" not in response:
+                return response, data
+            answers.append(self._ask(response))
+        raise ProtocolError(f"the other side asked more than {_MAX_QUESTIONS} questions; nothing more is answered")
+
+    def _ask(self, question: QuestionResponse) -> str:
+        """Ask the person. Raises ProtocolError for a malformed or unexpected question."""
+        if not self.caller.can_answer:
+            raise errors.malformed("RESPONSE", "asks a question, though nobody can be asked")
+        answers, default = question["answers"], question["default"]
+        letters = {letter for letter, _ in answers}
+        if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
+            raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
+        return self.caller.ask(for_host(question["question"], self.host), answers, default, question["above"])
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
@@ -190,7 +229,7 @@ class HostTarget(Target):
             assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
             if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
-            link.send(LinkRequest(op.wire_name, calls.encoded(arguments(link))).frames())
+            link.send(LinkRequest(op.wire_name, encoded(arguments(link))).frames())
 
         self._stop.check()
         link = self._open_link()
@@ -201,11 +240,11 @@ class HostTarget(Target):
             try:
                 for arrival in stream.arrivals(request):
                     match arrival:
-                        case ResponseFrame(_, payload):
+                        case (protocol.RESPONSE, _, payload):
                             stream.connection.decode_response(OP, payload)
                             return
-                        case DataFrame(payload):
-                            yield calls.decode_result(op, payload)
+                        case (protocol.DATA, _, payload):
+                            yield decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

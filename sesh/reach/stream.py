@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesh import errors, protocol
 from sesh.about import SESH
@@ -22,29 +22,19 @@ from sesh.wire import Connection
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
 
+_STOP_INTERVAL = 0.1  # seconds between two looks at the Stop without a link
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
 
 
-@dataclass(frozen=True)
-class NewOutput:
-    """Output that the stream has not yielded before. `position`: of the first byte."""
+class Arrival(NamedTuple):
+    """What a stream yields: OUTPUT that it has not yielded before, DATA, or a RESPONSE.
 
-    position: int
-    data: bytes
+    `number`: the position of the output's first byte, or the id of the request.
+    """
 
-
-@dataclass(frozen=True)
-class DataFrame:
+    kind: int
+    number: int
     payload: bytes
-
-
-@dataclass(frozen=True)
-class ResponseFrame:
-    number: int  # of the request
-    payload: bytes
-
-
-Arrival = NewOutput | DataFrame | ResponseFrame
 
 
 @dataclass
@@ -57,26 +47,26 @@ class ReceivedOutput:
     position: int | None = None
     missed: int = 0
 
-    def count(self, position: int, data: bytes) -> NewOutput:
+    def count(self, position: int, data: bytes) -> Arrival:
         """Count output; return the part that was not received before."""
         received = position if self.position is None else self.position
         self.missed += max(0, position - received)
         self.position = max(received, position + len(data))
         new = data[max(0, received - position) :]
-        return NewOutput(self.position - len(new), new)
+        return Arrival(protocol.OUTPUT, self.position - len(new), new)
 
-    def count_stored(self, ended: Ended) -> NewOutput:
+    def count_stored(self, ended: Ended) -> Arrival:
         """Count the output in an ended session's result; return the new part."""
         end = ended.result.get("position")
-        return self.count(end - len(ended.output), ended.output) if isinstance(end, int) else NewOutput(0, b"")
+        nothing = Arrival(protocol.OUTPUT, 0, b"")
+        return self.count(end - len(ended.output), ended.output) if isinstance(end, int) else nothing
 
 
 class Stream:
     """A stream from a session's daemon.
 
     Without a `name` it is from the bridge of a host. `keeper`: of the link to the host; by default one that logs. The
-    caller of `target` gets a note when the link is lost and when it is back, and its `stop` ends the stream's context
-    with Interrupted.
+    caller of `target` gets a note when the link is lost and when it is back, and its Stop ends the stream's context.
     """
 
     def __init__(self, target: Target, connection: Connection, name: str, keeper: LinkKeeper | None = None) -> None:
@@ -89,14 +79,14 @@ class Stream:
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self._target = target
         self._note = target.caller.note
+        self._stop = target.caller.stop
         self._keeper = keeper = keeper or target.keeper()
-        self._cut = False
         self._others: Callable[[], Others] = list
         self._until = inf
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
-            self._watch(keeper)
+            keeper.watch(connection, connection.ping)
 
     @classmethod
     def open(cls, target: Target, name: str, limit: float | None = None) -> Stream:
@@ -107,7 +97,7 @@ class Stream:
     def __enter__(self) -> Stream:
         with ExitStack() as exits:
             exits.push(self._close)
-            exits.enter_context(self._target.caller.stop.calling(self.cut))
+            exits.enter_context(self._stop.calling(self.cut))
             self._exits = exits.pop_all()
         return self
 
@@ -123,11 +113,8 @@ class Stream:
             error.host = error.host or self.host
 
     def cut(self) -> None:
-        """End the stream from another thread."""
-        self._cut = True
+        """Wake the stream once its caller was stopped; runs in another thread."""
         self.connection.abort()
-        if self._keeper is not None:
-            self._keeper.wake()
 
     @property
     def lost(self) -> bool:
@@ -136,7 +123,7 @@ class Stream:
 
     def handshake(self, requests: bytes = b"", until: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `Connection.handshake`."""
-        welcome = self.connection.handshake(requests, until, name=self.name)
+        welcome = self.connection.handshake(requests, until)
         self._record_session()
         return welcome
 
@@ -163,7 +150,8 @@ class Stream:
             self.reconnect(next_link)  # outside `try`: errors of the reconnect start no other one
 
     def _raise_unless_lost(self, error: errors.Unreachable, *, welcomed: bool) -> None:
-        """Return if another connection may go on. Raises the error, Ended, DaemonDied."""
+        """Return if another connection may go on. Raises the error, Ended, DaemonDied, Interrupted."""
+        self._stop.check()
         if isinstance(error, errors.ConnectionLost):  # the link is lost, or the daemon was reloaded
             return
         if error.reason == errors.NO_ANSWER:
@@ -175,15 +163,13 @@ class Stream:
         # The daemon has closed the connection. Look for the end first: the end of a session is no lost link, and must
         # not be noted as one.
         end = self._end()
-        if not welcomed or self._cut or isinstance(end, Ended):
+        if not welcomed or isinstance(end, Ended):
             raise end from error
         # It still runs: a daemon that reloads sends no RELOADED to a peer that reads too slowly.
 
     def _end(self) -> Ended | errors.DaemonDied:
         """Return the end of a session whose daemon is gone."""
-        # After `cut` the daemon still runs, and the name may find another session's result.
-        known = self.name and not self._cut
-        ended = self._target.find_end(self.name, self.session_id, self.deadline) if known else None
+        ended = self._target.find_end(self.name, self.session_id, self.deadline) if self.name else None
         return ended or errors.DaemonDied(f"the daemon of {self.name} died")
 
     def _next_arrivals(self) -> Generator[Arrival, None, Connection | None]:
@@ -200,12 +186,12 @@ class Stream:
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 output = self.output.count(*protocol.split_number(payload))
-                if output.data:
+                if output.payload:
                     yield output
             elif kind == protocol.DATA:
-                yield DataFrame(payload)
+                yield Arrival(kind, 0, payload)
             elif kind == protocol.RESPONSE:
-                yield ResponseFrame(protocol.response_number(payload), payload)
+                yield Arrival(kind, protocol.response_number(payload), payload)
         return self._run_keeper(ready)
 
     def _poll(self, until: float) -> list[int]:
@@ -234,13 +220,14 @@ class Stream:
         """
         if self._keeper is None:
             with suppress(errors.NotFound, errors.Unreachable):
-                self.connection.reconnect(self.name)
-                if not self._cut:
-                    return
+                self.connection.reconnect()
+                self._stop.check()
+                return
             raise self._end()
         self.connection.close()
         self.connection = link = next_link or self._await_link(self._keeper)
-        self._watch(self._keeper)
+        self._keeper.watch(link, link.ping)
+        self._stop.check()  # `cut` may have aborted the link before
         if self.name:
             with suppress(errors.Unreachable):  # the handshake raises the error again
                 link.send(link.connect_request(self.name, self.session_id))
@@ -248,12 +235,13 @@ class Stream:
     def _await_link(self, keeper: LinkKeeper) -> Connection:
         """Wait for the link that replaces a lost one; note loss and return."""
         keeper.link_closed()
-        if not self._cut and keeper.refusal is None:
+        if keeper.refusal is None:
             running = f"; {subject(self.name)} keeps running, reconnecting" if self.name else "; reconnecting"
             self._note(f"lost the link to @{self.host}{running}")
         until = min(self._until, inf if self.deadline is None else self.deadline)
         ready: list[int] = []
-        while not self._cut:
+        while True:
+            self._stop.check()
             if (link := keeper.run(ready)) is not None:
                 self._note(f"reconnected to @{self.host}")
                 return link
@@ -261,14 +249,7 @@ class Stream:
                 raise keeper.refusal
             if time.monotonic() >= until:
                 raise errors.TimedOut(f"timed out: @{self.host} is still unreachable")
-            ready = self._poll(until)
-        raise errors.ConnectionLost(f"the link to @{self.host} was cut")
-
-    def _watch(self, keeper: LinkKeeper) -> None:
-        """Let the keeper watch the current link; close it if the stream was cut."""
-        keeper.watch(self.connection, self.connection.ping)
-        if self._cut:
-            self.connection.abort()
+            ready = self._poll(min(until, time.monotonic() + _STOP_INTERVAL))
 
     def _run_keeper(self, ready: list[int]) -> Connection | None:
         """Run the keeper if due; return the next link, if one is open. Raises ConnectionLost."""

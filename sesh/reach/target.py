@@ -60,12 +60,23 @@ class Target:
     def connect_by(
         self, op: Op[Arguments, Connected], hello: Hello | None, /, *args: Arguments.args, **kwargs: Arguments.kwargs
     ) -> Connected:
-        """Call an op that connects to a session; return its name and connection.
+        """Call an op that connects to a session.
 
         Raises Ended if the session has ended. `hello`: the HELLO that goes to a host in one write with the request; on
         this machine the caller sends it.
         """
         return op(self.caller, *args, **kwargs)
+
+    def begin(
+        self, op: Op[Arguments, Connected], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> tuple[str, bool]:
+        """Call an op that connects to a session, and leave it; see `Connected`."""
+        try:
+            name, connection, created = self.connect_by(op, None, *args, **kwargs)
+        except Ended as ended:  # it was created over a link that broke before the response
+            return ended.name, True
+        connection.close()
+        return name, created
 
     def keeper(self) -> LinkKeeper | None:
         """Return a new keeper of a link to the host; None for this machine."""

@@ -26,7 +26,13 @@ def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> 
     """Replace a session's screen, and yield after each part; return the size. Raises OSError."""
     first = protocol.encode({"format": FORMAT, **header}) + b"\n"
     path, unfinished = (records.file_of(session_id, kind) for kind in ("screen", "new-screen"))
-    return files.write_parts(path, unfinished, chain([first], parts))
+    size = 0
+    with files.replacing(path, unfinished=unfinished) as descriptor:
+        for part in chain([first], parts):
+            files.write_all(descriptor, part)
+            size += len(part)
+            yield
+    return size
 
 
 def restore(session_id: str, header: CheckpointHeader, data: bytes) -> None:

@@ -7,9 +7,8 @@ does not count, nor the terminal of a container or of another multiplexer inside
 from __future__ import annotations
 
 import os
-import stat
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import Any
 
@@ -19,7 +18,7 @@ from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
-from sesh.messages import SUMMARY, RequestType
+from sesh.messages import SUMMARY
 from sesh.names import natural
 from sesh.schema import Record, Summary
 from sesh.store import checkpoints, records, results
@@ -30,23 +29,13 @@ _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
 
-def summaries(
-    timeout: float | None = None, known: Mapping[str, Summary | None] | None = None, names: Sequence[str] = ()
-) -> list[Summary]:
-    """Return the named sessions, or all, sorted by name. Raises Refused.
-
-    The error is that of an untrusted directory. `timeout`: by default `SUMMARIES_TIMEOUT`. `known`: the summaries that
-    need no request, None without a daemon.
-    """
-    names = names or paths.names()
-    found = {**(known or {})}
-    unknown = [name for name in names if name not in found]
-    found |= _query(unknown, SUMMARIES_TIMEOUT if timeout is None else timeout)
+def summaries(timeout: float = SUMMARIES_TIMEOUT) -> list[Summary]:
+    """Return all sessions, sorted by name. Raises Refused for an untrusted directory."""
     tty, leader = machine.controlling_tty(), os.getsid(0)
     rows = dict[str, Summary]()
-    for name in names:
+    for name, found in [*_query(paths.names(), timeout)]:
         with suppress(Refused):  # `refusals` reports it
-            row = found[name] or from_record(name)
+            row = found or from_record(name)
             if row is not None and row["name"] not in rows:  # a session that was just renamed may have both names
                 # The program leads the terminal's processes; to read all records would take most of a list's time.
                 row["current"] = row.get("pid") == leader and holds(records.readable(name) or {}, tty)
@@ -57,7 +46,7 @@ def summaries(
 def refusals() -> list[str]:
     """Return the errors for untrusted sockets and records, with the fix."""
     names = paths.names()
-    sockets = files.refusals(lambda name: paths.check_file(paths.socket_path(name), stat.S_IFSOCK), names)
+    sockets = files.refusals(lambda name: paths.check_socket(paths.socket_path(name)), names)
     return sockets + files.refusals(records.read, names)
 
 
@@ -67,21 +56,20 @@ def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary 
     for first in range(0, len(names), most):
         with ExitStack() as opened:  # closes the connections if there are no descriptors left all the same
             batch = names[first : first + most]
-            begun = [opened.enter_context(begin_request(name, SUMMARY) or nullcontext()) for name in batch]
+            begun = [opened.enter_context(_begin_request(name) or nullcontext()) for name in batch]
             deadline = time.monotonic() + timeout
             for name, connection in zip(batch, begun, strict=True):
                 yield name, _await_summary(connection, deadline)
 
 
-def begin_request(name: str, *requests: RequestType[Any]) -> wire.Connection | None:
-    """Send HELLO and requests, numbered from 1; None if no daemon listens. Raises OSError."""
+def _begin_request(name: str) -> wire.Connection | None:
+    """Send HELLO and the request for a summary; None if no daemon listens. Raises OSError."""
     try:
         connection = wire.connect(name, _CONNECT_TIMEOUT)
     except SeshError:
         return None
     try:
-        frames = [wire.request_frames(request, connection.next_number()) for request in requests]
-        connection.send(b"".join([wire.hello_frame("request"), *frames]))
+        connection.send(wire.hello_frame("request") + wire.request_frames(SUMMARY, 1))
     except SeshError:
         connection.close()
         return None
@@ -119,7 +107,7 @@ def from_record(name: str) -> Summary | None:
     if not (needs_daemon and records.alive(record)):
         return _dormant(name, record)
     if _recovered(name, record):
-        summary = _await_summary(begin_request(name, SUMMARY), time.monotonic() + SUMMARIES_TIMEOUT)
+        summary = _await_summary(_begin_request(name), time.monotonic() + SUMMARIES_TIMEOUT)
         if summary is not None:
             return summary
     elif records.read(name) is None:
@@ -166,13 +154,8 @@ def of_job(name: str) -> Summary | None:
         return None
     at = float(job.get("ended") or 0)
     began, ended = stamp(max(0.0, at - float(job.get("duration") or 0))), stamp(at)
-    record: Record = {  # as the job's daemon would have left it
-        "created": began, "last_activity": ended, "ended": ended,
-        "cwd": job.get("directory") or "", "command": job.get("command") or [], "labels": job.get("labels") or {},
-        "exit_code": job.get("exit_code"), "reason": job.get("reason"), "state": job.get("state"),
-    }  # fmt: skip
-    if "columns" in job and "rows" in job:
-        record["columns"], record["rows"] = job["columns"], job["rows"]
+    times = {"created": began, "last_activity": ended, "ended": ended}
+    record: Any = {**job, **times, "cwd": job.get("directory")}  # as the job's daemon would have left it
     return _ended(name, record)
 
 

@@ -53,17 +53,10 @@ def _prune(folder: str) -> None:
             os.unlink(os.path.join(folder, entry))
 
 
-def sync(session_id: str) -> None:
-    """Flush a session's result to disk, after the responses, which must not wait."""
-    for path in (_path(session_id), directory()):
-        with suppress(OSError):  # the file was never written, or another session's daemon has removed it
-            files.flush(path)
-
-
 def rename(session_id: str, name: str) -> None:
     """Rename a session in its result. Raises OSError, Refused."""
     if (result := by_id(session_id)) is not None:
-        files.write_headed(_path(session_id), {**result, "name": name}, output(result), durable=True)
+        files.write_headed(_path(session_id), {**result, "name": name}, output(result))
 
 
 def _read(session_id: str, most: int) -> tuple[JobResult, bytes] | None:

@@ -124,7 +124,7 @@ class _Board:
                 if not self._done:
                     self._press(key)
             if self._calls.inbound in ready:
-                self._calls.take()
+                self._calls.handle()
             reported = self._index.update()
             if reported:
                 self._update()
@@ -180,7 +180,7 @@ class _Board:
             known = not problem and activity_facts(status) == asked
             line.hidden = not known or (status["modes"]["canonical"] and not status["modes"]["echo"])
 
-        self._calls.begin(row.host, lambda target: target.call(views.status, name=row.name), show)
+        self._calls.call(row.host, lambda target: target.call(views.status, name=row.name), show)
 
     def _press_in_input(self, line: _Input, key: str) -> None:
         name = line.row.name
@@ -213,7 +213,7 @@ class _Board:
                 self._update()
 
         self._message = "…"
-        self._calls.begin(row.host, call, show)
+        self._calls.call(row.host, call, show)
 
     def _alert(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""

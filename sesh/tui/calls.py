@@ -14,24 +14,11 @@ from sesh.workers import Stop, Workers
 Handler = Callable[[Any, str], None]  # takes the result of a call, and its error in one line, empty for none
 
 
-class Calls:
-    """Makes calls in threads; when `inbound` is readable, `take` handles the results.
+class Calls(Workers[Handler, Any]):
+    """Makes calls in threads; when `inbound` is readable, `handle` hands their results over."""
 
-    Closing waits for no call.
-    """
-
-    def __init__(self) -> None:
-        self._workers: Workers[Handler, Any] = Workers()
-        self.inbound = self._workers.inbound
-
-    def __enter__(self) -> Calls:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._workers.close()
-
-    def begin(self, host: str | None, call: Callable[[Target], Any], handler: Handler) -> None:
-        """Call `call` with the target in a thread; later `take` calls the handler.
+    def call(self, host: str | None, call: Callable[[Target], Any], handler: Handler) -> None:
+        """Call `call` with the target in a thread.
 
         The call cannot ask a person. The handler must be a new function for each call, because it identifies the call.
         """
@@ -39,10 +26,10 @@ class Calls:
         def work(stop: Stop) -> Iterator[Any]:
             yield call(reach.target_of(Caller(stop), host))
 
-        self._workers.begin(handler, work)
+        self.begin(handler, work)
 
-    def take(self) -> None:
-        for handler, result in self._workers.take():
+    def handle(self) -> None:
+        for handler, result in self.take():
             if isinstance(result, SeshError):
                 handler(None, wording.one_line(str(result)))
             else:

@@ -38,7 +38,7 @@ class Previews:
 
         if place not in self._fetching and len(self._fetching) < _MAX_FETCHES:
             self._fetching.add(place)
-            self._calls.begin(place.host, lambda target: target.call(views.screen, name=place.name, form="ansi"), keep)
+            self._calls.call(place.host, lambda target: target.call(views.screen, name=place.name, form="ansi"), keep)
         return _LOCAL_INTERVAL
 
     def expire(self, place: Place) -> None:

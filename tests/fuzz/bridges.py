@@ -30,9 +30,6 @@ _ENTRY: dict[str, Any] = {"name": "third", "host": None, "directory": None, "com
 #: Ops that neither look at other processes of this machine nor take long, with values for their parameters.
 _OPS: dict[str, dict[str, Any]] = {
     "sessions.there": {"name": "work", "required": False},
-    "enter.open_": {"name": "work", "spec": _SPEC, "join": True},
-    "enter.new_detached": {"name": "work", "spec": _SPEC, "choice": "join"},
-    "enter.job_detached": {"name": "third", "spec": _SPEC, "keep": False, "timeout": 1.0},
     "sessions.detach": {"name": "work"},
     "sessions.rename": {"name": "work", "new": "other"},
     "sessions.label": {"name": "work", "labels": {"k": "v"}},
@@ -52,6 +49,7 @@ _OPS: dict[str, dict[str, Any]] = {
     "wait.ended": {"name": "work"},
     "events.log": {"name": "work"},
     "enter.attach": {"name": "work"},
+    "enter.open_": {"name": "work", "spec": _SPEC, "join": True},
     "enter.go": {"name": "work", "spec": _SPEC, "meant": "", "other": ""},
     "new.new": {"name": "other", "spec": _SPEC, "choice": "new"},
     "enter.job": {"name": "third", "spec": _SPEC, "keep": True, "timeout": 5.0, "stdin": True},

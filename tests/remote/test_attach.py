@@ -192,7 +192,7 @@ def test_who_has_no_sesh_there_is_offered_it_and_may_decline(home: Home, beside:
 def test_a_line_is_not_run_again_once_it_has_reached_the_host(home: Home, beside: Beside) -> None:
     """A job whose host had no sesh after an outage ran twice."""
     far = beside("box", path="/usr/bin:/bin")
-    running = home.terminal("@box", "exec", "--", "sh", "-c", "echo ran >>marks; sleep 60")
+    running = home.terminal("@box", "exec", "--", "sh", "-c", "echo ran >>marks; sleep 60", columns=120)
     wait_until(lambda: far.read("marks"))
     os.unlink(far.launcher)
     far.cut()

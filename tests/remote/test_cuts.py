@@ -178,7 +178,7 @@ def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     far.away()
     wait_until(lambda: processes.connections(daemon) == 0)  # else the bridge is told the end
     far.write("go", "")
-    wait_until(lambda: far.summary("job")["exit_code"] == 7)
+    wait_until(lambda: far.summary("job").get("exit_code") == 7)
     far.back()
     _, error = job.communicate(timeout=30)
     assert job.returncode == 7, error
@@ -254,6 +254,19 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: Via
     slow.write("go", "")
     out, error = job.communicate(timeout=30)
     assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
+
+
+@pytest.mark.parametrize("words", [("--open", "job"), ("--new", "-d", "job"), ("--exec", "-d", "job")])
+def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
+    home: Home, slow: ViaHost, words: tuple[str, ...]
+) -> None:
+    """Such a break gave an error, and nobody knew whether the session ran."""
+    verb = home.start("@box", *words, "--", "sh", "-c", "echo x >>ran; sleep 60")
+    wait_until(lambda: slow.exists("entered"))
+    slow.cut()
+    slow.write("answer", "")
+    _, error = verb.communicate(timeout=30)
+    assert (verb.returncode, slow.names(), slow.read("ran")) == (0, ["job"], "x\n"), error
 
 
 def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: ViaHost) -> None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
+import re
 
 import pytest
 
 from sesh.about import __version__
+from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.remote import known
-from sesh.remote.deploy.carrier import Carrier
-from sesh.remote.deploy.deploy import DeployError, deploy, open_carrier
+from sesh.remote.deploy.deploy import Carrier, deploy, open_carrier
+from sesh.remote.deploy.fleet import deploy_all
 from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
@@ -41,6 +43,18 @@ def litter(far: SshHost) -> list[str]:
     return [name for name in found.split() if name != PROGRAM]
 
 
+def deploy_to(word: str) -> DeployedHost:
+    """Deploy to a host; return the result."""
+    return deploy_all([Destination(word)])[word]
+
+
+def refused(word: str, step: str, code: str = "refused") -> PrintedDeployError:
+    """Return the one-line error of a deploy that fails at that step."""
+    error = deploy_to(word)["error"]
+    assert (error["step"], error["code"], "\n" in error["message"]) == (step, code, False), error
+    return error
+
+
 def events(home: Home) -> list[dict[str, object]]:
     with open(os.path.join(home.path, "events"), encoding="utf-8") as file:
         return [json.loads(line) for line in file]
@@ -55,15 +69,14 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     far = farm.host("box", user_shell=shell, installed=False)
     far.login_files("Welcome!\nsystem Plan9\n\n")
     monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))
-    steps: list[str] = []
-
-    first = deploy(Destination("box"), progress=steps.append)
+    *steps, first = deploy(Destination("box"), Stop())
     assert steps == ["connect", "detect_platform", "upload", "unpack"]
+    assert isinstance(first, dict)
     assert (first["version"], first["changed"], first["bytes"] > 1_000_000) == (__version__, True, True)
     assert (versions(far), litter(far)) == ([os.path.basename(first["path"])], [])
     job = far.run(f"{PROGRAM} exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
     assert (job.stdout, job.code) == (f"sesh {__version__}\n", 0)
-    second = deploy(Destination("box"))
+    second = deploy_to("box")
     assert (second["changed"], second["bytes"], second["path"]) == (False, 0, first["path"])
     seen = [(event["event"], event["host"]) for event in events(here)]
     assert seen == [("deploy_start", "box"), ("deploy_done", "box")] * 2
@@ -85,13 +98,11 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
 ) -> None:
     farm.host("box", installed=False, config=config, sshd=sshd)
     if "CertificateFile" in config:
-        with pytest.raises(DeployError, match=r"Permission denied \(publickey") as caught:
-            deploy(Destination("box"))
-        assert (caught.value.step, caught.value.code) == ("connect", "unreachable")
+        assert "Permission denied (publickey" in refused("box", "connect", "unreachable")["message"]
         return
     way = open_carrier(Destination("box"), Stop())
     assert type(way) is Carrier
-    assert way.run("exec sh -c 'echo it; exit 3'") == (3, "it\n", "")
+    assert way.run("exec sh -c 'echo it; exit 3'", 30) == (3, "it\n", "")
     assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
 
 
@@ -101,14 +112,14 @@ def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, m
     master.ensure(Destination("box"))
     far.proxy.strand()
     way = open_carrier(Destination("box"), Stop())
-    assert (type(way), way.run("echo it").out) == (Carrier, "it\n")
+    assert (type(way), way.run("echo it", 30).out) == (Carrier, "it\n")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
     gate = farm.host("gate", installed=False)
     farm.host("box", installed=False, config={"ProxyJump": "gate"})
     way = open_carrier(Destination("box"), Stop())
-    assert way.run("echo there").out == "there\n"
+    assert way.run("echo there", 30).out == "there\n"
     way.close()
     assert type(way) is Carrier
     assert "Accepted publickey" in gate.sshd.messages()
@@ -136,9 +147,7 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
     monkeypatch.setenv("SESH_EVENT_LOG", os.path.join(here.path, "events"))
     with open(farm.known_hosts, encoding="utf-8") as file:
         before = file.read()
-    with pytest.raises(DeployError, match=r"Host key for .* has changed") as caught:
-        deploy(Destination("box"))
-    assert (caught.value.step, caught.value.code, "\n" in str(caught.value)) == ("connect", "unreachable", False)
+    assert re.search("Host key for .* has changed", refused("box", "connect", "unreachable")["message"])
     assert not far.exists(".local/share/sesh")
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert file.read() == before

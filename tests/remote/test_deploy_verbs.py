@@ -75,7 +75,7 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     assert home.sesh("--forget", "--remove", "@one", "--json").json()["error"]["code"] == "not_deployed"
 
 
-def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: Home, farm: Farm) -> None:
+def test_the_doctor_names_another_sesh_on_a_host_and_nothing_runs_it(home: Home, farm: Farm) -> None:
     other = "#!/bin/sh\n[ $1 = --version ] && echo sesh version v2.28.0 && exit\ntouch ~/ran\n"
     both, bare = farm.host("both"), farm.host("bare", installed=False)
     for far in (both, bare):
@@ -87,8 +87,7 @@ def test_the_doctor_names_another_sesh_on_a_host_with_or_without_this_one(home: 
     missing = home.sesh("@bare", "--doctor", "--json")
     assert missing.code == 1
     (row,) = missing.json()["checks"]
-    assert row["message"].startswith("bare has no sesh")
-    assert f"{bare.home}/go/sesh" in row["message"]
+    assert row["message"] == "bare has no sesh"
     assert row["remedy"] == "install it with: sesh deploy @bare"
     assert not both.exists("ran")
     assert not bare.exists("ran")

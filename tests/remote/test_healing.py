@@ -11,7 +11,7 @@ from typing import IO, NoReturn
 import pytest
 
 from sesh.errors import LoginRefused
-from sesh.remote.ssh import opening
+from sesh.remote.ssh.opening import Race
 from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
@@ -142,7 +142,7 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
     def refused(*_: object) -> NoReturn:
         raise LoginRefused("box does not accept your keys")
 
-    monkeypatch.setattr(opening, "reopen", refused)
+    monkeypatch.setattr(Race, "reopen", refused)
     waiting = home.start("@box", "--wait", "work", "--exit")
     settled(box)
     box.strand()

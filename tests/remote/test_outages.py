@@ -88,23 +88,3 @@ def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(
     assert ended_for_newer(stand.flows(), began) == []
     go_on([client])
     shows_every_number_once(client)
-
-
-HANGS = """
-from sesh.remote.deploy import deploy, fabric_carrier
-fabric_carrier.KEEPALIVE, fabric_carrier.UNACKNOWLEDGED = 1, 2
-command = deploy.order_line
-deploy.order_line = lambda order: "touch ~/begun; exec sleep 60" if order["sha256"] else command(order)
-"""
-
-
-def test_a_host_that_vanishes_while_it_unpacks_is_given_up_soon(farm: Farm, home: Home) -> None:
-    """sesh waited three minutes for such a host, and said nothing."""
-    change(home, HANGS)
-    with standing(farm) as stand:
-        deploying = home.start("--deploy", "@box", "--force")
-        wait_until(lambda: stand.far.exists("begun"))
-        stand.darken()
-        out, err = deploying.communicate(timeout=30)
-        assert deploying.returncode == 1
-        assert "stopped answering" in str(err or out)

@@ -17,7 +17,8 @@ from hypothesis import HealthCheck, given, settings, strategies
 
 from sesh import bridge, messages, protocol, wire
 from sesh.errors import NotFound, Unreachable, UsageError
-from sesh.reach import calls, find
+from sesh.reach import find
+from sesh.reach.op import encoded
 from sesh.reach.origin import Origin
 from sesh.store import records
 from tests.support import Home, rounds, wait_until
@@ -71,7 +72,7 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.request_frames("op", number, calls.encoded(data), op=op)
+    return wire.request_frames("op", number, encoded(data), op=op)
 
 
 def result(connection: wire.Connection, number: int = 1) -> Any:
@@ -102,14 +103,14 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
         ("sessions.kill", {"names": "work"}),
         ("sessions.label", {"name": "work", "labels": {"k": 1}}),
         ("enter.open_", {"name": "work", "spec": {"command": "cat"}}),
-        ("enter.job_detached", {"name": "work", "spec": {}, "timeout": "1"}),
+        ("enter.job", {"name": "work", "spec": {}, "timeout": "1"}),
         ("layout.make", {"entries": [{"name": "work"}]}),
         ("sweep.clear", {"wanted": [{}]}),
         ("search.grep", {"pattern": "x", "context": 1e300}),
         ("sessions.there", ["name"]),
     ]
     for number, (name, words) in enumerate(odd, 1):
-        connection.send(wire.request_frames("op", number, calls.encoded(words), op=name))
+        connection.send(wire.request_frames("op", number, encoded(words), op=name))
         with pytest.raises(UsageError):
             result(connection, number)
     assert home.names() == []
@@ -123,7 +124,7 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
         with pytest.raises(UsageError):
             connection.await_response(messages.OP, 7, deadline())
     for word in ("enter.no", "enter", "", ["x"], None):
-        connection.send(wire.request_frames("op", 8, calls.encoded({"name": "work"}), op=word))
+        connection.send(wire.request_frames("op", 8, encoded({"name": "work"}), op=word))
         with pytest.raises(UsageError):
             result(connection, 8)
     connection.send(op("views.overview"))
@@ -142,7 +143,7 @@ class Led:
         if closes:
             self.daemon.close()
         response: messages.ConnectedResponse = {"name": "work", "session_id": "c0ffee", "daemon_pid": None}
-        led = bridge.OpResult(response, daemon=wire.adopt(ours))
+        led: bridge.OpResult = response, b"", wire.adopt(ours)
         monkeypatch.setattr(bridge, "_connect", lambda *_: led)
         self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
@@ -260,7 +261,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
         own.close()
 
 
-JOB = wire.request_frames("op", 1, calls.encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
+JOB = wire.request_frames("op", 1, encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
 HELLO = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
@@ -275,9 +276,9 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
             wire.hello_frame("bridge", origin={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("views.overview", 1),
-            wire.request_frames("op", 2, calls.encoded({"name": "gone"}), op="enter.attach"),
+            wire.request_frames("op", 2, encoded({"name": "gone"}), op="enter.attach"),
             hello,
-            wire.request_frames("op", 3, calls.encoded({"name": "work"}), op="enter.attach"),
+            wire.request_frames("op", 3, encoded({"name": "work"}), op="enter.attach"),
             hello,
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from sesh import check, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
-from sesh.reach import calls
+from sesh.reach.op import decode_result
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
@@ -77,7 +77,7 @@ WHOLE: dict[Any, Any] = {
 
 def passed(op: Any, value: Any) -> Any:
     """Check a host's answer to an op, and return it."""
-    return calls.decode_result(op, json.dumps(value).encode())
+    return decode_result(op, json.dumps(value).encode())
 
 
 def texts(found: Any) -> list[str]:

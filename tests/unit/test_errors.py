@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sesh import errors
-from sesh.errors import NotFound, SeshError, UsageError, rebuild
+from sesh.errors import Ended, NotFound, SeshError, UsageError, rebuild
+from tests.support.data import job_result
 
 CODES = {
     "not_found", "exists", "busy", "timeout", "interrupted", "invalid_name", "invalid_host", "usage", "unreachable",
@@ -28,7 +29,7 @@ def test_every_code_of_the_contract_comes_over_the_wire_and_there_is_no_other() 
 
 @pytest.mark.parametrize("kind", every(), ids=lambda kind: kind.__name__)
 def test_an_error_comes_over_the_wire_as_itself(kind: type[SeshError]) -> None:
-    sent = kind("what, and what to do")
+    sent = kind("what, and what to do") if kind is not Ended else Ended("work", job_result(), b"")
     got = rebuild(sent.facts())
     assert (got.code, str(got), got.exit_code) == (sent.code, str(sent), sent.exit_code)
     if "code" in vars(kind):  # any other comes back as the error of its code

@@ -90,8 +90,8 @@ def test_what_belongs_to_another_user_is_refused(ready: Path) -> None:
     file = ready / "a.json"
     file.touch(mode=0o600)
     os.chown(file, 12345, 12345)
-    with pytest.raises(Refused, match="another user"):
-        paths.check_file(str(file), stat.S_IFREG)
+    with pytest.raises(Refused, match="created by sesh"):
+        files.read_own(str(file), 1)
     os.chown(ready, 12345, 12345)
     assert "another user" in refused(ready)
 
@@ -238,16 +238,20 @@ def test_files_that_are_not_private_or_not_what_they_seem_are_refused(ready: Pat
     """R4 and R7 of tests/contract/FAULTS.md."""
     good = ready / "good.json"
     files.write_whole(str(good), b"{}")
-    assert paths.check_file(str(good), stat.S_IFREG)
-    assert not paths.check_file(str(ready / "none.json"), stat.S_IFREG)
+    assert files.read_own(str(good), 9) == b"{}"
+    assert files.read_own(str(ready / "none.json"), 9) is None
+    assert not paths.check_socket(str(ready / "none.sock"))
     with pytest.raises(Refused, match="not a socket"):
-        paths.check_file(str(good), stat.S_IFSOCK)
+        paths.check_socket(str(good))
     (ready / "link.json").symlink_to("good.json")
-    with pytest.raises(Refused, match="not a file"):
-        paths.check_file(str(ready / "link.json"), stat.S_IFREG)
+    os.mkfifo(ready / "fifo.json", 0o600)
+    (ready / "folder.json").mkdir(0o600)
+    for wrong in ("link", "fifo", "folder"):
+        with pytest.raises(Refused, match="move it away"):
+            files.read_own(str(ready / f"{wrong}.json"), 9)
     good.chmod(0o640)
     with pytest.raises(Refused, match="chmod 600"):
-        paths.check_file(str(good), stat.S_IFREG)
+        files.read_own(str(good), 9)
 
 
 def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None:

@@ -6,8 +6,7 @@ import os
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import nullcontext, suppress
-from math import inf
+from contextlib import suppress
 from pathlib import Path
 from threading import Event, Thread
 
@@ -69,24 +68,6 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
     finally:
         for opened in waiting:
             opened.close()
-
-
-@pytest.mark.parametrize("pace", [1.0, inf])
-def test_a_long_answer_puts_its_deadline_off(pair: Pair, monkeypatch: pytest.MonkeyPatch, pace: float) -> None:
-    """A silent host is left after a minute; megabytes of an answer take longer."""
-    connection, far = pair
-    answer = protocol.message(protocol.RESPONSE, {"id": 1, "result": {}})
-    rest, read = iter([protocol.data_frames(b"part") + answer]), connection.read
-
-    def read_and_send() -> bool:
-        found = read()
-        far.sendall(next(rest, b""))
-        return found
-
-    far.sendall(protocol.data_frames(b"part"))
-    monkeypatch.setattr(connection, "read", read_and_send)
-    with pytest.raises(TimedOut) if pace == inf else nullcontext():
-        assert connection.await_response(messages.OP, 1, time.monotonic() - 1, min_rate=pace)[1] == b"partpart"
 
 
 def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> None:

@@ -79,7 +79,7 @@ def test_the_clients_loop_is_six_calls_away(name: str, sessions: Path, monkeypat
     monkeypatch.setattr(client, "Display", lambda _: None)
     monkeypatch.setattr(client, "Attachment", lambda *_: None)
     monkeypatch.setattr(client, "RawTerminal", nullcontext)
-    monkeypatch.setattr(Target, "connect_by", lambda *_, **__: ("work", nullcontext()))
+    monkeypatch.setattr(Target, "connect_by", lambda *_, **__: ("work", nullcontext(), True))
     monkeypatch.setattr(printing, "on_terminal", lambda: True)
     assert main.run_line([name]) == 0
     assert len([*calls[calls.index("run_line") :], "the loop"]) <= 6

@@ -1,12 +1,13 @@
-"""A watched link: one of several attempts, each in a thread, brings another connection."""
+"""A watched link: one of several attempts brings another connection."""
 
 from __future__ import annotations
 
 import os
 import select
-import threading
 import time
 from collections.abc import Callable, Iterator
+from math import inf
+from unittest.mock import Mock
 
 import pytest
 
@@ -19,27 +20,41 @@ from sesh.measures import uptime
 from sesh.remote import known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.opening import Race
 from sesh.wire import Connection
 from tests.support import wait_until
 
-Open = Callable[..., Connection]
+Start = Callable[..., None]
 
 
-def connection() -> Connection:
-    return Connection(*os.pipe())
+class Attempt(Connection):
+    """The link of an attempt, which is open as soon as `arrives` was called."""
+
+    open_by = inf
+    output = Mock(**{"reason.return_value": ""})
+
+    def __init__(self) -> None:
+        super().__init__(*os.pipe())
+
+    def arrives(self) -> None:
+        os.write(self.outbound, b".")
+
+    def read_welcome(self) -> bool:
+        return True
 
 
-def results(*steps: Exception | Connection) -> Open:
-    """Return a function that opens links with these results, one after the other."""
+def results(*steps: Exception | Attempt) -> Start:
+    """Return a function that starts attempts with these results, one after the other."""
     rest = list(steps)
 
-    def attempt(*_: object) -> Connection:
+    def start(race: Race, *_: object) -> None:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        return step
+        race.links.append(step)  # type: ignore[arg-type]
+        step.arrives()
 
-    return attempt
+    return start
 
 
 @pytest.fixture(autouse=True)
@@ -52,19 +67,19 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def next_link() -> Iterator[Connection]:
-    own = connection()
+def next_link() -> Iterator[Attempt]:
+    own = Attempt()
     yield own
     own.close()
 
 
 @pytest.fixture
-def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Open], LinkKeeper]]:
+def made(monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[Start], LinkKeeper]]:
     """Yield a function that makes the keeper of a link from its function for attempts."""
     found: list[LinkKeeper] = []
 
-    def make(attempt: Open, *, login_prompted: bool = False) -> LinkKeeper:
-        monkeypatch.setattr(opening, "reopen", attempt)
+    def make(start: Start, *, login_prompted: bool = False) -> LinkKeeper:
+        monkeypatch.setattr(Race, "reopen", start)
         monkeypatch.setattr(known, "login_prompted", lambda _: login_prompted)
         found.append(LinkKeeper(Destination("box", settings={}), lambda _: None))
         return found[-1]
@@ -90,24 +105,21 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
     return results[-1]
 
 
-def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
-    spares, both = [connection(), connection()], threading.Barrier(2)
+def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed(made: Made) -> None:
+    both = [Attempt(), Attempt()]
 
-    def attempt(*_: object) -> Connection:
-        both.wait(30)
-        return spares.pop()
+    def start(race: Race, *_: object) -> None:
+        race.links.append(both[len(race.links)])  # type: ignore[arg-type]
+        if len(race.links) == len(both):
+            for each in both:
+                each.arrives()
 
-    links = [*spares]
-    monkeypatch.setattr(opening, "reopen", attempt)
-    keeper = LinkKeeper(Destination("box", settings={}), lambda _: None)
-    taken = until(keeper, bool)
-    keeper.close()
-    assert [each for each in links if each.inbound >= 0] == [taken]
-    for each in links:
-        each.close()
+    taken = until(made(start), bool)
+    assert [each for each in both if each.inbound >= 0] == [taken]
+    both[0].close()
 
 
-def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: Connection) -> None:
+def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, next_link: Attempt) -> None:
     """After a loss an hour later, the client asked for a login without a try."""
     keeper = made(results(LoginRefused("the agent is locked"), next_link))
     until(keeper, lambda: keeper.schedule.refusal)
@@ -118,7 +130,7 @@ def test_a_refusal_beside_a_link_that_answers_counts_for_nothing(made: Made, nex
 
 
 def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
-    made: Made, next_link: Connection, monkeypatch: pytest.MonkeyPatch
+    made: Made, next_link: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each nudge put off the loss, so that no login was ever offered."""
     monkeypatch.setattr(health, "LOST_AFTER", 0.3)
@@ -128,7 +140,7 @@ def test_where_a_login_asks_somebody_no_storm_of_nudges_puts_off_the_attempt(
 
 @pytest.mark.skipif(not hasattr(time, "CLOCK_BOOTTIME"), reason="there waking shows as a change of routes")
 def test_a_link_is_tested_once_after_the_machine_has_slept(
-    made: Made, next_link: Connection, monkeypatch: pytest.MonkeyPatch
+    made: Made, next_link: Attempt, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keeper, at, pings = made(results()), time.clock_gettime, list[bytes]()
     monkeypatch.setattr(health, "PING_AFTER", 3.0)

@@ -8,8 +8,8 @@ import pytest
 
 from sesh import protocol
 from sesh.ops import views
-from sesh.reach import calls
 from sesh.reach.caller import Caller
+from sesh.reach.op import encoded
 from sesh.reach.origin import Origin
 
 Come = Callable[[list[str]], list[str]]
@@ -40,4 +40,4 @@ def test_the_lines_that_come_over_a_link_fit_into_one_answer(
     monkeypatch.setattr(protocol, "LARGEST_RESPONSE", 1 << 16)
     lines = come([character * length] * 30_000)
     assert 0 < len(lines) < 30_000
-    assert len(calls.encoded(lines)) <= 1 << 16
+    assert len(encoded(lines)) <= 1 << 16

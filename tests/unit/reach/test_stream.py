@@ -15,13 +15,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import ConnectionLost, Ended, Refused, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Ended, Interrupted, Refused, TimedOut, Unreachable
 from sesh.link.keeper import LinkKeeper
 from sesh.reach.caller import Caller
-from sesh.reach.stream import NewOutput, ReceivedOutput, Stream
+from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.opening import Race
+from sesh.workers import Stop
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]
@@ -49,10 +50,10 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
     output = ReceivedOutput()
     for start, size in sorted(pieces):
         new = output.count(start, whole[start : start + size])
-        assert new.data == whole[new.position : new.position + len(new.data)]
+        assert new.payload == whole[new.number : new.number + len(new.payload)]
         skipped += max(0, start - reached) if reached is not None else 0
         reached = max(reached or 0, start + size)
-        seen += [*range(new.position, new.position + len(new.data))]
+        seen += [*range(new.number, new.number + len(new.payload))]
     assert seen == sorted(set(seen))
     assert output.missed == skipped
     assert output.position == reached
@@ -61,9 +62,9 @@ def test_each_byte_of_overlapping_pieces_comes_once_and_gaps_are_counted(pieces:
 def test_what_a_session_kept_that_ended_meanwhile_comes_without_what_came_before() -> None:
     output = ReceivedOutput(position=6)
     ended = Ended("work", job_result(position=10), b"cdefghij")
-    assert output.count_stored(ended) == NewOutput(6, b"ghij")
-    assert output.count_stored(ended) == NewOutput(10, b"")
-    assert output.count_stored(Ended("work")).data == b""
+    assert output.count_stored(ended) == Arrival(protocol.OUTPUT, 6, b"ghij")
+    assert output.count_stored(ended) == Arrival(protocol.OUTPUT, 10, b"")
+    assert output.count_stored(Ended("work", job_result(), b"")).payload == b""
 
 
 def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends: Ends) -> None:
@@ -84,7 +85,9 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
     first, *links = [Mock(spec=wire.Connection, peer=wire.Peer(), welcome={}) for _ in range(3)]
     first.peer = wire.Peer("work", "c0ffee")
     keeper = Mock(refusal=None, **{"run.side_effect": links})
-    stream = Stream(Mock(host="box", deadline=None), first, "work", keeper)
+    target = Target(Caller())
+    target.host = "box"
+    stream = Stream(target, first, "work", keeper)
     for link in links:
         stream.reconnect()
         link.connect_request.assert_called_with("work", "c0ffee")
@@ -94,7 +97,7 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
     link = Mock(spec=wire.Connection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
-    target = Mock(host="box", **{"find_end.return_value": Ended("work")})
+    target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
     stream = Stream(target, link, "work", Mock())
     with pytest.raises(Ended):
         next(stream.arrivals(nothing))
@@ -102,10 +105,15 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
 
 
 @pytest.fixture
-def lost(monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
+def stop() -> Stop:
+    return Stop()
+
+
+@pytest.fixture
+def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """A stream whose link is lost, and to whose host no other one opens."""
-    monkeypatch.setattr(opening, "reopen", Mock(side_effect=Unreachable("no route")))
-    target = Target(Caller())
+    monkeypatch.setattr(Race, "reopen", Mock(side_effect=Unreachable("no route")))
+    target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
     with Stream(target, wire.Connection(-1, -1), "work", keeper) as stream:
@@ -128,12 +136,12 @@ def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -
         os.close(descriptor)
 
 
-def test_another_thread_ends_a_stream_that_waits_for_a_link(lost: Stream) -> None:
-    cutting = threading.Timer(0.05, lost.cut)
-    cutting.start()
-    with pytest.raises(ConnectionLost, match="was cut"):
+def test_another_thread_ends_a_stream_that_waits_for_a_link(stop: Stop, lost: Stream) -> None:
+    stopping = threading.Timer(0.05, stop.stop)
+    stopping.start()
+    with pytest.raises(Interrupted):
         lost.reconnect()
-    cutting.join()
+    stopping.join()
 
 
 def test_a_stream_waits_for_a_link_until_its_deadline(lost: Stream) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import io
 import os
 import re
@@ -13,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.about import __version__
+from sesh.about import DISTRIBUTION, __version__
 from sesh.remote.deploy import bundle
 from sesh.remote.deploy.bundle import Bundle
 from tests.house.source import modules
@@ -41,10 +42,24 @@ def test_what_sesh_needs_is_in_it_as_plain_python_and_what_only_deploying_needs_
     needed = {"ptyprocess", "pyte", "wcwidth", "typer", "shellingham", "rich", "tomli", "sesh"}
     assert needed <= tops
     assert tops.isdisjoint(
-        {"pydantic", "fabric", "paramiko", "invoke", "cryptography", "pytest", "hypothesis", "pip", "mypy"}
+        {"pydantic", "pygments", "fabric", "paramiko", "invoke", "cryptography", "pytest", "hypothesis", "pip", "mypy"}
     )
     outside = {path for path in files if not path.startswith("lib/sesh/") and ".dist-info/" not in path}
     assert [path for path in outside if not path.endswith((".py", "/LICENSE.txt"))] == []
+
+
+def test_what_a_build_left_in_a_checkout_changes_nothing(
+    files: dict[str, bytes], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make pyz` took the list of sources there for that of an installation."""
+    left = tmp_path / f"{DISTRIBUTION.replace('-', '_')}.egg-info"
+    left.mkdir()
+    needs = "".join(f"Requires-Dist: {each}\n" for each in importlib.metadata.requires(DISTRIBUTION) or ())
+    (left / "PKG-INFO").write_text(f"Metadata-Version: 2.4\nName: {DISTRIBUTION}\nVersion: {__version__}\n{needs}")
+    (left / "SOURCES.txt").write_text("other.py\n")
+    (tmp_path / "other.py").touch()
+    monkeypatch.syspath_prepend(tmp_path)
+    assert bundle.files() == files
 
 
 def test_it_runs_alone_on_any_python_of_the_host_and_makes_the_same_archive_there(made: Bundle, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 from collections.abc import Callable
@@ -9,12 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh.errors import Unreachable, UsageError
+from sesh.errors import Interrupted, Unreachable, UsageError
 from sesh.remote.ssh import aliases as room
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.opening import open_link
+from sesh.workers import Stop
 from tests.support import Home
 
 Fake = Callable[[str], None]
@@ -87,6 +89,30 @@ def test_the_deadline_of_a_link_is_also_that_of_its_configuration(fake: Fake) ->
     fake("exec sleep 30")
     with pytest.raises(Unreachable, match="ssh -G box did not end"):
         open_link(Destination("box"), LoginOptions(deadline=time.monotonic() + 0.2))
+
+
+def test_what_is_printed_for_a_login_that_waited_for_another_one_is_shown(
+    home: Home, fake: Fake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An address to log in at was not shown if the other had printed more."""
+    monkeypatch.setenv("SESH_CTRL_DIR", os.path.join(home.path, "control"))
+    fake('case "$*" in *-G*) echo hostname box;; *) echo visit | tee -a "$SESH_CTRL_DIR"/*.start; exec sleep 30;; esac')
+    box, shown, stop = Destination("box"), list[str](), Stop()
+    with open(f"{ssh.own_path(box)}.start", "w", encoding="utf-8") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        other.write("Warning: of the other one\n")
+        other.flush()
+
+        def show(line: str) -> None:
+            shown.append(line)
+            if len(shown) == 1:
+                fcntl.flock(other, fcntl.LOCK_UN)
+            else:
+                stop.stop()
+
+        with pytest.raises(Interrupted):
+            master.ensure(box, LoginOptions(may_prompt=True, deadline=time.monotonic() + 9, stop=stop, show_line=show))
+    assert shown == ["Warning: of the other one", "visit"]
 
 
 def test_ssh_does_not_read_what_is_typed_into_sesh(fake: Fake) -> None:

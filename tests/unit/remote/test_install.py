@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import compileall
 import errno
 import hashlib
@@ -36,39 +35,36 @@ class Host:
     def __init__(self, home: Path) -> None:
         self.home = home
 
-    def order(self, bundle: Bundle, **facts: Any) -> Any:
-        token = secrets.token_hex(8)
-        order = {"token": token, "name": bundle.name, "force": False}
-        return {**order, "sha256": "", **facts}
-
-    def look(self, bundle: Bundle, **facts: Any) -> Any:
-        """Carry out the order to look for missing files in this process; return the answer."""
-        return install.Installer(self.order(bundle, **facts)).carry_out()
+    def look(self, bundle: Bundle, token: str = "", *, force: bool = False) -> Any:
+        """Carry out the order to look for the version in this process; return the report."""
+        return install.Installer(token or secrets.token_hex(8), bundle.name, force=force).carry_out()
 
     def current(self, bundle: Bundle) -> bool:
         """Tell whether the version is complete and in service."""
-        order = self.order(bundle)
-        installed = install.Installer(order).carry_out()["installed"]
-        if not installed:
-            os.rmdir(self.scratch(order))
-        return bool(installed)
+        token = secrets.token_hex(8)
+        report = self.look(bundle, token)
+        assert report["reason"] == ""
+        if report["step"] == "upload":
+            os.rmdir(self.home / install.scratch(token))
+        return bool(report["step"] == "done")
 
-    def scratch(self, order: Any) -> Path:
-        return self.home / install.scratch(order["token"])
-
-    def prepared(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
+    def prepared(self, bundle: Bundle, archive: bytes | None = None, *, force: bool = False) -> list[str]:
         """Put the archive on the host; return the order to install it."""
-        order = self.order(bundle, **facts)
-        install.Installer(order).carry_out()
-        (self.scratch(order) / install.ARCHIVE).write_bytes(bundle.archive if archive is None else archive)
-        return {**order, "sha256": hashlib.sha256(bundle.archive).hexdigest()}
+        token = secrets.token_hex(8)
+        self.look(bundle, token, force=force)
+        (self.home / install.scratch(token) / install.ARCHIVE).write_bytes(archive or bundle.archive)
+        return [token, bundle.name, "force" if force else "keep", hashlib.sha256(bundle.archive).hexdigest()]
 
-    def install(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> Any:
-        return install.Installer(self.prepared(bundle, archive, **facts)).carry_out()
+    def carried_out(self, order: list[str]) -> Any:
+        token, name, force, sha256 = order
+        return install.Installer(token, name, force=force == "force").carry_out(sha256)
 
-    def failed(self, bundle: Bundle, archive: bytes | None = None, **facts: Any) -> tuple[str, str]:
+    def install(self, bundle: Bundle, archive: bytes | None = None, *, force: bool = False) -> Any:
+        return self.carried_out(self.prepared(bundle, archive, force=force))
+
+    def failed(self, bundle: Bundle, archive: bytes | None = None) -> tuple[str, str]:
         """The step that failed, and the reason."""
-        failed = self.install(bundle, archive, **facts)
+        failed = self.install(bundle, archive)
         return failed["step"], failed["reason"]
 
     def versions(self) -> list[str]:
@@ -96,7 +92,7 @@ def other(text: str = "x = 1\n") -> Bundle:
 def test_a_version_is_unpacked_tried_and_put_into_service(host: Host, bundle: Bundle) -> None:
     assert not host.current(bundle)
     installed = host.install(bundle)
-    assert (installed["path"], installed["installed"]) == (f"{host.home}/{VERSIONS}/{bundle.name}", True)
+    assert (installed["path"], installed["step"]) == (f"{host.home}/{VERSIONS}/{bundle.name}", "done")
     assert host.versions() == [bundle.name]
     assert host.look(bundle) == installed
     ran = subprocess.run([host.home / PROGRAM, "a b", "$c"], capture_output=True, text=True, check=True)
@@ -151,9 +147,8 @@ def test_a_program_that_is_not_ours_stays_unless_forced(host: Host, bundle: Bund
     before = program.lstat()
     looked = host.look(bundle)
     assert (looked["step"], looked["foreign"], host.versions()) == ("switch", True, [])
-    order = host.prepared(bundle, force=True)
-    order["force"] = False
-    assert install.Installer(order).carry_out()["foreign"]
+    token, name, _, sha256 = host.prepared(bundle, force=True)
+    assert host.carried_out([token, name, "keep", sha256])["foreign"]
     after = program.lstat()
     assert (after.st_ino, after.st_ctime_ns) == (before.st_ino, before.st_ctime_ns)  # the time of access may change
     answer = host.install(bundle, force=True)
@@ -171,10 +166,10 @@ def test_r29_a_directory_that_is_a_link_is_refused(host: Host, bundle: Bundle, n
     (host.home / name).symlink_to(elsewhere)
     failed = host.look(bundle)
     assert (failed["step"], name in failed["reason"]) == ("upload", True)
-    assert [*elsewhere.rglob("*.py")] == []
+    assert [*elsewhere.iterdir()] == []
 
 
-def halted(host: Host, order: Any, module: Any, function: str, calls: int) -> int:
+def halted(host: Host, order: list[str], module: Any, function: str, calls: int) -> int:
     """Fork a process that stops in call number `calls` of a function; return its pid."""
     mark, left = host.home / "here", [calls]
     called = getattr(module, function)
@@ -191,7 +186,7 @@ def halted(host: Host, order: Any, module: Any, function: str, calls: int) -> in
     if not pid:
         try:
             setattr(module, function, halt)
-            sys.argv = ["-c", base64.b64encode(json.dumps(order).encode()).decode()]
+            sys.argv = ["-c", *order]
             install.main()
         finally:
             os._exit(0)
@@ -206,8 +201,8 @@ def halted(host: Host, order: Any, module: Any, function: str, calls: int) -> in
         (signal.SIGTERM, zipfile, "ZipFile", 1),
         (signal.SIGHUP, compileall, "compile_dir", 1),
         (signal.SIGTERM, subprocess, "run", 1),
-        (signal.SIGHUP, os, "rename", 1),
-        (signal.SIGTERM, os, "rename", 2),
+        (signal.SIGHUP, os, "rename", 2),
+        (signal.SIGTERM, os, "rename", 3),
     ],
     ids=["unpack", "compile", "smoke_test", "switch", "switch between its renames"],
 )
@@ -222,7 +217,7 @@ def test_each_step_that_is_killed_leaves_what_was_there(
     assert host.current(bundle)
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)
     if not killed:
-        left = {bundle.name, new.name} if calls == 2 else {bundle.name}
+        left = {bundle.name, new.name} if calls == 3 else {bundle.name}
         assert ({*host.versions()}, os.listdir(host.home / ".local/bin")) == (left, ["sesh"])
     for name in host.versions():
         os.utime(host.home / VERSIONS / name, (0, 0))
@@ -237,7 +232,7 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     started = [subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for line in lines]
     for process in started:
         out, err = process.communicate(timeout=50)
-        assert (process.returncode, err, json.loads(out.partition(" ")[2])["installed"]) == (0, "", True)
+        assert (process.returncode, err, json.loads(out.partition(" ")[2])["step"]) == (0, "", "done")
     assert host.versions() == sorted([bundle.name, other().name])
     assert os.listdir(host.home / ".local/bin") == ["sesh"]
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)

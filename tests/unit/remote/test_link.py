@@ -8,6 +8,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +16,7 @@ import pytest
 
 from sesh import protocol
 from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
-from sesh.remote.ssh import master, opening
+from sesh.remote.ssh import link, master, opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
@@ -46,11 +47,6 @@ def through(script: str) -> Destination:
     ("script", "error", "message"),
     [
         ("echo no sesh: not found >&2; exit 127", NotDeployed, "box has no sesh"),
-        (
-            "echo sesh: not found, but another program: /usr/bin/sesh >&2; exit 127",
-            NotDeployed,
-            "box has no sesh, and /usr/bin/sesh there is another .* sesh deploy @box",
-        ),
         ("echo broken >&2; exit 3", Unreachable, r"sesh on box did not start \(exit 3\): broken"),
         ("exec sleep 60", Unreachable, "box does not answer"),
         (r"printf '\000sesh-bridge-1\000\n'; exec sleep 60", Unreachable, "box does not answer"),
@@ -100,7 +96,7 @@ def test_the_bridge_is_looked_for_under_both_names_and_another_program_is_not_ru
     assert found(home=own, mux=own, sesh=own) == "/.local/bin/sesh --bridge"
     assert found(mux=own, sesh=foreign) == "/bin/sesh-mux --bridge"
     assert found(sesh=own) == "/bin/sesh --bridge"
-    assert found(sesh=foreign) == "sesh: not found, but another program: /bin/sesh"
+    assert found(sesh=foreign) == "sesh: not found"
     assert found() == "sesh: not found"
     assert found(home=foreign, mux=own) == "/bin/sesh-mux --bridge"
     assert found(home="# by sesh --deploy\necho $0 $1\n") == "/.local/bin/sesh --bridge"
@@ -186,3 +182,18 @@ def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, co
         with pytest.raises(SeshError):
             played.opened(request)
         assert request.may_be_done is expected
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("size", [1 << 10, 0])
+def test_a_long_answer_puts_its_deadline_off(
+    played: Played, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int
+) -> None:
+    """A silent host is left after a minute; megabytes of an answer take longer."""
+    monkeypatch.setattr(link, "RESPONSE_TIMEOUT", 0.2)
+    monkeypatch.setattr(link, "_MIN_RATE", 100)
+    (tmp_path / "part").write_bytes(protocol.data_frames(b"x" * size))
+    request = LinkRequest("views.status", b"{}")
+    played.shared = f"{MARK}; cat $f/welcome $f/part; sleep 0.4; cat $f/part $f/answer; exec cat >/dev/null"
+    with played.opened(request) as opened, nullcontext() if size else pytest.raises(Unreachable, match="not answer"):
+        assert len(opened.call(request)[1]) == 2 * size

@@ -35,4 +35,4 @@ def test_the_words_of_a_proxy_command_count_before_those_of_ssh_about_its_end() 
     )
     for end in ends:
         assert failure(Destination("box", settings={}), f"token expired\n{end}\n").reason == "token expired"
-    assert failure(Destination("box", settings={}), f"{ends[0]}\n").reason == "connection closed by UNKNOWN port 65535"
+    assert failure(Destination("box", settings={}), f"{ends[0]}\n").reason == "connection closed by remote host"
