@@ -70,8 +70,6 @@ class Attachment:
             keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
         self._attach_over(connection)
 
-    # -- the connection
-
     def _attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
         frames = connection.connect_request(self.name, self.session_id)
@@ -132,8 +130,6 @@ class Attachment:
                 return
         self._lose()
 
-    # -- the link
-
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper while it watches: None before the first WELCOME, and while leaving."""
@@ -193,8 +189,6 @@ class Attachment:
         else:
             self._attach_over(link)
 
-    # -- the end
-
     def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
         """End the attachment, unless it has ended. `code`: the exit code."""
         self.end = self.end or AttachmentEnd(kind, self.name, self.host, code)
@@ -220,8 +214,6 @@ class Attachment:
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
         if has_ended or self.view.position is not None:  # else the terminal has what it had before
             self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
-
-    # -- keys, and signals
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -261,8 +253,6 @@ class Attachment:
             self.keeper.nudge()
         self.view.resize()
         self.view.redraw()
-
-    # -- frames
 
     def receive(self) -> None:
         is_open = self.channel.read()

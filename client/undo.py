@@ -101,7 +101,11 @@ class Undo:
         elif kind == "flags":
             self._change_flags(text[:1], _numbers(text[1:-1])[0])
         elif kind == "title":
-            self._push_or_pop_title(*_numbers(text[:-1]))
+            operation, parameter = (*_numbers(text[:-1]), 0)[:2]
+            if operation == 22:
+                self._titles.push(parameter)
+            elif operation == 23:
+                self._titles.pop(parameter)
         elif kind == "command":
             number, _, body = text.partition(b";")
             self._follow_osc(int(number), body)
@@ -166,13 +170,6 @@ class Undo:
                     self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name if is_set else b""
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
-
-    def _push_or_pop_title(self, operation: int, parameter: int = 0, *_: int) -> None:
-        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `parameter` t)."""
-        if operation == 22:
-            self._titles.push(parameter)
-        elif operation == 23:
-            self._titles.pop(parameter)
 
     def reset_bytes(self, columns: int) -> bytes:
         """Return the bytes that reset all settings, even after an unfinished sequence.
