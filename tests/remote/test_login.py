@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import signal
+import termios
 
 import pytest
 
@@ -130,6 +131,24 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.exit_code() == 1
     assert "lost the link to @box; work may still run there" in terminal.text()
     assert terminal.termios() == fresh
+
+
+def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: SshHost) -> None:
+    terminal = logged_in(home)
+    cut(far)
+    for secrets in (["wrong"] * 3, [SECRET]):
+        terminal.wait_until(lambda: ENTER in terminal.screen()[-1], what="Enter logs in")
+        terminal.type("\r")
+        for secret in secrets:
+            terminal.wait_until(lambda: terminal.screen()[terminal.cursor[0]].endswith("password:"), what="a prompt")
+            terminal.type(f"{secret}\r")
+            terminal.wait_until(lambda: not terminal.screen()[terminal.cursor[0]].endswith("password:"))
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON)
+    terminal.type("echo b''ack\r")
+    terminal.wait_for(re.compile("^back", re.MULTILINE))
+    assert ENTER not in terminal.text()
+    terminal.type(DETACH)
+    assert terminal.exit_code() == 0
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
