@@ -50,7 +50,13 @@ class RawTerminal:
                 # Once: after a stop they may be those of a shell at its prompt.
                 self._attributes = self._attributes or termios.tcgetattr(self.inbound)
                 self._open_outbound(undo)
-                self._handle_signals(undo)
+                self.signals, wakeup = os.pipe()
+                for descriptor in (self.signals, wakeup):
+                    undo.callback(os.close, descriptor)
+                    os.set_blocking(descriptor, False)
+                undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
+                for number in _HANDLED_SIGNALS:  # Python writes only signals that have a handler
+                    undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
                 given = partial(termios.tcsetattr, self.inbound, termios.TCSANOW, self._attributes)
                 undo.callback(_change_settings, given)
                 self.raw()
@@ -65,23 +71,13 @@ class RawTerminal:
     def _open_outbound(self, undo: ExitStack) -> None:
         """Reopen output if possible, because other processes share it; make it non-blocking."""
         given = self.outbound
-        self.outbound = _reopen(self.outbound)
         undo.callback(setattr, self, "outbound", given)
-        if self.outbound != given:
+        try:
+            self.outbound = os.open(os.ttyname(given), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
             undo.callback(os.close, self.outbound)
-        else:
+        except OSError:
             undo.callback(os.set_blocking, given, os.get_blocking(given))
-        os.set_blocking(self.outbound, False)
-
-    def _handle_signals(self, undo: ExitStack) -> None:
-        """Set the wakeup descriptor and handlers. Python writes only signals that have a handler."""
-        self.signals, wakeup = os.pipe()
-        for descriptor in (self.signals, wakeup):
-            undo.callback(os.close, descriptor)
-            os.set_blocking(descriptor, False)
-        undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
-        for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
+            os.set_blocking(given, False)
 
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
@@ -182,11 +178,3 @@ def _change_settings(change: Callable[[], object]) -> None:
         except termios.error as error:
             if error.args[0] != errno.EINTR:
                 return
-
-
-def _reopen(descriptor: int) -> int:
-    """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
-    try:
-        return os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return descriptor

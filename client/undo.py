@@ -76,7 +76,7 @@ class Undo:
 
     @property
     def partial_character(self) -> bytes:
-        """The first bytes of a character at the stream's end, whose other bytes have not come."""
+        """The first bytes of a character whose other bytes have not come."""
         return b"" if self._incomplete[:1] == b"\x1b" else self._incomplete
 
     def feed(self, block: bytes) -> None:
