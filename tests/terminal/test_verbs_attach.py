@@ -228,7 +228,7 @@ def test_a_terminal_whose_next_session_is_gone_goes_on_with_the_one_that_it_left
 def test_what_a_program_prints_behind_a_switch_repeats_no_line_on_the_way_back(
     terminal: Open, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The daemon knew only how far it had sent, and the client stops at the switch."""
+    """The daemon knew how far it had sent; the client stops earlier."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     dots = "for each in $(seq 300); do printf .; sleep 0.001; done; read line"
     opened = terminal("one", "--", "sh", "-c", f"stty -echo; seq -f line-%g 40; {dots}")
