@@ -52,8 +52,7 @@ _MAX_SHOWN = 200  # characters; of a longer text from a host only the end is sho
 CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
 
 _BOOTSTRAP = (
-    "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit(sys.version.split()[0]);"
-    "exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+    "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit();exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 )
 _NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
 # The system's directories come before those of PATH, because a Python of the user's own is removed sooner.
