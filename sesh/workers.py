@@ -83,16 +83,14 @@ class Stop:
 class Workers(Generic[Key, Item]):
     """Worker threads by key, with one queue; the context manager's exit stops them.
 
-    Wait until `inbound` is readable, then call `take`. Only `put` and `wake` may be called from other threads. `drop`:
-    gets each item that nobody takes, because its worker was stopped.
+    Wait until `inbound` is readable, then call `take`. Only `put` and `wake` may be called from other threads.
 
     The threads are daemon threads, not those of a ThreadPoolExecutor, which the interpreter joins at its exit even
     after `shutdown(wait=False, cancel_futures=True)`. Not every wait can be stopped: `ssh -G` may take a minute, and a
     read from a file system in the network any time.
     """
 
-    def __init__(self, drop: Callable[[Item], object] = lambda _: None) -> None:
-        self._drop = drop
+    def __init__(self) -> None:
         self._stops: dict[Key, Stop] = {}
         self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
@@ -108,14 +106,13 @@ class Workers(Generic[Key, Item]):
         self.close()
 
     def close(self) -> None:
-        """Stop all workers; drop the items of one that ignores its Stop."""
+        """Stop all workers."""
         for key in self.running:
             self.end(key)
         self.take()  # a worker may be blocked on a full queue
         until = time.monotonic() + LEAVING
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
-        self.take()
         self._reader.close()
         self._writer.close()
 
@@ -141,8 +138,6 @@ class Workers(Generic[Key, Item]):
 
     def put(self, key: Key, stop: Stop, item: object) -> None:
         """Queue an item of a worker; block while the queue is full. Raises Interrupted."""
-        if stop.stopped:
-            self._discard(item)
         stop.check()
         self._queue.put((key, stop, item))
         self.wake()
@@ -160,18 +155,12 @@ class Workers(Generic[Key, Item]):
         for _ in range(self._queue.qsize()):
             key, stop, item = self._queue.get()
             if self._stops.get(key) is not stop:
-                self._discard(item)
-                continue
+                continue  # it was stopped
             if item is _ENDED or isinstance(item, SeshError):
                 del self._stops[key]
             if item is not _ENDED:
                 taken.append((key, item))
         return taken
-
-    def _discard(self, item: object) -> None:
-        """Drop an item of a stopped worker, unless it is only the worker's end."""
-        if item is not _ENDED and not isinstance(item, SeshError):
-            self._drop(item)  # type: ignore[arg-type]  # the queue has no other items
 
     def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
         last: object = _ENDED

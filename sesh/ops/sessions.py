@@ -76,7 +76,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
     return {"name": name, "detached": detached}
 
 
-@op(frees=lambda result: [result["renamed_from"]])
+@op(frees=lambda result: ([result["renamed_from"]], result["name"]))
 def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
     """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
@@ -139,14 +139,14 @@ def _reload(name: str) -> None:
         connection.expect_welcome(deadline)
 
 
-@op(frees=lambda result: result["done"])
+@op(frees=lambda result: (result["done"], ""))
 def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
     """End sessions. If there is only one, its error is raised."""
     named = list(dict.fromkeys(map(check_name, names)))
     return acted_on(named, _end_all(named))
 
 
-@op(frees=lambda result: result["done"])
+@op(frees=lambda result: (result["done"], ""))
 def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     """End all sessions of this machine; `ask`: confirm first. Raises Refused if the person declines."""
     names = chosen(caller, ())

@@ -68,8 +68,9 @@ class HostTarget(Target):
                 self.clock = link.clock
                 _, output = self._carry_out(link, request)
             result: Result = decode_result(op, output)
-            if freed := op.frees(result):
-                known.cache_changes(self.host, gone=freed)
+            freed, renamed = op.frees(result)
+            if freed:
+                known.cache_changes(self.host, gone=freed, running=renamed, at=time.time())
         return result
 
     def connect(self, name: str, session_id: str = "") -> Connection:

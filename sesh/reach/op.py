@@ -35,7 +35,7 @@ class Op(Protocol[Arguments, Result_co]):
     creates: bool
     reads: bool
     syncs: bool
-    frees: Callable[[Any], Sequence[str]]
+    frees: Callable[[Any], tuple[Sequence[str], str]]
 
     def __call__(self, caller: Caller, /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result_co: ...
 
@@ -45,13 +45,13 @@ def op(
     creates: bool = False,
     reads: bool = False,
     syncs: bool = False,
-    frees: Callable[[Any], Sequence[str]] = lambda _result: (),
+    frees: Callable[[Any], tuple[Sequence[str], str]] = lambda _result: ((), ""),
 ) -> Callable[[Callable[Concatenate[Caller, Arguments], Result]], Op[Arguments, Result]]:
     """Mark a function as an op, which a host may call, too.
 
     `creates`: it may create a session. `reads`: it changes nothing, so its request may be sent twice. `syncs`:
     it may start or enter a session, so the user's files are pushed to the host first. `frees`: returns the names that a
-    result has freed, for the caller's cache of a host's sessions.
+    result has freed, and the name that the session has now, for the caller's cache of a host's sessions.
 
     A host finds the op by its module and function, also if its sesh is another version: an op that was released is
     never renamed or moved.
