@@ -1,4 +1,4 @@
-"""Attaching: take over the terminal, run the attachment, restore the terminal."""
+"""Attaching: take over the terminal, run the loop of the attachment, restore the terminal."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
-from sesh.client.options import AttachOptions, terminal_hello
+from sesh.client.options import AttachOptions
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
-from sesh.errors import SIGNAL_BASE, ExitCode
+from sesh.errors import SIGNAL_BASE
 from sesh.messages import Hello
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ def attach(
     # A second Ctrl-\ while the client leaves must not kill it.
     interrupts = signal.signal(signal.SIGQUIT, signal.SIG_IGN)
     with connection, RawTerminal() as terminal:
-        end = _Client(Attachment(Display(terminal), connection, keeper, name, host, options)).run()
+        end = _run(Attachment(Display(terminal), connection, keeper, name, host, options))
     if end.kind is EndKind.SWITCH:
         signal.signal(signal.SIGQUIT, interrupts)  # while the next session is connected to
     return end
@@ -51,120 +51,102 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
     terminal = RawTerminal()
     seen = Shown(terminal.path()).positions(host)
-    return terminal_hello(terminal, options, host, {"client": os.urandom(8).hex(), "seen": seen})
+    return options.hello(terminal, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
-class _Client:
-    """The loop of one attachment."""
+def _run(attachment: Attachment) -> AttachmentEnd:
+    """Run the loop until the attachment ends; reset the terminal even after an error."""
+    keys = KeyParser(attachment.options.detach_key)
+    line = ""
+    try:
+        attachment.handle_frames()
+        while (end := attachment.end) is None:
+            _run_once(attachment, keys)
+        attachment.view.withdraw_guesses()
+        is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
+        attachment.display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
+        line = _closing_line(attachment, end)
+    finally:
+        attachment.display.leave(line, attachment.last_message)
+        attachment.close()
+    return end
 
-    def __init__(self, attachment: Attachment) -> None:
-        self._attachment = attachment
-        self._display = attachment.display
-        self._terminal = attachment.display.terminal
-        self._keys = KeyParser(attachment.options.detach_key)
 
-    def run(self) -> AttachmentEnd:
-        """Run the loop until the attachment ends; reset the terminal even after an error."""
-        attachment, display = self._attachment, self._display
-        line = ""
-        try:
-            attachment.handle_frames()
-            while (end := attachment.end) is None:
-                self._run_once()
-            self._complete(end)
-            attachment.view.remove_overlays()
-            is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
-            display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
-            line = end.line
-        finally:
-            display.leave(line, attachment.last_message)
-            attachment.close()
-        return end
+def _closing_line(attachment: Attachment, end: AttachmentEnd) -> str:
+    keeper, message = attachment.keeper, attachment.last_message
+    confirmed = keeper is None or (keeper.up and (not attachment.leaving or message != {}))
+    arrived = confirmed or attachment.channel.input.arrived
+    end.complete(attachment.options, message, was_attached=attachment.session_id != "", arrived=arrived)
+    return end.line
 
-    def _complete(self, end: AttachmentEnd) -> None:
-        """Add to the end what is known of link and program."""
-        attachment, options = self._attachment, self._attachment.options
-        keeper, message = attachment.keeper, attachment.last_message
-        if not attachment.session_id and end.kind in (EndKind.DETACHED, EndKind.SIGNAL):
-            end.code = end.code or ExitCode.INTERRUPTED
-            end.line = f"{end.detached} before its daemon answered"
-            return
-        end.add_way_back(options.words_for(end.name), options.waiting, message)
-        if keeper is not None:
-            confirmed = keeper.up and (not attachment.leaving or message)
-            if not (confirmed or attachment.channel.input.arrived):
-                end.line += "; keys typed last may not have arrived"
 
-    def _run_once(self) -> None:
-        attachment, display = self._attachment, self._display
-        terminal = self._terminal
-        channel = attachment.channel
-        ready = self._poll()
-        if terminal.signalled or terminal.signals in ready:  # a signal may have come as the poll returned
-            self._handle_signals()  # first: the daemon must get a new size before later keys
-        if terminal.inbound in ready and attachment.end is None:
-            self._read_keys()
-        if attachment.end is not None:
-            return
-        if display.queue:
-            display.flush()
-        if channel.unwritten:
-            channel.send()
-        if channel.connection is not None and channel.connection.inbound in ready:
-            attachment.receive()
-        attachment.timers.run()
-        if attachment.keeper is not None:
-            channel.acknowledge_output(len(display.queue))
-            attachment.run_keeper(ready)
+def _run_once(attachment: Attachment, keys: KeyParser) -> None:
+    display, channel = attachment.display, attachment.channel
+    terminal = display.terminal
+    ready = _poll(attachment)
+    if signals := terminal.take_signals():  # a signal may have come as the poll returned
+        _handle_signals(attachment, signals)  # first: the daemon must get a new size before later keys
+    if terminal.inbound in ready and attachment.end is None:
+        _read_keys(attachment, keys)
+    if attachment.end is not None:
+        return
+    if display.queue:
+        display.flush()
+    if channel.unwritten:
+        channel.send()
+    if channel.connection is not None and channel.connection.inbound in ready:
+        attachment.receive()
+    attachment.timers.run()
+    if attachment.keeper is not None:
+        channel.acknowledge_output(len(display.queue))
+        attachment.run_keeper(ready)
 
-    def _poll(self) -> list[int]:
-        """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
-        attachment, terminal = self._attachment, self._terminal
-        channel = attachment.channel
-        pending = len(self._display.queue)
-        watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
-        timeout = attachment.timers.wait_time()
-        deadline = inf if timeout is None else time.monotonic() + timeout
-        if (keeper := attachment.running_keeper) is not None:
-            deadline = min(deadline, keeper.due)
-            watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
-        if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
-            watched[terminal.inbound] = select.POLLIN
-        if pending:
-            watched[terminal.outbound] = select.POLLOUT
-        if (connection := channel.connection) is not None:
-            if pending < MAX_PENDING:
-                watched[connection.inbound] = select.POLLIN
-            if channel.unwritten:  # `inbound` and `outbound` of a socket are the same
-                watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
-        return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
-    def _read_keys(self) -> None:
-        attachment = self._attachment
-        data = self._terminal.read()
-        if data is None:
-            return  # another process has read the input
-        if not data:
-            attachment.finish()
-            return
-        attachment.handle_input(self._keys.feed(data, time.monotonic()))
-        if self._keys.holding:
-            attachment.timers.set(self._flush_keys, FLUSH_DELAY)
+def _poll(attachment: Attachment) -> list[int]:
+    """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
+    terminal, channel = attachment.display.terminal, attachment.channel
+    pending = len(attachment.display.queue)
+    watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
+    timeout = attachment.timers.wait_time()
+    deadline = inf if timeout is None else time.monotonic() + timeout
+    if (keeper := attachment.running_keeper) is not None:
+        deadline = min(deadline, keeper.due)
+        watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+    if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
+        watched[terminal.inbound] = select.POLLIN
+    if pending:
+        watched[terminal.outbound] = select.POLLOUT
+    if (connection := channel.connection) is not None:
+        if pending < MAX_PENDING:
+            watched[connection.inbound] = select.POLLIN
+        if channel.unwritten:  # `inbound` and `outbound` of a socket are the same
+            watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
+    return descriptors.polled(watched.items(), None if deadline == inf else deadline)
 
-    def _flush_keys(self) -> None:
-        self._attachment.handle_input(self._keys.flush())
 
-    def _handle_signals(self) -> None:
-        attachment, terminal = self._attachment, self._terminal
-        signals = terminal.take_signals()
-        if ending := signals.intersection(EXIT_SIGNALS):
-            attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
-        elif signal.SIGTSTP in signals:
-            attachment.view.suspend()
-            terminal.suspend()
-            attachment.redisplay()
-        elif signal.SIGCONT in signals:
-            terminal.raw()
-            attachment.redisplay()
-        elif signal.SIGWINCH in signals:
-            attachment.view.resize()
+def _read_keys(attachment: Attachment, keys: KeyParser) -> None:
+    data = attachment.display.terminal.read()
+    if data:
+        attachment.handle_input(keys.feed(data, time.monotonic()))
+        if keys.holding:
+            attachment.timers.set(_flush_keys, FLUSH_DELAY, attachment, keys)
+    elif data is not None:  # else another process has read the input
+        attachment.finish()
+
+
+def _flush_keys(attachment: Attachment, keys: KeyParser) -> None:
+    attachment.handle_input(keys.flush())
+
+
+def _handle_signals(attachment: Attachment, signals: set[int]) -> None:
+    if ending := signals.intersection(EXIT_SIGNALS):
+        attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
+    elif signal.SIGTSTP in signals:
+        attachment.view.suspend()
+        attachment.display.terminal.suspend()
+        attachment.redisplay()
+    elif signal.SIGCONT in signals:
+        attachment.display.terminal.raw()
+        attachment.redisplay()
+    elif signal.SIGWINCH in signals:
+        attachment.view.resize()

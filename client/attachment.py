@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from getpass import getpass
 from typing import TYPE_CHECKING
 
 from sesh import measures, protocol, wire, wording
@@ -16,20 +15,10 @@ from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
-from sesh.client.link_line import LinkLine
-from sesh.client.options import AttachOptions, terminal_hello
+from sesh.client.options import AttachOptions
 from sesh.client.shown import Shown
-from sesh.client.terminal import interrupting
 from sesh.client.view import TerminalView
-from sesh.errors import (
-    SIGNAL_BASE,
-    ConnectionLost,
-    LoginRefused,
-    SeshError,
-    TimedOut,
-    Unreachable,
-    silent_daemon,
-)
+from sesh.errors import NO_ANSWER, ConnectionLost, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.keys import ESCAPE, Key, pressed
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
@@ -40,6 +29,7 @@ if TYPE_CHECKING:
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
+LINK_LINE_AFTER = 1.0  # seconds that a link must be doubted before sesh's line says so, and between two looks at it
 DETACH_TIMEOUT = 2.0  # seconds without the daemon's DETACH, as over a congested link, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
 
@@ -65,29 +55,27 @@ class Attachment:
         self.display, self.options = display, options
         self.name, self.host = name, host
         self._shown = Shown(display.terminal.path())
-        self._token = os.urandom(8).hex()
+        first_hello = connection.peer.hello or {}  # sent with the request for the link
+        self._token = first_hello.get("client") or os.urandom(8).hex()
         self.session_id = ""
         self.end: AttachmentEnd | None = None
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
         self.leaving = False
         self.timers = Timers()
-        self.channel = Channel(over_link=host is not None)
+        self.channel = Channel()
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.keeper = keeper
         if keeper is not None:
             keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
-        self.link_line = LinkLine(self.view, self.timers, host or "", options.leave_hint(without="Ctrl-C"))
-        self.attach_over(connection)
+        self._attach_over(connection)
 
-    def attach_over(self, connection: Connection) -> None:
+    def _attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
         frames = connection.connect_request(self.name, self.session_id)
-        sent_hello = connection.peer.hello  # with the request for the link: `first_hello`, or that of an attempt
-        if sent_hello is None:
+        if connection.peer.hello is None:
             frames += protocol.message(protocol.HELLO, self._hello())
         else:
-            self._token = sent_hello["client"]
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
         self.timers.set(self._handle_disconnect, wire.WELCOME_TIMEOUT)
@@ -110,7 +98,7 @@ class Attachment:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
             identity["seen"] = self._shown.positions(self.host)
-        return terminal_hello(self.display.terminal, self.options, self.host, identity)
+        return self.options.hello(self.display.terminal, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
         self.channel.send(protocol.frame(protocol.PING, payload))
@@ -125,55 +113,22 @@ class Attachment:
             self.finish()
         elif not self.session_id or (self.keeper is None and not may_return):
             raise error
-        elif self.keeper is None:
-            self._reconnect()  # a daemon that reloads sends no RELOADED to a client that reads too slowly
-        elif may_return:
+        elif not may_return:
+            self._lose(error)
+        elif self.keeper is not None:
             self.keeper.link_closed()
             self._go_offline()
         else:
-            self.end = AttachmentEnd.failed(self.name, self.host, error)
+            self._reconnect()  # a daemon that reloads sends no RELOADED to a client that reads too slowly
 
     def _reconnect(self) -> None:
         """Connect once more to the daemon, which has closed the connection; else end the attachment."""
         if self._attached:
-            self.view.remove_overlays()
+            self.view.clear()
             with suppress(SeshError):
-                self.attach_over(wire.connect(self.name))  # blocks for long only if the backlog of the daemon is full
+                self._attach_over(wire.connect(self.name))  # blocks for long only if the daemon's backlog is full
                 return
-        self.lose()
-
-    def _go_offline(self) -> None:
-        self.view.remove_overlays()
-        self.channel.close()
-        self.timers.clear(self._handle_disconnect)
-
-    def _log_in(self, keeper: LinkKeeper, error: Exception | str) -> Connection | None:
-        """Let the user log in on Enter; return the link, None once ended."""
-        display = self.display
-        self.view.suspend()
-        self.channel.input.unframed.clear()
-        state = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}; {self.name} keeps running"
-        with display.terminal.lent(), interrupting():
-            display.print_line(f"{state}; keys typed since are dropped")
-            while self.end is None:
-                if isinstance(error, LoginRefused) and error.wants_login:
-                    error = error.message
-                try:
-                    display.print_line(str(error))
-                    with suppress(UnicodeDecodeError):
-                        getpass("[Enter logs in, Ctrl-C leaves]")  # other keys do not show: they may be a password
-                    return keeper.log_in()
-                except (KeyboardInterrupt, EOFError) as interrupt:
-                    display.terminal.write(b"\n")
-                    if interrupt.args:
-                        self.finish(EndKind.SIGNAL, SIGNAL_BASE + interrupt.args[0])
-                    else:
-                        self.lose()
-                except (Unreachable, TimedOut, OSError) as failure:
-                    error = failure
-                except SeshError as failure:
-                    self.end = AttachmentEnd.failed(self.name, self.host, failure)
-        return None
+        self._lose()
 
     @property
     def running_keeper(self) -> LinkKeeper | None:
@@ -185,36 +140,80 @@ class Attachment:
         if (keeper := self.running_keeper) is None:
             return
         link = keeper.run(ready)
-        self.link_line.update(keeper)
+        if keeper.up:
+            self.timers.clear(self._report_link)
+            self.view.hold("")
+        else:
+            self.timers.ensure(self._report_link, LINK_LINE_AFTER)
         if keeper.health.state.lost and self.channel.connection is not None:
             self._go_offline()
-        if isinstance(keeper.refusal, LoginRefused):
-            link = self._log_in(keeper, keeper.refusal)
-            self.display.terminal.drop_input()  # what was typed for ssh must not reach the session
-        elif keeper.refusal is not None:
-            self.end = AttachmentEnd.failed(self.name, self.host, keeper.refusal)
+        if keeper.refusal is not None and not isinstance(keeper.refusal, LoginRefused):
+            self._lose(keeper.refusal)
         if link is not None:
-            self.attach_over(link)
-            self.handle_frames()
+            self._attach_over(link)
+        self.handle_frames()
+
+    def _go_offline(self) -> None:
+        self.view.clear()
+        self.channel.close()
+        self.timers.clear(self._handle_disconnect)
+
+    def _report_link(self) -> None:
+        keeper = self.running_keeper
+        if keeper is not None and not keeper.up:
+            columns, _ = self.display.terminal.grid()
+            hint = self.options.leave_hint(without="Ctrl-C")
+            self.view.hold(_link_line(keeper, self.host, hint, columns - 2))
+
+    def _log_in(self, keeper: LinkKeeper) -> None:
+        """Let ssh prompt for another link."""
+        display = self.display
+        self.channel.input.unframed.clear()  # the user may have typed a password
+        self.view.suspend()
+        since = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}"
+        try:
+            with display.terminal.lent():
+                display.print_line(f"{since}; {self.name} keeps running; keys typed since are dropped")
+                display.print_line(str(keeper.refusal))
+                try:
+                    link = keeper.log_in()
+                finally:
+                    display.terminal.drop_input()  # what was typed for ssh must not reach the session
+        except KeyboardInterrupt:
+            display.terminal.write(b"\r\n")
+            self._lose()
+        except (Unreachable, TimedOut, OSError) as failure:
+            display.print_line(str(failure))
+        except SeshError as failure:
+            self._lose(failure)
+        else:
+            self._attach_over(link)
 
     def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
         """End the attachment, unless it has ended. `code`: the exit code."""
         self.end = self.end or AttachmentEnd(kind, self.name, self.host, code)
 
-    def lose(self) -> None:
+    def _lose(self, error: SeshError | None = None) -> None:
         """End the attachment, unless it has ended: the daemon or the link is lost."""
-        self.end = self.end or AttachmentEnd.lost(self.name, self.host)
+        self.end = self.end or AttachmentEnd.lost(self.name, self.host, error)
 
-    def detach(self) -> None:
+    def _detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
-        self.view.end_line()  # first: the screen comes before the daemon's DETACH
-        self.view.remove_overlays()
+        self.view.clear()  # first: the screen comes before the daemon's DETACH
         if not self._attached or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
         self.leaving = True
-        self.link_line.forget()
         self.timers.set(self.finish, DETACH_TIMEOUT)
+
+    def close(self) -> None:
+        """Close the connection; record what the terminal has shown of a session that goes on."""
+        if self.keeper is not None:
+            self.keeper.close()
+        self.channel.close()
+        has_ended = self.end is not None and self.end.kind is EndKind.ENDED
+        if has_ended or self.view.position is not None:  # else the terminal has what it had before
+            self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -225,16 +224,20 @@ class Attachment:
             self._handle_keys(data)
         if detach:
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
-            self.detach()
+            self._detach()
 
     def _handle_keys(self, data: bytes) -> None:
         """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
         offline = self.channel.connection is None
         if offline and pressed(data, _CTRL_C):
-            self.lose()
+            self._lose()
             return
         if self.keeper is not None:
-            self.keeper.key_sent(enter=not self.keeper.up and pressed(data, *_ENTER))
+            enter = not self.keeper.up and pressed(data, *_ENTER)
+            if enter and self.keeper.refusal is not None:
+                self._log_in(self.keeper)
+                return
+            self.keeper.key_sent(enter=enter)
         if not self.options.read_only:
             self.channel.input.add(data)
             if self._attached:  # else the next WELCOME says which input the daemon has
@@ -265,7 +268,11 @@ class Attachment:
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
         channel = self.channel
         if not connection.welcome:
-            self._handle_before_welcome(connection, kind, payload)
+            try:
+                if connection.accept(kind, payload):
+                    self._handle_welcome(connection.welcome, connection.peer.pid)
+            except SeshError as error:
+                self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
             self.view.show(kind, payload)
         elif kind == protocol.ACK:
@@ -279,65 +286,50 @@ class Attachment:
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.decode_message(kind, payload))
 
-    def _handle_before_welcome(self, connection: Connection, kind: int, payload: bytes) -> None:
-        try:
-            welcomed = connection.accept(kind, payload)
-        except SeshError as error:
-            self._handle_disconnect(error)
-        else:
-            if welcomed:
-                self._handle_welcome(connection)
-
-    def _handle_welcome(self, connection: Connection) -> None:
-        welcome = connection.welcome
+    def _handle_welcome(self, welcome: Welcome, bridge: int | None) -> None:
+        """Handle WELCOME. `bridge`: the pid of the link's far end."""
         returns = self.session_id != ""
         self.timers.clear(self._handle_disconnect)
         if returns and welcome.get("id") != self.session_id:  # this session was lost, and another one has its name
-            self.lose()
+            self._lose()
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
         if self.keeper is not None:
-            self.keeper.session_connected(self.name, since=self.view.position, joined=connection.peer.pid)
+            self.keeper.session_connected(self.name, since=self.view.position, joined=bridge)
+            if not returns:
+                self._ping(self.keeper.health.new_ping(measures.uptime()))  # measures the round trip
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
-        if not returns:
-            self._show_first_notice(welcome)
-
-    def _show_first_notice(self, welcome: Welcome) -> None:
-        """Show the notice of the first WELCOME; measure the round trip."""
-        if self.keeper is not None:
-            self._ping(self.keeper.health.new_ping(measures.uptime()))
-        if notice := self.options.take_notice(self.name, welcome):
+        if not returns and (notice := self.options.take_notice(self.name, welcome)):
             self.view.say(notice)
-
-    def close(self) -> None:
-        """Close the connection; record what the terminal has shown of a session that goes on."""
-        if self.keeper is not None:
-            self.keeper.close()
-        self.channel.close()
-        has_ended = self.end is not None and self.end.kind is EndKind.ENDED
-        if has_ended or self.view.position is not None:  # else the terminal has what it had before
-            self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
-        if kind == protocol.NOTICE:
+        if kind in (protocol.NOTICE, protocol.EXIT):
             self.name = name or self.name
+        if kind == protocol.NOTICE:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(wording.notification(name, state, question, self.host), is_own=name == self.name)
         elif kind == protocol.EXIT:
-            self.name = name or self.name
-            self.last_message = message
             self.view.show_skipped()
-            self.end = AttachmentEnd.ended(self.name, self.host, message)
+            self.last_message, self.end = message, AttachmentEnd.ended(self.name, self.host, message)
         elif kind == protocol.DETACH:
             self.last_message = message
             self.finish()
-        elif kind == protocol.SWITCH and not self.leaving:
+        elif not self.leaving:  # SWITCH
             try:
                 self.end = AttachmentEnd.switched(self.host, message)
                 self.last_message = message
             except SeshError as error:
                 self.view.say(str(error))
+
+
+def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: int) -> str:
+    """Return the line about a link that is doubted or lost."""
+    state, preposition = ("no link", "to") if keeper.health.state.lost else ("no answer", "from")
+    why = f" ({keeper.reason})" if keeper.reason not in ("", NO_ANSWER) else ""  # may have a URL to log in at
+    keys = f"Enter tries now, {leave_hint}" if keeper.refusal is None else "Enter logs in, Ctrl-C leaves"
+    line = f"{state} {preposition} {host} since {measures.time_of_day(keeper.heard_time)}{why}; {keys}"
+    return line if len(line) <= columns else f"{state}{why}; {keys.replace(' now', '')}"

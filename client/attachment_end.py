@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
 from sesh import errors
 from sesh.about import PROGRAM, SESH
-from sesh.errors import ENDS, Ended, NotFound, SeshError, for_host
+from sesh.client.options import AttachOptions
+from sesh.errors import ENDS, Ended, ExitCode, NotFound, SeshError, for_host
 from sesh.messages import Message
 from sesh.names import check_host, check_name
 
@@ -41,24 +42,25 @@ class AttachmentEnd:
     def ended(cls, name: str, host: str | None, end: Mapping[str, object]) -> AttachmentEnd:
         """Return the end for an EXIT or a stored result, whose values are unchecked."""
         code = end.get("code", end.get("exit_code"))
-        known = code if isinstance(code, int) else None
-        return cls(EndKind.ENDED, name, host, known or 0, _ended_line(name, known, end))
+        line = f"{name} ended: {code if isinstance(code, int) else '?'}"
+        if ending := ENDS.get(str(end.get("reason"))):
+            line = f"{name} {ending}"
+        elif number := end.get("signal"):
+            known = next((each.name for each in signal.Signals if each == number), f"signal {number}")
+            line = f"{name} ended by {known}"
+        return cls(EndKind.ENDED, name, host, code if isinstance(code, int) else 0, line)
 
     @classmethod
-    def lost(cls, name: str, host: str | None, why: str = "") -> AttachmentEnd:
-        line = f"{name} was lost: its daemon died"
-        if host is not None:
-            line = f"lost the link to @{host}{f' ({why})' if why else ''}; {name} may still run there"
-        return cls(EndKind.LOST, name, host, 1, line)
-
-    @classmethod
-    def failed(cls, name: str, host: str | None, error: SeshError) -> AttachmentEnd:
-        """Return the end for an error after which no attempt at another link can succeed."""
+    def lost(cls, name: str, host: str | None, error: SeshError | None = None) -> AttachmentEnd:
+        """Return the end for a lost daemon or link, after which no attempt can succeed."""
         if isinstance(error, Ended):
             return cls.ended(name, host, error.result)
+        line = f"{name} was lost: its daemon died"
         if isinstance(error, NotFound):
-            return cls(EndKind.LOST, name, host, 1, error.line(host))
-        return cls.lost(name, host, str(error))
+            line = error.line(host)
+        elif host is not None:
+            line = f"lost the link to @{host}{f' ({error})' if error else ''}; {name} may still run there"
+        return cls(EndKind.LOST, name, host, 1, line)
 
     @classmethod
     def switched(cls, left_host: str | None, message: Message) -> AttachmentEnd:
@@ -70,29 +72,26 @@ class AttachmentEnd:
             raise errors.UsageError(f"{left_host} may not switch to another host")
         return cls(EndKind.SWITCH, name, host)
 
-    @property
-    def detached(self) -> str:
-        return f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+    def complete(self, options: AttachOptions, message: Message, *, was_attached: bool, arrived: bool) -> None:
+        """Add how to return to the session.
 
-    def add_way_back(self, words: str, waiting: Callable[[str], int], message: Message) -> None:
-        """Add how to return to the session. `message`: the daemon's DETACH, if any."""
-        if self.kind is EndKind.LOST and self.host is None:
+        `message`: the daemon's DETACH, if any. `was_attached`: the daemon has answered. `arrived`: so has all input.
+        """
+        words = options.words_for(self.name)
+        if self.kind in (EndKind.DETACHED, EndKind.SIGNAL):
+            self.line = f"detached from {self.name}{f'@{self.host}' if self.host else ''}"
+            if not was_attached:
+                self.code = self.code or ExitCode.INTERRUPTED
+                self.line += " before its daemon answered"
+                return
+            if message.get("reason") == "replaced":
+                self.line += ": replaced by another client"
+            else:
+                runs_on = f": {program} runs on" if (program := message.get("command")) else ""
+                self.line += f"{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
+                if count := options.waiting(self.name if self.host is None else ""):
+                    self.line += f"; {count} waiting: {PROGRAM} next"
+        elif self.kind is EndKind.LOST and self.host is None:
             self.line += f"; {PROGRAM} {words} restarts it"
-        if self.kind not in (EndKind.DETACHED, EndKind.SIGNAL):
-            return
-        if message.get("reason") == "replaced":
-            self.line = f"{self.detached}: replaced by another client"
-            return
-        runs_on = f": {program} runs on" if (program := message.get("command")) else ""
-        self.line = f"{self.detached}{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
-        if count := waiting(self.name if self.host is None else ""):
-            self.line += f"; {count} waiting: {PROGRAM} next"
-
-
-def _ended_line(name: str, code: int | None, end: Mapping[str, object]) -> str:
-    if ending := ENDS.get(str(end.get("reason"))):
-        return f"{name} {ending}"
-    if number := end.get("signal"):
-        known = next((each.name for each in signal.Signals if each == number), f"signal {number}")
-        return f"{name} ended by {known}"
-    return f"{name} ended: {'?' if code is None else code}"
+        if not arrived:
+            self.line += "; keys typed last may not have arrived"

@@ -64,15 +64,14 @@ class UnacknowledgedInput:
 class Channel:
     """Sends and receives frames; sends nothing without a connection.
 
-    `over_link`: the daemon is on a host. `received`: the bytes of output and screens that came over this connection.
+    `received`: the bytes of output and screens that came over this connection.
     """
 
-    def __init__(self, *, over_link: bool) -> None:
+    def __init__(self) -> None:
         self.connection: Connection | None = None
         self.input = UnacknowledgedInput()
         self.frames: deque[tuple[int, bytes]] = deque()
         self.unwritten = b""
-        self.over_link = over_link
         self.received = self._acknowledged = 0
 
     def replace_connection(self, connection: Connection, frames: bytes) -> None:
@@ -113,7 +112,7 @@ class Channel:
         """
         taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if self.over_link and not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
+        if not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
             self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 

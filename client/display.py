@@ -39,8 +39,6 @@ class Display:
         self.covered = False
         self.queue = bytearray()
         self.undo = Undo()
-        # The first bytes of a character whose other bytes have not come: a terminal draws an error sign for those.
-        self._partial_character = b""
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
         """Show output, or the replay of a screen, between bytes that change no setting."""
@@ -49,10 +47,10 @@ class Display:
             before = _CLEAR_LAST_ROW + before
         if data:
             self.started = True
-            partial = self.undo.feed(data)
-            data = data if is_replay else self._partial_character + data
-            data = data[: len(data) - len(partial)]
-            self._partial_character = partial
+            # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
+            partial = b"" if is_replay else self.undo.partial_character
+            self.undo.feed(data)
+            data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()
@@ -104,8 +102,8 @@ class Display:
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
         replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
-        if self.started and not self._reset_terminal(last_message):
-            return  # the terminal takes no byte
+        if not self._reset_terminal(last_message):
+            return
         if replies_may_come:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:
@@ -113,6 +111,8 @@ class Display:
 
     def _reset_terminal(self, last_message: Message) -> bool:
         """Reset settings, go to an empty row; return False if the terminal takes no byte."""
+        if not (self.started or self.covered):
+            return True
         alternate = self.undo.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
@@ -128,9 +128,8 @@ class Display:
 
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`."""
-        if self.started:
-            self._was_alternate = self.undo.alternate
-            self._reset_terminal({})
+        self._was_alternate = self.undo.alternate if self.started else self._was_alternate
+        self._reset_terminal({})
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

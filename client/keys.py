@@ -6,7 +6,7 @@ import re
 from math import inf
 
 from sesh import keys
-from sesh.keys import ESCAPE, PASTE, PRESS, RELEASE, DetachKey, Key
+from sesh.keys import ESCAPE, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, Key
 
 FLUSH_DELAY = 0.01  # seconds to hold an incomplete sequence before `flush`: a person notices no such delay of Escape
 _PASTE_TIMEOUT = 5.0  # a paste ends after so many seconds without a byte: some terminals lose its end marker
@@ -71,10 +71,6 @@ class KeyParser:
         end = 0
         while end < len(buffer):
             start = end
-            if self._pasting:
-                end = self._skip_paste(buffer, start)
-                program_input += buffer[max(start, passed) : end]
-                continue
             if not self._first_key:  # skip plain text; after the first of two keys any byte may be the second
                 match = self._token_start.search(buffer, start)
                 start = match.start() if match else len(buffer)
@@ -95,16 +91,6 @@ class KeyParser:
                 self.holding = unpassed != b"" and not flush
         return bytes(program_input), False
 
-    def _skip_paste(self, buffer: bytes, start: int) -> int:
-        """Return the index behind a paste's end marker, which two reads may split."""
-        end, partial = keys.paste_end(buffer, start)
-        if end >= 0:
-            self._pasting = False
-            return end
-        self._incomplete = buffer[len(buffer) - partial :]
-        self._passed = partial
-        return len(buffer)
-
     @staticmethod
     def _token(key: DetachKey, buffer: bytes, start: int, passed: int) -> tuple[int, bool]:
         """Return the end of the key or report at `start`, and whether it is complete."""
@@ -124,8 +110,11 @@ class KeyParser:
 
         `unpassed`: the bytes of the token that the program has not got yet.
         """
+        if self._pasting or token == PASTE:
+            self._pasting = token != PASTE_END
+            first_key, self._first_key = self._first_key, b""
+            return first_key + unpassed
         chord, event = keys.chord_of(token) or (None, PRESS)
-        self._pasting = token == PASTE
         is_first = keys.matches(key.first, token, chord)
         if self._first_key:
             is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS

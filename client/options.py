@@ -39,34 +39,23 @@ class AttachOptions:
     def take_notice(self, name: str, welcome: Welcome) -> str:
         """Return the notice of a first WELCOME; drop the options for the first session."""
         notice = self.first_notice
-        self.replace = False
-        self.first_notice = ""
+        self.replace, self.first_notice = False, ""
         if welcome.get("new") is True and not self.read_only:
             notice = f"{notice or f'new session {name}'} · {self.leave_hint()}"
         return "; ".join(filter(None, (notice, str(welcome.get("missed") or ""))))
 
+    def hello(self, terminal: RawTerminal, host: str | None, identity: Hello) -> Hello:
+        """Return a HELLO, to which a bridge adds its login's facts.
 
-def terminal_hello(terminal: RawTerminal, options: AttachOptions, host: str | None, identity: Hello) -> Hello:
-    """Return a HELLO, to which a bridge adds its login's facts.
-
-    `identity`: the keys that tell clients and their positions.
-    """
-    login: Hello = programs.login_facts(options.settings.renew) if host is None else {}
-    columns, rows, width, height = terminal.size()
-    hello: Hello = {
-        "columns": columns,
-        "rows": rows,
-        "width": width,
-        "height": height,
-        "term": os.environ.get("TERM", ""),
-        "colorterm": os.environ.get("COLORTERM", ""),
-        "tty": terminal.path(),
-        "machine": os.uname().nodename,
-        "read_only": options.read_only,
-        "replace": options.replace,
-        "lines": options.settings.replay_lines if options.replay else 0,
-        "remote": host is not None,
-        **login,
-        **identity,
-    }
-    return wire.hello("attach", **hello)
+        `identity`: the keys that tell clients and their positions.
+        """
+        login: Hello = programs.login_facts(self.settings.renew) if host is None else {}
+        columns, rows, width, height = terminal.size()
+        facts: Hello = {
+            "columns": columns, "rows": rows, "width": width, "height": height,
+            "term": os.environ.get("TERM", ""), "colorterm": os.environ.get("COLORTERM", ""),
+            "tty": terminal.path(), "machine": os.uname().nodename,
+            "read_only": self.read_only, "replace": self.replace,
+            "lines": self.settings.replay_lines if self.replay else 0, "remote": host is not None,
+        }  # fmt: skip
+        return wire.hello("attach", **(facts | login | identity))

@@ -4,11 +4,10 @@
                  ▲
     output ──▶ model: the screen without guesses;   ECHOED: the output contains the effect of input up to a number
 
-`Guesses` keeps a list of rows: the cursor's row before the first key in flight, and after each key. ECHOED drops the
-rows before the echoed key. A guess is drawn only while the screen shows one of the listed rows. A key that is sent
-while no key is in flight, and the screen shows another row than the expected one, starts a new series with that row.
-No guess of a series is drawn until the program has printed a key. After a key of unknown effect, guessing stops until
-the echo of that key.
+`Guesses` lists rows: the cursor's row before the first key in flight, and after each key. ECHOED drops the rows before
+the echoed key. A guess is drawn only while the screen shows a listed row. A key that is sent while none is in flight,
+and the screen shows another row, starts a series, of which nothing is drawn until the program has printed a key. After
+a key of unknown effect, guessing stops until its echo.
 
 Before output is shown, the drawn cells are restored. So the terminal ends with the same content as without prediction.
 """
@@ -26,7 +25,6 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch
 
-MAX_GUESSES = 64  # with so many guessed keys in flight, further keys are not guessed
 _LEFT, _RIGHT, _ERASE = "left", "right", "erase"
 _EDITING = {
     b"\x1b[D": _LEFT, b"\x1bOD": _LEFT, b"\x1b[C": _RIGHT, b"\x1bOC": _RIGHT, b"\x7f": _ERASE, b"\x08": _ERASE,
@@ -35,14 +33,8 @@ _NARROW = re.compile(f"[{NARROW}]")
 
 FOLLOW_TIMEOUT = 0.05  # if a piece of output takes the model more seconds of processor time, the model is dropped
 _STEP = 0.008  # seconds of processor time between two checks of `FOLLOW_TIMEOUT`
+_UPDATE = b"\x1b[?2026h%s\x1b[?2026l"  # a synchronized update
 _REQUEST_INTERVAL = 1.0  # least seconds between two requests for a model, as each model may be dropped
-_START_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
-
-
-def _key(token: bytes) -> str:
-    """Return a token's character, or its editing key's name; empty for other keys."""
-    text = token.decode("utf-8", "replace")
-    return _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
 
 
 class CursorRow(NamedTuple):
@@ -51,10 +43,6 @@ class CursorRow(NamedTuple):
     y: int
     cells: tuple[str, ...]
     column: int  # of the cursor, from 0
-
-    def with_cell(self, column: int, cell: str, cursor: int) -> CursorRow:
-        """Return the row with another cell, and the cursor at column `cursor`."""
-        return CursorRow(self.y, (*self.cells[:column], cell, *self.cells[column + 1 :]), cursor)
 
 
 class PredictedRow(NamedTuple):
@@ -67,18 +55,23 @@ class PredictedRow(NamedTuple):
 
     def after(self, number: int, key: str) -> PredictedRow | None:
         """Return the row after another key; None if its effect is unknown."""
-        _, cells, column = self.row
-        at_end = column == self.end
-        if key == _LEFT and column > self.start:
-            return self._replace(number=number, row=self.row._replace(column=column - 1))
-        if key == _RIGHT and not at_end:
-            return self._replace(number=number, row=self.row._replace(column=column + 1))
-        if key == _ERASE and at_end and (column > self.start or (column and cells[column - 1].strip())):
+        y, cells, column = self.row
+        start, end = self.start, self.end
+        at_end = column == end
+        if key == _LEFT and column > start:
             column -= 1
-            return PredictedRow(number, self.row.with_cell(column, " ", column), min(self.start, column), column)
-        if len(key) == 1 and at_end and column < len(cells) - 1:  # in the last column the row may wrap
-            return PredictedRow(number, self.row.with_cell(column, key, column + 1), self.start, column + 1)
-        return None
+        elif key == _RIGHT and not at_end:
+            column += 1
+        elif key == _ERASE and at_end and (column > start or (column and cells[column - 1].strip())):
+            column = end = column - 1
+            start = min(start, column)
+            cells = (*cells[:column], " ", *cells[column + 1 :])
+        elif len(key) == 1 and at_end and column < len(cells) - 1:  # in the last column the row may wrap
+            cells = (*cells[:column], key, *cells[column + 1 :])
+            column = end = column + 1
+        else:
+            return None
+        return PredictedRow(number, CursorRow(y, cells, column), start, end)
 
 
 class Guesses:
@@ -94,10 +87,8 @@ class Guesses:
         self._resume_at = 0  # guessing stops until the input of this number is echoed; 0 while guessing goes on
 
     @property
-    def row_to_draw(self) -> PredictedRow | None:
-        if not self._is_confirmed or self._shown_row is None or self._rows[-1].row == self._screen_row:
-            return None
-        return self._rows[-1]
+    def row_to_draw(self) -> CursorRow | None:
+        return self._rows[-1].row if self._is_confirmed and self._shown_row is not None else None
 
     @property
     def _shown_row(self) -> PredictedRow | None:
@@ -108,45 +99,33 @@ class Guesses:
         """Guess the effect of the input sent under this number."""
         self._sent = number
         if len(self._rows) < 2 and self._shown_row is None:  # no key is in flight, and the row has changed
-            self._start_series(number)
+            row = self._screen_row
+            self._is_confirmed = False
+            self._rows = [PredictedRow(number - 1, row, row.column, row.column)] if row and not self._echo_off else []
+            self._series_start = self._rows[0] if self._rows else None
         for token, _ in tokens(data):
-            expected = None if self._resume_at or not self._rows else self._rows[-1].after(number, _key(token))
-            if expected is None or len(self._rows) > MAX_GUESSES:
+            text = token.decode("utf-8", "replace")
+            key = _EDITING.get(token, text if _NARROW.fullmatch(text) else "")
+            expected = None if self._resume_at or not self._rows else self._rows[-1].after(number, key)
+            if expected is None:
                 self._resume_at = number
                 return
             self._rows.append(expected)
 
-    def _start_series(self, number: int) -> None:
-        self._rows = []
-        self._is_confirmed = False
-        if self._screen_row is not None and not self._echo_off:
-            column = self._screen_row.column
-            self._series_start = PredictedRow(number - 1, self._screen_row, column, column)
-            self._rows = [self._series_start]
-
     def compare(self, screen_row: CursorRow) -> None:
         """Compare the row on the screen after output with the expected rows."""
         self._screen_row = screen_row
-        shown = self._shown_row
-        first = self._series_start
-        if shown is None or first is None:
-            return
+        first, shown = self._series_start, self._shown_row
         # Erased cells prove no echo: a program that prints an asterisk for each key of a secret erases them, too.
-        printed = slice(first.end, shown.end)
-        if shown.row.cells[printed] != first.row.cells[printed]:
+        if first and shown and shown.row.cells[first.end : shown.end] != first.row.cells[first.end : shown.end]:
             self._is_confirmed = True
 
-    def echoed(self, number: int) -> None:
-        """Drop the rows up to this input number, whose effect is in the output."""
-        self._echoed = number
+    def echoed(self, number: int, *, echo_off: bool) -> None:
+        """Drop the rows up to this input number. `echo_off`: the pty does not echo."""
+        self._echoed = max(self._echoed, number)
         while len(self._rows) > 1 and self._rows[1].number <= number:
             del self._rows[0]
-        if self._resume_at and number >= self._resume_at:
-            self.forget()
-
-    def set_echo_off(self, echo_off: bool) -> None:
-        """Stop guessing while the pty does not echo keys."""
-        if echo_off != self._echo_off:
+        if echo_off != self._echo_off or (self._resume_at and number >= self._resume_at):
             self._echo_off = echo_off
             self.forget()
 
@@ -175,16 +154,15 @@ class Predictor:
             self._build_model(*protocol.split_number(payload))
             return b""
         number, _, flags = protocol.split_echoed(payload)
-        self._guesses.set_echo_off(flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE)
-        if number:  # else the flags alone have changed
-            self._guesses.echoed(number)
-        return self._redraw()
+        echo_off = flags & (protocol.ECHOES | protocol.BY_LINE) == protocol.BY_LINE
+        self._guesses.echoed(number, echo_off=echo_off)  # 0: the flags alone have changed
+        return self._draw() or self._restore()
 
     def input_sent(self, number: int, data: bytes) -> bytes:
         """Guess the effect of the input sent under this number; return the bytes to draw."""
         self.request_model()
         self._guesses.input_sent(number, data)
-        return self._redraw()
+        return self._draw() or self._restore()
 
     def follow(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Feed output to the model; return the bytes to draw before and after the output."""
@@ -196,8 +174,7 @@ class Predictor:
             return before, b""
         self._position = max(self._position, position + len(data))
         self._guesses.compare(_cursor_row(self._model))
-        after = self._draw()
-        return (_START_UPDATE + before, after + _END_UPDATE) if before and after else (before, after)
+        return before, self._draw()
 
     def withdraw(self) -> bytes:
         """Drop the model, before bytes other than output; return the bytes that remove guesses."""
@@ -229,17 +206,12 @@ class Predictor:
         self._model = self._requested_size = None  # a request may be lost with its link
         self._guesses.forget()
 
-    def _redraw(self) -> bytes:
-        drawn = self._draw()
-        return _START_UPDATE + drawn + _END_UPDATE if drawn else self._restore()
-
     def _draw(self) -> bytes:
         """Return the bytes that draw the guessed row; empty without a guess."""
-        predicted = self._guesses.row_to_draw
-        model = self._model
-        if predicted is None or model is None or not patch.patchable(model):
+        row, model = self._guesses.row_to_draw, self._model
+        if row is None or model is None or row == _cursor_row(model) or not patch.patchable(model):
             return b""
-        y, cells, column = predicted.row
+        y, cells, column = row
         unguessed = model.settle().rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
         changed = [*guessed]
@@ -247,7 +219,7 @@ class Predictor:
             changed += self._drawn[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._drawn = y, columns
-        return patch.printed(model.settle(), y, guessed, columns, column)
+        return _UPDATE % patch.printed(model.settle(), y, guessed, columns, column)
 
     def _restore(self) -> bytes:
         """Return the bytes that restore the drawn cells; only output may follow them."""

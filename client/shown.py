@@ -9,26 +9,16 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
-from typing import NamedTuple
 
 from sesh import files, machine, paths, protocol
 from sesh.check import Malformed, checked_here
 from sesh.errors import Refused, SeshError
 from sesh.names import is_id
-from sesh.schema import Id
 
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
 MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
 MAX_TERMINALS = 64  # terminals that are recorded: those that left last
-
-
-class Left(NamedTuple):
-    """A session that the terminal has left at a position. `host`: None for this machine."""
-
-    host: str | None
-    session: Id
-    position: int
 
 
 class Shown:
@@ -41,32 +31,34 @@ class Shown:
         leader = os.getsid(0)
         started = machine.start_time(leader) if tty and leader > 0 else ""
         self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
-        self._left = self._read() if started else []
+        self._left = self._read() if started else {}  # the position of each session, by its host and id
 
     def positions(self, host: str | None) -> dict[str, int]:
         """Return the position of the first byte not shown, by session id."""
-        return {left.session: left.position for left in self._left if left.host == host}
+        left = ((key.removeprefix(f"{host or ''}/"), position) for key, position in self._left.items())
+        return {session: position for session, position in left if is_id(session)}
 
     def record_leave(self, host: str | None, session: str, position: int | None) -> None:
         """Record that the terminal leaves a session at `position`; None: the session has ended."""
-        self._left = [left for left in self._left if left[:2] != (host, session)]
+        key = f"{host or ''}/{session}"
+        self._left.pop(key, None)
         if position is not None and is_id(session):
-            self._left.append(Left(host, session, position))
+            self._left[key] = position
         if self._entry:
             self._write()
 
-    def _read(self) -> list[Left]:
+    def _read(self) -> dict[str, int]:
         """Return the file's sessions; none if the file is missing or damaged."""
         try:
-            data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"[]"
-            left: list[Left] = checked_here(list[Left], protocol.value(data))
+            data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"{}"
+            left: dict[str, int] = checked_here(dict[str, int], protocol.value(data))
         except (SeshError, Malformed, OSError):
-            return []
+            return {}
         return left
 
     def _write(self) -> None:
         """Write the file; ignore a failure, after which lines may appear twice."""
-        content = json.dumps(self._left[-MAX_SESSIONS:]).encode()
+        content = json.dumps(dict([*self._left.items()][-MAX_SESSIONS:])).encode()
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             files.write_whole(os.path.join(folder, self._entry), content)

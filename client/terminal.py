@@ -30,9 +30,8 @@ _READ_SIZE = 1 << 13
 class RawTerminal:
     """The terminal on two descriptors, raw inside the `with` block.
 
-    The end of the block restores termios, signal handlers and blocking. `signalled`: the signals since `take_signals`;
-    each becomes a byte on the descriptor `signals`, for the loop's poll. Raises Refused if a descriptor is not a
-    terminal.
+    The end of the block restores termios, signal handlers and blocking. Each signal becomes a byte on the descriptor
+    `signals`, for the loop's poll. Raises Refused if a descriptor is not a terminal.
     """
 
     def __init__(self, inbound: int = 0, outbound: int = 1) -> None:
@@ -41,7 +40,6 @@ class RawTerminal:
         self.inbound = inbound
         self.outbound = outbound
         self.signals = -1
-        self.signalled = set[int]()
         self._attributes: list[Any] = []
         self._translated = 0  # the next bytes to read, in which the line discipline has made Enter a newline
         self._undo = ExitStack()
@@ -52,7 +50,13 @@ class RawTerminal:
                 # Once: after a stop they may be those of a shell at its prompt.
                 self._attributes = self._attributes or termios.tcgetattr(self.inbound)
                 self._open_outbound(undo)
-                self._handle_signals(undo)
+                self.signals, wakeup = os.pipe()
+                for descriptor in (self.signals, wakeup):
+                    undo.callback(os.close, descriptor)
+                    os.set_blocking(descriptor, False)
+                undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
+                for number in _HANDLED_SIGNALS:  # Python writes only signals that have a handler
+                    undo.callback(signal.signal, number, signal.signal(number, lambda *_: None) or signal.SIG_DFL)
                 given = partial(termios.tcsetattr, self.inbound, termios.TCSANOW, self._attributes)
                 undo.callback(_change_settings, given)
                 self.raw()
@@ -67,26 +71,13 @@ class RawTerminal:
     def _open_outbound(self, undo: ExitStack) -> None:
         """Reopen output if possible, because other processes share it; make it non-blocking."""
         given = self.outbound
-        self.outbound = _reopen(self.outbound)
         undo.callback(setattr, self, "outbound", given)
-        if self.outbound != given:
+        try:
+            self.outbound = os.open(os.ttyname(given), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
             undo.callback(os.close, self.outbound)
-        else:
+        except OSError:
             undo.callback(os.set_blocking, given, os.get_blocking(given))
-        os.set_blocking(self.outbound, False)
-
-    def _handle_signals(self, undo: ExitStack) -> None:
-        """Set the wakeup descriptor and handlers. Python writes only signals that have a handler."""
-        self.signals, wakeup = os.pipe()
-        for descriptor in (self.signals, wakeup):
-            undo.callback(os.close, descriptor)
-            os.set_blocking(descriptor, False)
-        undo.callback(signal.set_wakeup_fd, signal.set_wakeup_fd(wakeup, warn_on_full_buffer=False))
-        for number in _HANDLED_SIGNALS:
-            undo.callback(signal.signal, number, signal.signal(number, self._record) or signal.SIG_DFL)
-
-    def _record(self, number: int, _frame: object) -> None:
-        self.signalled.add(number)
+            os.set_blocking(given, False)
 
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
@@ -169,10 +160,9 @@ class RawTerminal:
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
+        signals = set[int]()
         with suppress(BlockingIOError):
-            os.read(self.signals, 4096)  # first: a signal that comes now wakes the next poll
-        signals = self.signalled
-        self.signalled = set()
+            signals.update(os.read(self.signals, 4096))
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 
@@ -188,30 +178,3 @@ def _change_settings(change: Callable[[], object]) -> None:
         except termios.error as error:
             if error.args[0] != errno.EINTR:
                 return
-
-
-@contextmanager
-def interrupting() -> Iterator[None]:
-    """Raise KeyboardInterrupt, with the number, for a signal that would end this process."""
-    handlers = {number: signal.signal(number, _interrupt) for number in EXIT_SIGNALS - {signal.SIGINT, signal.SIGQUIT}}
-    try:
-        yield
-    finally:
-        for number, handler in handlers.items():
-            signal.signal(number, handler or signal.SIG_DFL)
-
-
-def _interrupt(number: int, _frame: object) -> None:
-    raise KeyboardInterrupt(number)
-
-
-def _reopen(descriptor: int) -> int:
-    """Open the terminal again, non-blocking; return `descriptor` itself if that fails."""
-    try:
-        reopened = os.open(os.ttyname(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return descriptor
-    if os.fstat(reopened).st_rdev == os.fstat(descriptor).st_rdev:
-        return reopened
-    os.close(reopened)
-    return descriptor

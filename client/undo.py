@@ -47,27 +47,6 @@ _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
-class KittyFlags:
-    """The changes of kitty's keyboard flags on one screen."""
-
-    def __init__(self) -> None:
-        self._pushes = 0  # flags that were pushed, and not popped
-        self._changed = False  # flags were set while none were pushed
-
-    def change(self, kind: bytes, count: int = 0, *_: int) -> None:
-        """Follow flags that are pushed (`>`), popped (`<`) or set (`=`)."""
-        if kind == b">":
-            self._pushes += 1
-        elif kind == b"<":
-            self._pushes = max(0, self._pushes - (count or 1))
-        elif not self._pushes:
-            self._changed = True
-
-    def reset_bytes(self) -> bytes:
-        pops = b"\x1b[<%du" % self._pushes if self._pushes else b""
-        return pops + (b"\x1b[=0;1u" if self._changed else b"")
-
-
 class Undo:
     """The settings that the fed bytes have changed."""
 
@@ -81,7 +60,9 @@ class Undo:
         """Start from default settings, as after RIS, which keeps the titles."""
         self._resets: dict[bytes, bytes] = {}  # for each changed setting, the bytes that reset it
         self._tabs = False
-        self._flags = KittyFlags(), KittyFlags()  # of the main screen, and of the alternate one
+        # Of kitty's flags, on the main screen and the alternate one: how many were pushed and not popped, and whether
+        # flags were set while none were pushed.
+        self._pushed, self._flags_set = [0, 0], [False, False]
         self._alternate = b""  # the mode that switched to the alternate screen
 
     @property
@@ -93,8 +74,13 @@ class Undo:
         """True if the stream ends inside a sequence or a character."""
         return self._incomplete != b""
 
-    def feed(self, block: bytes) -> bytes:
-        """Follow a block, which may split a sequence; return the incomplete character at its end."""
+    @property
+    def partial_character(self) -> bytes:
+        """The first bytes of a character whose other bytes have not come."""
+        return b"" if self._incomplete[:1] == b"\x1b" else self._incomplete
+
+    def feed(self, block: bytes) -> None:
+        """Follow a block, which may split a sequence."""
         data = self._incomplete + block
         character = data[-1:] >= b"\x80" and _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
@@ -106,7 +92,6 @@ class Undo:
                 self._resets = dict([*self._resets.items()][:_MAX_RESETS])
         incomplete = data[end:]
         self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
-        return b"" if incomplete[:1] == b"\x1b" else incomplete
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup
@@ -114,9 +99,13 @@ class Undo:
         if kind == "modes":
             self._set_modes(text)
         elif kind == "flags":
-            self._flags[self.alternate].change(text[:1], *_numbers(text[1:-1]))
+            self._change_flags(text[:1], _numbers(text[1:-1])[0])
         elif kind == "title":
-            self._push_or_pop_title(*_numbers(text[:-1]))
+            operation, parameter = (*_numbers(text[:-1]), 0)[:2]
+            if operation == 22:
+                self._titles.push(parameter)
+            elif operation == 23:
+                self._titles.pop(parameter)
         elif kind == "command":
             number, _, body = text.partition(b";")
             self._follow_osc(int(number), body)
@@ -133,6 +122,20 @@ class Undo:
             self._reset()
         else:
             self._tabs = True
+
+    def _change_flags(self, kind: bytes, count: int) -> None:
+        """Follow kitty's flags that are pushed (`>`), popped (`<`) or set (`=`)."""
+        screen = int(self.alternate)
+        if kind == b">":
+            self._pushed[screen] += 1
+        elif kind == b"<":
+            self._pushed[screen] = max(0, self._pushed[screen] - (count or 1))
+        elif not self._pushed[screen]:
+            self._flags_set[screen] = True
+
+    def _flags_back(self, screen: int) -> bytes:
+        pops = b"\x1b[<%du" % self._pushed[screen] if self._pushed[screen] else b""
+        return pops + b"\x1b[=0;1u" * self._flags_set[screen]
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
@@ -168,13 +171,6 @@ class Undo:
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 
-    def _push_or_pop_title(self, operation: int, parameter: int = 0, *_: int) -> None:
-        """Follow XTWINOPS 22 and 23 (CSI `operation` ; `parameter` t)."""
-        if operation == 22:
-            self._titles.push(parameter)
-        elif operation == 23:
-            self._titles.pop(parameter)
-
     def reset_bytes(self, columns: int) -> bytes:
         """Return the bytes that reset all settings, even after an unfinished sequence.
 
@@ -182,7 +178,7 @@ class Undo:
         alternate screen without a saved cursor.
         """
         resets = dict(self._resets)
-        main_flags, alternate_flags = (flags.reset_bytes() for flags in self._flags)
+        main_flags, alternate_flags = self._flags_back(0), self._flags_back(1)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate
             out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]

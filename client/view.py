@@ -35,7 +35,8 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position: int | None = None  # of the first byte of output that is not shown yet; None before a screen
         self._timers = timers
-        self._line = ""  # sesh's own, drawn or to be drawn
+        self._notice = ""  # a line of sesh's own, drawn or to be drawn
+        self._held = ""  # another one, which stays over the last row; empty while there is none
         self._at_screen = False  # no output came since a screen, where the daemon has noted the terminal's state
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
@@ -77,14 +78,14 @@ class TerminalView:
         self.display.show(data, before, after)
 
     def _show_screen(self, position: int, data: bytes) -> bool:
-        """Show a screen, over a link as a whole; return False until its last part."""
+        """Show a screen as a whole; return False until its last part."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         self._parts += data
         if position != protocol.PART:
             self.position = position
-        elif self._channel.over_link and len(self._parts) < _MAX_PARTS:
+        elif len(self._parts) < _MAX_PARTS:
             return False
-        self._withdraw_guesses()
+        self.withdraw_guesses()
         self.display.show(bytes(self._parts), is_replay=True)
         self._parts.clear()
         return True
@@ -102,43 +103,48 @@ class TerminalView:
 
     def say(self, text: str) -> None:
         """Show a line of sesh's own, instead of the last, in the next pause."""
-        self._line = text
+        self._notice = text
         self._await_pause()
 
     def _await_pause(self) -> None:
-        if self._line and self.display.started:
-            self._timers.set(self._draw_line, _PAUSE)
+        if self._notice and self.display.started:
+            self._timers.set(self._draw_notice, _PAUSE)
 
-    def _draw_line(self) -> None:
+    def _draw_notice(self) -> None:
         if not self._at_screen:
             self.redraw()  # after that screen the daemon can send exactly the lines that follow
             return
-        self.cover(self._line)
-        self._timers.ensure(self.end_line, NOTICE_TIME)
+        self.withdraw_guesses()
+        self.display.cover(self._notice)
+        self._timers.ensure(self.clear, NOTICE_TIME)
 
-    def cover(self, text: str) -> None:
-        """Draw a line over the last row, until the daemon draws the screen again."""
-        self._withdraw_guesses()
-        self.display.cover(text)
+    def hold(self, text: str) -> None:
+        """Keep a line over the last row while no output comes; empty: remove the line."""
+        if not text and self._held:
+            self.clear()
+        elif text and not (text == self._held and self.display.covered):
+            self._forget()
+            self.display.cover(text)
+        self._held = text
 
-    def end_line(self) -> None:
-        """Have the daemon draw the screen without sesh's line."""
-        self.forget_line()
+    def _forget(self) -> None:
+        """Remove guesses, and forget the notice, unless it waits for the first screen."""
+        self.withdraw_guesses()
+        if self.display.started:
+            self._notice = ""
+            self._timers.clear(self._draw_notice)
+            self._timers.clear(self.clear)
+
+    def clear(self) -> None:
+        """Remove guesses, and have the daemon draw the screen without sesh's line."""
+        self._forget()
         if self.display.covered and not self._awaits_screen:
             self.redraw()
 
-    def forget_line(self) -> None:
-        """Forget sesh's line, unless it waits for the first screen."""
-        if not self.display.started:
-            return
-        self._line = ""
-        self._timers.clear(self._draw_line)
-        self._timers.clear(self.end_line)
-
     def input_sent(self, number: int, data: bytes) -> None:
         """Remove sesh's line, and show the predicted effect of the input of this number."""
-        if self._line or self.display.covered:
-            self.end_line()
+        if self._notice or self.display.covered:
+            self.clear()
         if self._predictor is not None:
             self.display.write(self._predictor.input_sent(number, data))
 
@@ -150,7 +156,7 @@ class TerminalView:
         """Start prediction on a long round trip (in seconds), stop prediction on a short one."""
         limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
         if self._predict == "never" or (self._predict != "always" and seconds <= limit):
-            self._withdraw_guesses()
+            self.withdraw_guesses()
             self._predictor = None
             return
         if self._predictor is None:
@@ -159,13 +165,13 @@ class TerminalView:
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
         self._predictor.request_model()
 
-    def _withdraw_guesses(self) -> None:
+    def withdraw_guesses(self) -> None:
         if self._predictor is not None:
             self.display.write(self._predictor.withdraw())
 
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks."""
-        self._withdraw_guesses()
+        self.withdraw_guesses()
         self._parts.clear()
         self.redraws += 1
         self._awaits_screen = True
@@ -178,14 +184,8 @@ class TerminalView:
     def resize(self) -> None:
         """Send the terminal's size; remove sesh's line."""
         self._channel.send(self.size_frame())
-        self._withdraw_guesses()
-        self.end_line()
+        self.clear()
 
     def suspend(self) -> None:
-        self.remove_overlays()
+        self.clear()
         self.display.suspend()
-
-    def remove_overlays(self) -> None:
-        """Remove the guesses and sesh's line, before bytes other than output change the screen."""
-        self._withdraw_guesses()
-        self.forget_line()

@@ -275,6 +275,7 @@ class RequestMethods:
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
             self._handler.send_output(client)
+            self._session.model.remember(client.position)  # the client shows nothing that comes after SWITCH
             message: Message = {"name": name, "host": target, "used_rows": self._handler.used_rows(client)}
             client.connection.queue(protocol.message(protocol.SWITCH, message))
         request.respond(client is not None)

@@ -81,11 +81,8 @@ def shell(creator: Mapping[str, str]) -> str:
 
 
 def is_program(path: str) -> bool:
-    """Return whether a path is a file that this process may execute. Never raises."""
-    try:
-        return os.path.isfile(path) and os.access(path, os.X_OK)
-    except ValueError:
-        return False  # the path contains a NUL
+    """Return whether a path is a file that this process may execute."""
+    return os.path.isfile(path) and os.access(path, os.X_OK)
 
 
 RENEWED = (

@@ -7,7 +7,6 @@ import select
 import socket
 import time
 from collections import deque
-from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -115,12 +114,10 @@ class Connection:
             self.read()
         return self._frames.popleft()
 
-    def read(self) -> bool:
-        """Read bytes into the frame queue; return False if none are available. Raises Unreachable, ProtocolError."""
+    def read(self) -> None:
+        """Read bytes into the frame queue; wait for some. Raises Unreachable, ProtocolError."""
         try:
             data = os.read(self.inbound, _LARGEST_READ)
-        except BlockingIOError:
-            return False
         except OSError as error:
             raise self._closed(error) from error
         if not data:
@@ -128,7 +125,6 @@ class Connection:
         frames = self.decode(data)
         self._reloaded = self._reloaded or (protocol.RELOADED, b"") in frames
         self._frames += frames
-        return True
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that received bytes complete; tell a link's `health` of bytes and PONGs."""
@@ -161,12 +157,9 @@ class Connection:
         """Return the response to a request. Raises the error in it, ProtocolError."""
         values = protocol.parse(payload)
         if "error" in values:
-            raise self._error(values)
+            raise errors.rebuild(self._checked(ErrorFacts, values["error"], "RESPONSE.error"))
         response: Response = self._checked(request.response, values.get("result"), "RESPONSE.result")
         return response
-
-    def _error(self, values: Mapping[str, object]) -> errors.SeshError:
-        return errors.rebuild(self._checked(ErrorFacts, values.get("error"), "RESPONSE.error"))
 
     def _checked(self, hint: Any, values: Any, name: str) -> Any:
         """Check a host's data against its type; trust a daemon, whose socket is the user's."""
@@ -199,9 +192,7 @@ class Connection:
         return self.welcome
 
     def accept(self, kind: int, payload: bytes) -> bool:
-        """Store a WELCOME; return whether the frame was one. Raises a refused HELLO's error."""
-        if kind == protocol.RESPONSE:
-            raise self._error(protocol.parse(payload))
+        """Store a WELCOME; return whether the frame was one. Raises ProtocolError, Unreachable."""
         if kind != protocol.WELCOME:
             return False
         before = self.welcome.get("id")

@@ -18,7 +18,7 @@ from sesh.names import check_host, printable
 from sesh.ops import undeploy
 from sesh.reach.host_target import destination_of
 from sesh.remote import known
-from sesh.remote.deploy import fleet
+from sesh.remote.deploy.deploy import deploy_all
 from sesh.remote.ssh import master, ssh
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
@@ -108,7 +108,7 @@ def forget(
 
 def install(cli: Invocation, host: str) -> None:
     """Install sesh on one host. Raises the error of a deploy that failed."""
-    deployed = fleet.deploy_all([destination_of(cli, host)])[host]
+    deployed = deploy_all([destination_of(cli, host)])[host]
     if "error" in deployed:
         raise rebuild(deployed["error"])
 
@@ -132,8 +132,8 @@ def _given(cli: Invocation, words: Sequence[str]) -> list[str]:
 
 
 def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgrading: bool = False) -> int:
-    """Deploy to hosts; return the exit code. Print only JSON, since `fleet` prints the progress."""
-    results = fleet.deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
+    """Deploy to hosts; return the exit code. Print only JSON, since `deploy_all` prints the progress."""
+    results = deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
     rows = list(results.values())
     failed = any("error" in row and not (upgrading and row["error"]["foreign"]) for row in rows)
     if cli.line.json:

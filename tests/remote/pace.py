@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh import health
-from sesh.client import link_line
+from sesh.client import attachment
 from sesh.link import keeper
 
 
@@ -13,7 +13,7 @@ def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
     """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
     monkeypatch.setattr(keeper, "INTERVAL", 0.2)
     monkeypatch.setattr(keeper, "MAX_INTERVAL", 0.2)
-    monkeypatch.setattr(link_line, "DRAW_AFTER", notice_after)
+    monkeypatch.setattr(attachment, "LINK_LINE_AFTER", notice_after)
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:

@@ -11,8 +11,7 @@ import pytest
 from sesh.about import __version__
 from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.remote import known
-from sesh.remote.deploy.deploy import Carrier, deploy, open_carrier
-from sesh.remote.deploy.fleet import deploy_all
+from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
 from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop

@@ -225,6 +225,19 @@ def test_a_terminal_whose_next_session_is_gone_goes_on_with_the_one_that_it_left
     left(opened, "one")
 
 
+def test_what_a_program_prints_behind_a_switch_repeats_no_line_on_the_way_back(
+    terminal: Open, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The daemon knew how far it had sent; the client stops earlier."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    dots = "for each in $(seq 300); do printf .; sleep 0.001; done; read line"
+    opened = terminal("one", "--", "sh", "-c", f"stty -echo; seq -f line-%g 40; {dots}")
+    opened.wait_for(re.compile("line-40\n[.]"))
+    find.request("one", messages.SWITCH, to="gone")
+    opened.wait_for("no session gone")
+    assert opened.text().count("line-7\n") == 1
+
+
 def _attached(home: Home) -> dict[str, int]:
     return {name: home.summary(name)["attached"] for name in home.names()}
 

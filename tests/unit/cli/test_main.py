@@ -70,16 +70,12 @@ def test_the_clients_loop_is_six_calls_away(name: str, sessions: Path, monkeypat
     """`sesh -` took eight."""
     calls: list[str] = []
 
-    class Client:
-        def __init__(self, *_: object) -> None:
-            pass
-
-        def run(self, *_: object) -> AttachmentEnd:
-            calls.extend(frame.name for frame in traceback.extract_stack())
-            return AttachmentEnd(EndKind.DETACHED, "work")
+    def run(_: object) -> AttachmentEnd:
+        calls.extend(frame.name for frame in traceback.extract_stack())
+        return AttachmentEnd(EndKind.DETACHED, "work")
 
     recent.remember("work", None)
-    monkeypatch.setattr(client, "_Client", Client)
+    monkeypatch.setattr(client, "_run", run)
     monkeypatch.setattr(client, "Display", lambda _: None)
     monkeypatch.setattr(client, "Attachment", lambda *_: None)
     monkeypatch.setattr(client, "RawTerminal", nullcontext)

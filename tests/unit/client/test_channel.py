@@ -52,7 +52,7 @@ def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
 
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 60_000)), max_size=20))
 def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: list[tuple[int, int]]) -> None:
-    over_link, received, taken = Channel(over_link=True), 0, 0
+    over_link, received, taken = Channel(), 0, 0
     with patch.object(over_link, "send") as sent:
         for size, waiting in steps:
             received += size

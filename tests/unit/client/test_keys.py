@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
-from sesh.keys import CHORDS, DetachKey, Key
+from sesh.keys import CHORDS, PASTE, PASTE_END, DetachKey, Key
 
 DETACH = (b"", True)
+TOKENS = st.text("\x1b[O<M;201~\x1c", max_size=30).map(str.encode)
 
 
 def parser(key: str = "C-\\") -> KeyParser:
@@ -129,12 +132,18 @@ def test_a_report_that_breaks_off_between_two_keys_means_the_same_however_it_is_
             assert run([data[:place], data[place:]], "C-b d") == whole
 
 
-def test_the_end_of_a_paste_is_not_held_back() -> None:
+@settings(max_examples=300)
+@given(
+    st.binary(max_size=30) | st.text("\x1b[O<M;201~\x1c", max_size=30).map(str.encode),
+    st.integers(0, 40),
+    st.booleans(),
+)
+def test_the_end_of_a_paste_is_seen_however_it_is_cut(text: bytes, cut: int, flushed: bool) -> None:
+    data = PASTE + text.replace(PASTE_END, b"") + PASTE_END
     keys = parser()
-    keys.feed(b"\x1b[200~text")
-    assert keys.feed(b"more\x1b[20") == (b"more\x1b[20", False)
-    assert not keys.holding
-    assert keys.feed(b"1~\x1c") == (b"1~", True)
+    passed = keys.feed(data[:cut])[0] + (keys.flush()[0] if flushed else b"")
+    assert passed + keys.feed(data[cut:])[0] == data
+    assert keys.feed(b"\x1c") == DETACH
 
 
 def test_a_lone_escape_is_held_until_the_flush() -> None:

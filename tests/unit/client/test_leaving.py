@@ -48,9 +48,9 @@ def play(rng: random.Random, view: TerminalView) -> None:
         view.show(protocol.OUTPUT, (view.position or 0).to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.cover("a line of sesh")
+            view.hold("a line of sesh")
             if rng.random() < 0.5:
-                view.end_line()
+                view.hold("")
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
                 for frame in protocol.screen_frames(view.position or 0, view.redraws, drawing.finish()):
                     view.show(protocol.SCREEN, frame[5:])
@@ -61,12 +61,12 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
         rng = random.Random(seed)
         terminal = Terminal()
         display = Display(terminal)  # type: ignore[arg-type]  # it has the methods that are called
-        view = TerminalView(display, Channel(over_link=False), Timers(), "never")
+        view = TerminalView(display, Channel(), Timers(), "never")
         play(rng, view)
         last_message: Message = {}
         if seed % 2:  # else the daemon was killed, or the link is lost
             last_message = {"reason": "detached", "used_rows": rng.randrange(3), "queries": False}
-            view.remove_overlays()
+            view.clear()
         display.leave("detached from work", last_message)
         assert not held(terminal.written, COLUMNS, ROWS), seed
         assert terminal.written.endswith(b"[detached from work]\r\n")
@@ -75,7 +75,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
 def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_requested() -> None:
     """After a pause of the link, the client waited for a screen that never came."""
     terminal = Terminal()
-    view = TerminalView(Display(terminal), Channel(over_link=True), Timers(), "never")  # type: ignore[arg-type]
+    view = TerminalView(Display(terminal), Channel(), Timers(), "never")  # type: ignore[arg-type]
     view.show(protocol.SCREEN, bytes(16) + b"$ make\r\n")
     view.display.cover("no answer")
     view.redraw()

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol
-from sesh.client.predict import FOLLOW_TIMEOUT, MAX_GUESSES, Predictor
+from sesh.client.predict import FOLLOW_TIMEOUT, Predictor
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
@@ -186,7 +186,6 @@ def test_characters_that_were_not_typed_are_erased_up_to_a_blank() -> None:
         pytest.param([ENTER, b"x"], "$ a|", id="behind a key of unknown effect"),
         pytest.param(["世".encode(), b"x"], "$ a|", id="behind a wide character"),
         pytest.param([b"y"] * COLUMNS, f"$ a{'y' * 16}|", id="in the last column"),
-        pytest.param([b"b", *[LEFT, RIGHT] * MAX_GUESSES], "$ a|b", id="beyond 64 keys on their way"),
     ],
 )
 def test_a_key_of_unknown_place_waits_for_its_echo(keys: list[bytes], row: str) -> None:

@@ -20,7 +20,7 @@ def show(view: TerminalView, kind: int, number: int, data: bytes) -> None:
 def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> None:
     """The replay begins again after a redraw, so its lines would come twice."""
     display = Mock(started=False, covered=False)
-    view = TerminalView(display, Channel(over_link=True), Timers(), "never")
+    view = TerminalView(display, Channel(), Timers(), "never")
     show(view, SCREEN, PART, _UNASKED + b"lines")
     view.redraw()
     show(view, SCREEN, PART, _UNASKED + b"more lines")
@@ -33,7 +33,7 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
 def test_output_comes_with_the_screen_that_takes_the_line_of_sesh_away() -> None:
     """The line entered the scrollback, or the row under it was lost."""
     display = Mock(started=True, covered=True)
-    channel = Mock(over_link=True, received=0)
+    channel = Mock(received=0)
     view = TerminalView(display, channel, Timers(), "never")
     show(view, protocol.OUTPUT, 0, b"output")
     display.show.assert_not_called()
@@ -46,7 +46,7 @@ def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_un
     """Many a window manager changes the size of a window that has just opened."""
     display, timers = Mock(started=False, covered=False), Timers()
     display.terminal.size.return_value = 80, 24, 0, 0
-    view = TerminalView(display, Channel(over_link=False), timers, "never")
+    view = TerminalView(display, Channel(), timers, "never")
     view.say("new session work")
     view.resize()
     assert timers.wait_time() is None

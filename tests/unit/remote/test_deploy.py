@@ -16,7 +16,7 @@ import pytest
 
 from sesh import workers
 from sesh.errors import Unreachable
-from sesh.remote.deploy import deploy, fabric_carrier, fleet, install
+from sesh.remote.deploy import deploy, fabric_carrier, install
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 
@@ -44,7 +44,7 @@ def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = 
     """Return the step and the message of a deploy that fails by this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
     monkeypatch.setattr(deploy, "open_carrier", lambda *_: Scripted(out, code, err))
-    error = fleet.deploy_all([BOX])["box"]["error"]
+    error = deploy.deploy_all([BOX])["box"]["error"]
     return str(error["step"]), error["message"]
 
 
@@ -140,7 +140,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
     monkeypatch.setattr(workers, "LEAVING", 0.1)
     monkeypatch.setattr(deploy, "open_carrier", lambda *_: Endless(""))
     with pytest.raises(KeyboardInterrupt, match="may still be carried out"):
-        fleet.deploy_all([BOX])
+        deploy.deploy_all([BOX])
     ends.set()
     for thread in {*threading.enumerate()} - before:
         thread.join(30)
