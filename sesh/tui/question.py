@@ -48,7 +48,7 @@ def _answer(terminal: RawTerminal, labels: dict[str, str], default: str) -> str:
             return ""
         if key in ("C-c", "C-\\"):
             raise Interrupted("")
-        if key not in ("", "resize", "resume"):
+        if key not in ("", "resize"):
             _write(terminal, "\a")
 
 
