@@ -64,7 +64,7 @@ def test_leaving_by_the_verb_names_what_runs_on_and_not_the_verb_itself(terminal
     assert opened.exit_code() == 0
 
 
-def test_a_session_that_bears_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh, home: Home) -> None:
+def test_a_session_with_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh, home: Home) -> None:
     opened = terminal("-A", "kill", "--", "cat")
     wait_until(lambda: home.summary("kill").get("attached") == 1)
     opened.type("x")
