@@ -103,9 +103,9 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
 
 def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
     """Check that the creator is connected, and wants this session. Raises Exists, Interrupted."""
-    # Another process may have restored the dormant session already, even if that session has ended since.
-    before = spec.get("instead_of")
-    if before and (records.readable(spec["name"]) or {}).get("id") != before:
+    # Another session may have taken the name since the creator looked, and even have ended since.
+    record = records.readable(spec["name"]) or {}
+    if record.get("id", "") != spec.get("instead_of", "") and (not record or records.here(record)):
         raise paths.taken(spec["name"])
     if creator.gone():
         raise Interrupted("its creator does not want the session any more")

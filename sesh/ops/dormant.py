@@ -66,7 +66,10 @@ def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary:
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
     """Restart a dormant session if `again`, else replace it. Raises as `create.start`."""
-    connection = start_again(caller, launch_spec, name, summary) if again else create.start(launch_spec, name)
+    if again:
+        connection = start_again(caller, launch_spec, name, summary)
+    else:
+        connection = create.start({**launch_spec, "instead_of": summary.get("id") or ""}, name)
     caller.note(f"{find.describe_end(summary)}; {'started again' if again else 'created a new one'}")
     return connection
 

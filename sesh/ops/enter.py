@@ -252,6 +252,8 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists:
+        if (summary := find.dormant(name)) is not None:
+            raise find.occupied(summary) from None
         if find.is_kept(name):
             raise
         if (records.readable(name) or {}).get("job"):

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import select
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from functools import partial
 
 from sesh import files, measures, paths, protocol, wire
@@ -24,7 +26,8 @@ from sesh.schema import Event, JobResult
 from sesh.store import records, results
 from sesh.workers import Stop, Workers
 
-_LOOK = 0.5  # seconds between two looks for new sessions
+_LOOK = 0.7  # seconds between two looks for new sessions
+_DEBOUNCE = 0.2  # seconds from an event to the next look, because several events come together
 _EVENTS = 1  # the id of the request
 _EACH = {"seq", "ts", "event", "session"}  # the keys that each event has
 
@@ -114,10 +117,17 @@ def every(caller: Caller, begun: str, last: Mapping[str, int]) -> Iterator[Event
 
 
 def _running() -> Iterator[tuple[str, str]]:
+    """Yield the names and ids of the sessions that run."""
     for name in paths.names():
-        record = records.readable(name) if os.path.exists(paths.socket_path(name)) else None
-        if record is not None and record.get("id"):
-            yield name, str(record["id"])
+        with suppress(FileNotFoundError):  # it has just ended
+            changed_at = os.stat(paths.record_path(name)).st_mtime_ns
+            if os.path.exists(paths.socket_path(name)) and (session_id := _id_of(name, changed_at)):
+                yield name, session_id
+
+
+@functools.lru_cache(maxsize=MOST_ROWS)  # two hundred records at each look would take more than all else
+def _id_of(name: str, _changed_at: int) -> str:
+    return str((records.readable(name) or {}).get("id") or "")
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:
@@ -146,7 +156,9 @@ def _until_next_look(workers: Workers[str, Event], caller: Caller) -> Iterator[t
     while time.monotonic() < until:
         check_audience(polled(watched, until), caller.audience)
         caller.stop.check()
-        yield from workers.take()
+        if taken := workers.take():
+            until = min(until, time.monotonic() + _DEBOUNCE)
+        yield from taken
 
 
 def follow_all(target: Target) -> Iterator[Event]:

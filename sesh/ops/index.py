@@ -1,8 +1,8 @@
 """Live lists of sessions, on this machine and on hosts.
 
-Each machine has a worker thread. The thread of this machine lists the sessions again after each event, after each
-change of the sessions' files (new sessions, labels), and from time to time for the rest (output, working directory,
-foreground program). A host watches its sessions in the same way, and reports changes over a link that stays open.
+Each machine has a worker thread. The thread of this machine asks a session again after each of its events, and after a
+change of its record (a new session, labels) or its checkpoint, which follows output; all sessions now and then, as one
+may hang. A host watches its sessions in the same way, and reports changes over a link that stays open.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ from sesh.schema import Place, Summary
 from sesh.store import listing
 from sesh.workers import Stop, Workers
 
-POLL = 5.0  # seconds between two polls of all sessions
+POLL = 30.0  # seconds between two polls of all sessions
+_SCREEN = ".screen."  # begins the name of a checkpoint, which follows output (`store.checkpoints`)
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
@@ -39,28 +40,39 @@ _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is close
 def watch(caller: Caller) -> Generator[list[Summary], None, None]:
     """Yield the sessions of this machine, again after each change. For its end see `events.every`."""
     rows: list[Summary] | None = None
+    with_events: set[str] = set()
     files_before: set[tuple[str, int]] = set()
     poll_at = -inf
     for event in events.every(caller, measures.exact_stamp(time.time()), {}):
         if event is not None:
-            poll_at = -inf
+            with_events.add(event.get("session", ""))
             continue
-        files_now = _records()
-        if time.monotonic() < poll_at and files_now == files_before:
+        files_now = _files()
+        changed = {entry for entry, _ in files_now ^ files_before}
+        polls = time.monotonic() >= poll_at
+        if not (polls or changed or with_events):
             continue
-        poll_at, files_before = time.monotonic() + POLL, files_now
-        listed = listing.summaries(_INDEX_TIMEOUT)
+        poll_at, files_before = time.monotonic() + POLL if polls else poll_at, files_now
+        latest = [] if polls or rows is None else rows
+        latest = [row for row in latest if row["name"] not in with_events and changed.isdisjoint(_files_of(row))]
+        with_events.clear()
+        listed = listing.summaries(_INDEX_TIMEOUT, latest)
         if listed != rows:
             yield listed
         rows = listed
 
 
-def _records() -> set[tuple[str, int]]:
-    """Return the names of all records, each with the time of its last change."""
+def _files_of(row: Summary) -> set[str]:
+    """Return the files that change with a session: with its labels, its end, its output."""
+    return {f"{row['name']}{paths.RECORD}", f"{_SCREEN}{row.get('id')}"}
+
+
+def _files() -> set[tuple[str, int]]:
+    """Return these files of all sessions, each with the time of its last change."""
     found = set()
     with suppress(FileNotFoundError), os.scandir(paths.directory()) as entries:  # a session may end meanwhile
         for entry in entries:
-            if entry.name.endswith(paths.RECORD):
+            if entry.name.endswith(paths.RECORD) or entry.name.startswith(_SCREEN):
                 found.add((entry.name, entry.stat(follow_symlinks=False).st_mtime_ns))
     return found
 

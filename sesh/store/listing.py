@@ -29,11 +29,16 @@ _WAKING = 0.5  # seconds for a live daemon to make its socket again
 _LOOK = 0.005  # seconds between two looks for a file
 
 
-def summaries(timeout: float = SUMMARIES_TIMEOUT) -> list[Summary]:
-    """Return all sessions, sorted by name. Raises Refused for an untrusted directory."""
+def summaries(timeout: float = SUMMARIES_TIMEOUT, latest: Sequence[Summary] = ()) -> list[Summary]:
+    """Return all sessions, sorted by name. Raises Refused for an untrusted directory.
+
+    `latest`: rows of sessions whose daemons are not asked.
+    """
     tty, leader = machine.controlling_tty(), os.getsid(0)
     rows = dict[str, Summary]()
-    for name, found in [*_query(paths.names(), timeout)]:
+    known: dict[str, Summary | None] = {row["name"]: row for row in latest}
+    others = [name for name in paths.names() if name not in known]
+    for name, found in [*known.items(), *_query(others, timeout)]:
         with suppress(Refused):  # `refusals` reports it
             row = found or from_record(name)
             if row is not None and row["name"] not in rows:  # a session that was just renamed may have both names

@@ -11,7 +11,8 @@ from contextlib import closing
 
 import pytest
 
-from sesh.ops import index, views
+from sesh import measures
+from sesh.ops import events, index, views
 from sesh.reach.caller import Caller
 from sesh.schema import Status
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
@@ -358,6 +359,24 @@ def test_a_changed_label_is_shown_at_once(home: Home, monkeypatch: pytest.Monkey
         assert [row["name"] for row in next(lists)] == ["work"]
         home.sesh("--label", "work", "a=b")
         assert any(row["labels"] == {"a": "b"} for rows in lists for row in rows)
+
+
+def test_output_without_an_event_is_listed_once_it_is_in_the_checkpoint(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing but the checkpoint tells of it, for polls are rare."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(index, "POLL", 1000.0)
+    monkeypatch.setattr(events, "_follow_one", lambda *_: iter(()))
+    order = os.path.join(home.path, "order")
+    os.mkfifo(order)
+    home.sesh("--open", "work", "--", "sh", "-c", f"read line < {order}; echo $line; exec tail -f /dev/null")
+    with closing(index.watch(Caller())) as lists:
+        before = next(lists)[0]["last_activity"]
+        wait_until(lambda: measures.stamp() > before, 3, what="the next second")
+        with open(order, "w") as file:
+            file.write("print\n")
+        assert any(row["last_activity"] != before for rows in lists for row in rows)
 
 
 def test_a_name_that_another_session_takes_over_is_that_session_s(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,6 +11,8 @@ import time
 import pytest
 
 from sesh import machine
+from sesh.reach import find
+from sesh.schema import Summary
 from tests.support import PROMPT, Home, wait_until
 from tests.terminal.looking import screen
 
@@ -161,6 +163,22 @@ def test_nothing_takes_its_place_in_silence(home: Home) -> None:
     other = home.sesh("--open", "srv", "--", "cat")
     assert (other.code, "created a new one" in other.stderr) == (0, True)
     assert state(home, "srv") == "running"
+
+
+def test_what_ends_after_the_name_was_looked_at_keeps_the_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A job took the name of a session that had just ended."""
+    crashed(home)
+    looks: list[str] = []
+    dormant = find.dormant
+
+    def late(name: str) -> Summary | None:
+        looks.append(name)
+        return dormant(name) if len(looks) > 1 else None
+
+    monkeypatch.setattr(find, "dormant", late)
+    job = home.sesh("--exec", "srv", "--", "true")
+    assert (job.code, "srv exited 3" in job.stderr) == (125, True)
+    assert state(home, "srv") == "exited"
 
 
 def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
