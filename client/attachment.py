@@ -165,7 +165,7 @@ class Attachment:
             hint = self.options.leave_hint(without="Ctrl-C")
             self.view.hold(_link_line(keeper, self.host, hint, columns - 2))
 
-    def _log_in(self, keeper: LinkKeeper) -> None:
+    def _log_in(self, keeper: LinkKeeper, refusal: SeshError) -> None:
         """Let ssh prompt for another link."""
         display = self.display
         self.channel.input.unframed.clear()  # the user may have typed a password
@@ -174,7 +174,7 @@ class Attachment:
         try:
             with display.terminal.lent():
                 display.print_line(f"{since}; {self.name} keeps running; keys typed since are dropped")
-                display.print_line(str(keeper.refusal))
+                display.print_line(refusal.message)
                 try:
                     link = keeper.log_in()
                 finally:
@@ -182,6 +182,9 @@ class Attachment:
         except KeyboardInterrupt:
             display.terminal.write(b"\r\n")
             self._lose()
+        except SystemExit as end:  # by a signal
+            display.terminal.write(b"\r\n")
+            self.finish(EndKind.SIGNAL, int(str(end.code)))
         except (Unreachable, TimedOut, OSError) as failure:
             display.print_line(str(failure))
         except SeshError as failure:
@@ -235,7 +238,7 @@ class Attachment:
         if self.keeper is not None:
             enter = not self.keeper.up and pressed(data, *_ENTER)
             if enter and self.keeper.refusal is not None:
-                self._log_in(self.keeper)
+                self._log_in(self.keeper, self.keeper.refusal)
                 return
             self.keeper.key_sent(enter=enter)
         if not self.options.read_only:

@@ -130,7 +130,7 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
             raise
         if is_missing:
             yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
-    known.record(host, __version__)
+    known.record(host, __version__, login_prompted=destination.login_prompted)
     facts: DeployedHost = {
         "host": host, "ok": True, "version": __version__, "python": found["python"], "platform": found["platform"],
         "path": found["path"], "bytes": len(package.archive) * is_missing, "changed": is_missing,

@@ -22,6 +22,7 @@ class Destination:
         self.host = check_host(host)
         self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
         self.shared: tuple[int, int] | None = None  # `master.identity` of the shared connection last used
+        self.login_prompted: bool | None = None  # the last login prompted a person; None without one, or if unknown
         self._settings = settings
 
     @property

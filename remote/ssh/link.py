@@ -84,7 +84,6 @@ class Link(Connection):
         self.stage = Stage.STARTING
         self.open_by = open_by  # the deadline for WELCOME (monotonic)
         self.bridge_welcome: Welcome = {}  # `welcome` and `peer` are from the session's daemon
-        self.login_prompted: bool | None = None  # the login prompted a person; None without a login, or if unknown
         self.clock = 0.0  # seconds by which the host's clock is ahead
         self._process = process
         self._login_output = b""  # printed by login files, before the first bytes of the bridge

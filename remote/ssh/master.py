@@ -80,24 +80,22 @@ def identity(destination: Destination) -> tuple[int, int] | None:
     return status.st_ino, status.st_ctime_ns
 
 
-def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> bool | None:
+def ensure(destination: Destination, options: LoginOptions = UNATTENDED) -> None:
     """Open a host's shared connection, unless it is open or the host has none.
 
-    An ssh that may not prompt outlives a wait that is stopped, and the next command uses its connection. Return whether
-    ssh prompted; None if unknown. Raises Unreachable with ssh's reason, Interrupted.
+    An ssh that may not prompt outlives a wait that is stopped, and the next command uses its connection. Raises
+    Unreachable with ssh's reason, Interrupted.
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
-    prompted = None
     if is_shared(destination) and not is_alive(destination):
         path = f"{ssh.own_path(destination)}.start"
         with open(path, "a+b", opener=lambda name, flags: os.open(name, flags | os.O_NOFOLLOW, OWN)) as mark:
-            prompted = _log_in(destination, options, mark)
+            destination.login_prompted = _log_in(destination, options, mark)
     destination.shared = identity(destination)
-    return prompted
 
 
 def _log_in(destination: Destination, options: LoginOptions, mark: BinaryIO) -> bool | None:
-    """Log in, unless another process, which has locked the mark, does; return as `ensure`."""
+    """Log in, unless another process, which has locked the mark, does; return whether ssh prompted."""
     output, waited = SshOutput(mark), False
     while not (is_free := _try_lock(mark)) and not is_alive(destination):
         if waited and _is_silent(mark):  # only now: the other process may just be about to set the mark's time
@@ -110,15 +108,16 @@ def _log_in(destination: Destination, options: LoginOptions, mark: BinaryIO) -> 
     if is_free and waited and not options.may_prompt and ssh_messages.reasons(printed := output.text()):
         # A second login would fail too, and some hosts lock a user out after many failures.
         raise ssh_messages.failure(destination, printed)
-    process = _start(destination, mark, may_prompt=options.may_prompt)
-    try:
-        return _await_login(process, destination, options, SshOutput(mark))
-    except BaseException:
-        if options.may_prompt:
-            process.kill()
-        raise
-    finally:
-        threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
+    with ssh.prompting(may_prompt=options.may_prompt):
+        process = _start(destination, mark, may_prompt=options.may_prompt)
+        try:
+            return _await_login(process, destination, options, SshOutput(mark))
+        except BaseException:
+            if options.may_prompt:
+                ssh.kill(process)
+            raise
+        finally:
+            threading.Thread(target=process.wait, daemon=True).start()  # reaps ssh, which may outlive this call
 
 
 def _await_login(

@@ -53,8 +53,8 @@ class Race:
             why = known.failure(host)
             raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
         request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
-        # Another process may have let a person log in since.
-        is_renewed = known.login_prompted(host) and self._destination.shared != master.identity(self._destination)
+        renewed = master.identity(self._destination) not in (None, self._destination.shared)
+        is_renewed = renewed and known.login_prompted(host)  # another process has let a person log in since
         self.start(request, own_timeout=None if is_renewed else max(1, round(connect_timeout)))
 
     def start(
@@ -142,27 +142,28 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     """
     destination.resolve(min(TIMEOUT, options.deadline - time.monotonic()))
     was_alive = master.is_shared(destination) and master.is_alive(destination)
-    login_prompted = master.ensure(destination, options if options.may_prompt else _limited(options))
-    race, until, second = Race(destination), _limited(options).deadline, None
+    master.ensure(destination, options if options.may_prompt else _limited(options))
+    race, until, second, link = Race(destination), _limited(options).deadline, None, None
     silent_at = time.monotonic() + SHARED_SILENCE if was_alive and not known.login_prompted(destination.host) else inf
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = options.may_prompt and not master.is_shared(destination)
-    try:
-        with options.stop.calling(race.abort):
-            first = race.start(request, may_prompt=may_prompt, until=until)
-            while (link := race.wait(options)) is None:
-                if second is None and first in race.links and first.unheard and time.monotonic() >= silent_at:
-                    # The first link may still carry the request out, so the second one brings none.
-                    second = race.start(None, own_timeout=destination.connect_timeout, until=until)
-    except Unreachable:
-        if not was_alive or master.is_alive(destination):
-            raise
-        return open_link(destination, options, request)  # the shared connection has just ended
-    finally:
-        if second is not None and first.unheard:
-            _close_shared(destination, ends_links=False)
-        race.close()
-    link.login_prompted = login_prompted
+    with ssh.prompting(may_prompt=may_prompt):
+        try:
+            with options.stop.calling(race.abort):
+                first = race.start(request, may_prompt=may_prompt, until=until)
+                while (link := race.wait(options)) is None:
+                    if second is None and first in race.links and first.unheard and time.monotonic() >= silent_at:
+                        # The first link may still carry the request out, so the second one brings none.
+                        second = race.start(None, own_timeout=destination.connect_timeout, until=until)
+        except Unreachable:
+            if not was_alive or master.is_alive(destination):
+                raise
+        finally:
+            if second is not None and first.unheard:
+                _close_shared(destination, ends_links=False)
+            race.close()
+    if link is None:  # the shared connection has just ended
+        return open_link(destination, options, request)
     return link
 
 

@@ -7,11 +7,14 @@ import os
 import shlex
 import signal
 import subprocess
-from contextlib import suppress
+import sys
+import termios
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh import files, machine, paths, programs
-from sesh.errors import Refused, SeshError
+from sesh.errors import SIGNAL_BASE, Refused, SeshError
 from sesh.remote.ssh.destination import ACCEPTS_NEW, NO_SSH, OPTIONS, Destination, environment_options, option, program
 
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
@@ -34,6 +37,32 @@ def start(destination: Destination, argv: list[str], *, may_prompt: bool, **stre
     except OSError as error:
         hint = f"check `via` of {destination.host} in config.toml" if via else NO_SSH
         raise programs.cannot_run(argv[0], error, hint) from error
+
+
+@contextmanager
+def prompting(*, may_prompt: bool) -> Iterator[None]:
+    """Restore the terminal's settings after an error in the block.
+
+    After an error the block kills ssh, maybe at a prompt. SIGHUP and SIGTERM are errors too: otherwise they would end
+    this process, and not ssh.
+    """
+    if not may_prompt:
+        yield
+        return
+    settings = termios.tcgetattr(0) if os.isatty(0) else []
+    handled = [each for each in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(each) == signal.SIG_DFL]
+    for number in handled:
+        signal.signal(number, lambda number, _: sys.exit(SIGNAL_BASE + number))
+    try:
+        yield
+    except BaseException:
+        with suppress(OSError, termios.error):  # the terminal has gone
+            if settings and os.tcgetpgrp(0) == os.getpgrp():  # else this process would be stopped
+                termios.tcsetattr(0, termios.TCSANOW, settings)
+        raise
+    finally:
+        for number in handled:
+            signal.signal(number, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -136,7 +136,7 @@ class HostTarget(Target):
                 with self._stopping_on_first(), self._stop.calling(stream.cut):
                     stream.reconnect()
                 link = stream.connection
-                assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
+                assert isinstance(link, Link)  # noqa: S101 (the keeper opens no other connection)
                 try:
                     return self._await_session(link, request)
                 except errors.ConnectionLost:
@@ -197,7 +197,7 @@ class HostTarget(Target):
             link = opening.open_link(self.destination, self._login_options(), request)
         self.caller.has_reached = True
         version = str(link.bridge_welcome.get("version") or "")
-        known.record(self.host, version, login_prompted=link.login_prompted, is_new=self._named)
+        known.record(self.host, version, login_prompted=self.destination.login_prompted, is_new=self._named)
         return link
 
     def keeper(self) -> LinkKeeper:
@@ -227,7 +227,7 @@ class HostTarget(Target):
 
         def request() -> None:
             link = stream.connection
-            assert isinstance(link, Link)  # noqa: S101 (`opening.reopen` returns one)
+            assert isinstance(link, Link)  # noqa: S101 (the keeper opens no other connection)
             if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
             link.send(LinkRequest(op.wire_name, encoded(arguments(link))).frames())

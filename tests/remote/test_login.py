@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import termios
@@ -11,7 +12,7 @@ import pytest
 from sesh.link import keeper
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
-from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 pytestmark = pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 
@@ -100,6 +101,28 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
     assert refusals(far) == refused
 
 
+def test_a_link_in_doubt_has_no_rival_where_the_first_login_prompted(home: Home, farm: Farm, far: SshHost) -> None:
+    """Only a refused login told that the first one, to push files, had prompted."""
+    home.write(".config/sesh/sync", ".vimrc\n")
+    home.write(".vimrc", "")
+    terminal = home.terminal("@box", "work", columns=120)
+    terminal.wait_for("password:")
+    wait_until(lambda: not terminal.pump(0.1), what="a person reads")
+    terminal.type(f"{SECRET}\r")
+    terminal.wait_for(PROMPT)
+    wait_until(far.settled)
+    before = farm.connections()
+    far.fall_silent()
+    terminal.type("x")
+    terminal.wait_for("no answer from box")
+    assert farm.connections() == before
+    far.end_silence()
+    terminal.wait_for(f"{PROMPT} x")
+    cut(far)
+    stands(terminal)
+    assert "ConnectTimeout=2" in farm.connections()[-1]
+
+
 def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_not_log_in_leaves(
     home: Home, far: SshHost
 ) -> None:
@@ -161,6 +184,29 @@ def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     terminal.signal(number)
     assert terminal.exit_code() == 128 + number
     assert terminal.termios() == terminal.first_termios
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("again", [False, True])
+def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
+    home: Home, farm: Farm, far: SshHost, number: signal.Signals, again: bool
+) -> None:
+    """The shell had no echo, and ssh read what was typed there."""
+    line = '"$@"; echo "ended: $?"; read line'
+    terminal = home.terminal(command=["sh", "-c", line, "sh", *home.command, "@box", "work"], columns=120)
+    for prompt in range(1 + again):
+        terminal.wait_until(lambda count=prompt: terminal.raw.count(b"password:") > count, what="a prompt")
+        terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO, what="no echo")
+        if prompt < again:
+            terminal.type(f"{SECRET}\r")
+            terminal.wait_for(PROMPT)
+            cut(far)
+            stands(terminal)
+            terminal.type("\r")
+    os.kill(processes.descendants(terminal.pid)[0], number)
+    terminal.wait_for(f"ended: {128 + number}")
+    assert terminal.termios() == terminal.first_termios
+    assert farm.masters() == []
 
 
 def test_keys_that_are_no_text_end_nothing_while_a_login_is_wanted(home: Home, far: SshHost) -> None:
