@@ -147,6 +147,6 @@ def run_verb(cli: Invocation) -> int:
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
         needs_dashes = line.verb.word and line.verb.takes_command and line.tail is None
-        command = "write a command after --; " if needs_dashes else ""
-        hint = f"{command}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
+        slip = "write a command after --; " if needs_dashes else ""
+        hint = f"{slip}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error
