@@ -51,8 +51,14 @@ def prompting(*, may_prompt: bool) -> Iterator[None]:
         return
     settings = termios.tcgetattr(0) if os.isatty(0) else []
     handled = [each for each in (signal.SIGHUP, signal.SIGTERM) if signal.getsignal(each) == signal.SIG_DFL]
-    for number in handled:
-        signal.signal(number, lambda number, _: sys.exit(SIGNAL_BASE + number))
+
+    def end(number: int, _frame: object) -> None:
+        for each in handled:
+            signal.signal(each, signal.SIG_IGN)  # another one must not stop the end of ssh
+        sys.exit(SIGNAL_BASE + number)
+
+    for each in handled:
+        signal.signal(each, end)
     try:
         yield
     except BaseException:
@@ -61,8 +67,8 @@ def prompting(*, may_prompt: bool) -> Iterator[None]:
                 termios.tcsetattr(0, termios.TCSANOW, settings)
         raise
     finally:
-        for number in handled:
-            signal.signal(number, signal.SIG_DFL)
+        for each in handled:
+            signal.signal(each, signal.SIG_DFL)
 
 
 def kill(process: subprocess.Popen[bytes]) -> None:

@@ -29,7 +29,7 @@ _DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, th
 # Lines that are not the reason of a failure, if there are others: warnings, lines that begin with the name of one of
 # ssh's functions, and what ssh prints after the reason, as after the end of its ProxyCommand ("UNKNOWN port").
 _NOISE = re.compile(
-    r"Warning:|Authenticated |\*\*|ControlSocket|stdio forwarding failed|banner exchange:|autossh|\w*[\d_]\w*: |"
+    r"Warning:|Authenticated |\*\*|ControlSocket|stdio forwarding failed|banner exchange:|autossh|(?=\w*[\d_])\w+: |"
     r".*UNKNOWN port|Host key verification failed"
 )
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).

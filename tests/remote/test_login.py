@@ -203,7 +203,8 @@ def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
             cut(far)
             stands(terminal)
             terminal.type("\r")
-    os.kill(processes.descendants(terminal.pid)[0], number)
+    for _ in range(2):
+        os.kill(processes.descendants(terminal.pid)[0], number)
     terminal.wait_for(f"ended: {128 + number}")
     assert terminal.termios() == terminal.first_termios
     assert farm.masters() == []

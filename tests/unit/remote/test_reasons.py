@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 
 from sesh.errors import NO_ANSWER
@@ -36,3 +38,10 @@ def test_the_words_of_a_proxy_command_count_before_those_of_ssh_about_its_end() 
     for end in ends:
         assert failure(Destination("box", settings={}), f"token expired\n{end}\n").reason == "token expired"
     assert failure(Destination("box", settings={}), f"{ends[0]}\n").reason == "connection closed by remote host"
+
+
+def test_a_long_line_of_a_host_takes_no_time() -> None:
+    """A host could stop the loop of an attached client for half a minute."""
+    began = time.process_time()
+    assert failure(Destination("box", settings={}), "1_" * 30_000 + "\n").reason.startswith("1_1_")
+    assert time.process_time() - began < 1
