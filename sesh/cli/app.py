@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS, similar_verb
+from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": [], "max_content_width": 100}
@@ -146,16 +146,7 @@ def run_verb(cli: Invocation) -> int:
         return shown.exit_code
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
-        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=_usage_hint(line)) from error
-
-
-def _usage_hint(line: CommandLine) -> str:
-    """Return the hint for words that typer refuses."""
-    first = line.words[0] if line.words else ""
-    options = [word for word in line.words if word[:1] == "-"]
-    if options and not line.verb.word and (near := similar_verb(first.lstrip("-"))):
-        return f"did you mean: {SESH} {near}?"
-    needs_dashes = first[:1] not in ("", "-") and line.verb.takes_command and line.tail is None
-    command = "write a command after --; " if needs_dashes else ""
-    verb = f"{line.verb.word} " if line.verb.word else ""
-    return f"{command}see: {SESH} {verb}--help"
+        needs_dashes = line.verb.word and line.verb.takes_command and line.tail is None
+        slip = "write a command after --; " if needs_dashes else ""
+        hint = f"{slip}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
+        raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

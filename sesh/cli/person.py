@@ -90,7 +90,7 @@ class PersonCaller(Caller):
         self.status("")
         if above:
             printing.write(printing.encoded(f"{above}\x1b[m\n"), printing.STDERR)
-        return questions.ask(question, answers, default, dumb=printing.dumb())
+        return questions.ask(question, answers, default)
 
     @contextmanager
     def recording_signals(self, *, tie: bool, message: str) -> Iterator[Interrupts]:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, measures, paths, wording
+from sesh import errors, measures, paths
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
@@ -241,22 +241,8 @@ def job(
         if name is None:
             return Connected(*create.start_numbered(launch_spec), True)
         if (summary := find.dormant(name)) is None:
-            return Connected(name, _start_job(launch_spec, name), True)
+            return Connected(name, create.start(launch_spec, name), True)
         # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
         return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
-
-
-def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
-    try:
-        return create.start(launch_spec, name)
-    except Exists:
-        if (summary := find.dormant(name)) is not None:
-            raise find.occupied(summary) from None
-        if find.is_kept(name):
-            raise
-        if (records.readable(name) or {}).get("job"):
-            raise Exists(f"{subject(name)} runs", hint=f"wait for its end: {SESH} wait {name} --exit") from None
-        line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
-        raise Exists(f"{subject(name)} runs", hint=f"in its shell: {line}") from None

@@ -137,7 +137,7 @@ class _Board:
         if not listed and self._index.pending and self._selection.rows:
             return  # keep the selected row until a machine has reported
         self._count = len(listed)
-        if self._options.order is SortOrder.WAITING:
+        if self._options.order is SortOrder.WAITING and not self._index.pending:
             self._alert(listed)
         rows = matching(ordered(listed, self._options.order, self._recent), self._query)
         if self._options.creates and not rows and is_name(self._query):
@@ -217,9 +217,7 @@ class _Board:
 
     def _alert(self, listed: dict[Place, Any]) -> None:
         """Ring the bell for sessions that have begun to need a person."""
-        machines = self._index.machines.items()
-        answering = {host for host, report in machines if not report.why_silent and host not in self._index.pending}
-        lines = self._alerts.update(listed, frozenset(answering))
+        lines = self._alerts.update(listed)
         if lines and not config.in_quiet_hours(self._options.quiet_hours):
             notifications = [notification(line, os.environ) for line in lines]
             self._display.ring(BELL + b"".join(data for data in notifications if data != BELL))

@@ -14,7 +14,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.descriptors import polled
 from sesh.tui.keys import Keys
 
-_SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize", signal.SIGTSTP: "resume"}
+_SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize"}
 _BLOCK = 1 << 12
 _WRITE_TIMEOUT = 2.0
 _ENTER_SCREEN = b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[m\x1b[2J"  # the alternate screen, without cursor and wrapping
@@ -25,8 +25,7 @@ _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # synchronized outp
 class Console:
     """Reads the keys of a raw terminal.
 
-    `single`: read byte by byte, so that input after a key stays for the next reader. Ctrl-Z is then a key like any
-    other, else it stops the process.
+    `single`: read byte by byte, so that input after a key stays for the next reader.
     """
 
     def __init__(self, terminal: RawTerminal, *, single: bool = False) -> None:
@@ -37,8 +36,8 @@ class Console:
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
         """Wait for keys, a readable descriptor, or the timeout; return keys and ready `others`.
 
-        Some events count as keys: `resize`, `resume` (after the process was stopped), `hangup` (the terminal is gone),
-        and `C-c` for SIGINT. Raises SystemExit for a signal that ends sesh.
+        Some events count as keys: `resize`, `hangup` (the terminal is gone), and `C-c` for SIGINT. Raises SystemExit
+        for a signal that ends sesh.
         """
         own = {self.terminal.inbound, self.terminal.signals}
         watched = [(descriptor, select.POLLIN) for descriptor in (*own, *others)]
@@ -56,30 +55,16 @@ class Console:
 
     def _read(self) -> list[str]:
         data = self.terminal.read(1 if self._single else _BLOCK)
-        if data is None:
-            return []
-        if not data:
-            return ["hangup"]
-        keys = self._keys.feed(data)
-        if self._single or "C-z" not in keys:
-            return keys
-        self.stop()
-        return ["resume" if key == "C-z" else key for key in keys]
+        return ["hangup"] if data == b"" else self._keys.feed(data or b"")
 
     def _signalled(self) -> list[str]:
         keys = []
         for number in sorted(self.terminal.take_signals()):
             if number in terminals.EXIT_SIGNALS and number != signal.SIGINT:
                 raise SystemExit(128 + number)
-            if number == signal.SIGTSTP:
-                self.stop()
             if number in _SIGNAL_KEYS:
                 keys.append(_SIGNAL_KEYS[number])
         return keys
-
-    def stop(self) -> None:
-        """Restore the terminal and stop this process; return when it continues."""
-        self.terminal.suspend()
 
 
 class FullScreen(Console):
@@ -91,7 +76,6 @@ class FullScreen(Console):
 
     def __enter__(self) -> FullScreen:
         self.terminal.write_all(_ENTER_SCREEN, _WRITE_TIMEOUT)
-        self._drawn = []
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -122,19 +106,13 @@ class FullScreen(Console):
             self._drawn = lines if written else []
 
     def wait(self, others: Iterable[int] = (), seconds: float = inf) -> tuple[list[str], set[int]]:
-        """Wait like `Console.wait`, without `resize` and `resume`. A new size clears the screen."""
+        """Wait like `Console.wait`, without `resize`. A new size clears the screen."""
         keys, ready = super().wait(others, seconds)
         if "resize" in keys:
             self._drawn = []
             self.terminal.write_all(b"\x1b[m\x1b[2J", _WRITE_TIMEOUT)
-        return [key for key in keys if key not in ("resize", "resume")], ready
+        return [key for key in keys if key != "resize"], ready
 
     def ring(self, data: bytes) -> None:
         """Write bytes that draw nothing: a bell, a notification."""
         self.terminal.write_all(data, _WRITE_TIMEOUT)
-
-    def stop(self) -> None:
-        """Leave the alternate screen while this process is stopped."""
-        self.__exit__()
-        super().stop()
-        self.__enter__()

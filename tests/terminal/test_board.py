@@ -118,13 +118,9 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
     assert home.names() == ["build-2"]
     opened = home.terminal(command=["bash"], columns=120)
     opened.wait_for(PROMPT)
-    opened.type("stty -a > before; sesh watch\r")
+    opened.type("stty -a > before; sesh watch; echo code=$?; stty -a > after\r")
     opened.wait_for(" build-2 ")
-    opened.type("\x1a")
-    opened.wait_for(re.compile(rf"Stopped.*\n{PROMPT}", re.DOTALL))
-    opened.type("fg; echo code=$?; stty -a > after\r")
-    opened.wait_for(" build-2 ")
-    opened.type("\x03")
+    opened.type("\x1a\x03")
     opened.wait_for(re.compile(rf"\ncode=0\n{PROMPT}"))
     with open(f"{home.path}/before") as before, open(f"{home.path}/after") as after:
         assert before.read() == after.read()

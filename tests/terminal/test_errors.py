@@ -35,7 +35,7 @@ ERRORS = {
         ("--import bytes.json", "bytes.json, not JSON"),
         ("--nope", "--nope, sesh --help"),
         ("--exec 'make all'", "no command, sesh exec NAME -- CMD"),
-        ("--kil w", "--kil, sesh kill?"),
+        ("--kil w", "--kil, sesh --help"),
     ],
     (2, "invalid_name"): [("--kill .bad", ".bad, not a valid session name, letters")],
     (2, "invalid_host"): [("@-x --list", "-x, not a host, [user@]host")],
@@ -82,7 +82,7 @@ ERRORS = {
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "no session nosuch, sesh exec nosuch -- true"),
+        ("--run nosuch -- true", "nosuch, `sesh`"),
         ("--run lost -- true", "lost, daemon died, open lost"),
     ],
     (125, "busy"): [
@@ -92,7 +92,7 @@ ERRORS = {
     (125, "exists"): [
         ("--exec kept -- true", "kept, ended, kill kept"),
         ("--exec lost -- true", "lost, daemon died, kill lost"),
-        ("--exec w -- true", "w runs, sesh run w -- true"),
+        ("--exec w -- true", "w, runs, another name"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),
