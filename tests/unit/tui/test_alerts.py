@@ -1,4 +1,4 @@
-"""A board tells of what begins to need a person, once, and not again after its host was silent."""
+"""A board tells once of what begins to need a person."""
 
 from __future__ import annotations
 
