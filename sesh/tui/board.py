@@ -154,7 +154,7 @@ class _Board:
         elif key == "enter" and row is not None:
             self._chosen = row
             self._done = True
-        elif self._selection.press(key, max(1, self._display.size[1] - 3)):
+        elif self._selection.press(key):
             self._touched = True
         elif key in ("tab", "C-e", "C-x") and row is not None and row.session is not None:
             self._touched = True

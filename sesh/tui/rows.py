@@ -13,7 +13,7 @@ from sesh.ops import lookup
 from sesh.schema import Place, Summary
 from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
-STEPS = {"up": -1, "C-p": -1, "C-k": -1, "down": 1, "C-n": 1, "C-j": 1}  # rows by which a key moves the selection
+STEPS = {"up": -1, "down": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
 _MIN_NAME = 8  # columns that even a narrow board leaves to names
 _GAP = 2
@@ -159,16 +159,11 @@ class Selection:
         index = next((index for index, row in enumerate(rows) if row.identity == before), default)
         self._index = min(index, max(0, len(rows) - 1))
 
-    def press(self, key: str, page: int) -> bool:
-        """Move the selection by a key; return False for other keys. `page`: in rows."""
-        last = len(self.rows) - 1
-        paging = {"pageup": -page, "pagedown": page, "home": -last, "end": last}
-        if (key not in STEPS and key not in paging) or not self.rows:
+    def press(self, key: str) -> bool:
+        """Move the selection by a key; return False for other keys."""
+        if key not in STEPS or not self.rows:
             return False
-        if key in STEPS:
-            self._index = (self._index + STEPS[key]) % len(self.rows)
-        else:
-            self._index = min(max(0, self._index + paging[key]), last)
+        self._index = (self._index + STEPS[key]) % len(self.rows)
         return True
 
     def scroll(self, height: int) -> list[BoardRow]:

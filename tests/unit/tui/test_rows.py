@@ -21,7 +21,7 @@ def row(name: str = "work", host: str | None = None, state: str = "idle", since:
     return BoardRow(host, name, cast("Summary", facts))
 
 
-@given(st.integers(1, 9), st.lists(st.tuples(st.sampled_from([*STEPS, "home", "end"]), st.integers(1, 5)), max_size=12))
+@given(st.integers(1, 9), st.lists(st.tuples(st.sampled_from([*STEPS]), st.integers(1, 5)), max_size=12))
 def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
     count: int, presses: list[tuple[str, int]]
 ) -> None:
@@ -29,7 +29,7 @@ def test_the_mark_is_in_sight_and_the_rows_move_no_more_than_they_must(
     selection.show([row(str(number)) for number in range(count)])
     before = selection.scroll(3)
     for key, height in presses:
-        selection.press(key, 3)
+        selection.press(key)
         seen = selection.scroll(height)
         assert any(each is selection.row for each in seen)
         assert len(seen) <= height
