@@ -172,10 +172,12 @@ def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choic
         if (connection := find.try_connect(name)) is not None:
             with connection:
                 choice = choice or _ask_beside_running(caller, name, connection)
-            summary = None
             break
         if (summary := find.dormant(name)) is not None:
-            choice = choice or _ask_beside_dormant(caller, name, summary)
+            if choice == "replace":
+                return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
+            if choice != "new":
+                raise find.occupied(summary, "--replace", "--new-name")
             break
         try:
             return Connected(name, create.start(launch_spec, name), True)
@@ -184,38 +186,27 @@ def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choic
     if choice == "new":
         return Connected(*create.start_numbered(launch_spec, f"{name}-", 2), True)
     if choice == "join":
-        if summary is not None:
-            raise find.occupied(summary)
         apply(caller, name, spec)
         return Connected(name, find.connect(name), False)
-    if summary is not None:
-        return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
     if (here := listing.current()) is not None and here["name"] == name:
         raise Refused(f"you are in {name}, and it cannot replace itself; detach first")
     sessions.end(name)
     return Connected(name, create.start(launch_spec, name), True)
 
 
-def _ask_beside_dormant(caller: Caller, name: str, summary: Summary) -> str:
-    if not caller.can_answer:
-        raise find.occupied(summary, "--replace", "--new-name")
-    return _ask(caller, name, find.describe_end(summary), "n")
-
-
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
     phase = f"{subject(name)} {'has ended, but is kept' if find.is_kept(name) else 'already runs'}"
     if not caller.can_answer:
         raise Exists(f"{phase}; choose --join, --replace or --new-name")
+    default = "j"
+    answers = [("j", "Join"), ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL]
     try:
         connection.handshake(deadline=time.monotonic() + _BEFORE_QUESTION)
     except SeshError:
-        return _ask(caller, name, f"{subject(name)} runs but does not answer", CANCEL[0])
-    return _ask(caller, name, phase, "j", ("j", "Join"))
-
-
-def _ask(caller: Caller, name: str, question: str, default: str, *more: tuple[str, str]) -> str:
-    answers = (*more, ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL)
-    choice = {"j": "join", "r": "replace", "n": "new"}.get(caller.ask(question, answers, default))
+        phase, default = f"{subject(name)} runs but does not answer", CANCEL[0]
+        del answers[0]
+    letter = caller.ask(phase, answers, default)
+    choice = {"j": "join", "r": "replace", "n": "new"}.get(letter)
     if choice is None:
         raise Refused("nothing was done")
     return choice
