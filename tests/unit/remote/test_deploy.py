@@ -148,7 +148,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
         thread.join(30)
 
 
-def test_an_upload_that_this_machine_has_no_room_for_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upload_without_room_on_this_machine_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
     """The error was `cannot ask: No space left on device`."""
 
     def fail() -> None:
