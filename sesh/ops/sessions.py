@@ -90,8 +90,7 @@ def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
         else:
             find.request(old, RENAME, to=new)
     except Exists:
-        occupant = find.dormant(new)
-        raise find.taken(new) if occupant is None else find.occupied(occupant) from None
+        raise find.taken(new) from None
     recent.rename(old, new)
     return {"name": new, "renamed_from": old}
 

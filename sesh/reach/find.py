@@ -148,7 +148,9 @@ def _ways_on(session: Summary) -> str:
 
 
 def taken(name: str) -> Exists:
-    """Return the error for a name taken by a session with a daemon."""
+    """Return the error for a name taken by a session."""
+    if (summary := dormant(name)) is not None:
+        return occupied(summary)
     if not is_kept(name):
         return paths.taken(name)
     return Exists(f"{subject(name)} has ended, but is kept", hint=f"`{SESH} kill {name}` frees the name")

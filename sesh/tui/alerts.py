@@ -11,14 +11,16 @@ from sesh.schema import Place, Summary
 from sesh.tui.rows import session_identity
 from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
-_Need = tuple[str, str, str]  # state, since when, question; three empty strings if nobody is needed
+_Need = tuple[str, str, str]  # state, since when, question
+_NOBODY = ("", "", "")  # no person is needed
 
 
 class Alerts:
     """Finds detached sessions that begin to wait, fail, or ring after the first report."""
 
     def __init__(self) -> None:
-        self._needs: dict[object, _Need] | None = None  # by session
+        self._begun = False
+        self._needs: dict[object, _Need] = {}  # by session
         self._alerted: dict[object, float] = {}  # when the last alert was (monotonic)
 
     def update(self, sessions: Mapping[Place, Summary]) -> list[str]:
@@ -28,13 +30,14 @@ class Alerts:
         now = time.monotonic()
         for place, session in sessions.items():
             known_as = session_identity(place, session)
-            state, _, question = needs[known_as] = _need(session)
-            is_new = self._needs is not None and state and needs[known_as] != self._needs.get(known_as)
+            before = self._needs.get(known_as, _NOBODY)
+            state, _, question = need = needs[known_as] = before if "stale" in session else _need(session)
+            is_new = self._begun and need not in (before, _NOBODY)
             seen = session.get("attached") or session.get("current") or muted(session.get("labels"))
             if is_new and not seen and now >= self._alerted.get(known_as, -inf) + NOTIFICATION_INTERVAL:
                 lines.append(wording.notification(place.name, state, question, place.host))
                 self._alerted[known_as] = now
-        self._needs = needs
+        self._begun, self._needs = True, needs
         return lines
 
 
@@ -45,4 +48,4 @@ def _need(session: Summary) -> _Need:
     if (facts := activity_facts(session))[0] in ("waiting", "failed"):
         return facts
     unseen = session.get("unseen")
-    return ("bell", str(unseen["bells"]), "") if unseen and unseen["bells"] else ("", "", "")
+    return ("bell", str(unseen["bells"]), "") if unseen and unseen["bells"] else _NOBODY
