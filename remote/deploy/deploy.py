@@ -29,7 +29,7 @@ from rich.progress import BarColumn, Progress, TextColumn
 from sesh import check, protocol
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
-from sesh.errors import LoginRefused, Refused, SeshError, Unreachable
+from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
 from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
@@ -81,10 +81,13 @@ class Carrier:
     def put(self, data: bytes, path: str) -> None:
         """Write a file in HOME. `path`: letters, digits, `.`, `-`, `/`. Raises SeshError, Interrupted."""
         argv = ssh.command(self._destination, f"exec sh -c 'cd && exec cat > {path}'")
-        with tempfile.TemporaryFile() as file:
-            file.write(data)
-            file.seek(0)
-            done = exchange.run(self._destination, argv, stdin=file, timeout=TIMEOUT, stop=self._stop)
+        try:
+            with tempfile.TemporaryFile() as file:
+                file.write(data)
+                file.seek(0)
+                done = exchange.run(self._destination, argv, stdin=file, timeout=TIMEOUT, stop=self._stop)
+        except OSError as error:
+            raise cannot("upload", error, remedy(error, "TMPDIR")) from error
         if done.code:
             raise Refused(f"{self._destination.host}: {_shown(done.err)}")
 

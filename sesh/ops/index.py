@@ -46,6 +46,7 @@ def watch(caller: Caller) -> Generator[list[Summary], None, None]:
     for event in events.every(caller, measures.exact_stamp(time.time()), {}):
         if event is not None:
             with_events.add(event.get("session", ""))
+            poll_at = -inf if "note" in event else poll_at  # a daemon died, and no event or file tells which
             continue
         files_now = _files()
         changed = {entry for entry, _ in files_now ^ files_before}

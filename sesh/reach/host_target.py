@@ -86,7 +86,7 @@ class HostTarget(Target):
             self._sync(op, arguments)
         session_id = os.urandom(8).hex() if op.creates else ""
         request = self._request(op, arguments, session_id=session_id, hello=hello)
-        created = f"{arguments.get('name') or 'NAME'} may have been created"
+        created = f"{arguments.get('name') or 'a session'} may have been created"
         try:
             return self._connect(request)
         except KeyboardInterrupt:

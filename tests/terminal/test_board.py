@@ -375,6 +375,20 @@ def test_output_without_an_event_is_listed_once_it_is_in_the_checkpoint(
         assert any(row["last_activity"] != before for rows in lists for row in rows)
 
 
+def test_a_session_whose_daemon_dies_is_lost_at_once(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was shown as running until the next poll, for half a minute."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(index, "POLL", 1000.0)
+    monkeypatch.setattr(index, "_files", set)
+    home.sesh("--open", "work", "--", "sh", "-c", "read line; printf '\\a'; exec sleep 100")
+    with closing(index.watch(Caller())) as lists:
+        assert next(lists)[0]["state"] == "running"
+        home.sesh("--send", "work", "--enter")
+        assert any(row["unseen"]["bells"] for rows in lists for row in rows)  # its events are followed
+        home.crash("work")
+        assert any(row["state"] == "lost" for rows in lists for row in rows)
+
+
 def test_a_name_that_another_session_takes_over_is_that_session_s(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """The session that had taken a renamed one's name was never shown."""
     monkeypatch.setenv("SESH_DIR", home.directory)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import secrets
@@ -9,13 +10,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import pytest
 
 from sesh import workers
-from sesh.errors import Unreachable
+from sesh.errors import Refused, Unreachable
 from sesh.remote.deploy import deploy, fabric_carrier, install
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
@@ -144,3 +146,14 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
     ends.set()
     for thread in {*threading.enumerate()} - before:
         thread.join(30)
+
+
+def test_an_upload_without_room_on_this_machine_is_refused_with_the_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error was `cannot ask: No space left on device`."""
+
+    def fail() -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", fail)
+    with pytest.raises(Refused, match="TMPDIR"):
+        deploy.Carrier(BOX, workers.Stop()).put(b"it", "archive")
