@@ -17,6 +17,7 @@ from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.errors import Refused, SeshError, UsageError
+from sesh.keys import DetachKey
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
@@ -69,7 +70,8 @@ def _config() -> Iterator[Check]:
             path = home.write(".config/sesh/config.toml", case)
             found = config.load(path)
             assert 0 <= found.replay_lines <= config.MOST_REPLAY_LINES
-            assert found.detach_key.isprintable()
+            key = DetachKey.parse(found.detach_key or "C-\\")
+            assert key is None or key.name.isprintable()
             for warning in found.warnings:
                 assert warning.isprintable(), warning
             for words in (*found.groups.values(), *found.remotes.values()):
