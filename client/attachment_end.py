@@ -89,6 +89,8 @@ class AttachmentEnd:
             else:
                 runs_on = f": {program} runs on" if (program := message.get("command")) else ""
                 self.line += f"{runs_on}; {for_host(f'{SESH} {words}', self.host)} returns"
+                if count := options.waiting(self.name if self.host is None else ""):
+                    self.line += f"; {count} waiting: {PROGRAM} next"
         elif self.kind is EndKind.LOST and self.host is None:
             self.line += f"; {PROGRAM} {words} restarts it"
         if not arrived:

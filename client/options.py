@@ -19,7 +19,8 @@ class AttachOptions:
     """The options of a client that attaches.
 
     `read_only`: send no input. `replay`: show the scrollback. `replace` (detach the other clients) and `first_notice`
-    are for the first session. `words_for`: returns the words to type for a session.
+    are for the first session. `words_for`: returns the words to type for a session. `waiting`: counts the sessions of
+    this machine that wait for the user, except the named one.
     """
 
     settings: Config
@@ -29,6 +30,7 @@ class AttachOptions:
     detach_key: DetachKey | None = None
     first_notice: str = ""
     words_for: Callable[[str], str] = str
+    waiting: Callable[[str], int] = lambda _: 0
 
     def leave_hint(self, without: str = f"{PROGRAM} detach") -> str:
         """Return `KEY leaves`. `without`: what to write if there is no detach key."""

@@ -31,6 +31,7 @@ from sesh.wire import Connection
 
 LAST = "-"  # the name that means the session attached last
 _DETACH_KEY = "C-\\"
+_COUNT_TIMEOUT = 0.2  # seconds that counting may delay a person who leaves
 
 
 @dataclass(frozen=True)
@@ -173,6 +174,7 @@ def _options(cli: Invocation, flags: AttachFlags) -> AttachOptions:
         replay=not flags.no_replay,
         detach_key=None if flags.no_detach_key else detach_key(cli),
         words_for=words_for,
+        waiting=_waiting,
     )
 
 
@@ -204,6 +206,16 @@ def _record_left(end: AttachmentEnd, place: Place, heard_time: float) -> None:
         known.cache_changes(host, gone=[name])
     else:
         known.cache_changes(host, running=name, at=heard_time)
+
+
+def _waiting(left: str) -> int:
+    """Count the sessions of this machine that wait for the person, except `left`."""
+    try:
+        rows = listing.summaries(_COUNT_TIMEOUT)
+    except SeshError:
+        return 0
+    activities = [row.get("activity") for row in rows if row["name"] != left]
+    return sum(activity["state"] == "waiting" for activity in activities if activity)
 
 
 # -- inside a session

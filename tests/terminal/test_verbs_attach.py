@@ -46,12 +46,14 @@ def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_agai
     assert sesh("--list", "--json").json()[0]["attached"] == 0
 
 
-def test_leaving_says_what_goes_on_and_how_to_return(terminal: Open) -> None:
+def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh, home: Home) -> None:
+    sesh("--open", "asks", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
+    wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
     opened = terminal("work", "--", "sh", "-c", "exec cat", columns=120)
     opened.type("up\n")
     opened.wait_for("up\nup")
     opened.type(LEAVE)
-    opened.wait_for("[detached from work: cat runs on; sesh work returns]")
+    opened.wait_for("[detached from work: cat runs on; sesh work returns; 1 waiting: sesh next]")
     assert opened.exit_code() == 0
 
 
