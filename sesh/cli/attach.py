@@ -120,6 +120,7 @@ def attach_terminal(
     options = _options(cli, flags)
     hello = first_hello(host, options) if current is None and host is not None else None
     name, connection, _ = target.connect_by(op, hello, **arguments)
+    cli.note_verb(name, host, attaching=current is None)
     with _saying_that_it_runs(name, host):
         _check_not_inside(name, host, connection)
         if current is not None:

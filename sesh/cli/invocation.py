@@ -6,12 +6,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import PROGRAM
+from sesh.about import PROGRAM, SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
-from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError
+from sesh.cli.verbs import GO, find_verb
+from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.caller import YES_NO
@@ -81,6 +82,12 @@ class Invocation(PersonCaller):
             raise host
         self._note_place(host, name)
         return self.target_of(host)
+
+    def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
+        """Note a session's name that is a verb, too; when `attaching`, only on its screen."""
+        if find_verb(name) is not None:
+            note = self._notes.append if attaching else self.note
+            note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
     def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
         """Call `act` for each machine with some of the sessions; return errors by session.

@@ -147,4 +147,6 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
             again = " again" if row.get("again") else ""
             words = f"{'started' if again else done} {name}{again}{command}"
             cli.out.text(words if row["created"] else f"{name} already runs")
+        if row["created"]:
+            cli.note_verb(row["name"], row["host"])
     return int(failed)

@@ -113,7 +113,10 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     if len(olds) > 1:
         raise UsageError(f"sesh rename takes an old and a new name; {new} is one too many")
     old = olds[0] if olds else None
-    return cli.out.done(**cli.find_target(old).call(sessions.rename, name=old, new=new))
+    target = cli.find_target(old)
+    renamed = target.call(sessions.rename, name=old, new=new)
+    cli.note_verb(new, target.host)
+    return cli.out.done(**renamed)
 
 
 def label(
@@ -178,7 +181,9 @@ def reload(ctx: Context, names: Names = None) -> int:
 
 
 def report_session(cli: Invocation, name: str, *, created: bool = True, shown: bool = False) -> int:
-    """Print a running session as JSON, or its name if `shown`."""
+    """Print a running session as JSON, or its name if `shown`; note a verb's name."""
+    if created:
+        cli.note_verb(name, cli.line.host)
     if shown and not cli.line.json:
         cli.out.text(name)
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)

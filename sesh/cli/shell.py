@@ -8,18 +8,18 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures
+from sesh import measures, paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
 from sesh.cli.printing import command_json
-from sesh.errors import ENDS, ExitCode, UsageError, failing_with, for_host
+from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import RunFacts
-from sesh.wording import one_line
+from sesh.wording import command_line, one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
@@ -43,7 +43,15 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with failing_with(ExitCode.SESH_FAILED):
-        stream = Stream.open(cli.find_target(name), name, timeout)
+        try:
+            stream = Stream.open(cli.find_target(name), name, timeout)
+        except NotFound as missing:
+            if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
+                words = cli.line.tail
+                if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                    words = ["sh", "-c", *words]
+                missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
+            raise
         with stream, cli.recording_signals(tie=False, message=left) as interrupts:
             tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
             facts, output = shell.run(

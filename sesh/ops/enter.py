@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, measures, paths
+from sesh import errors, measures, paths, wording
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
@@ -232,8 +232,20 @@ def job(
         if name is None:
             return Connected(*create.start_numbered(launch_spec), True)
         if (summary := find.dormant(name)) is None:
-            return Connected(name, create.start(launch_spec, name), True)
+            return Connected(name, _start_job(launch_spec, name), True)
         # Replace a lost job, so that a nightly run is not blocked; never replace another session.
         if (records.readable(name) or {}).get("job") is not True:
             raise find.occupied(summary)
         return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
+
+
+def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
+    try:
+        return create.start(launch_spec, name)
+    except Exists as taken:
+        if not (find.dormant(name) or find.is_kept(name)):
+            taken.message = f"{subject(name)} runs"
+            line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+            is_job = (records.readable(name) or {}).get("job")
+            taken.hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
+        raise

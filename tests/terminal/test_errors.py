@@ -82,7 +82,7 @@ ERRORS = {
     ],
     (1, "not_deployed"): [("@bare --list", "bare, no sesh, sesh deploy @bare")],
     (125, "not_found"): [
-        ("--run nosuch -- true", "nosuch, `sesh`"),
+        ("--run nosuch -- true", "no session nosuch, sesh exec nosuch -- true"),
         ("--run lost -- true", "lost, daemon died, open lost"),
     ],
     (125, "busy"): [
@@ -92,7 +92,7 @@ ERRORS = {
     (125, "exists"): [
         ("--exec kept -- true", "kept, ended, kill kept"),
         ("--exec lost -- true", "lost, daemon died, kill lost"),
-        ("--exec w -- true", "w, runs, another name"),
+        ("--exec w -- true", "w runs, sesh run w -- true"),
     ],
     (125, "refused"): [
         ("--run kept -- true", "kept, ended"),

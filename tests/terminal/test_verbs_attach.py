@@ -66,15 +66,33 @@ def test_leaving_by_the_verb_names_what_runs_on_and_not_the_verb_itself(terminal
     assert opened.exit_code() == 0
 
 
-def test_a_session_with_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh, home: Home) -> None:
+def test_a_session_that_bears_the_name_of_a_verb_is_reached_by_its_option(terminal: Open, sesh: Sesh) -> None:
     opened = terminal("-A", "kill", "--", "cat")
-    wait_until(lambda: home.summary("kill").get("attached") == 1)
-    opened.type("x")
-    opened.wait_for("x")
+    opened.wait_for("kill is a verb")
     opened.type("\x1c")
     opened.wait_for("[detached from kill: cat runs on; sesh -A kill returns]")
     assert opened.exit_code() == 0
     assert sesh("--kill", "kill").code == 0
+
+
+def test_whoever_creates_a_session_with_the_name_of_a_verb_is_told(terminal: Open, sesh: Sesh, home: Home) -> None:
+    """Only `-A`, `--open` and `--new -d` said so."""
+    told = "is a verb, too: `sesh -A {}` goes to the session"
+    home.write("watch/file", "")
+    for name, words in (("list", ["--new", "list"]), ("watch", ["--here", "watch"])):
+        opened = terminal(*words, columns=120)
+        opened.wait_for(told.format(name))
+        left(opened, name)
+    for name, words in (
+        ("wait", ["--new", "-d", "wait"]),
+        ("open", ["--open", "open"]),
+        ("run", ["--exec", "run", "-d", "--", "sleep", "600"]),
+        ("grep", ["--rename", "open", "grep"]),
+    ):
+        assert told.format(name) in sesh(*words).stderr
+    opened = inside(terminal("work", columns=120))
+    opened.type("sesh new logs\r")
+    wait_until(lambda: told.format("logs") in sesh("--screen", "work").stdout)  # the terminal shows `logs` by now
 
 
 def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, home: Home) -> None:
