@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
-from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS, similar_verb
+from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS
 from sesh.errors import UsageError
 
 _SETTINGS = {"help_option_names": [], "max_content_width": 100}
