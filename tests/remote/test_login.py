@@ -6,6 +6,7 @@ import os
 import re
 import signal
 import termios
+from functools import partial
 
 import pytest
 
@@ -56,6 +57,10 @@ def cut(far: SshHost) -> int:
     before = refusals(far)
     far.proxy.cut()
     return before
+
+
+def _prompted(terminal: Terminal, times: int) -> bool:
+    return terminal.raw.count(b"password:") == times
 
 
 def stands(terminal: Terminal, text: str = ENTER) -> None:
@@ -195,7 +200,7 @@ def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
     line = '"$@"; echo "ended: $?"; read line'
     terminal = home.terminal(command=["sh", "-c", line, "sh", *home.command, "@box", "work"], columns=120)
     for prompt in range(1 + again):
-        terminal.wait_until(lambda count=prompt: terminal.raw.count(b"password:") > count, what="a prompt")
+        terminal.wait_until(partial(_prompted, terminal, prompt + 1), what="a prompt")
         terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO, what="no echo")
         if prompt < again:
             terminal.type(f"{SECRET}\r")
