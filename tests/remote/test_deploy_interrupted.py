@@ -84,7 +84,7 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     put = fabric_carrier.FabricCarrier.put
 
     def halt(way: Any, data: bytes, path: str) -> None:
-        (pid,) = (pid for pid in far.processes() if processes.called(pid) == "sftp-server")
+        (pid,) = (pid for pid in far.sshd.connections() if processes.called(pid) == "sftp-server")
         os.kill(pid, signal.SIGSTOP)
         far.write("halted", str(pid))
         put(way, data, path)
