@@ -265,7 +265,7 @@ def _connect(caller: LinkCaller, op: Op[..., Connected], arguments: dict[str, An
             raise NotFound(f"{os.uname().nodename} has nothing of {arguments['name']} any more", hint=hint)
         caller.session_id = session_id or None
         # The session may end, and lose its record, once the op has connected: the id then finds the result.
-        id_before = session_id or (_id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
+        id_before = session_id or (records.id_of(arguments["name"]) if is_name(arguments.get("name")) else "")
         name, daemon, created = op(caller, **arguments)
     return _connected_response(name, id_before, created=created), b"", daemon
 
@@ -287,9 +287,9 @@ def _connect_by_id(session_id: str, *, created: bool) -> OpResult | None:
 
     Raises NotFound, with the reason, if the session was lost.
     """
-    current = next((name for name in paths.names() if _id_of(name) == session_id), "")
+    current = next((name for name in paths.names() if records.id_of(name) == session_id), "")
     if current and (daemon := find.try_connect(current)) is not None:
-        if _id_of(current) == session_id:
+        if records.id_of(current) == session_id:
             return _connected_response(current, session_id, created=created), b"", daemon
         daemon.close()  # another session has just taken the name
         return _connect_by_id(session_id, created=created)
@@ -298,10 +298,6 @@ def _connect_by_id(session_id: str, *, created: bool) -> OpResult | None:
     if current and (dormant := find.dormant(current)) is not None:
         raise find.without_daemon(dormant)
     return None
-
-
-def _id_of(name: str) -> str:
-    return (records.readable(name) or {}).get("id", "")
 
 
 def _connected_response(name: str, session_id: str, *, created: bool) -> ConnectedResponse:

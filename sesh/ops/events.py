@@ -121,13 +121,13 @@ def _running() -> Iterator[tuple[str, str]]:
     for name in paths.names():
         with suppress(FileNotFoundError):  # it has just ended
             changed_at = os.stat(paths.record_path(name)).st_mtime_ns
-            if os.path.exists(paths.socket_path(name)) and (session_id := _id_of(name, changed_at)):
+            if os.path.exists(paths.socket_path(name)) and (session_id := _id_at(name, changed_at)):
                 yield name, session_id
 
 
 @functools.lru_cache(maxsize=MOST_ROWS)  # two hundred records at each look would take more than all else
-def _id_of(name: str, _changed_at: int) -> str:
-    return str((records.readable(name) or {}).get("id") or "")
+def _id_at(name: str, _changed_at: int) -> str:
+    return records.id_of(name)
 
 
 def _follow_one(name: str, session_id: str, since: int, begun: str, stop: Stop) -> Iterator[Event]:

@@ -24,11 +24,11 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema import Place, Summary
-from sesh.store import listing
+from sesh.store import listing, records
 from sesh.workers import Stop, Workers
 
 POLL = 30.0  # seconds between two polls of all sessions
-_SCREEN = ".screen."  # begins the name of a checkpoint, which follows output (`store.checkpoints`)
+_SCREEN = os.path.basename(records.file_of("", "screen"))  # begins the name of a checkpoint, which follows output
 HOSTS_POLL = 10.0  # seconds between two looks for new remotes, and two attempts at a host whose link has ended
 GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host

@@ -41,6 +41,11 @@ def readable(name: str) -> Record | None:
         return None
 
 
+def id_of(name: str) -> str:
+    """Return the id of a session, empty without a trusted record."""
+    return (readable(name) or {}).get("id", "")
+
+
 def write(record: Record, *, durable: bool = False) -> None:
     files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
 
@@ -112,7 +117,7 @@ def remove(name: str) -> None:
     The record is removed last, so that each caller that connects to the socket can read the id, by which the result is
     found.
     """
-    session_id = (readable(name) or {}).get("id", "")
+    session_id = id_of(name)
     own = [file_of(session_id, kind) for kind in FILES] if session_id else []
     for path in (*own, paths.socket_path(name), paths.record_path(name)):
         with suppress(FileNotFoundError):
