@@ -49,6 +49,7 @@ class Kept:
     prompt_group: int = 0  # the shell's process group, from its mark (OSC 133) of a prompt until Enter; else 0
     command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
     entered: int = 0  # the number of the line that was entered last
+    prompt_at: float = 0.0  # time (monotonic) of the last check that found a shell at its prompt
 
 
 class Activity:
@@ -174,8 +175,8 @@ class Activity:
 
     @property
     def at_prompt_since_typed(self) -> bool:
-        """True if a shell was found at its prompt, and nobody has typed since."""
-        return self.kept.standing.why == Why.PROMPT and self._checked_at > self._pump.input_line.input_at
+        """True if a shell was found at its prompt, and nobody has typed since; it may have printed."""
+        return self.kept.prompt_at > self._pump.input_line.input_at
 
     @property
     def shell_reads(self) -> bool:
@@ -212,6 +213,8 @@ class Activity:
         if why == Why.READ and not self._pump.paused and self._pump.read_output():
             self.wake()  # the question was not complete
             return
+        if why == Why.PROMPT:
+            kept.prompt_at = self._checked_at
         kept.declared.note_check(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))

@@ -344,7 +344,7 @@ def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_s
     client = daemons.attach("work", remote=True)
     client.wait(protocol.SCREEN)
     client.type(b"\r")
-    wait_until(lambda: not client.step() and len(client.output) > WINDOW)
+    wait_until(lambda: not client.step() and len(client.output) >= WINDOW)
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")
     message = protocol.parse(client.wait(protocol.DETACH))
