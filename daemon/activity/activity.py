@@ -175,7 +175,7 @@ class Activity:
 
     @property
     def at_prompt_since_typed(self) -> bool:
-        """True if a shell was found at its prompt, and nobody has typed since; it may have printed."""
+        """True if nobody has typed since a shell was last found at its prompt."""
         return self.kept.prompt_at > self._pump.input_line.input_at
 
     @property

@@ -51,7 +51,7 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
 
 @pytest.mark.needs("bash")
 def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
-    """TMOUT ends a shell with code 0, which must not count as a typed `exit`, however long its last words take."""
+    """TMOUT ends a shell with code 0, maybe with last words, as `exit` does."""
     os.mkfifo(go := f"{home.path}/go")
     for name in ("idle", "left", "shown"):
         home.sesh("--open", name, "--env", f"TMOUT={60 if name == 'left' else 3}", "--", "bash", "--norc")
