@@ -130,3 +130,17 @@ def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
         124,
         "sesh: job timed out, but @slow does not answer, so the job may still run; end it: sesh @slow kill job\n",
     )
+
+
+def test_a_jobs_time_begins_when_the_job_does(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A login as long as the timeout counted as a host that does not answer."""
+    monkeypatch.setattr(jobs, "_GRACE", 60.0)
+    far = beside("slow")
+    far.fall_silent()
+    job = home.start("@slow", "--exec", "--timeout", "0.5", "--", "sleep", "600")
+    wait_until(far.held)
+    over = time.monotonic() + 0.5
+    wait_until(lambda: time.monotonic() > over)
+    far.end_silence()
+    _, said = job.communicate(timeout=60)
+    assert (job.returncode, b"was ended" in said) == (124, True), said

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shlex
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
@@ -82,18 +83,18 @@ class ViaHost(Home):
 
     def away(self, reason: str = "no route") -> None:
         """End every link; until `back`, new links fail with `reason`."""
-        with open(self.down, "w", encoding="utf-8") as file:
-            file.write(reason)
-        self.cut()
+        with self._starting():
+            with open(self.down, "w", encoding="utf-8") as file:
+                file.write(reason)
+            self.cut()
 
     def back(self) -> None:
         os.unlink(self.down)
 
     def fall_silent(self) -> None:
         """Let links pass nothing until `end_silence`; new links stop before they begin."""
-        with open(self.halt, "w", encoding="utf-8"):
-            pass
-        self.strand()
+        with self._starting(), open(self.halt, "w", encoding="utf-8"):
+            self.strand()
 
     def strand(self) -> None:
         """Let the present links pass nothing any more; new links can begin."""
@@ -111,6 +112,10 @@ class ViaHost(Home):
     def begin(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Begin the command of a link; called in the process that wants the link."""
         environment = {**options.pop("env"), **self.env}
+        with self._starting():
+            return self._start(words, environment, options)
+
+    def _start(self, words: Sequence[str], environment: dict[str, str], options: Any) -> subprocess.Popen[bytes]:
         if os.path.exists(self.down):
             with open(self.down, encoding="utf-8") as file:
                 words = ["sh", "-c", 'echo "$1" >&2; exit 1', "-", file.read()]
@@ -131,6 +136,16 @@ class ViaHost(Home):
             )
             self._note(process.pid)
         return process
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Hold back processes that start or cut links, so that no new one is missed."""
+        with open(os.path.join(self.root, "starting"), "w", encoding="utf-8") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(file, fcntl.LOCK_UN)  # the link may have inherited the descriptor
 
     def _note(self, pid: int) -> None:
         with open(self._links, "a", encoding="utf-8") as file:
