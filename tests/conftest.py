@@ -17,6 +17,7 @@ sys.dont_write_bytecode = False
 
 import pytest  # noqa: E402
 
+from sesh import machine  # noqa: E402
 from tests.support import Home, Open, Sesh, need, processes  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
@@ -103,11 +104,22 @@ def _own_environment() -> Iterator[None]:
     assert existed or not os.path.lexists(_REAL), f"a test made {_REAL}, the developer's own"
 
 
+def _of(home: Home, rows: list[tuple[int, int, list[str]]]) -> list[tuple[int, int, list[str]]]:
+    pids = {pid for each in (home, *home.hosts) for pid in each.processes()}
+    return [row for row in rows if row[0] in pids]
+
+
 @pytest.fixture
 def home() -> Iterator[Home]:
-    """Yield a HOME and SESH_DIR for one test; nothing may run there afterwards."""
+    """Yield a HOME and SESH_DIR for one test; nothing may run there afterwards.
+
+    Its sesh sees no other processes of the user: `--sweep` would end a developer's orphaned bridge.
+    """
     own = Home()
-    yield own
+    every = machine.own_processes
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(machine, "own_processes", lambda: _of(own, every()))
+        yield own
     own.close()
 
 

@@ -146,7 +146,7 @@ def run_verb(cli: Invocation) -> int:
         return shown.exit_code
     except typer.TyperException as error:
         message = error.format_message().rstrip(".")
-        needs_dashes = line.verb.word and line.verb.takes_command and line.tail is None
+        needs_dashes = line.verb.takes_command and line.tail is None and len(line.words) > 1
         slip = "write a command after --; " if needs_dashes else ""
         hint = f"{slip}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

@@ -42,12 +42,12 @@ def send(
         Option(
             "--question",
             metavar="REGEX",
-            help="Type only if it waits with a question that matches REGEX; . matches any question.",
+            help="Type only if it waits with a question that matches REGEX, or contains it as text; . is any.",
         ),
     ] = None,
     force: Annotated[
         bool,
-        Option("--force", help="With --enter: type even after a person's unfinished input, or while the program asks."),
+        Option("--force", help="With --enter: type even after a person's unfinished input, or while an agent asks."),
     ] = False,
 ) -> int:
     """Type TEXT, Enter if wanted, then keys.

@@ -96,7 +96,8 @@ def _matching_question(connection: Connection, name: str, pattern: Pattern) -> R
     state, since, question = activity_facts(connection.request(STATUS, deadline=_soon())[0])
     if state == "waiting" and pattern.text != _ANY:
         with pattern:
-            matches = any(pattern.matches([question], _soon()))
+            # A question is often copied as it stands, with the signs of a pattern in it: [y/N]
+            matches = pattern.text in question or any(pattern.matches([question], _soon()))
         if not matches:
             shown = wording.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed')

@@ -168,6 +168,7 @@ class Beside:
     def __call__(self, word: str, path: str = "") -> ViaHost:
         """Make a host; `path` is a PATH that lacks its own sesh."""
         far = self.hosts[word] = ViaHost(word, self.home, path)
+        self.home.hosts.append(far)
         ways = {far.word: shlex.join(far.way) for far in self.hosts.values()}
         text = "".join(f"[remotes.{json.dumps(word)}]\nvia = {json.dumps(way)}\n" for word, way in ways.items())
         self.home.write(".config/sesh/config.toml", text)

@@ -94,6 +94,7 @@ class Home:
         self.directory = os.path.join(self.path, ".sesh")
         self.strict = True
         self.patience = PATIENCE
+        self.hosts: list[Home] = []  # other homes that it reaches as hosts
         self._terminals: list[Terminal] = []
         self._started: list[subprocess.Popen[bytes]] = []
         self._before = processes.listed()

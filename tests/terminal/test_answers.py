@@ -27,7 +27,7 @@ pytestmark = [
 ]
 
 
-ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? '; read x; echo got=$x; sleep 60"
+ASKS = "printf 'may I run: make test? '; read x; echo got=$x; printf 'may I push? [y] '; read x; echo got=$x; sleep 60"
 
 
 def asking(sesh: Sesh, source: str = ASKS) -> None:
@@ -48,13 +48,15 @@ def got(sesh: Sesh) -> list[str]:
 def test_another_question_is_not_answered_and_is_named(sesh: Sesh, home: Home) -> None:
     asking(sesh)
     sesh("--send", "job", "y", "--enter", "--question", "make test")
-    asks(home, "may I push?")
+    asks(home, "may I push? [y]")
     refused = sesh("--send", "job", "y", "--enter", "--question", "make test")
     assert (refused.code, refused.stderr.count("\n")) == (1, 1)
-    assert 'job is waiting, but asks "may I push?", not' in refused.stderr
+    assert 'job is waiting, but asks "may I push? [y]", not' in refused.stderr
     error = sesh("--send", "job", "--key", "y", "--question", "make test", "--json")
     assert (error.code, error.json()["error"]["code"]) == (1, "refused")
     assert got(sesh) == ["y"]
+    assert sesh("--send", "job", "n", "--enter", "--question", "may I push? [y]").code == 0, "its text will do"
+    wait_until(lambda: got(sesh) == ["y", "n"])
 
 
 @pytest.mark.parametrize(("shell", "integrated"), [("bash", False), ("zsh", True)])
@@ -143,7 +145,7 @@ def test_the_api_answers_what_was_asked(sesh: Sesh, home: Home) -> None:
     with pytest.raises(Refused, match='asks "may I run: make test\\?", not push'):
         job.send("y", enter=True, if_waiting="push")
     assert job.send("y", enter=True, if_waiting="make") is not None
-    asks(home, "may I push?")
+    asks(home, "may I push? [y]")
     assert job.send("n", enter=True, if_waiting=True) is not None
     wait_until(lambda: got(sesh) == ["y", "n"])
 

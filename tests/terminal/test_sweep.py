@@ -20,7 +20,7 @@ from tests.support import ROOT, Home, Sesh, wait_until
 
 HOURS = 2 * 3600
 OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
-"""Versions as `--deploy` names them; unique, because `--sweep` sees processes of other test workers."""
+"""Versions as `--deploy` names them."""
 
 
 def left_behind(home: Home, entry: str, content: str = "") -> str:

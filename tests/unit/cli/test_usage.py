@@ -43,6 +43,7 @@ USAGE = [
     ("--forget", "@HOST"),
     ("@a @b --attach web", "attach"),
     ("@a --mcp", "mcp"),
+    ("web vim notes.txt", "after --"),
     ("--exec build make -j8", "after --"),
     ("--run web ls", "after --"),
     ("@a @b --upgrade", "upgrade takes no host"),
