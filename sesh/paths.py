@@ -99,7 +99,7 @@ def _check_writers(path: str, status: os.stat_result, elsewhere: str) -> None:
 
     A directory with the sticky bit passes: users cannot replace each other's files in it.
     """
-    if status.st_uid not in (0, os.geteuid()) and not _is_unmapped(status.st_uid):
+    if status.st_uid not in (0, os.geteuid()) and not is_unmapped(status.st_uid):
         raise Refused(f"{path} belongs to another user (uid {status.st_uid}), who may change it; {elsewhere}")
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
@@ -109,7 +109,7 @@ def _check_writers(path: str, status: os.stat_result, elsewhere: str) -> None:
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
 
-def _is_unmapped(uid: int) -> bool:
+def is_unmapped(uid: int) -> bool:
     """Return whether a uid stands for users outside the user namespace, as in containers.
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that uid. Linux only.

@@ -103,7 +103,7 @@ class Client(Reader):
         self.state: ClientState = Due()
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
         self.before_viewport: TerminalState | None = None
-        """The terminal's state before it showed a viewport, until it shows a screen again."""
+        """The terminal's state before it showed a viewport, but `alternate` as it is, until it shows a screen again."""
         self.redraw_number = 0  # of its last REDRAW
         self.replies = ReplyFilter()
         self.last_input = 0

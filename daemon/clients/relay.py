@@ -95,7 +95,7 @@ class Relay:
         if model.lag <= SMALL_LAG or not all(client.blank for client, _ in due):
             model.catch_up(STEP_TIME)
         for client, state in due:
-            if client.blank or not (model.lag or model.in_image):
+            if client.blank or not (model.lag or model.in_long_string):
                 self._send_next(client, state)
         if model.lag:
             self.send_due_soon()
@@ -155,11 +155,11 @@ class Relay:
 
     def _complete(self, client: Client, replay: bytes) -> None:
         """Send a client its screen, and make it live."""
-        # In an image, it gets another screen later instead: the rest of the image would be shown as text.
+        # In a long string, it gets another screen later instead: the rest of the string would be shown as text.
         model = self._model
         client.send_screen(model.position, replay)
         model.remember(model.position)  # a REDRAW may start there
-        live = not (model.lag or model.in_image)
+        live = not (model.lag or model.in_long_string)
         client.resume(live=live)
         if live:
             client.connection.send_output(self._log)
@@ -190,12 +190,13 @@ class Relay:
             reports = self._reports.sequences(client.position, position, every=False)
             if update := state.viewport.update(self._model.emulator) + reports.encode():
                 client.send_screen(position, update)
+            client.before_viewport = self._shown_by(client)._replace(alternate=bool(state.viewport.alternate))
             client.position = position
 
     # -- the emulator
 
     def finish(self) -> None:
-        """Emulate the rest of the output, and send screens without awaiting an image's end."""
+        """Emulate the rest of the output, and send screens without awaiting a long string's end."""
         self._schedule_emulator()
         self.send_due_soon()
 

@@ -20,13 +20,13 @@ from sesh.wording import plain
 
 _END = b"\x1b]133;D"
 _LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
-_BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m\x1b\(B\x1b\[m\r")
+_PEN = rb"(?:\x1b\[[0-9;]*m|\x1b\(B|[\x0e\x0f])"  # a change of colours or charset, in any terminal's form
+_BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m" + _PEN + rb"*\r")
 """Output of fish itself, between mark C and the command's output."""
-_SGR_REVERSED = rb"m[0-9;]*\[\x1b"
+_PEN_REVERSED = rb"(?:m[0-9;]*\[\x1b|B\(\x1b|[\x0e\x0f])*"
 _PARTIAL_LINE = re.compile(
-    rb"(?:\r \r +(?:" + _SGR_REVERSED + rb")*[%#]"
-    rb"|(?:K\[\x1b)?\r ?\x8e\x8f\xe2\r *(?:" + _SGR_REVERSED + rb"|B\(\x1b)*\x8e\x8f\xe2)"
-    rb"(?:" + _SGR_REVERSED + rb"|B\(\x1b)+"
+    rb"(?:\r \r +" + _PEN_REVERSED + rb"[%#]"
+    rb"|(?:K\[\x1b)?\r ?\x8e\x8f\xe2\r *" + _PEN_REVERSED + rb"\x8e\x8f\xe2)" + _PEN_REVERSED
 )
 """The line end that zsh and fish add before a prompt if the output has none. The pattern matches reversed output: from
 the end, a match can start at one place only."""

@@ -18,6 +18,7 @@ import os
 import re
 import shlex
 import stat
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from sesh import files, machine, paths
@@ -110,6 +111,7 @@ def settings(agent: str) -> str:
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Add, update or remove the hooks; return whether the settings changed. Raises ByHand, Refused."""
     path = os.path.realpath(settings(agent))
+    _check_owner(path)
     before = _read(path)
     if (value := _parsed(before)) is None:
         # A file that already has the hooks, or has none to remove, needs no change.
@@ -136,6 +138,16 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True
+
+
+def _check_owner(path: str) -> None:
+    """Raise Refused if a file, or the nearest directory that exists, belongs to another user."""
+    nearest = next(each for each in (Path(path), *Path(path).parents) if each.exists())
+    owner = nearest.stat().st_uid
+    if owner != os.geteuid() and not paths.is_unmapped(owner):
+        raise Refused(
+            f"{nearest} belongs to another user (uid {owner}); nothing was changed", hint="run it as that user"
+        )
 
 
 def snippet(agent: str) -> str:

@@ -11,6 +11,7 @@ from sesh import protocol, wire
 from sesh.about import SESH
 from sesh.errors import Ended, NotFound, Refused, SeshError, TimedOut
 from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
+from sesh.names import natural
 from sesh.ops import jobs, lookup
 from sesh.ops.live_log import COLUMNS, feed, line_reader
 from sesh.ops.pattern import Pattern
@@ -241,7 +242,7 @@ def labelled(caller: Caller, named: Sequence[str], labels: dict[str, str], condi
             target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
         rows = [row for row in target.call(overview)["sessions"] if lookup.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
-        return [*(row["name"] for row in rows if row["state"] in phases), *ended]
+        return sorted({*(row["name"] for row in rows if row["state"] in phases), *ended}, key=natural)
 
     hosts: Sequence[str | None] = named or [None, *lookup.known_hosts(caller)[0]]
     places: dict[Place, None] = {}

@@ -304,3 +304,21 @@ def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
     second.type("stty size\r")
     assert home.sesh("--wait", "work", "--for", "20 70", "--since-start", "--timeout", "30").code == 0
     second.signal(signal.SIGKILL)
+
+
+def test_a_terminal_of_another_size_shows_a_full_screen_program_on_its_alternate_screen(terminal: Open) -> None:
+    """The program's picture stayed behind on the terminal that left."""
+    with terminal("work", columns=90, rows=20) as window:
+        window.wait_for(READY)
+        with terminal("-a", "-r", "work", columns=70, rows=12) as small:
+            small.wait_for(READY)
+            window.type("printf '\\033[?1049h''picture'; read go; printf '\\033[?1049l'\r")
+            small.wait_for(re.compile("^picture", re.MULTILINE))
+            assert READY not in small.text()
+            window.type("\r")
+            small.wait_for(READY)
+            window.type("printf '\\033[?1049h''picture'; read go\r")
+            small.wait_for(re.compile("^picture", re.MULTILINE))
+            small.type(b"\x1c")
+            assert small.exit_code() == 0
+            assert "\npicture" not in f"\n{small.text()}"

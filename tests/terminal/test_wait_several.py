@@ -87,7 +87,7 @@ def test_jobs_that_ended_before_are_waited_for_by_their_label(sesh: Sesh, home: 
         os.chmod(left.getsockname(), 0o600)
     done = sesh("--wait", *label, "--exit", "--json")
     codes = {answer["session"]: answer["exit_code"] for answer in done.json()}
-    assert (done.code, codes) == (3, {"again": 0, "bad": 3, "runs": 0})
+    assert (done.code, list(codes.items())) == (3, [("again", 0), ("bad", 3), ("runs", 0)])
     none = sesh("--wait", "--label", "batch=8", "--idle", "0.1")
     assert (none.code, none.stderr.startswith("sesh: no running session has the label")) == (1, True), (
         "its end is no condition"

@@ -16,7 +16,7 @@ from sesh.vt.defaults import ON_BY_DEFAULT
 from sesh.vt.emulator import Emulator
 from sesh.vt.encoded import INPUT, PROMPT, Encoder, closed, decode, without_sgr
 from sesh.vt.grid import Page, SavedCursor
-from sesh.vt.modes import SYNCHRONIZED_OUTPUT, Stacks
+from sesh.vt.modes import MOUSE_TRACKING, SYNCHRONIZED_OUTPUT, Stacks
 from sesh.vt.osc_values import sequences
 from sesh.vt.pen import DEFAULT
 from sesh.vt.reflow import wrap
@@ -42,7 +42,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     """Return the bytes for a terminal of the emulator's size that attaches.
 
     They are the last `lines` logical lines of scrollback, the screen, all settings, and the bytes of an unfinished
-    sequence, unless it is an image. `clear`: first scroll the terminal's content away.
+    sequence, unless it is a long string. `clear`: first scroll the terminal's content away.
     """
     return replaying(emulator, lines=lines, clear=clear).finish()
 
@@ -150,7 +150,7 @@ class Replay:
         out.sequence(_saved_modes(screen) + _tabs(screen) + _margins(screen))
         out.sequence(_modes(screen) + _keys(screen))
         put_cursor(out, screen)
-        return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
+        return str(out).encode() + (b"" if emulator.in_long_string else emulator.unfinished)
 
     def _screens(self, out: Encoder, screen: Screen) -> None:
         shown = Page(screen.rows, screen.saved, screen.kitty_stack)
@@ -306,8 +306,10 @@ def put_cursor(out: Encoder, screen: Screen) -> None:
 
 
 def input_settings(screen: Screen) -> str:
-    """Return the bytes that set a terminal's input modes, keyboard protocols and cursor style."""
-    modes = "".join(f"\x1b[?{number}h" for number in _INPUT_MODES if screen.modes.get(number))
+    """Return the bytes that set input modes but the mouse's, keyboard protocols and cursor style."""
+    # A terminal that shows a part of the screen would report other cells than the program's.
+    wanted = set(_INPUT_MODES) - set(MOUSE_TRACKING)
+    modes = "".join(f"\x1b[?{number}h" for number in sorted(wanted) if screen.modes.get(number))
     keypad = "\x1b=" if screen.keypad else ""
     return _reset_input(screen) + modes + keypad + _flags([screen.kitty_flags]) + _keys(screen)
 

@@ -23,6 +23,7 @@ class Viewport:
     def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
+        self.alternate: bool | None = None  # the terminal is on its alternate screen; None: a lost link may hide it
         self._clear = clear  # first scroll the terminal's content away; otherwise it already shows the session
         self._sent: list[str] | None = None
         self._settings = ""
@@ -35,7 +36,11 @@ class Viewport:
         out: list[str] = []
         if self._sent is None:
             out.append((clean_screen(self.columns, self.rows) if self._clear else CANCEL + NEUTRAL).decode())
-            self._sent = [_BLANK if self._clear else ""] * self.rows
+        if self._sent is None or self.alternate != emulator.alternate:
+            self.alternate = emulator.alternate
+            out.append("\x1b[?1049h" if self.alternate else "\x1b[?1049l" + NEUTRAL.decode())
+            self._sent = [""] * self.rows
+            self._settings = ""  # each screen has its own flags of kitty's keyboard protocol
         visible = screen.rows[self.top : self.top + self.rows]
         texts = [self._text(row) for row in visible] + [_BLANK] * (self.rows - len(visible))
         for y, (text, sent) in enumerate(zip(texts, self._sent, strict=True)):

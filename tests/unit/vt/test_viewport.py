@@ -30,9 +30,9 @@ def test_the_view_goes_back_up_when_no_text_is_left_below_it() -> None:
     view, client = Viewport(20, 4), Emulator(20, 4)
     assert shown(view, client, emulator) == ["one", "two", "$", ""]
     emulator.feed(b"\x1b[?1049h\x1b[H" + b"\r\n".join([b"~"] * 5) + b"\r\n:q")
-    assert shown(view, client, emulator) == ["~", "~", "~", ":q"]
+    assert (shown(view, client, emulator), client.alternate) == (["~", "~", "~", ":q"], True)
     emulator.feed(b"\x1b[?1049l")
-    assert shown(view, client, emulator) == ["one", "two", "$", ""]
+    assert (shown(view, client, emulator), client.alternate) == (["one", "two", "$", ""], False)
     emulator.feed(b"\r\n3\r\n4\r\n5\x1b[3;1H")
     assert shown(view, client, emulator) == ["one", "two", "$", "3"]
     emulator.feed(b"\x1b[6;2H")
@@ -59,3 +59,11 @@ def test_a_terminal_that_shows_this_session_already_is_drawn_over_and_not_scroll
     assert b"\n" not in over
     assert over.count(b"\x1b[K") == 3
     assert Viewport(10, 3).update(emulator).count(b"\n") == 2
+
+
+def test_the_mouse_stays_the_terminals_whose_cells_are_not_the_programs() -> None:
+    """A click went to another line than the one under the pointer."""
+    emulator = fed("\x1b[?1000h\x1b[?1006h\x1b[?2004h", rows=6)
+    client = Emulator(10, 3)
+    shown(Viewport(10, 3), client, emulator)
+    assert (client.mode(1000), client.mode(2004)) == (False, True)
