@@ -156,7 +156,9 @@ class ClientHandler:
         by_person = client.replies.by_person  # not by the terminal
         if by_person:
             self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
-        self._pump.type(keys, by_person=by_person, in_line=by_person)
+        # A key that answers an agent's question begins no line, which a later text would join.
+        answers = self._pump.pty.raw() and self._session.activity.declared_question is not None
+        self._pump.type(keys, by_person=by_person and not answers, in_line=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         self._relay.echoes.note_input(client, size)
         if by_person:  # after the write, so that it does not delay the key

@@ -90,6 +90,17 @@ def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or
     wait_until(lambda: taken() == ["run", "dear colleague", "half"])
 
 
+def test_a_key_that_answers_an_agents_question_begins_no_line(home: Home, terminal: Open) -> None:
+    """A script could send nothing for ten minutes."""
+    says = "printf '\\033]7501;state=%s\\007'"
+    opened(home, "agent", f"stty raw -echo; {says % 'blocked'}; head -c 1; stty sane; {says % 'idle'}; cat", "")
+    person = terminal("agent")
+    wait_until(lambda: home.summary("agent")["activity"]["state"] == "waiting")
+    person.type("y")
+    wait_until(lambda: home.summary("agent")["activity"]["state"] == "idle")
+    assert home.sesh("--send", "agent", "go on", "--enter").code == 0
+
+
 def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, terminal: Open, home: Home) -> None:
     """A half-typed line must not run together with the text, nor enter another line reader."""
     sesh("--open", "work", "--", "bash", "--norc")
