@@ -335,4 +335,6 @@ def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: i
     why = f" ({keeper.reason})" if keeper.reason not in ("", NO_ANSWER) else ""  # may have a URL to log in at
     keys = f"Enter tries now, {leave_hint}" if keeper.refusal is None else "Enter logs in, Ctrl-C leaves"
     line = f"{state} {preposition} {host} since {measures.time_of_day(keeper.heard_time)}{why}; {keys}"
-    return line if len(line) <= columns else f"{state}{why}; {keys.replace(' now', '')}"
+    if len(line) > columns:
+        line = f"{state}{why}; {keys.replace(' now', '')}"
+    return line if len(line) <= columns else f"{state} {wording.cut(why, columns - len(state) - 1, keeps_end=True)}"

@@ -7,6 +7,7 @@ session. Nothing happens to a session before Enter, or y, in such a line.
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -229,7 +230,9 @@ class _Board:
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
-            right = preview.drawn(self._preview(), width - left - 2, body, coloured=self._options.coloured)
+            right = preview.drawn(
+                self._preview(width - left - 2), width - left - 2, body, coloured=self._options.coloured
+            )
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
@@ -250,7 +253,7 @@ class _Board:
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.why_silent:
                 remarks.append(f"@{host}  {report.why_silent}")
-        remarks = [cut(plain(remark), width) for remark in remarks]
+        remarks = [cut(line, width) for remark in remarks for line in _wrapped(remark, width)]
         lines = [*rows, *(remark + " " * (width - columns(remark)) for remark in remarks)]
         return lines[:height] + [" " * width] * (height - len(lines))
 
@@ -272,11 +275,16 @@ class _Board:
         hint = f"Enter create a session: {row.title}" if row is not None and row.session is None else _HINT
         return f"\x1b[2m{cut(self._message or hint, width)}"
 
-    def _preview(self) -> str:
+    def _preview(self, width: int) -> str:
         """Return the text of the selected session's screen, or the reason why none shows."""
         row = self._selection.row
         if row is None:
             return ""
         if not row.has_screen:
-            return "you are here" if row.current else row.why_silent
+            return "you are here" if row.current else "\n".join(_wrapped(row.why_silent, width))
         return self._previews.texts.get(row.place, "")
+
+
+def _wrapped(reason: str, width: int) -> list[str]:
+    """Return the lines of a reason, whose end may be an address."""
+    return textwrap.wrap(plain(reason), max(1, width), break_on_hyphens=False)
