@@ -80,26 +80,15 @@ def write_all(descriptor: int, data: bytes) -> None:
 
 
 def append(path: str, data: bytes, largest: int | None = None, *, through_links: bool = False) -> None:
-    """Append lines in a single write, so that processes may share a file.
+    """Append in a single write, so that processes may share a file. Raises OSError.
 
-    Raises OSError, also if only a part was written. `largest`: append nothing to a file of this size or more, nor to
-    one that is not the caller's regular file. A missing file is created with mode 0600.
+    `largest`: append nothing to a file of this size or more, nor to one that is not the caller's regular file. A
+    missing file is created with mode 0600.
     """
     with _open(path, "a", links=through_links) as file:
         status = os.fstat(file.fileno())
-        if largest is not None and not (_is_own_file(status) and status.st_size < largest):
-            return
-        if stat.S_ISREG(status.st_mode) and _is_torn(path, status.st_size, links=through_links):
-            data = b"\n" + data
-        if os.write(file.fileno(), data) < len(data):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
-
-
-def _is_torn(path: str, size: int, *, links: bool) -> bool:
-    """Return whether a file's last line has no end, as a full disk leaves it."""
-    with suppress(OSError), _open(path, "r", links=links) as file:
-        return os.pread(file.fileno(), 1, max(0, size - 1)) not in (b"", b"\n")
-    return False
+        if largest is None or (_is_own_file(status) and status.st_size < largest):
+            os.write(file.fileno(), data)
 
 
 def write_after(path: str, size: int, data: bytes) -> None:
