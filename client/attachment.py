@@ -335,6 +335,10 @@ def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: i
     why = f" ({keeper.reason})" if keeper.reason not in ("", NO_ANSWER) else ""  # may have a URL to log in at
     keys = f"Enter tries now, {leave_hint}" if keeper.refusal is None else "Enter logs in, Ctrl-C leaves"
     line = f"{state} {preposition} {host} since {measures.time_of_day(keeper.heard_time)}{why}; {keys}"
+    keys = f"; {keys.replace(' now', '')}"
     if len(line) > columns:
-        line = f"{state}{why}; {keys.replace(' now', '')}"
-    return line if len(line) <= columns else f"{state} {wording.cut(why, columns - len(state) - 1, keeps_end=True)}"
+        line = f"{state}{why}{keys}"
+    if len(line) > columns:  # only a person who may log in has no other way on than the keys
+        keys = keys if keeper.refusal is not None else ""
+        line = f"{state} {wording.cut(why, columns - len(state) - len(keys) - 1, keeps_end=True)}{keys}"
+    return line

@@ -114,8 +114,8 @@ class Checkpointer:
     def _rewrite(self) -> Generator[None, None, None]:
         self._room = 0
         model = self._model
-        if model.position < model.resized_at or model.in_long_string:
-            model.catch_up()  # what follows a resize would be drawn at the size before, a string's rest left out
+        if model.position < model.resized_at or model.in_image:
+            model.catch_up()  # what follows a resize would be drawn at the size before, an image's rest left out
             yield
         is_exact = model.position >= model.resized_at
         emulator = model.emulator
@@ -124,7 +124,7 @@ class Checkpointer:
         columns = emulator.columns
         parts = pieces(scrollback.since(scrollback.first), columns)
         screen = replay(emulator, lines=int(bool(scrollback.open_rows)), clear=False)
-        rest = b"" if model.in_long_string else self._log.content(model.position)  # its rest would be shown as text
+        rest = b"" if model.in_image else self._log.content(model.position)  # an image's rest would be shown as text
         position = model.position + len(rest)
         header: CheckpointHeader = {
             "drawn": [columns, emulator.height],
@@ -132,7 +132,7 @@ class Checkpointer:
             "cell_height": emulator.settle().cell_height,
             "lines": self._facts.scrollback,
         }
-        may_append = is_exact and not model.in_long_string
+        may_append = is_exact and not model.in_image
         yield  # with a long line on the screen, this took as long as a step may
         above = (lines_as_bytes(part, columns) for part in parts)
         self._size = yield from checkpoints.write(self._id, header, chain(above, [screen, rest]))

@@ -38,7 +38,7 @@ class Echoes:
         number = 0 if client in self._due else client.last_input
         self._due.setdefault(client, 0)
         content = b""
-        if client.gets_output and model.catch_up() and not model.emulator.in_long_string:
+        if client.gets_output and model.catch_up() and not model.emulator.in_image:
             content = replay(model.emulator, lines=0, clear=False)
             client.connection.send_output(self._pump.log)
         if len(content) > protocol.CHUNK:

@@ -95,7 +95,7 @@ class Relay:
         if model.lag <= SMALL_LAG or not all(client.blank for client, _ in due):
             model.catch_up(STEP_TIME)
         for client, state in due:
-            if client.blank or not (model.lag or model.in_long_string):
+            if client.blank or not (model.lag or model.in_image):
                 self._send_next(client, state)
         if model.lag:
             self.send_due_soon()
@@ -155,11 +155,11 @@ class Relay:
 
     def _complete(self, client: Client, replay: bytes) -> None:
         """Send a client its screen, and make it live."""
-        # In a long string, it gets another screen later instead: the rest of the string would be shown as text.
+        # In an image, it gets another screen later instead: the rest of the image would be shown as text.
         model = self._model
         client.send_screen(model.position, replay)
         model.remember(model.position)  # a REDRAW may start there
-        live = not (model.lag or model.in_long_string)
+        live = not (model.lag or model.in_image)
         client.resume(live=live)
         if live:
             client.connection.send_output(self._log)
@@ -196,7 +196,7 @@ class Relay:
     # -- the emulator
 
     def finish(self) -> None:
-        """Emulate the rest of the output, and send screens without awaiting a long string's end."""
+        """Emulate the rest of the output, and send screens without awaiting an image's end."""
         self._schedule_emulator()
         self.send_due_soon()
 

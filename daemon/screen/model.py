@@ -82,8 +82,8 @@ class Model:
         """Returns the positions of local clients. `step` remembers the state where the emulator passes one of them."""
 
     @property
-    def in_long_string(self) -> bool:
-        return self.emulator.in_long_string and self._life.running
+    def in_image(self) -> bool:
+        return self.emulator.in_image and self._life.running
 
     @property
     def lag(self) -> int:

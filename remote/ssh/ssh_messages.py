@@ -23,6 +23,7 @@ BRIDGE_COMMAND = (
     f'head -c 999 "$p" | grep -q -e {PROGRAM}.__main__ -e "by {PROGRAM} --deploy" && exec "$p" --bridge; '
     f'done; echo "{PROGRAM}: not found" >&2; exit 127\''
 )
+NOT_FOUND = (126, 127)  # exit codes of a shell (POSIX)
 _MAX_REASON = 200  # characters; a longer reason from a host is cut off
 _MAX_READ = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, the error message repeats its lines
@@ -121,7 +122,7 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     if REACHED not in stderr:
         message = f"the shell on {host} ended before sesh was started {ending}"
         return Unreachable(message, hint=login_files_hint(host), reason="its login files end the shell")
-    if code in (126, 127):
+    if code in NOT_FOUND:
         return NotDeployed(f"{host} has no sesh", hint=f"install it with: {PROGRAM} deploy @{host}")
     hint = f"if it is broken, install this one there: {PROGRAM} deploy @{host}"
     reason = f"sesh did not start there{f': {last}' if last else ''}"

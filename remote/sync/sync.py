@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sesh import config, files, paths, programs
-from sesh.errors import Refused
+from sesh.errors import Refused, Unreachable
 from sesh.names import printable
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, ssh, ssh_messages
@@ -108,10 +108,13 @@ class Sync:
             return exchange.run(self.destination, ssh.command(self.destination, line)).code == 0
 
     def _push(self, line: str, tree: Tree) -> bool:
-        """Push and report a line; return whether it was pushed."""
+        """Push and report a line; return whether it was pushed. Raises Unreachable."""
         code = None
         try:
             code, _, stderr = self._send(tree)
+        except Unreachable as error:  # the next link may work, and would not tell
+            self._fail(line, tree.path, error.message)
+            raise
         except OSError as error:
             stderr = f"{error.filename or tree.path}: {error.strerror or error}"
         if code not in (0, _VANISHED):

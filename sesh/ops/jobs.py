@@ -33,7 +33,7 @@ COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its 
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
 _END = wire.request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
-_GRACE = 2.5  # seconds beside a job's timeout to begin it, and then to end it, which takes up to two
+_GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
 
 
 class _Waiter:
@@ -195,11 +195,10 @@ def run(
     125 if the job did not run, and 255 if the end of the job is unknown.
     """
     limit = data.get("timeout")
-    patience = None if limit is None else limit + _GRACE
     forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
         with errors.failing_with(ExitCode.SESH_FAILED):
-            target = target.until(_after(patience))
+            target = target.until(_after(limit))
             target.interrupts = interrupts
             name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
             stream = Stream(target, connection, name)
@@ -208,7 +207,7 @@ def run(
             live(ended.output)
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
-        stream.deadline = _after(patience)  # the daemon counts from the job's start
+        stream.deadline = None if limit is None else _after(limit + _GRACE)  # the daemon counts from the job's start
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)

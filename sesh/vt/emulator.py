@@ -8,7 +8,6 @@ from time import perf_counter
 
 from sesh.vt.bulk import Bulk
 from sesh.vt.encoded import PROMPT, closed, encode, without_sgr
-from sesh.vt.grammar import LIMIT
 from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
 from sesh.vt.parser import Parser
@@ -75,10 +74,8 @@ class Emulator:
         return self._parser.screen.height
 
     @property
-    def in_long_string(self) -> bool:
-        """True in an image or a string over the limit: no replay has its start."""
-        pending = self._parser.pending
-        return len(pending) >= LIMIT or is_image_start(pending)
+    def in_image(self) -> bool:
+        return is_image_start(self._parser.pending)
 
     @property
     def alternate(self) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import shlex
 import signal
 import subprocess
 import time
@@ -289,3 +290,15 @@ def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, be
     out, error = verb.communicate(timeout=30)
     assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
     wait_until(lambda: far.names() == [], what="what was asked for is done all the same")
+
+
+def test_a_via_command_that_fails_does_not_say_that_the_job_never_began(home: Home, beside: Beside) -> None:
+    """The code 125 invited to run the job a second time."""
+    far = beside("box")
+    script = f'exec 3<&0; "$@" <&3 >/dev/null & until [ -e {far.path}/ran ]; do sleep 0.02; done; exit 1'
+    cut = home.write("cut", f"#!/bin/sh\n{script}\n", 0o755)
+    way = shlex.join([cut, "env", *reversed(far.way[1:])])
+    home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {json.dumps(way)}\n")
+    done = home.sesh("@box", "--exec", "-d", "job", "--", "sh", "-c", "echo >>ran")
+    wait_until(lambda: far.exists("ran"))
+    assert done.code == 255, done

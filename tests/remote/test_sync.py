@@ -109,7 +109,9 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     assert len(farm.connections()) == calls
 
 
-def test_what_a_cut_left_undone_is_done_the_next_time(farm: Farm, here: Home, rsync: bool) -> None:
+def test_what_a_cut_left_undone_is_told_and_done_the_next_time(
+    farm: Farm, here: Home, rsync: bool, capfd: pytest.CaptureFixture[str]
+) -> None:
     far = farm.host("box", installed=False, proxied=True)
     here.write("small", "1")
     assert pushed(here, far, "small") == ["small"]
@@ -128,6 +130,7 @@ def test_what_a_cut_left_undone_is_done_the_next_time(farm: Farm, here: Home, rs
         with suppress(Unreachable):  # or rsync notes the cut first
             assert list(sync(Destination("box")).failed) == ["large"]
         cutting.result()
+    assert "large" in capfd.readouterr().err
     far.proxy.restore()
     assert pushed(here, far, "small", "large") == ["large"]
     assert os.path.getsize(f"{far.home}/large/file") == 6_000_000

@@ -103,7 +103,7 @@ def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(
         assert home.sesh("@box", "--exec", "--", "sh", "-c", script).code == code
     line = home.sesh("@box", "--exec", "--", "exit 3")
     assert (line.code, "command not found; for a line of shell: sh -c 'exit 3'" in line.stderr) == (127, True)
-    assert home.sesh("@box", "--exec", "--timeout", "0.2", "--", "sleep", "1000").code == 124
+    assert home.sesh("@box", "--exec", "--timeout", "3", "--", "sleep", "1000").code == 124
     home.sesh("@box", "--open", "taken", "--", "cat")
     taken = home.sesh("@box", "--exec", "taken", "--json", "--", "true")
     assert (taken.code, taken.json()["error"]["code"]) == (125, "exists")

@@ -42,7 +42,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     """Return the bytes for a terminal of the emulator's size that attaches.
 
     They are the last `lines` logical lines of scrollback, the screen, all settings, and the bytes of an unfinished
-    sequence, unless it is a long string. `clear`: first scroll the terminal's content away.
+    sequence, unless it is an image. `clear`: first scroll the terminal's content away.
     """
     return replaying(emulator, lines=lines, clear=clear).finish()
 
@@ -150,7 +150,7 @@ class Replay:
         out.sequence(_saved_modes(screen) + _tabs(screen) + _margins(screen))
         out.sequence(_modes(screen) + _keys(screen))
         put_cursor(out, screen)
-        return str(out).encode() + (b"" if emulator.in_long_string else emulator.unfinished)
+        return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
     def _screens(self, out: Encoder, screen: Screen) -> None:
         shown = Page(screen.rows, screen.saved, screen.kitty_stack)

@@ -137,7 +137,7 @@ def state(emulator: Emulator) -> dict[str, Any]:
 def essence(emulator: Emulator) -> dict[str, Any]:
     """The state that a replay restores."""
     out = {key: value for key, value in state(emulator).items() if key not in _LEFT_OUT | {"counts"}}
-    if emulator.in_long_string:
+    if emulator.in_image:
         out["unfinished"] = b""
     out["modes"].pop(2026, None)
     return out

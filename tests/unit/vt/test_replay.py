@@ -70,7 +70,7 @@ def test_what_comes_after_a_replay_means_the_same(data: bytes, more: bytes, size
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
     more = re.sub(rb"\x1b\[\d*[;\d]*[bJ]|\x1bc", b"", more)  # REP across lines and RIS use the scrollback
-    more = b"\x18" * emulator.in_long_string + more  # no replay has a part of a long string
+    more = b"\x18" * emulator.in_image + more  # no replay has a part of an image
     emulator.feed(more)
     copy.feed(more)
     here, there = essence(emulator), essence(copy)
