@@ -232,12 +232,12 @@ def columns(text: str) -> int:
 
 def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") -> str:
     """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning."""
-    most = max(limit, 0) + _MOST_MARKS
+    if limit < 1:
+        return ""  # even of a text without width: a mark is drawn on the character before it
+    most = limit + _MOST_MARKS
     near = text[-most:] if keeps_end else text[:most]
     if near == text and columns(text) <= limit:
         return text
-    if limit < 1:
-        return ""
     kept = ""
     for character in reversed(near) if keeps_end else near:
         longer = character + kept if keeps_end else kept + character

@@ -141,13 +141,12 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
 
 
 def _check_owner(path: str) -> None:
-    """Raise Refused if a file, or the nearest directory that exists, belongs to another user."""
+    """Raise Refused if a file, or its nearest directory, belongs to another person."""
     nearest = next(each for each in (Path(path), *Path(path).parents) if each.exists())
     owner = nearest.stat().st_uid
-    if owner != os.geteuid() and not paths.is_unmapped(owner):
-        raise Refused(
-            f"{nearest} belongs to another user (uid {owner}); nothing was changed", hint="run it as that user"
-        )
+    if owner not in (0, os.geteuid()) and not paths.is_unmapped(owner):
+        problem = f"{nearest} belongs to another user (uid {owner}); nothing was changed"
+        raise Refused(problem, hint="run it as that user")
 
 
 def snippet(agent: str) -> str:

@@ -55,6 +55,7 @@ def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
+@example("\u0ec8", "", 1)
 def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str, width: int) -> None:
     drawn = table.Table(width)
     lines = drawn.lines([summary(cwd=cwd, command=[command, "x"])], NOW)
