@@ -179,7 +179,8 @@ def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     far.away()
     wait_until(lambda: processes.connections(daemon) == 0)  # else the bridge is told the end
     far.write("go", "")
-    wait_until(lambda: far.summary("job").get("exit_code") == 7)
+    # On a busy machine a second attempt, begun before the host went away, may have told the end already.
+    wait_until(lambda: far.summary("job").get("exit_code") == 7 or job.poll() is not None)
     far.back()
     _, error = job.communicate(timeout=30)
     assert job.returncode == 7, error

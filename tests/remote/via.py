@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 import sesh.__main__
-from sesh import programs
+from sesh import machine, programs
 from tests.support import Home, forking, processes
 
 
@@ -62,15 +62,17 @@ class ViaHost(Home):
 
     def links(self) -> list[int]:
         """Return the pids of the links so far."""
+        return [pid for pid, _ in self._noted()]
+
+    def held(self) -> list[int]:
+        """Return the pids of the links that still run, also of a fork just begun."""
+        return [pid for pid, start in self._noted() if machine.start_time(pid) == start != ""]
+
+    def _noted(self) -> list[tuple[int, str]]:
         if not os.path.exists(self._links):
             return []
         with open(self._links, encoding="utf-8") as file:
-            return [int(line) for line in file]
-
-    def held(self) -> list[int]:
-        """Return the pids of the links that still run."""
-        ours = set(self.processes())
-        return [pid for pid in self.links() if pid in ours]
+            return [(int(pid), start) for pid, _, start in (line.strip().partition(" ") for line in file)]
 
     def settled(self) -> bool:
         """Tell whether all has arrived: both homes sleep, except for programs in sessions."""
@@ -149,7 +151,7 @@ class ViaHost(Home):
 
     def _note(self, pid: int) -> None:
         with open(self._links, "a", encoding="utf-8") as file:
-            file.write(f"{pid}\n")
+            file.write(f"{pid} {machine.start_time(pid)}\n")
 
 
 class Beside:
