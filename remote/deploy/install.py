@@ -175,7 +175,11 @@ class Installer:
             return  # sessions may run from it
         with contextlib.suppress(FileNotFoundError):
             os.rename(self.final, self.scratch / "broken")
-        os.rename(self.new, self.final)
+        try:
+            os.rename(self.new, self.final)
+        except OSError:
+            if not self.works():  # else another deploy of this version was faster
+                raise
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

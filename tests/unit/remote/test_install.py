@@ -238,6 +238,31 @@ def test_r28_two_deploys_at_once_do_no_harm(host: Host, bundle: Bundle) -> None:
     subprocess.run([host.home / PROGRAM], capture_output=True, check=True)
 
 
+def test_a_deploy_of_the_same_version_that_is_faster_is_no_failure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It had made the version between the look and the rename."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    installer = install.Installer("token", "1.0-ab")
+    installer.new.mkdir(parents=True)
+    answers = iter((False, True))
+
+    def works(self: install.Installer) -> bool:
+        if answer := next(answers):
+            return answer
+        monkeypatch.setattr(os, "rename", renamed)
+        return False
+
+    def renamed(source: Path, target: Path) -> None:
+        if source == installer.final:
+            raise FileNotFoundError
+        (target / "lib").mkdir(parents=True)
+        os.replace(source, target)
+
+    monkeypatch.setattr(install.Installer, "works", works)
+    installer.switch()
+
+
 def test_what_a_cut_deploy_left_goes_with_a_later_one(host: Host, bundle: Bundle) -> None:
     kept = []
     for name, age in ((".tmp-old", 4000), (".tmp-new", 0)):
