@@ -338,7 +338,7 @@ def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: i
     keys = f"; {keys.replace(' now', '')}"
     if len(line) > columns:
         line = f"{state}{why}{keys}"
-    if len(line) > columns:  # only a person who may log in has no other way on than the keys
+    if len(line) > columns:  # the keys may go unless the link waits for a login
         keys = keys if keeper.refusal is not None else ""
         line = f"{state} {wording.cut(why, columns - len(state) - len(keys) - 1, keeps_end=True)}{keys}"
     return line

@@ -157,7 +157,7 @@ class ClientHandler:
         if by_person:
             self._clients.note_key(client)  # first: resize to this terminal before the program sees the key
         # A key that answers an agent's question begins no line, which a later text would join.
-        answers = self._pump.pty.raw() and self._session.activity.declared_question is not None
+        answers = self._session.activity.declared_question is not None and self._pump.pty.raw()
         self._pump.type(keys, by_person=by_person and not answers, in_line=by_person)
         client.last_input = number  # only now: after an error, the client sends the frame again
         self._relay.echoes.note_input(client, size)

@@ -190,7 +190,7 @@ class Relay:
             reports = self._reports.sequences(client.position, position, every=False)
             if update := state.viewport.update(self._model.emulator) + reports.encode():
                 client.send_screen(position, update)
-            client.before_viewport = self._shown_by(client)._replace(alternate=bool(state.viewport.alternate))
+            client.before_viewport = self._shown_by(client)._replace(alternate=state.viewport.alternate)
             client.position = position
 
     # -- the emulator

@@ -280,9 +280,9 @@ class Link(Connection):
     def _may_have_begun(self) -> bool:
         """Return whether the host may have begun the pending request."""
         is_incompatible = self.welcome != {}  # such a bridge begins no request
-        code = self._process.poll()
-        is_hosts = self.destination.via is None and code in range(ssh.FAILED)  # of a `via` command, nobody knows
-        is_missing = is_hosts or code in ssh_messages.NOT_FOUND
+        # ssh passes the host's exit codes on; a `via` command may fail with any of its own.
+        codes = range(ssh.FAILED) if self.destination.via is None else ssh_messages.NOT_FOUND
+        is_missing = self._process.poll() in codes
         return self.is_open or not (is_incompatible or is_missing or self.unheard)
 
     def _exit_code(self) -> int:

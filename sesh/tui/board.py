@@ -230,9 +230,8 @@ class _Board:
         left = width // 2 if width >= _PREVIEW_COLUMNS else width
         lines = self._list(left, body)
         if left < width:
-            right = preview.drawn(
-                self._preview(width - left - 2), width - left - 2, body, coloured=self._options.coloured
-            )
+            room = width - left - 2
+            right = preview.drawn(self._preview(room), room, body, coloured=self._options.coloured)
             lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 

@@ -23,7 +23,7 @@ class Viewport:
     def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
-        self.alternate: bool | None = None  # the terminal is on its alternate screen; None: a lost link may hide it
+        self.alternate = False  # the terminal is on its alternate screen; unknown before the first update
         self._clear = clear  # first scroll the terminal's content away; otherwise it already shows the session
         self._sent: list[str] | None = None
         self._settings = ""
