@@ -66,12 +66,12 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_chan
 
 
 def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home) -> None:
-    for words, predict in ((("@slow", "work"), "never"), (("work",), "always")):
+    for words, predict, typed in ((("@slow", "work"), "never", "abc"), (("work",), "always", "def")):
         Slow(home, predict=predict)
         terminal = home.terminal(*words)
         terminal.wait_for(PROMPT)
-        terminal.type("abc")
-        terminal.wait_for("abc")
+        terminal.type(typed)
+        terminal.wait_for(typed)
         assert b"\x1b[?2026" not in terminal.raw
 
 

@@ -36,8 +36,8 @@ def far(beside: Beside) -> ViaHost:
 def attached(home: Home) -> Terminal:
     terminal = home.terminal("@box", "work")
     terminal.wait_for(PROMPT)
-    terminal.type("echo rea''dy\r")
-    terminal.wait_for("ready")
+    terminal.type("echo at''tached\r")
+    terminal.wait_for("attached")
     return terminal
 
 

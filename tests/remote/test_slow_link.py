@@ -72,7 +72,7 @@ def test_who_leaves_over_a_slow_link_gets_no_empty_rows(
 )
 def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | None, busy: bool) -> None:
     """The terminal replies to the program when the person has left the session."""
-    asks = "stty raw -echo; printf ready; dd bs=1 count=1 2>/dev/null; printf '\\033[c'; exec sleep 60"
+    asks = "stty raw -echo; printf asking; dd bs=1 count=1 2>/dev/null; printf '\\033[c'; exec sleep 60"
     home.sesh("--open", "work", "--", "sh", "-c", asks)
     if trip is not None:
         Slow(home, trip)
@@ -81,7 +81,7 @@ def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | N
         window.wait_for(PROMPT)
         with loaded() if busy else nullcontext():
             window.type(f"{shlex.join(words)}\r")
-            window.wait_for("ready")
+            window.wait_for("asking")
             window.type("x")
             window.wait_for_raw(b"\x1b[c")
             window.type(LEAVE)

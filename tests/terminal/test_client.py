@@ -251,6 +251,7 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
     with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path) as window:
         window.wait_for(READY)
         window.type(f"{command}\n")
+        window.wait_for(" work")
         window.wait_for(re.compile(f"^{READY}\\n*$"))
         window.type("vim -n --clean /etc/passwd\r")
         window.wait_for("root:")

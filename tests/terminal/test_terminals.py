@@ -87,7 +87,10 @@ def test_a_session_is_not_attached_in_itself_through_tmux(home: Home, tmux: str)
     terminal.type(f"clear; {home.path}/bin/sesh -\r")
     wait_until(lambda: home.summary("beta")["attached"] == 1)
     assert home.summary("work")["attached"] == 1
-    terminal.type("clear; sesh work\r")  # in beta, which this client shows
-    terminal.wait_for("this terminal is in work already")
+    terminal.type("clear; echo in-$SESH_SESSION\r")  # this client shows beta
+    terminal.wait_for("in-beta")
+    mark = len(terminal.raw)
+    terminal.type("sesh work\r")
+    terminal.wait_for_raw(b"this terminal is in work already", start=mark)
     assert home.summary("work")["attached"] == 1
     assert home.summary("beta")["attached"] == 1
