@@ -1,8 +1,9 @@
 """Live lists of sessions, on this machine and on hosts.
 
-Each machine has a worker thread. The thread of this machine asks a session again after each of its events, and after a
-change of its record (a new session, labels) or its checkpoint, which follows output; all sessions now and then, as one
-may hang. A host watches its sessions in the same way, and reports changes over a link that stays open.
+Each machine has a worker thread. The thread of this machine asks a session again after each of its events, after a
+change of its record (a new session, labels) or its checkpoint, which follows output, and while it does not answer; all
+sessions now and then, as one may hang. A host watches its sessions in the same way, and reports changes over a link
+that stays open.
 """
 
 from __future__ import annotations
@@ -40,24 +41,24 @@ _LARGEST = 4 << 20  # approximate characters of a host's rows; the link is close
 def watch(caller: Caller) -> Generator[list[Summary], None, None]:
     """Yield the sessions of this machine, again after each change. For its end see `events.every`."""
     rows: list[Summary] | None = None
-    with_events: set[str] = set()
+    to_ask: set[str] = set()  # sessions with an event, or too busy to answer
     files_before: set[tuple[str, int]] = set()
     poll_at = -inf
     for event in events.every(caller, measures.exact_stamp(time.time()), {}):
         if event is not None:
-            with_events.add(event.get("session", ""))
+            to_ask.add(event.get("session", ""))
             poll_at = -inf if "note" in event else poll_at  # a daemon died, and no event or file tells which
             continue
         files_now = _files()
         changed = {entry for entry, _ in files_now ^ files_before}
         polls = time.monotonic() >= poll_at
-        if not (polls or changed or with_events):
+        if not (polls or changed or to_ask):
             continue
         poll_at, files_before = time.monotonic() + POLL if polls else poll_at, files_now
         latest = [] if polls or rows is None else rows
-        latest = [row for row in latest if row["name"] not in with_events and changed.isdisjoint(_files_of(row))]
-        with_events.clear()
+        latest = [row for row in latest if row["name"] not in to_ask and changed.isdisjoint(_files_of(row))]
         listed = listing.summaries(_INDEX_TIMEOUT, latest)
+        to_ask = {row["name"] for row in listed if row["state"] == "running" and row.get("responding") is False}
         if listed != rows:
             yield listed
         rows = listed

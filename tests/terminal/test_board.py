@@ -357,6 +357,22 @@ def test_a_changed_label_is_shown_at_once(home: Home, monkeypatch: pytest.Monkey
         assert any(row["labels"] == {"a": "b"} for rows in lists for row in rows)
 
 
+def test_a_session_too_busy_to_answer_is_asked_again(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was shown as silent until the next poll, for half a minute."""
+    monkeypatch.setenv("SESH_DIR", home.directory)
+    monkeypatch.setattr(index, "POLL", 1000.0)
+    monkeypatch.setattr(events, "_follow_one", lambda *_: iter(()))
+    home.sesh("--open", "work", "--", "cat")
+    daemon = home.summary("work")["daemon_pid"]
+    with closing(index.watch(Caller())) as lists:
+        next(lists)
+        os.kill(daemon, signal.SIGSTOP)
+        os.utime(f"{home.directory}/work.json")
+        assert any(row.get("responding") is False for rows in lists for row in rows)
+        os.kill(daemon, signal.SIGCONT)
+        assert any("responding" not in row for rows in lists for row in rows)
+
+
 def test_output_without_an_event_is_listed_once_it_is_in_the_checkpoint(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
