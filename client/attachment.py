@@ -78,7 +78,8 @@ class Attachment:
         else:
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
-        self.timers.set(self._handle_disconnect, wire.WELCOME_TIMEOUT)
+        is_reloaded = self.keeper is None and self.session_id != ""
+        self.timers.set(self._handle_disconnect, wire.RELOAD_TIMEOUT if is_reloaded else wire.WELCOME_TIMEOUT)
         if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
         if self.session_id and not self.view.continues:

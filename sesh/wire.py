@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LARGEST_READ = 1 << 18
 WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
+RELOAD_TIMEOUT = 45.0  # seconds for a reload: the emulator catches up, the daemon tries the new sesh and executes it
 
 
 @dataclass
@@ -174,10 +175,11 @@ class Connection:
     def handshake(self, requests: bytes = b"", deadline: float | None = None) -> Welcome:
         """Send HELLO and requests in one write; return the WELCOME.
 
-        Raises Unreachable after `WELCOME_TIMEOUT`, TimedOut at the deadline, ProtocolError for another protocol number.
+        Raises Unreachable after `WELCOME_TIMEOUT`, from a reloaded daemon after `RELOAD_TIMEOUT`, TimedOut at the
+        deadline, ProtocolError for another protocol number.
         """
         self.send(hello_frame("request") + requests, deadline)
-        until = time.monotonic() + WELCOME_TIMEOUT
+        until = time.monotonic() + (RELOAD_TIMEOUT if self.welcome else WELCOME_TIMEOUT)
         try:
             return self.expect_welcome(until if deadline is None else min(until, deadline))
         except errors.TimedOut as error:

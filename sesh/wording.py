@@ -87,7 +87,7 @@ def presence(session: Summary) -> tuple[str, str]:
         return words, "31" if ended_badly(session) else "2"
     if session["state"] != "running":
         return plain(session["state"]), "33"
-    if session.get("responding") is False:
+    if is_silent(session):
         return "not answering", "33"
     clients = session.get("attached") or 0
     if not clients:
@@ -97,6 +97,11 @@ def presence(session: Summary) -> tuple[str, str]:
 
 _STOPPED = "stopped (Ctrl-S)"
 _REPLACED_STATES = {"quiet": "quiet", "xoff": _STOPPED}  # by `why` (daemon/activity/rules.Why)
+
+
+def is_silent(session: Summary) -> bool:
+    """Return whether a running session's row is from its record, as its daemon is silent."""
+    return session["state"] == "running" and session.get("responding") is False
 
 
 def activity(session: Summary) -> str:

@@ -31,7 +31,7 @@ BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
 MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
-_TIMEOUT = 0.5
+_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
 _NOT_STARTED = 120
 
 

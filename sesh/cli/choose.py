@@ -21,7 +21,7 @@ from sesh.schema import Place, Summary
 from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import BoardRow, SortOrder
-from sesh.wording import activity_facts, since
+from sesh.wording import activity_facts, is_silent, qualified_name, since
 
 
 def pick(
@@ -130,6 +130,7 @@ def next_(
     groups = list(groups_of(cli, dict(label or ())))
     silent = [f"@{group.host} ({group.reason})" for group in groups if group.reason]
     rows = [row for group in groups for row in group.sessions if "stale" not in row]
+    silent += [qualified_name(Place(row.get("host"), row["name"])) for row in rows if is_silent(row)]
     waiting = {Place(row.get("host"), row["name"]): since(row) for row in rows if activity_facts(row)[0] == "waiting"}
     chosen = following(waiting, current or next(iter(enter.recent()), None))
     if chosen is None or chosen == current:

@@ -94,6 +94,7 @@ def every(caller: Caller, begun: str, last: Mapping[str, int]) -> Iterator[Event
     `last`: the number of the last event of each session id. The caller's Stop, and the end of its audience, end it.
     """
     files.ready_directory()
+    last = dict(last)
     seen: set[str] = set()  # the sessions that are followed, or whose results were read
     with Workers[str, Event]() as workers, caller.stop.calling(workers.wake):
         while True:
@@ -113,6 +114,7 @@ def every(caller: Caller, begun: str, last: Mapping[str, int]) -> Iterator[Event
                 elif isinstance(item, SeshError):
                     seen.discard(session_id)  # the session has just ended, or its daemon is stuck
                 else:
+                    last[session_id] = item["seq"]
                     yield item
 
 

@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors, measures, paths
+from sesh import errors, measures, paths, wording
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.names import natural
 from sesh.ops import events, lookup
@@ -58,7 +58,7 @@ def watch(caller: Caller) -> Generator[list[Summary], None, None]:
         latest = [] if polls or rows is None else rows
         latest = [row for row in latest if row["name"] not in to_ask and changed.isdisjoint(_files_of(row))]
         listed = listing.summaries(_INDEX_TIMEOUT, latest)
-        to_ask = {row["name"] for row in listed if row["state"] == "running" and row.get("responding") is False}
+        to_ask = {row["name"] for row in listed if wording.is_silent(row)}
         if listed != rows:
             yield listed
         rows = listed

@@ -33,7 +33,7 @@ COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its 
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
 _END = wire.request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
-_GRACE = 2.5  # seconds after a job's timeout until its daemon counts as stuck; ending a job takes up to two
+_GRACE = 4.0 + wire.WELCOME_TIMEOUT  # seconds after a job's timeout: ending it takes up to four
 
 
 class _Waiter:

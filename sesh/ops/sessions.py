@@ -24,8 +24,8 @@ from sesh.reach.op import op
 from sesh.schema import Record
 from sesh.store import listing, recent, records
 
-_RELOAD_TIMEOUT = 45.0  # seconds; the daemon's emulator catches up, then the daemon tries the new sesh and executes it
-_END_TIMEOUT = 5.0  # seconds until the daemon is killed; the daemon sends SIGKILL to its session after two
+_END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
+_ENDING_TIMEOUT = 4.0 + wire.WELCOME_TIMEOUT  # seconds for a daemon to end its session: it takes up to four
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
 
@@ -128,7 +128,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
 
 def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
-    deadline = time.monotonic() + _RELOAD_TIMEOUT
+    deadline = time.monotonic() + wire.RELOAD_TIMEOUT
     with find.connect(name) as connection:
         with suppress(errors.ProtocolError):  # every number understands the request
             connection.handshake()
@@ -190,7 +190,7 @@ def end(name: str, session_id: str = "") -> None:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
-            connection.await_response(KILL, 1, deadline)
+            connection.await_response(KILL, 1, time.monotonic() + _ENDING_TIMEOUT)
         except errors.Unreachable:
             here = record if record is not None and records.here(record) else None
             if here is not None and not await_end(partial(records.alive, here), deadline):

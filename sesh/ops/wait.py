@@ -43,7 +43,7 @@ class Conditions(TypedDict):
     timeout: float | None  # seconds
 
 
-_GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
+_GRACE = wire.WELCOME_TIMEOUT  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _EXIT = "exit"  # the condition that the session has ended
 
@@ -137,9 +137,10 @@ class _ConditionWait:
     def _met_by(self, arrival: Arrival) -> Condition | None:
         match arrival:
             case (protocol.OUTPUT, _, _):
-                if self._deadline is not None and time.monotonic() > self._deadline:
+                met = self._search(arrival)
+                if met is None and self._deadline is not None and time.monotonic() > self._deadline:
                     raise TimedOut("timed out")  # output arrives faster than it can be searched
-                return self._search(arrival)
+                return met
             case (protocol.RESPONSE, number, payload) if number == self._wait_number:
                 response = self._stream.connection.decode_response(WAIT, payload)
                 if "met" in response:

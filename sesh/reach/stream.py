@@ -174,8 +174,6 @@ class Stream:
 
     def _next_arrivals(self) -> Generator[Arrival, None, Connection | None]:
         """Wait; yield what has arrived; return the link that replaces a doubted one. Raises ConnectionLost."""
-        if time.monotonic() >= self._until:
-            raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
         frames = self.connection.take_frames()
         ready: list[int] = []
         if not frames:
@@ -183,6 +181,8 @@ class Stream:
             if self.connection.inbound in ready:
                 self.connection.read()
                 frames = self.connection.take_frames()
+            elif time.monotonic() >= self._until:
+                raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
         for kind, payload in frames:
             if kind == protocol.OUTPUT:
                 output = self.output.count(*protocol.split_number(payload))

@@ -227,7 +227,7 @@ def _tmux_clients() -> list[int]:
     pane = os.environ.get("TMUX_PANE")
     if not pane:
         return []
-    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=1.0)
+    printed = programs.printed("tmux", "list-clients", "-t", pane, "-F", "#{client_pid}", timeout=5.0)
     return [int(word) for word in (printed or "").split() if word.isdecimal()]
 
 

@@ -13,6 +13,7 @@ from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 _Need = tuple[str, str, str]  # state, since when, question
 _NOBODY = ("", "", "")  # no person is needed
+_UNKNOWN = ("unknown", "", "")  # a session that has not answered yet
 
 
 class Alerts:
@@ -30,9 +31,10 @@ class Alerts:
         now = time.monotonic()
         for place, session in sessions.items():
             known_as = session_identity(place, session)
-            before = self._needs.get(known_as, _NOBODY)
-            state, _, question = need = needs[known_as] = before if "stale" in session else _need(session)
-            is_new = self._begun and need not in (before, _NOBODY)
+            is_old = "stale" in session or wording.is_silent(session)
+            before = self._needs.get(known_as, _UNKNOWN if is_old else _NOBODY)
+            state, _, question = need = needs[known_as] = before if is_old else _need(session)
+            is_new = self._begun and before != _UNKNOWN and need not in (before, _NOBODY)
             seen = session.get("attached") or session.get("current") or muted(session.get("labels"))
             if is_new and not seen and now >= self._alerted.get(known_as, -inf) + NOTIFICATION_INTERVAL:
                 lines.append(wording.notification(place.name, state, question, place.host))

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Iterable
+from contextlib import suppress
 
 import pytest
 
@@ -16,7 +17,7 @@ from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.machine import stat_of
-from sesh.ops import jobs, send, sessions, shell
+from sesh.ops import jobs, send, sessions, shell, wait
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
@@ -59,13 +60,16 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 0.7)
-    monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 0.7)
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 1.5)
+    monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 1.5)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
-    monkeypatch.setattr(sessions, "_RELOAD_TIMEOUT", 0.7)
+    monkeypatch.setattr(wire, "RELOAD_TIMEOUT", 1.5)
+    for limit in ("_END_TIMEOUT", "_ENDING_TIMEOUT"):
+        monkeypatch.setattr(sessions, limit, 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
-    monkeypatch.setattr(jobs, "_GRACE", 0.7)
+    for verb in (jobs, wait):
+        monkeypatch.setattr(verb, "_GRACE", 0.7)
     whole = shell._SentCommand._send
 
     def send_and_note(run: shell._SentCommand) -> None:
@@ -202,7 +206,8 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
         mark = os.path.join(home.path, "asked")
         asker = home.start("--run", "work", *words, "--", "echo x >>ran")
         wait_until(lambda: os.path.exists(mark) or asker.poll() is not None, what="the asker waits for its answer")
-        os.unlink(mark)
+        with suppress(FileNotFoundError):  # its time was over before it had asked
+            os.unlink(mark)
         return asker
 
     for _ in range(ROUNDS):
@@ -229,7 +234,7 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
     assert pid is not None
     for _ in range(ROUNDS):
         home.write(f"stop-{daemon}", "")
-        asker = home.start("--run", "work", "--timeout", "0.4", "--", "echo x >>ran")
+        asker = home.start("--run", "work", "--timeout", "2", "--", "echo x >>ran")
         wait_until(lambda: processes.stopped(daemon), what="the daemon is stopped")
         os.kill(pid, signal.SIGSTOP)
         os.kill(daemon, signal.SIGCONT)
@@ -250,7 +255,7 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
 ) -> None:
     """A stopped newborn made its creator wait without end, and ran a job much later."""
     if not gone:
-        monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
+        monkeypatch.setattr(launch, "_START_TIMEOUT", 3.0)
     halt(home, monkeypatch, *BORN[step])
     stop = home.write("stop", "")
     askers = {
@@ -281,7 +286,7 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The second session waited without end for the lock of the directory."""
-    monkeypatch.setattr(launch, "_START_TIMEOUT", 0.7)
+    monkeypatch.setattr(launch, "_START_TIMEOUT", 3.0)
     halt(home, monkeypatch, main, "_check_wanted", True)
     stop = home.write("stop", "")
     first = home.start("--open", "first", "--", "sleep", "100")
@@ -312,9 +317,9 @@ def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_
 
 
 def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_end(home: Home) -> None:
-    job = home.start("--exec", "job", "--timeout", "1", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
+    job = home.start("--exec", "job", "--timeout", "3", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
     wait_until(lambda: lines(home, "ran") == 1)
-    pid = home.summary("job")["daemon_pid"]
+    pid = home.record("job")["daemon_pid"]
     os.kill(pid, signal.SIGSTOP)
     code, said = ended(job)
     os.kill(pid, signal.SIGCONT)

@@ -17,9 +17,9 @@ BUDGETS = {
     "sesh/*.py": 5_310, "sesh/api": 450, "sesh/cli": 3_900, "sesh/loop": 150, "sesh/mcp": 670, "sesh/ops": 4_320,
     "sesh/reach": 1_250, "sesh/link": 320, "sesh/store": 695, "sesh/tui": 880, "sesh/vt": 3_840, "daemon": 7_820,
     "client": 2_000, "remote": 2_760, "completions": 10, "docs": 720, "install": 60,
-    "bench": 3_700, "tests": 39_030, "tests/contract": 70, "tests/faults": 2_460, "tests/fidelity": 1_760,
+    "bench": 3_700, "tests": 39_160, "tests/contract": 70, "tests/faults": 2_460, "tests/fidelity": 1_760,
     "tests/fuzz": 2_490, "tests/house": 650, "tests/remote": 7_530, "tests/support": 2_620,
-    "tests/terminal": 9_390, "tests/unit": 11_980,
+    "tests/terminal": 9_480, "tests/unit": 12_020,
 }  # fmt: skip
 """The most lines of each room, 2 % above its size, so that a mend has room, and growth is seen."""
 SECONDS = 600  # a quiet machine takes a third; a shared one may be that slow, and a run does not fail for that

@@ -89,3 +89,19 @@ def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> Non
         stop.set()
         connection.close()
         thread.join()
+
+
+def test_a_daemon_that_loads_after_a_reload_has_more_time_to_answer(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was taken for dead, though it had only much scrollback to load."""
+    near, far = pair
+    welcome = protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL, "id": "1", "name": "work"})
+    far.sendall(welcome)
+    near.handshake()
+    far.recv(1 << 16)
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 0.0)
+    loading = Thread(target=lambda: far.send(welcome) if far.recv(1 << 16) else None)
+    loading.start()
+    assert near.handshake()["id"] == "1"
+    loading.join()

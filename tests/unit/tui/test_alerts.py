@@ -21,9 +21,15 @@ def test_what_waits_is_told_once_and_not_after_its_host_was_silent() -> None:
     alerts = Alerts()
     assert told(alerts, "job", **_WORKS) == []
     assert told(alerts, "job", **_ASKS) == ["job@box waits: push it?"]
-    for facts in (_ASKS, {"stale": {"since": "", "reason": ""}}, _ASKS):
+    for facts in (_ASKS, {"stale": {"since": "", "reason": ""}}, _ASKS, {"responding": False}, _ASKS):
         alerts._alerted.clear()
         assert told(alerts, "job", **facts) == []
+
+
+def test_what_was_silent_at_the_first_report_waited_before() -> None:
+    alerts = Alerts()
+    assert told(alerts, "job", responding=False) == []
+    assert told(alerts, "job", **_ASKS) == []
 
 
 def test_nothing_is_told_of_the_first_report_nor_of_what_a_person_sees_or_has_muted() -> None:
