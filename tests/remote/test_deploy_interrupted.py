@@ -55,6 +55,13 @@ def versions(far: SshHost | ViaHome) -> list[str]:
     return sorted(os.listdir(folder))
 
 
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a busy host long to remove what a deploy has left."""
+    monkeypatch.setattr(workers, "LEAVING", 30.0)
+    monkeypatch.setattr("sesh.remote.deploy.deploy.CLEARING_TIMEOUT", 27.0)
+
+
 def interrupted(home: Home, far: SshHost | ViaHome) -> subprocess.Popen[bytes]:
     """Deploy until the host halts; press Ctrl-C then."""
     process = home.start("--deploy", "@box")
@@ -63,7 +70,7 @@ def interrupted(home: Home, far: SshHost | ViaHome) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.usefixtures("light")
+@pytest.mark.usefixtures("light", "patient")
 @pytest.mark.parametrize("host", [lambda farm: ViaHome(farm.home), by_ssh], ids=["via", "ssh"])
 def test_an_upload_that_is_interrupted_leaves_nothing(
     home: Home, farm: Farm, host: Callable[[Farm], SshHost | ViaHome]
@@ -76,7 +83,7 @@ def test_an_upload_that_is_interrupted_leaves_nothing(
     assert err.startswith(b"sesh: interrupted; "), err
 
 
-@pytest.mark.usefixtures("light")
+@pytest.mark.usefixtures("light", "patient")
 def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType
 ) -> None:
@@ -96,9 +103,8 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     assert (process.returncode, versions(far)) == (130, []), err
 
 
-@pytest.mark.usefixtures("light")
-def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LEAVING", 30.0)
+@pytest.mark.usefixtures("light", "patient")
+def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home) -> None:
     far = ViaHome(home)
     os.unlink(os.path.join(far.home, "bin/cat"))
     assert home.sesh("--deploy", "@box").code == 0

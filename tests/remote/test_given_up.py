@@ -26,11 +26,11 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = beside("box")
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 1)  # seconds that a daemon has to answer
+    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 4)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]
-    for words in (("--timeout", "1"), ()) * ROUNDS:
+    for words in (("--timeout", "3"), ()) * ROUNDS:
         os.kill(pid, signal.SIGSTOP)
         done = home.sesh("@box", "--run", "work", *words, "--", "echo x >>ran")
         os.kill(pid, signal.SIGCONT)

@@ -48,7 +48,7 @@ def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behin
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each list left an ssh behind for a host whose sesh was stopped."""
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 3)  # the sound host answers in time, however busy this machine is
+    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 6)  # the sound host answers in time, however busy this machine is
     far, sound = beside("hangs"), beside("sound")
     known(home, far, sound)
     far.fall_silent()

@@ -125,7 +125,7 @@ def test_a_link_in_doubt_has_no_rival_where_the_first_login_prompted(home: Home,
     terminal.wait_for(f"{PROMPT} x")
     cut(far)
     stands(terminal)
-    assert "ConnectTimeout=2" in farm.connections()[-1]
+    assert "ControlPath=none" in farm.connections()[-1], "an ssh of its own"
 
 
 def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_not_log_in_leaves(

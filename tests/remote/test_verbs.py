@@ -94,7 +94,7 @@ def test_send_types_words_keys_and_stdin(home: Home, beside: Beside) -> None:
     wait_until(lambda: far.exists("got") and os.path.getsize(os.path.join(far.path, "got")) == 200020)
     with open(os.path.join(far.path, "got"), "rb") as file:
         assert file.read() == (b"two  words and one\x03\x1b" + data)[:200020]
-    assert "done" in far.sesh("--screen", "work").stdout
+    far.prints("work", "done")
 
 
 def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(home: Home, beside: Beside) -> None:

@@ -89,8 +89,11 @@ def test_what_programs_tell_terminals_counts(sesh: Sesh, home: Home) -> None:
         (r"\033]99;i=1:d=0;agent\033\\\033]99;i=1:d=1:a=focus;\033\\", "waiting", "agent"),
         (r"\033]9;4;2;70\a", "failed", None),
     ):
-        sesh("--run", "work", "--", f"printf '{printed}'")
+        run = home.start("--run", "work", "--", f"printf '{printed}'; until [ -e told ]; do sleep 0.02; done; rm told")
         becomes(home, state, "hook", question)
+        home.write("told", "")
+        run.communicate(timeout=30)
+        assert run.returncode == 0
 
 
 @pytest.mark.usefixtures("work")

@@ -293,7 +293,7 @@ def test_a_line_answers_no_question_but_the_one_above_it(terminal: Open, sesh: S
 
 @says_who_reads
 def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open, sesh: Sesh, home: Home) -> None:
-    menu = "printf '\\033]7501;state=blocked:kind=question\\007'; stty raw -echo; od -An -tx1 -N 2; sleep 60"
+    menu = "stty raw -echo; printf '\\033]7501;state=blocked:kind=question\\007'; od -An -tx1 -N 2; sleep 60"
     sesh("--open", "job", "--", "sh", "-c", menu)
     assert sesh("--wait", "job", "--waiting", "--timeout", "30").code == 0
     opened = terminal("--watch")

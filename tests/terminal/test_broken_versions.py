@@ -58,4 +58,5 @@ def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(
 
 def names(home: Home) -> list[str]:
     """Return the files of sessions, except checkpoints, which may be written at any moment."""
-    return sorted(each for each in os.listdir(home.directory) if not each.startswith((".checkpoint", ".screen")))
+    written = (".checkpoint", "..checkpoint", ".screen", ".new-screen")
+    return sorted(each for each in os.listdir(home.directory) if not each.startswith(written))

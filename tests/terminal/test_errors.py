@@ -116,11 +116,11 @@ ERRORS = {
         ("--wait python --prompt --timeout 0.1", "python, no condition, screen python"),
         ("--wait w --waiting --timeout 0.1", "w, no condition, screen w"),
         ("--wait w --exit --waiting --timeout 0.1", "w, no condition, screen w"),
-        ("--run python --timeout 0.1 -- true", "python, no shell, did not run"),
+        ("--run reads --timeout 1 -- true", "reads, no shell, did not run"),
     ],
     (124, ""): [
         ("--exec --timeout 0.1 -- sleep 9", "timed out, ended"),
-        ("--run w --timeout 0.1 -- sleep 0.3", "timed out, w, goes on, wait w --prompt"),
+        ("--run w --timeout 1 -- sleep 3", "timed out, w, goes on, wait w --prompt"),
     ],
 }
 """Typed lines (with variables before them) and gists, by exit code and by code in JSON; the latter is "" if the failure
@@ -135,7 +135,7 @@ def stage() -> Iterator[Home]:
     home.write(".config/sesh/config.toml", SETTINGS)
     home.write("bytes.json", b"\xff")
     home.sesh("--open", "lost", "--", "sleep", "600")
-    for name in ("w", "half"):
+    for name in ("w", "half", "reads"):
         home.sesh("--open", name)
     home.sesh("--open", "idle", "--", "sleep", "600")
     home.sesh("--open", "python", "--", "cat")
@@ -144,6 +144,9 @@ def stage() -> Iterator[Home]:
     wait_until(lambda: home.summary("lost")["state"] == "lost")
     home.sesh("--run", "w", "--", "true")
     home.sesh("--run", "half", "--", "true")
+    home.sesh("--run", "reads", "--", "true")
+    home.sesh("--send", "reads", "read x", "--enter")
+    wait_until(lambda: home.summary("reads")["activity"]["why"] == "tty-read")
     home.sesh("--send", "half", "echo")
     wait_until(lambda: "echo" in screen(home, "half"))
     before = home.names()

@@ -43,7 +43,7 @@ def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, te
     script = f"stty -opost -echo -icanon; for part in {' '.join(paths)}; do head -c 1 >/dev/null; cat $part; done; cat"
     assert home.sesh("--open", "work", "--", "sh", "-c", script).code == 0  # its creator would get a line of sesh's own
     first = terminal("work")
-    wait_until(lambda: home.summary("work")["attached"] == 1)
+    wait_until(lambda: home.summary("work")["attached"] == 1 and not home.summary("work")["modes"]["echo"])
     first.type("x")
     first.wait_until(lambda: begin in first.raw, what="the start of the image")
     second = terminal("work")

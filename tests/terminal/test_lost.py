@@ -28,6 +28,11 @@ def kept(home: Home, text: str) -> bool:
     return any(text.encode() in file.read_bytes() for file in Path(home.directory).glob(".screen.*"))
 
 
+def remembers(home: Home, text: str) -> bool:
+    """Tell whether the facts of a checkpoint, such as its history, hold this text."""
+    return any(text.encode() in file.read_bytes() for file in Path(home.directory).glob(".checkpoint.*"))
+
+
 def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert sesh("--open", "web", "--", "sh", "-c", "seq 40; printf '\\033[31mred\\033[m'; read x").code == 0
     wait_until(lambda: kept(home, "red"))
@@ -49,7 +54,7 @@ def test_a_lost_session_shows_what_it_showed(sesh: Sesh, home: Home) -> None:
     assert checkpoints(home) == []
 
 
-_CLOCK = "import time\nwhile True: print(f'{time.time():.2f}', flush=True), time.sleep(0.02)"
+_CLOCK = "import time\nprint('begun')\nwhile True: print(f'{time.time():.2f}', flush=True), time.sleep(0.02)"
 """A program that prints the time, without a pause that would count as the end of its output."""
 
 
@@ -62,18 +67,19 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch:
     names = ["clock", "looked-at"]
     for name in names:
         sesh("--open", name, "--", sys.executable, "-c", _CLOCK)
+        wait_until(lambda name=name: "begun" in logs(home, name))  # type: ignore[misc]
     sesh("--screen", names[1])  # with an emulator, and without
     began, killed = time.time(), {}
-    for name, moment in zip(names, sorted(random.uniform(3.5, 4.5) for _ in names), strict=True):
+    for name, moment in zip(names, sorted(random.uniform(6.5, 7.5) for _ in names), strict=True):
         wait_until(lambda moment=moment: time.time() >= began + moment)  # type: ignore[misc]
         known = home.record(name)
         killed[name] = time.time()
         os.kill(known["daemon_pid"], signal.SIGKILL)
     for name in names:
         wait_until(lambda name=name: home.summary(name).get("state") == "lost")  # type: ignore[misc]
-        lines = sesh("--logs", name, "20000").stdout.split()
-        assert float(lines[0]) < began + 1
-        assert killed[name] - float(lines[-1]) < 1.5 + 1, "one second for a machine that is busy"
+        _, *lines = sesh("--logs", name, "20000").stdout.split()
+        assert float(lines[0]) < began
+        assert killed[name] - float(lines[-1]) < 5, "1.5 s, and the rest for a machine that is busy"
 
 
 def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
@@ -133,7 +139,7 @@ def test_a_lost_shell_is_started_again_in_its_directory_with_its_output_above(ho
     os.mkdir(os.path.join(home.path, "deep"))
     home.sesh("--open", "web", "--label", "a=b")
     home.sesh("--run", "web", "--", "cd ~/deep; echo remembered")
-    wait_until(lambda: kept(home, "remembered"))
+    wait_until(lambda: kept(home, "remembered") and remembers(home, f"{home.path}/deep"))
     home.crash("web")
     person = home.terminal("web")
     person.wait_for("web was lost: its daemon died")
@@ -191,7 +197,7 @@ def test_a_restored_session_still_knows_what_was_run_in_it(home: Home) -> None:
     """`--restore` must keep the history of the lost session."""
     home.sesh("--open", "work")
     assert home.sesh("--run", "work", "--", "echo before").code == 0
-    wait_until(lambda: kept(home, "before"))
+    wait_until(lambda: remembers(home, "echo before"))
     home.crash("work")
     before = home.sesh("--history", "work", "--json").json()
     assert [entry["command"] for entry in before] == [["echo before"]]

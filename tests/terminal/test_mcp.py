@@ -27,8 +27,9 @@ async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agen
     long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
     assert long["truncated"]
     assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
-    late = await agent.call("run", name="work", command="sleep 0.3; echo late", timeout=0.1)
+    late = await agent.call("run", name="work", command=f"until [ -e {home.path}/go ]; do sleep 0.02; done", timeout=1)
     assert late["timed_out"]
+    home.write("go", "")
     assert (await agent.call("wait", name="work", until=["prompt"]))["met"] == "prompt"
     sent = await agent.call("send", name="work", text="read -p 'who? ' who", enter=True)
     met = await agent.call("wait", name="work", pattern="who\\? $", since=sent["position"])

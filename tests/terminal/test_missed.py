@@ -67,7 +67,7 @@ def test_the_line_goes_by_itself_and_gives_the_prompt_back(
     left(home)
     rung(sesh, "work", r"seq 50; printf 'a\ab\n'")
     terminal = home.terminal("work")
-    terminal.wait_for("away a moment: ")
+    terminal.wait_for_raw(b"away a moment: ")
     assert terminal.cursor[0] == 23
     terminal.wait_until(lambda: last_row(terminal).startswith(PROMPT.strip()), what="the prompt again")
     assert "away" not in terminal.text()

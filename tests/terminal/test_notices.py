@@ -49,7 +49,7 @@ def counted(terminal: Terminal, last: int) -> None:
 def watched(home: Home, text: str) -> Terminal:
     """Return a read-only terminal of `x` that has shown this text and a notice."""
     terminal = home.terminal("x", "--read-only")
-    terminal.wait_for(text)
+    terminal.wait_until(lambda: text in terminal.text())  # it may have left the screen already
     terminal.type("a")
     terminal.wait_for_raw(WATCHES.encode())
     return terminal

@@ -7,7 +7,11 @@ import shlex
 import sys
 from pathlib import Path
 
+import pytest
+
+from sesh.daemon import handler
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
+from tests.support.waiting import PATIENCE
 
 LEAVE = b"\x1c"
 DA1 = b"\x1b[?62;22c"
@@ -89,8 +93,11 @@ def test_of_several_terminals_one_answers_and_none_that_only_watches(home: Home,
     assert [got for _, _, got in answers(home, 2)] == [DA1, DA1]
 
 
-def test_whatever_a_program_asks_it_gets_the_answer_once(home: Home, terminal: Open) -> None:
+def test_whatever_a_program_asks_it_gets_the_answer_once(
+    home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """This holds for protocols unknown to sesh, and for answers in several sequences."""
+    monkeypatch.setattr(handler, "KEY_TIMEOUT", PATIENCE)
     asked = {
         r"\x1b[c": DA1,
         r"\x1b]99;i=p1:p=?;\x1b\\": b"\x1b]99;i=p1:p=?;o=always:p=title,body\x1b\\",

@@ -167,8 +167,10 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
 def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:
     """The new image must not miss a SIGCHLD that the old image has received."""
     for number in range(rounds(1, 6)):
-        job = home.start("--exec", f"job{number}", "--", "sh", "-c", f"sleep 0.{3 + number}; exit {10 + number}")
+        script = f"until [ -e go{number} ]; do sleep 0.02; done; sleep 0.{3 + number}; exit {10 + number}"
+        job = home.start("--exec", f"job{number}", "--", "sh", "-c", script)
         wait_until(lambda number=number: f"job{number}" in home.names())  # type: ignore[misc]
+        home.write(f"go{number}", "")
         while sesh("--reload", f"job{number}").code == 0:
             continue
         assert job.wait(30) == 10 + number

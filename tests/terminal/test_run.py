@@ -98,7 +98,7 @@ def test_calls_come_one_after_the_other_and_a_time_limit_leaves_one_running(home
     behind = home.start("--run", "t", "--", "echo two")
     home.write("go", "")
     assert behind.communicate(timeout=30)[0] == b"two\n"
-    done = home.sesh("--run", "t", "--timeout", "0.5", "--json", "--", "echo so; cat go; echo far")
+    done = home.sesh("--run", "t", "--timeout", "3", "--json", "--", "echo so; cat go; echo far")
     answer = done.json()
     assert (done.code, answer["exit_code"], answer["timed_out"], answer["output"]) == (124, 124, True, "so\n")
     home.write("go", "")
@@ -412,7 +412,8 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
 def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home) -> None:
     """Input after the prompt must not count as part of the run that Ctrl-C ended."""
     opened(home, "bash", prompt="ready> ")
-    assert home.sesh("--run", "t", "--timeout", "0.3", "--", "sleep 50").code == 124
+    assert home.sesh("--run", "t", "--no-wait", "--", "sleep 50").code == 0
+    wait_until(lambda: in_front(home, "sleep"))
     assert home.sesh("--send", "t", "--key", "C-c").code == 0
     assert home.sesh("--wait", "t", "--prompt", "--timeout", "30", timeout=30).code == 0
     assert [row["exit_code"] for row in json.loads(home.sesh("--history", "t", "--json").stdout)] == [130]

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from sesh.daemon import handler
 from tests.support import Home, Open, Sesh, wait_until
+from tests.support.waiting import PATIENCE
 from tests.terminal.test_queries import DA1, answers, asker
 
 _LEAVE = b"\x1c"
@@ -77,9 +79,12 @@ def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_as
     assert got.count(b"7501") == 1
 
 
-def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(home: Home, terminal: Open) -> None:
+def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(
+    home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The program gets the daemon's own reply, followed by one terminal's DA1."""
-    one = terminal("work", "--", *asker(home, r"\x1b]7501;?\x07\x1b[c", when="on key"))
+    monkeypatch.setattr(handler, "KEY_TIMEOUT", PATIENCE)
+    one = terminal("work", "--", *asker(home, r"\x1b]7501;?\x07\x1b[c", when="a key after each"))
     one.wait_for("ready to ask")
     two = terminal("work")
     two.wait_for("ready to ask")
@@ -90,7 +95,8 @@ def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(home: Home
         for piece in (_BEL[:1], _BEL[1:2], _BEL[2:] + DA1):
             window.type(piece)
             window.pump(0.01)
-    assert [got for _, _, got in answers(home, 1)] == [_BEL + DA1]
+    one.type("!")
+    assert [got for _, _, got in answers(home, 1)] == [_BEL + DA1 + b"!"]
 
 
 def test_other_bodies_are_not_answered_and_no_more_than_sixteen_at_once(home: Home, sesh: Sesh) -> None:

@@ -115,6 +115,7 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, t
     person.wait_for("\nhalf")
     busy(home, "work", "whole", "somebody has typed in work and not pressed Enter")
     person.type("\x15")
+    wait_until(lambda: "\nhalf" not in screen(home, "work"))
     assert sesh("--send", "work", "one").code == 0
     assert sesh("--send", "work", " two", "--enter", "--key", "C-d").code == 0  # a line that a script began itself
     wait_until(lambda: os.path.getsize(f"{home.path}/file") > 0)
@@ -260,6 +261,7 @@ def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
     def ask() -> None:
         answers.append(find.request("mute", messages.SEND, data=b"a text", enter=True, key="5ec1")[0])
 
+    wait_until(lambda: os.path.exists(f"{home.path}/got"))  # dd reads
     thread = threading.Thread(target=ask)
     thread.start()
     wait_until(lambda: os.path.getsize(f"{home.path}/got") > 0)
@@ -297,7 +299,7 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) ->
     """`:wq` must not be pasted, or the editor inserts it as text."""
     sesh("--open", "ed")
     sesh("--send", "ed", "vim --clean notes.txt", "--enter")
-    sesh("--wait", "ed", "--for", "notes.txt", "--idle", "0.3", "--timeout", "30")
+    wait_until(lambda: '"notes.txt"' in screen(home, "ed"), what="vim's own message")
     sesh("--send", "ed", "ihello", "--key", "Escape")
     wait_until(lambda: "hello" in screen(home, "ed"))
     assert sesh("--send", "ed", ":wq", "--enter").code == 0

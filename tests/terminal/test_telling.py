@@ -138,9 +138,10 @@ def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind
         "--",
         "sh",
         "-c",
-        "printf '\\a'; sleep 0.3; printf '\\a'; sleep 0.2; printf 'push it? '; read x",
+        "printf '\\a'; sleep 0.3; printf '\\a'; until [ -e rung ]; do sleep 0.05; done; printf 'push it? '; read x",
     )
     terminal.wait_for_raw(b"\x1b]99;;other rings\x1b\\")
+    home.write("rung", "")
     terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
     sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
     terminal.wait_for_raw(b"\x1b]99;;both waits: push it?\x1b\\")

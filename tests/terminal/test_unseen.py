@@ -13,7 +13,7 @@ import pytest
 from sesh import machine
 from sesh.reach import find
 from sesh.schema import Summary
-from tests.support import PROMPT, Home, wait_until
+from tests.support import PROMPT, Home, processes, wait_until
 from tests.terminal.looking import screen
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
@@ -54,12 +54,13 @@ def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left
     """TMOUT ends a shell with code 0, maybe with last words, as `exit` does."""
     os.mkfifo(go := f"{home.path}/go")
     for name in ("idle", "left", "shown"):
-        home.sesh("--open", name, "--env", f"TMOUT={60 if name == 'left' else 3}", "--", "bash", "--norc")
+        home.sesh("--open", name, "--env", "TMOUT=60", "--", "bash", "--norc")
         assert home.sesh("--run", name, "--", "echo precious").stdout == "precious\n"
-    home.sesh("--run", "idle", "--", f"trap 'echo bye; read go <{go}' EXIT")
     home.terminal("shown").wait_for("precious")
     home.sesh("--send", "left", "exit", "--enter")
     wait_until(lambda: state(home, "left") == "gone")
+    assert home.sesh("--run", "shown", "--", "TMOUT=3").code == 0
+    assert home.sesh("--run", "idle", "--", f"trap 'echo bye; read go <{go}' EXIT; TMOUT=3").code == 0
     wait_until(lambda: home.summary("idle")["activity"]["why"] == "output")
     with open(go, "w"):
         pass
@@ -74,7 +75,7 @@ def test_an_exit_that_was_typed_before_the_prompt_is_a_persons(home: Home) -> No
     home.sesh("--open", "shell", "--", "sh", "-c", f"{prompt}; read line; {prompt}; kill -STOP $$; read line")
     pid = wait_until(lambda: home.summary("shell")["activity"]["why"] == "prompt" and home.summary("shell")["pid"])
     home.sesh("--send", "shell", "first\nexit", "--enter")
-    wait_until(lambda: home.summary("shell")["activity"]["why"] == "output")
+    wait_until(lambda: processes.stopped(pid))
     os.kill(pid, signal.SIGCONT)
     wait_until(lambda: state(home, "shell") == "gone")
 

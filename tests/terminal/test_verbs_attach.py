@@ -10,9 +10,11 @@ import threading
 import pytest
 
 from sesh import messages
+from sesh.cli import attach
 from sesh.client import view
 from sesh.reach import find
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
+from tests.support.waiting import PATIENCE
 from tests.terminal.looking import screen
 
 LEAVE = b"\x1c"
@@ -46,7 +48,10 @@ def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_agai
     assert sesh("--list", "--json").json()[0]["attached"] == 0
 
 
-def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(terminal: Open, sesh: Sesh, home: Home) -> None:
+def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(
+    terminal: Open, sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(attach, "_COUNT_TIMEOUT", PATIENCE)
     sesh("--open", "asks", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
     wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
     opened = terminal("work", "--", "sh", "-c", "exec cat", columns=120)

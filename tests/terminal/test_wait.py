@@ -129,6 +129,7 @@ def test_the_end_is_met_with_the_code_or_an_error_and_ctrl_c_leaves_the_session_
     assert interrupted.returncode in (130, -signal.SIGINT)
     assert home.names() == ["work"]
     end, text = home.start("--wait", "--exit", "work"), home.start("--wait", "work", "--for", "never")
+    wait_until(lambda: all(processes.connected(each.pid) for each in (end, text)))
     typed(sesh, "sleep 0.3; exit 7")
     assert (end.communicate(timeout=30)[0], end.returncode) == (b"exit: 7\n", 7)
     _, err = text.communicate(timeout=30)
@@ -141,6 +142,7 @@ def test_the_end_is_met_with_the_code_or_an_error_and_ctrl_c_leaves_the_session_
 @pytest.mark.skipif(not os.path.isdir("/proc/self/fd"), reason="the moment at which it waits is told from /proc")
 def test_the_last_words_of_a_program_are_searched(sesh: Sesh, home: Home) -> None:
     typed(sesh, "exec sh -c 'read -r x; seq 5000; echo la''st words'")
+    assert sesh("--wait", "work", "--waiting", "--timeout", "30").code == 0  # sh reads, and no longer bash
     waiting = home.start("--wait", "work", "--for", "last words$")
     wait_until(lambda: processes.connected(waiting.pid))
     typed(sesh, "go")

@@ -29,9 +29,8 @@ pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of p
 
 @pytest.fixture(autouse=True)
 def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make zygotes stay for the next session, and give them time on a busy machine."""
+    """Make zygotes stay for the next session."""
     monkeypatch.setattr(zygote, "IDLE", 60.0)
-    monkeypatch.setattr(launch, "ANSWER_TIMEOUT", 20.0)
 
 
 def zygotes(home: Home) -> set[int]:
