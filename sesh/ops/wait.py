@@ -43,7 +43,7 @@ class Conditions(TypedDict):
     timeout: float | None  # seconds
 
 
-_GRACE = wire.WELCOME_TIMEOUT  # seconds after the timeout until a daemon without a response counts as stuck
+_GRACE = 0.5  # seconds after the timeout until a daemon without a response counts as stuck
 _ALL_LINES = 1_000_000
 _EXIT = "exit"  # the condition that the session has ended
 

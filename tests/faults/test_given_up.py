@@ -17,7 +17,7 @@ from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.machine import stat_of
-from sesh.ops import jobs, send, sessions, shell, wait
+from sesh.ops import jobs, send, sessions, shell
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
@@ -68,8 +68,7 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for limit in ("_END_TIMEOUT", "_ENDING_TIMEOUT"):
         monkeypatch.setattr(sessions, limit, 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
-    for verb in (jobs, wait):
-        monkeypatch.setattr(verb, "_GRACE", 0.7)
+    monkeypatch.setattr(jobs, "_GRACE", 0.7)
     whole = shell._SentCommand._send
 
     def send_and_note(run: shell._SentCommand) -> None:
