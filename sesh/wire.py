@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 _LARGEST_READ = 1 << 18
 WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
+ENDING_TIMEOUT = 4.0 + WELCOME_TIMEOUT  # seconds for a daemon to end its session, which takes up to four, and to answer
 RELOAD_TIMEOUT = 45.0  # seconds for a reload: the emulator catches up, the daemon tries the new sesh and executes it
 
 

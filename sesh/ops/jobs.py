@@ -33,7 +33,6 @@ COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its 
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
 _END = wire.request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
-_GRACE = 4.0 + wire.WELCOME_TIMEOUT  # seconds after a job's timeout: ending it takes up to four
 
 
 class _Waiter:
@@ -207,7 +206,9 @@ def run(
             live(ended.output)
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
-        stream.deadline = None if limit is None else _after(limit + _GRACE)  # the daemon counts from the job's start
+        stream.deadline = (
+            None if limit is None else _after(limit + wire.ENDING_TIMEOUT)
+        )  # the daemon counts from the job's start
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)

@@ -25,7 +25,6 @@ from sesh.schema import Record
 from sesh.store import listing, recent, records
 
 _END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
-_ENDING_TIMEOUT = 4.0 + wire.WELCOME_TIMEOUT  # seconds for a daemon to end its session: it takes up to four
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
 
@@ -190,7 +189,7 @@ def end(name: str, session_id: str = "") -> None:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
                 connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
-            connection.await_response(KILL, 1, time.monotonic() + _ENDING_TIMEOUT)
+            connection.await_response(KILL, 1, time.monotonic() + wire.ENDING_TIMEOUT)
         except errors.Unreachable:
             here = record if record is not None and records.here(record) else None
             if here is not None and not await_end(partial(records.alive, here), deadline):

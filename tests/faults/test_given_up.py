@@ -17,7 +17,7 @@ from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.machine import stat_of
-from sesh.ops import jobs, send, sessions, shell
+from sesh.ops import send, sessions, shell
 from sesh.reach import find
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
@@ -65,10 +65,9 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
     monkeypatch.setattr(wire, "RELOAD_TIMEOUT", 1.5)
-    for limit in ("_END_TIMEOUT", "_ENDING_TIMEOUT"):
-        monkeypatch.setattr(sessions, limit, 1.5)
+    monkeypatch.setattr(wire, "ENDING_TIMEOUT", 1.5)
+    monkeypatch.setattr(sessions, "_END_TIMEOUT", 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
-    monkeypatch.setattr(jobs, "_GRACE", 0.7)
     whole = shell._SentCommand._send
 
     def send_and_note(run: shell._SentCommand) -> None:

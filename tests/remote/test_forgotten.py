@@ -8,9 +8,6 @@ import shlex
 import subprocess
 import sys
 
-import pytest
-
-from sesh.ops import lookup
 from sesh.remote import known
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
@@ -25,14 +22,11 @@ def kept(home: Home) -> list[str]:
         return [*json.load(file)]
 
 
-def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, beside: Beside) -> None:
     """Completion then offered the sessions of a host that was no longer known."""
     far = beside("box")
     assert home.sesh("@box", "--list").code == 0
     far.fall_silent()
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     asked = len(far.links())
     listed = home.start("--list")
     wait_until(lambda: len(far.links()) > asked)

@@ -11,7 +11,6 @@ import pytest
 
 from sesh import messages
 from sesh.cli import attach
-from sesh.ops import lookup
 from sesh.reach import find
 from sesh.remote import known
 from sesh.store import recent
@@ -27,14 +26,11 @@ def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
     assert said in terminal.text()
 
 
-def test_while_a_name_is_looked_for_the_key_creates_nothing(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, beside: Beside) -> None:
     """The session was created here 1.9 s later, and hid the real one."""
     far = beside("box")
     assert home.sesh("@box", "--open", "work").code == 0
     far.fall_silent()
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box")
     left(terminal, b"\x1c")

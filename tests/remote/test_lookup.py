@@ -167,11 +167,10 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
     assert home.sesh("--label", "work", "a=b").code == 0
 
 
-def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside) -> None:
     quick, slow = beside("quick"), beside("slow")
     known(home, quick, slow)
     quick.sesh("--open", "there")
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 60)
     slow.fall_silent()
     terminal = home.terminal("--list")
     terminal.wait_for("there")
