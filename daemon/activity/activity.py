@@ -49,7 +49,7 @@ class Kept:
     prompt_group: int = 0  # the shell's process group, from its mark (OSC 133) of a prompt until Enter; else 0
     command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
     entered: int = 0  # the number of the line that was entered last
-    prompt_at: float = 0.0  # time (monotonic) of the last check that found a shell at its prompt
+    prompt_at: float = 0.0  # time (monotonic) of the last check that found a prompt, until a command starts
 
 
 class Activity:
@@ -138,6 +138,7 @@ class Activity:
         if body[:1] == b"C":
             kept.command_group = self._pump.foreground
             kept.prompt_group = 0
+            kept.prompt_at = 0.0  # a check may have come after the shell read this command and before its mark
             if self._model.catch_up(DRAW_TIME, position):
                 kept.entered = question.cursor_line(self._model.emulator) - 1
             return

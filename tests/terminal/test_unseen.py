@@ -80,6 +80,24 @@ def test_an_exit_that_was_typed_before_the_prompt_is_a_persons(home: Home) -> No
     wait_until(lambda: state(home, "shell") == "gone")
 
 
+def test_an_exit_whose_command_mark_comes_late_is_a_persons(home: Home) -> None:
+    """A busy shell may be found at its prompt after it has read the command."""
+
+    def why() -> str:
+        return str(home.summary("shell")["activity"]["why"])
+
+    mark, halt = r"printf '\033]133;%s\007'", "kill -STOP $$"
+    home.sesh("--open", "shell", "--", "sh", "-c", f"read a; {halt}; {mark} A; read b; {halt}; {mark} C")
+    pid = home.summary("shell")["pid"]
+    home.sesh("--send", "shell", "first\nexit", "--enter")
+    wait_until(lambda: processes.stopped(pid))
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: why() == "prompt")
+    wait_until(lambda: processes.stopped(pid))
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: state(home, "shell") == "gone")
+
+
 def test_one_that_a_person_has_interrupted_has_not_failed(home: Home) -> None:
     """Ctrl-C must not make a session count as failed."""
     home.sesh("--open", "srv", "--", "sh", "-c", "trap 'exit 130' INT; echo up; while :; do sleep 0.05; done")
