@@ -340,11 +340,16 @@ def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
 
 def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_stands(daemons: Daemons) -> None:
     """Its last line was written over."""
-    daemons.sh("work", "read go; head -c 300000 /dev/zero | tr '\\0' x; echo; echo end; exec cat")
+    size = 30_000  # bytes at once, so few that the client is never late
+    arrived = [*range(size, WINDOW, size), WINDOW]
+    piece = f"read go; head -c {size} /dev/zero | tr '\\0' x"
+    daemons.sh("work", f"for piece in $(seq {len(arrived) + 1}); do {piece}; done; echo; echo end; exec cat")
     client = daemons.attach("work", remote=True)
     client.wait(protocol.SCREEN)
-    client.type(b"\r")
-    wait_until(lambda: not client.step() and len(client.output) >= WINDOW)
+    for least in arrived:
+        client.type(b"\r")
+        wait_until(lambda least=least: not client.step() and len(client.output) >= least)  # type: ignore[misc]
+    client.type(b"\r")  # the window is full
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")
     message = protocol.parse(client.wait(protocol.DETACH))
