@@ -171,7 +171,7 @@ def test_a_line_that_somebody_has_begun_is_not_entered_by_an_answer(terminal: Op
     assert sesh("--send", "work", "z", "--question", ".", "--force").code == 0
     opened.wait_for(f"{PROMPT} echo ru''nz")
     opened.type("\x15")
-    opened.wait_until(lambda: "ru''n" not in opened.screen())
+    opened.wait_until(lambda: f"{PROMPT} echo ru''n" not in opened.text())
     find.request("work", messages.STATE, state="waiting", question="agent waits")
     assert sesh("--send", "work", "echo en''tered", "--enter", "--question", "agent").code == 0
     opened.wait_for("\nentered")
