@@ -10,6 +10,9 @@ from math import inf
 _INEXACT = 0.5
 """The tolerance in attempts, because a busy machine may start one ssh later than another."""
 
+_SSH_START = 0.5
+"""The most seconds from a change to the SYN of the ssh that it causes."""
+
 
 @dataclass
 class Flow:
@@ -38,12 +41,16 @@ def attempts(flows: Sequence[Flow], since: float) -> list[Flow]:
 
 def too_many(flows: Sequence[Flow], since: float, changes: Sequence[float] = ()) -> list[str]:
     """Return where attempts exceeded one a second, plus one for each change of network."""
+
+    def allowed(first: float, last: float) -> float:
+        """Return how many attempts may follow one at `first` until `last`."""
+        return last - first + _INEXACT + sum(first - _SSH_START < change <= last for change in changes)
+
     begun = [flow.syns[0] for flow in attempts(flows, since)]
     return [
         f"{last - first + 1} from {begun[first] - since:+.2f} to {begun[last] - since:+.2f}"
         for first, last in combinations(range(len(begun)), 2)
-        if last - first
-        > begun[last] - begun[first] + _INEXACT + sum(begun[first] < change <= begun[last] for change in changes)
+        if last - first > allowed(begun[first], begun[last])
     ]
 
 
