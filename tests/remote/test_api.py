@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -116,13 +117,14 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: B
 
 
 def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
-    beside: Beside, monkeypatch: pytest.MonkeyPatch
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     brisk(monkeypatch)
     far = beside("box")
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)
     stop, found = Stop(), []
+    monkeypatch.setenv("SESH_EVENT_LOG", str(log := tmp_path / "events"))
 
     def called(call: Callable[[], object]) -> None:
         try:
@@ -134,7 +136,8 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     threads = [threading.Thread(target=called, args=(call,)) for call in calls]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 1 and bool(stop._callbacks))
+    # A link that is lost before it is logged as connected is not replaced.
+    wait_until(lambda: running(far) == 1 and log.read_text().count('"connect"') == len(calls))
     far.away()
     threads[0].join(30)
     assert found == ["timeout"]
