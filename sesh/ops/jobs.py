@@ -206,9 +206,8 @@ def run(
             live(ended.output)
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
-        stream.deadline = (
-            None if limit is None else _after(limit + wire.ENDING_TIMEOUT)
-        )  # the daemon counts from the job's start
+        # The daemon counts the limit from the job's start.
+        stream.deadline = None if limit is None else _after(limit + wire.ENDING_TIMEOUT)
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
