@@ -19,6 +19,7 @@ from typing import IO, Any
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, Ended, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
@@ -133,6 +134,7 @@ class Link(Connection):
         self._login_output = printed[-_MAX_LOGIN_OUTPUT:]
         if mark:
             self.stage = Stage.STARTED
+            self.health = LinkHealth(uptime())  # a long login is no silence of the link
             self._frames.extend(self.decode(frames))
 
     def _record_welcome(self) -> None:

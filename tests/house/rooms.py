@@ -19,7 +19,7 @@ BUDGETS = {
     "client": 2_000, "remote": 2_760, "completions": 10, "docs": 720, "install": 60,
     "bench": 3_700, "tests": 39_160, "tests/contract": 70, "tests/faults": 2_460, "tests/fidelity": 1_760,
     "tests/fuzz": 2_490, "tests/house": 650, "tests/remote": 7_530, "tests/support": 2_620,
-    "tests/terminal": 9_480, "tests/unit": 12_020,
+    "tests/terminal": 9_480, "tests/unit": 12_030,
 }  # fmt: skip
 """The most lines of each room, 2 % above its size, so that a mend has room, and growth is seen."""
 SECONDS = 600  # a quiet machine takes a third; a shared one may be that slow, and a run does not fail for that

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from math import inf
+from subprocess import PIPE, Popen
+from tempfile import TemporaryFile
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,8 @@ from sesh.health import (
     LinkHealth,
 )
 from sesh.measures import uptime
+from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.link import Link
 from sesh.wire import Connection
 
 START = 1000.0
@@ -165,6 +169,18 @@ def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_
     assert (link.heard_at > began, link.round_trip) == (True, 0.0)
     connection.decode(protocol.frame(protocol.PONG, newest))
     assert link.round_trip >= 0.5
+
+
+def test_a_long_login_is_no_silence_of_the_link_that_it_opens() -> None:
+    """It passed for a stop of the machine, and another login began."""
+    with TemporaryFile() as stderr, Popen(["cat"], stdin=PIPE, stdout=PIPE, bufsize=0) as process:
+        link = Link(Destination("box", settings={}), process, stderr, inf)
+        link.health = LinkHealth(uptime() - 6)
+        link.send(protocol.BRIDGE + protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL}))
+        while not link.read_welcome():
+            continue
+        assert link.health.act(uptime()) == b""
+        link.close()
 
 
 @given(st.floats(0, 40), st.floats(0.01, 5), st.none() | st.floats(0.01, 4))
