@@ -57,6 +57,7 @@ def test_sessions_come_and_go_arrows_choose_the_screen_is_shown_and_enter_attach
     opened.type("\x1b[B")
     opened.wait_for(re.compile(r"alpha .*│ compiling all\n"))
     assert b"31mcompiling\x1b[m" in opened.raw
+    assert b"no sessions" not in opened.raw, "said before this machine had reported"
     sesh("--open", "web-site")
     opened.wait_for(re.compile(r" 3/3\n alpha .*\n build .*\n web-site +detached"))
     other = terminal("alpha")
