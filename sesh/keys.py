@@ -88,6 +88,8 @@ def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key
         modifiers = modifiers & ~SHIFT
     if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
         raise _no_key(name)
+    if not named and not character.isprintable():  # no key types it, and hints show it
+        raise _no_key(name)
     if not modifiers & CTRL:
         sent = character.encode("utf-8", "surrogateescape")
         return Key(("u", ord(character), modifiers), _with_alt(sent, modifiers))
