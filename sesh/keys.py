@@ -88,8 +88,6 @@ def _character(name: str, character: str, modifiers: int, *, named: bool) -> Key
         modifiers = modifiers & ~SHIFT
     if modifiers & SHIFT or len(character) != 1 or (modifiers and not character.isascii()):
         raise _no_key(name)
-    if not named and not character.isprintable():  # no key types it, and hints show it
-        raise _no_key(name)
     if not modifiers & CTRL:
         sent = character.encode("utf-8", "surrogateescape")
         return Key(("u", ord(character), modifiers), _with_alt(sent, modifiers))
@@ -132,6 +130,8 @@ class DetachKey:
             raise UsageError(
                 "the detach key must be one or two keys in tmux's spelling, such as C-\\ or 'C-b d', or none"
             )
+        if not all(word.isprintable() for word in words):  # hints show the name
+            raise _no_key(text)
         first, *rest = (Key.parse(word) for word in words)
         kind, _, modifiers = first.chord
         if not rest and kind == "u" and not modifiers & (CTRL | ALT):
