@@ -247,7 +247,7 @@ class _Board:
         """Return the rows, and below them the remarks on hosts, each padded to `width`."""
         rows = drawn(self._selection, width, height, time.time(), coloured=self._options.coloured)
         remarks: list[str] = []
-        if not rows and (self._query or not self._index.pending):
+        if not rows and (self._query or not self._index.pending):  # a pending machine may have sessions
             remarks.append(" no match" if self._query else " no sessions")
         for host, report in sorted(self._index.machines.items(), key=lambda machine: natural(machine[0] or "")):
             if not self._query and report.why_silent:

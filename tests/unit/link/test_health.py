@@ -172,7 +172,7 @@ def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_
 
 
 def test_a_long_login_is_no_silence_of_the_link_that_it_opens() -> None:
-    """It passed for a stop of the machine, and another login began."""
+    """The login passed for a stop of the machine, and another one began."""
     with TemporaryFile() as stderr, Popen(["cat"], stdin=PIPE, stdout=PIPE, bufsize=0) as process:
         link = Link(Destination("box", settings={}), process, stderr, inf)
         link.health = LinkHealth(uptime() - 6)
