@@ -10,9 +10,10 @@ from enum import Enum
 from sesh import errors
 from sesh.about import PROGRAM, SESH
 from sesh.client.options import AttachOptions
-from sesh.errors import ENDS, Ended, ExitCode, NotFound, SeshError, for_host
+from sesh.errors import ENDS, ExitCode, NotFound, SeshError, for_host
 from sesh.messages import Message
 from sesh.names import check_host, check_name
+from sesh.outcomes import Ended
 
 
 class EndKind(Enum):

@@ -11,8 +11,8 @@ import os
 from contextlib import suppress
 
 from sesh import files, machine, paths, protocol
-from sesh.check import Malformed, checked_here
-from sesh.errors import Refused, SeshError
+from sesh.check import checked_here
+from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
 
 _PREFIX = ".terminal."

@@ -8,13 +8,12 @@ from functools import partial
 
 from sesh import check, programs, protocol
 from sesh.about import __version__
-from sesh.check import Malformed
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
-from sesh.errors import ProtocolError
+from sesh.errors import Malformed, ProtocolError
 from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.vt.render.clean_screen import clean_screen

@@ -7,12 +7,11 @@ from typing import Any
 
 from sesh import check
 from sesh.about import __version__
-from sesh.check import Malformed
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
-from sesh.errors import Busy, SeshError, UsageError, daemon_failed
+from sesh.errors import Busy, Malformed, SeshError, UsageError, daemon_failed
 from sesh.messages import Envelope
 from sesh.names import printable
 

@@ -32,8 +32,7 @@ from typing import Any, get_type_hints
 
 from sesh import check, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
-from sesh.check import Malformed
-from sesh.errors import NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable

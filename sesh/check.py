@@ -18,15 +18,11 @@ from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
 from sesh import wording
-from sesh.errors import malformed, placed
+from sesh.errors import Malformed, malformed, placed
 from sesh.names import is_id, is_latin, is_name, is_system_text
 from sesh.protocol import MOST
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
-
-
-class Malformed(Exception):
-    """A value does not fit its type. The text names the part and the reason."""
 
 
 def checked_here(hint: Any, value: object) -> Any:

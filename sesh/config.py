@@ -16,7 +16,7 @@ from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, get_type_hints
 
-from sesh import check, files, paths, wording
+from sesh import check, errors, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
 from sesh.keys import DetachKey
 from sesh.names import check_host, printable
@@ -100,7 +100,7 @@ class Config:
     def _try(self, place: str, setter: Callable[[], object]) -> None:
         try:
             setter()
-        except check.Malformed as error:
+        except errors.Malformed as error:
             self.warn(placed(place, str(error)))
         except UsageError as error:
             self.warn(f"{place}: {error.message}")

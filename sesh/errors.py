@@ -10,10 +10,9 @@ import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import IntEnum
-from typing import Any
+from typing import Annotated, Any, TypedDict
 
 from sesh.about import ON_HOST, PROGRAM, SESH
-from sesh.schema import ErrorFacts, JobResult
 
 
 class ExitCode(IntEnum):
@@ -44,6 +43,22 @@ ENDS = {
     BY_KERNEL: f"was {BY_KERNEL}",
 }
 """By `reason`, the words for a program that did not end by itself."""
+
+
+Failure = Annotated[int, range(1, 256)]  # the exit code of an error
+
+
+class ErrorFacts(TypedDict):
+    """An error in a frame: what happened, what to do, and the exit code."""
+
+    code: str
+    what: str
+    hint: str
+    exit: Failure
+
+
+class Malformed(Exception):
+    """A value does not fit its type. The text names the part and the reason."""
 
 
 class SeshError(Exception):
@@ -135,14 +150,6 @@ _kinds |= dict.fromkeys(("invalid_name", "invalid_host"), UsageError)
 
 class NotFound(SeshError, code="not_found"):
     """There is no such session."""
-
-
-class Ended(NotFound):
-    """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
-
-    def __init__(self, name: str, result: JobResult, output: bytes) -> None:
-        super().__init__(f"{name} has ended")
-        self.name, self.result, self.output = name, result, output
 
 
 class Exists(SeshError, code="exists"):

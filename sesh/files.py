@@ -207,7 +207,7 @@ def checked(path: str, value: object, hint: Any, *, from_host: bool = False) -> 
     """Return the value of a file, checked as a type. Raises Refused, with the fix."""
     try:
         return check.test_of(hint)(check.Check(from_host), value)
-    except check.Malformed as error:
+    except errors.Malformed as error:
         raise damaged(path, str(error).removeprefix(".")) from None
 
 

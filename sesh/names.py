@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TypeGuard
 
 from sesh import errors
@@ -107,6 +109,11 @@ def natural(name: str) -> tuple[str, str]:
 def subject(name: str) -> str:
     """Return a session's name as a subject; `session 3`, since `3` reads as a count."""
     return f"session {name}" if name.isdigit() else name
+
+
+def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
+    """Return the word that is most like `word`, as difflib measures it; empty for none."""
+    return next(iter(get_close_matches(word, list(words), 1, likeness)), "")
 
 
 def printable(text: str) -> str:

@@ -3,6 +3,7 @@
 from typing import TypedDict
 
 from sesh import schema
+from sesh.errors import ErrorFacts, NotFound
 
 
 class _PrintedError(TypedDict):
@@ -83,7 +84,7 @@ class Made(Created, total=False):
     again: bool
     command: list[schema.Text] | None
     awaits_enter: bool
-    error: schema.ErrorFacts | PrintedError
+    error: ErrorFacts | PrintedError
 
 
 class Sent(TypedDict):
@@ -110,7 +111,7 @@ class ActedOn(TypedDict):
     """The sessions for which a verb is done, and the other sessions' errors by name."""
 
     done: list[schema.Name]
-    failed: dict[str, schema.ErrorFacts]
+    failed: dict[str, ErrorFacts]
 
 
 class SessionHere(Named):
@@ -208,7 +209,7 @@ class Hits(TypedDict):
     """The lines that `grep` found on one machine, and errors of unsearched sessions by name."""
 
     hits: list[Hit]
-    failed: dict[str, schema.ErrorFacts]
+    failed: dict[str, ErrorFacts]
 
 
 class _Leftover(TypedDict):
@@ -223,7 +224,7 @@ class LeftoverFacts(_Leftover, total=False):
 
     cleared: bool
     left: str
-    error: schema.ErrorFacts | PrintedError
+    error: ErrorFacts | PrintedError
 
 
 class Finding(TypedDict):
@@ -233,3 +234,11 @@ class Finding(TypedDict):
     state: str
     message: str
     remedy: str | None
+
+
+class Ended(NotFound):
+    """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
+
+    def __init__(self, name: str, result: schema.JobResult, output: bytes) -> None:
+        super().__init__(f"{name} has ended")
+        self.name, self.result, self.output = name, result, output

@@ -21,22 +21,12 @@ Text = Annotated[str, "text"]  # text that may have several lines, such as an ar
 Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
 Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
 Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
-Failure = Annotated[int, range(1, 256)]  # the exit code of an error
 ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]  # the exit code that a shell reported with OSC 133: any number
 Size = Annotated[int, range(1 << 16)]  # columns or rows of a terminal, 0 if there is none
 Pid = Annotated[int, range(1 << 31)]
 Seconds = Annotated[float, range(10**9)]  # a length of time, below thirty years
 Time = Annotated[float, range(253402300800)]
 """Seconds from 1970, before the year 10000, at which the C library's calendar ends."""
-
-
-class ErrorFacts(TypedDict):
-    """An error in a frame: what happened, what to do, and the exit code."""
-
-    code: str
-    what: str
-    hint: str
-    exit: Failure
 
 
 class _RunFacts(TypedDict):

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import check, descriptors, errors, files, machine, paths, protocol
 from sesh.about import SESH, __version__
-from sesh.errors import ExitCode, Refused
+from sesh.errors import ErrorFacts, ExitCode, Refused
 from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
-from sesh.schema import ErrorFacts, Event
+from sesh.schema import Event
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -7,8 +7,7 @@ import os
 import re
 import shlex
 import time
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from wcwidth import wcswidth
@@ -48,11 +47,6 @@ def paragraphs(text: str) -> str:
 def without_controls(text: str) -> str:
     """Return a host's text without controls and surrogates; keep SGR and links."""
     return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}|{_SURROGATES}", r"\1", text)
-
-
-def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
-    """Return the word that is most like `word`, as difflib measures it; empty for none."""
-    return next(iter(get_close_matches(word, list(words), 1, likeness)), "")
 
 
 def one_line(message: str) -> str:

@@ -18,10 +18,11 @@ from typing import IO, Any
 
 from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
-from sesh.errors import ConnectionLost, Ended, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
+from sesh.outcomes import Ended
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput

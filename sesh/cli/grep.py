@@ -9,10 +9,11 @@ from typer import Argument, Option
 
 from sesh import wording
 from sesh.cli.parameters import Context, Names
+from sesh.errors import ErrorFacts
 from sesh.ops import search
 from sesh.outcomes import Hit
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts, Place
+from sesh.schema import Place
 from sesh.store import listing
 
 

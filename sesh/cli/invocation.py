@@ -12,12 +12,11 @@ from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
 from sesh.cli.verbs import GO, find_verb
-from sesh.errors import Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
+from sesh.errors import ErrorFacts, Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
 from sesh.reach import find
 from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
 from sesh.store import listing
 from sesh.workers import Stop
 

@@ -13,12 +13,12 @@ from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printing import error_facts
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import dormant, layout
 from sesh.outcomes import Layout, Made, PrintedError
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts, Place
+from sesh.schema import Place
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"

@@ -11,12 +11,11 @@ from sesh import errors, wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
-from sesh.errors import Refused, SeshError, UsageError
+from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
-from sesh.schema import ErrorFacts
 
 
 def detach(ctx: Context, name: AnyName = None) -> int:

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Literal, NamedTuple
 
-from sesh.wording import nearest
+from sesh.names import nearest
 
 GO = "-A"  # the verb of a line that has only a session's name; it has a short form, and no word
 _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb

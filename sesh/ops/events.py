@@ -12,10 +12,10 @@ from functools import partial
 
 from sesh import files, measures, paths, protocol, wire
 from sesh.descriptors import check_audience, most_connections, polled
-from sesh.errors import DaemonDied, Ended, SeshError
+from sesh.errors import DaemonDied, SeshError
 from sesh.messages import EVENTS
 from sesh.ops.lookup import MOST_ROWS
-from sesh.outcomes import RemoteLog
+from sesh.outcomes import Ended, RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op

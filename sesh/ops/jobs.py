@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import descriptors, errors, outcomes, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
@@ -84,7 +84,7 @@ class _Waiter:
             self._stream.audience = audience
         try:
             facts = self._wait()
-        except errors.Ended as ended:
+        except outcomes.Ended as ended:
             facts = ended.result
             self._collect(self._stream.output.count_stored(ended).payload)
         except errors.DaemonDied:
@@ -201,7 +201,7 @@ def run(
             target.interrupts = interrupts
             name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
             stream = Stream(target, connection, name)
-    except errors.Ended as ended:  # the job ended before the wait began
+    except outcomes.Ended as ended:  # the job ended before the wait began
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import check, programs, wording
+from sesh import check, errors, programs, wording
 from sesh.errors import Refused, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, check_resume
 from sesh.ops import create, enter, lookup
@@ -67,12 +67,12 @@ def parse(data: bytes, source: str) -> list[LayoutEntry]:
     try:
         if isinstance(whole, dict):
             if whole.get("version", VERSION) != VERSION:
-                raise check.Malformed(f"version is not {VERSION}, which this sesh reads")
+                raise errors.Malformed(f"version is not {VERSION}, which this sesh reads")
             whole = whole.get("sessions")
         if not isinstance(whole, list):
-            raise check.Malformed("sessions is not a list")
+            raise errors.Malformed("sessions is not a list")
         return [_checked(value, f"sessions[{index}]") for index, value in enumerate(whole)]
-    except check.Malformed as error:
+    except errors.Malformed as error:
         raise UsageError(f"{source}: {error}; nothing was created") from error
 
 
@@ -87,8 +87,8 @@ def _checked(value: object, place: str) -> LayoutEntry:
         check_resume(entry["resume"] or [])
         for key, label in entry["labels"].items():
             check_label(f"{key}={label}")
-    except (check.Malformed, UsageError, Refused) as error:
-        raise check.Malformed(placed(place, str(error))) from error
+    except (errors.Malformed, UsageError, Refused) as error:
+        raise errors.Malformed(placed(place, str(error))) from error
     return entry
 
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from sesh import protocol, wire, wording
 from sesh.about import SESH
-from sesh.errors import Ended
 from sesh.messages import LOGS, WAIT, RequestKeys
 from sesh.ops.views import fetch_pages
+from sesh.outcomes import Ended
 from sesh.reach.stream import Arrival, Stream
 
 if TYPE_CHECKING:

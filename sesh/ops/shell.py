@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sesh import errors, measures, protocol, wire
+from sesh import errors, measures, outcomes, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
@@ -64,7 +64,7 @@ def run(
         except KeyboardInterrupt:
             command.interrupt()
             raise
-        except errors.Ended as ended:
+        except outcomes.Ended as ended:
             return command.facts_from(ended), b""
         except SeshError as error:
             raise command.explained(error) from None
@@ -211,7 +211,7 @@ class _SentCommand:
         refused = error.in_response and not isinstance(error, NotFound)  # after a reconnect it may only not be found
         return self._sent and not refused
 
-    def facts_from(self, ended: errors.Ended) -> RunFacts:
+    def facts_from(self, ended: outcomes.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises SeshError."""
         last, key = ended.result.get("run"), self._keys.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:

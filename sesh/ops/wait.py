@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Literal, TypedDict
 
 from sesh import protocol, wire
 from sesh.about import SESH
-from sesh.errors import Ended, NotFound, Refused, SeshError, TimedOut
+from sesh.errors import NotFound, Refused, SeshError, TimedOut
 from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 from sesh.names import natural
 from sesh.ops import jobs, lookup
 from sesh.ops.live_log import COLUMNS, feed, line_reader
 from sesh.ops.pattern import Pattern
 from sesh.ops.views import fetch_pages, overview
-from sesh.outcomes import Condition
+from sesh.outcomes import Condition, Ended
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op

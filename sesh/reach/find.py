@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sesh import errors, measures, paths, wire, wording
+from sesh import errors, measures, names, paths, wire, wording
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import RequestType, Response
@@ -121,7 +121,7 @@ def absent(name: str) -> NotFound:
         error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: {SESH} logs {name}"
-    elif similar := wording.nearest(name, paths.names()):
+    elif similar := names.nearest(name, paths.names()):
         error.hint = f"did you mean {similar}?"
     return error
 

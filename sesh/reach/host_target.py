@@ -15,9 +15,10 @@ from typing import Any, TypeVar
 
 from sesh import errors, protocol
 from sesh.about import PROGRAM
-from sesh.errors import Ended, ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
+from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
+from sesh.outcomes import Ended
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import Stream

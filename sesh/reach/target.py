@@ -9,8 +9,8 @@ from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
-from sesh.errors import Ended
 from sesh.messages import Hello
+from sesh.outcomes import Ended
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import check, messages, protocol, wire, wording
+from sesh import check, errors, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
@@ -170,7 +170,7 @@ def test_arguments_are_those_of_the_signature() -> None:
 
 @pytest.mark.parametrize("odd", [{}, [], None, {"from_": 3}, {"from": -1}, {"from": 3, "ends": None}, {"set": {}}])
 def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> None:
-    with pytest.raises(check.Malformed):
+    with pytest.raises(errors.Malformed):
         check.arguments(_follow, odd)
 
 

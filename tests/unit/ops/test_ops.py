@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import bridge, check, ops, protocol
+from sesh import bridge, check, errors, ops, protocol
 from sesh.errors import ConnectionLost, ExitCode, Unreachable, UsageError
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach.caller import Caller
@@ -108,7 +108,7 @@ def test_only_ops_are_carried_out_by_name(name: str) -> None:
     ],
 )
 def test_a_request_that_lacks_arguments_of_an_op_is_refused(op: Op[..., object], data: dict[str, object]) -> None:
-    with pytest.raises(check.Malformed):
+    with pytest.raises(errors.Malformed):
         check.arguments(op, data)
 
 

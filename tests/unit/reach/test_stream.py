@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh import protocol, wire
-from sesh.errors import ConnectionLost, Ended, Interrupted, Refused, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreachable
 from sesh.link.keeper import LinkKeeper
+from sesh.outcomes import Ended
 from sesh.reach.caller import Caller
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
