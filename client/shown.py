@@ -10,7 +10,7 @@ import json
 import os
 from contextlib import suppress
 
-from sesh import files, machine, paths, protocol
+from sesh import codec, files, machine, paths
 from sesh.check import checked_here
 from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
@@ -51,7 +51,7 @@ class Shown:
         """Return the file's sessions; none if the file is missing or damaged."""
         try:
             data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"{}"
-            left: dict[str, int] = checked_here(dict[str, int], protocol.value(data))
+            left: dict[str, int] = checked_here(dict[str, int], codec.value(data))
         except (SeshError, Malformed, OSError):
             return {}
         return left

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sesh import machine, names, paths, protocol
+from sesh import codec, machine, names, paths, protocol, schema
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
@@ -85,7 +85,7 @@ class RequestMethods:
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
-        until = protocol.MOST if until is None else until
+        until = schema.MOST if until is None else until
         yield from self._until_drawn()
         model = self._session.model
         emulator = self._session.model.emulator
@@ -116,7 +116,7 @@ class RequestMethods:
         """Respond with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
-            request.respond(None, protocol.encode({"commands": [command.facts for command in history.commands]}))
+            request.respond(None, codec.encode({"commands": [command.facts for command in history.commands]}))
             return
         command = history.find(n, self._session.name)
         request.respond(command.facts, command.output)

@@ -8,7 +8,7 @@ import socket
 import time
 from functools import partial
 
-from sesh import files, machine, protocol
+from sesh import codec, files, machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
@@ -206,7 +206,7 @@ class Server:
         if (client := client_of(connection)) is not None and kind == protocol.INPUT:
             self.handler.handle_input(client, payload)
         elif kind == protocol.HELLO:
-            self.handler.handle_hello(connection, protocol.parse(payload))
+            self.handler.handle_hello(connection, codec.parse(payload))
         elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
@@ -219,7 +219,7 @@ class Server:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
             self.handler.release_creator(connection)
-            self.requests.handle(connection, protocol.parse(payload))
+            self.requests.handle(connection, codec.parse(payload))
         elif client is not None:
             self.handler.handle_frame(client, kind, payload)
 

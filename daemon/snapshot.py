@@ -11,7 +11,7 @@ from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
-from sesh import check, protocol
+from sesh import check, codec
 from sesh.daemon.activity.activity import Kept
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
@@ -134,7 +134,7 @@ def _plain(value: Any) -> object:
 def decoded(memory: int) -> Snapshot:
     """Return the snapshot in a file. Raises ValueError for another format, Malformed for other types."""
     with open(memory, "rb") as file:
-        values = protocol.parse(file.read())
+        values = codec.parse(file.read())
     if values.get("format") != FORMAT:
         raise ValueError(f"a session of format {values.get('format')}, not {FORMAT}")
     snapshot: Snapshot = check.checked_here(Snapshot, values)

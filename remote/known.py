@@ -12,9 +12,10 @@ import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from typing import Any, TypedDict
 
-from sesh import check, files, measures, paths
+from sesh import check, files, measures, paths, wording
 from sesh.errors import Refused, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import SUMMARY_KEYS, Staleness, Summary
@@ -174,11 +175,11 @@ def _content() -> tuple[Hosts, str]:
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
 def _parse(path: str, data: bytes) -> Hosts:
-    entries: dict[str, dict[str, object]] = files.parse_json(path, data, dict[str, dict[str, object]])
+    entries: dict[str, dict[str, object]] = files.parse_json(path, data, check.checker(dict[str, dict[str, object]]))
     for facts in entries.values():
         if not check.fits(list[Summary], facts.get("sessions", [])):
             del facts["sessions"]  # cached by a version whose rows have other keys; the next list replaces them
-    found: Hosts = files.checked(path, entries, Hosts, from_host=True)
+    found: Hosts = files.checked(path, entries, partial(wording.checked_text, Hosts))
     try:
         return {check_host(host): facts for host, facts in found.items()}
     except UsageError as error:

@@ -30,7 +30,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import check, config, files, log, paths, programs, protocol, wire
+from sesh import check, codec, config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
@@ -117,7 +117,7 @@ class Bridge:
             elif kind == protocol.REQUEST:
                 if self._near_end.gone():
                     break  # begin no request after the near end has gone
-                daemon = self._respond(protocol.parse(payload), bytes(data))
+                daemon = self._respond(codec.parse(payload), bytes(data))
                 data.clear()
                 if daemon is not None:
                     self._copy(daemon)
@@ -170,7 +170,7 @@ class Bridge:
         if request.get("verb") != OP:
             raise UsageError(f"a bridge does not know {printable(request.get('verb', ''))}")
         op = op_named(request.get("op") or "")
-        arguments = check.arguments(op, protocol.value(data) if data else {})
+        arguments = check.arguments(op, codec.value(data) if data else {})
         try:
             if get_type_hints(op)["return"] == Connected:
                 return _connect(caller, op, arguments, request)
@@ -204,7 +204,7 @@ class Bridge:
 
     def _hello(self, payload: bytes) -> bytes:
         """Return the HELLO for the daemon; note the terminal."""
-        hello = protocol.parse(payload)
+        hello = codec.parse(payload)
         if hello.get("role") == "attach":
             self._has_terminal = True
             recent.remember(self._session)
@@ -217,7 +217,7 @@ def _welcome(near_end: wire.Connection) -> Origin | None:
     kind, payload = near_end.receive()
     while kind != protocol.HELLO:
         kind, payload = near_end.receive()
-    hello = protocol.parse(payload)
+    hello = codec.parse(payload)
     facts: Welcome = {
         "protocol": protocol.PROTOCOL,
         "version": __version__,

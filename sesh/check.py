@@ -1,8 +1,9 @@
 """Check data from outside against its type: a host's data, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
-the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. Text
-from a host is cut, and loses its control characters. The result for a dataclass, NamedTuple or Enum is an instance.
+the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
+result for a dataclass, NamedTuple or Enum is an instance. `sesh.wording` checks the data of a host, whose text must be
+made safe.
 """
 
 from __future__ import annotations
@@ -11,18 +12,18 @@ import types
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, is_dataclass
+from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
 from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
 
-from sesh import wording
-from sesh.errors import Malformed, malformed, placed
+from sesh.errors import Malformed, placed
 from sesh.names import is_id, is_latin, is_name, is_system_text
-from sesh.protocol import MOST
+from sesh.schema import MOST
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
+Cleaner = Callable[[str], str]  # makes a text of a host safe
 
 
 def checked_here(hint: Any, value: object) -> Any:
@@ -38,12 +39,9 @@ def fits(hint: Any, value: object) -> bool:
     return False
 
 
-def checked_from_host(hint: Any, value: object, name: str) -> Any:
-    """Return a checked value from a host. Raises ProtocolError, which calls the value `name`."""
-    try:
-        return test_of(hint)(Check(from_host=True), value)
-    except Malformed as error:
-        raise malformed(name, str(error)) from None
+def checker(hint: Any) -> Callable[[object], Any]:
+    """Return `checked_here` for one type, for a reader of files."""
+    return partial(checked_here, hint)
 
 
 def arguments(function: Callable[..., object], values: object) -> dict[str, Any]:
@@ -104,16 +102,16 @@ def _test_of_class(hint: type[Any]) -> Test:
 
 @dataclass(frozen=True)
 class Check:
-    """Applies tests to one value. `from_host`: it is from a host."""
+    """Applies tests to one value. `cleaners`: for a host's value, by kind of text."""
 
-    from_host: bool = False
+    cleaners: Mapping[str, Cleaner] = field(default_factory=dict)
 
     def part(self, key: str | int, test: Test, value: Any) -> Any:
         """Return a checked part of a value; an error begins with the part's key."""
         try:
             return test(self, value)
         except Malformed as error:
-            place = f"[{key}]" if isinstance(key, int) else f".{wording.plain(key[:40])}"
+            place = f"[{key}]" if isinstance(key, int) else f".{''.join(filter(str.isprintable, key[:40]))}"
             raise Malformed(placed(place, str(error))) from None
 
     def unchanged(self, value: Any, *, holds: Callable[[Any], bool], reason: str) -> Any:
@@ -128,10 +126,10 @@ class Check:
         wanted = "whole number" if kind is int else "number"
         raise Malformed(f"is not a {wanted} from {bounds.start} to {bounds.stop - 1}")
 
-    def text(self, value: Any, *, harmless: Callable[[str], str]) -> Any:
-        """Filter a host's text with `harmless`; check that the system accepts this machine's text."""
-        if isinstance(value, str) and (self.from_host or is_system_text(value)):
-            return harmless(value) if self.from_host else value
+    def text(self, value: Any, *, kind: str) -> Any:
+        """Clean a host's text; check that the system accepts this machine's text."""
+        if isinstance(value, str) and (self.cleaners or is_system_text(value)):
+            return self.cleaners[kind](value) if self.cleaners else value
         raise Malformed("is not text")
 
     def octets(self, value: Any) -> bytes:
@@ -180,15 +178,15 @@ def _is(kind: type | tuple[type, ...], name: str) -> Test:
 
 _LIST, _OBJECT = _is((list, tuple), "a list"), _is(dict, "an object")
 _TESTS: dict[Any, Test] = {
-    str: partial(Check.text, harmless=wording.line),
+    str: partial(Check.text, kind="line"),
     bool: _is(bool, "true or false"),
     int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,
     type(None): _is(type(None), "null"),
     object: lambda _check, value: value,  # no type of a host's data has it
-    "text": partial(Check.text, harmless=wording.paragraphs),
-    "styled": partial(Check.text, harmless=wording.without_controls),
+    "text": partial(Check.text, kind="text"),
+    "styled": partial(Check.text, kind="styled"),
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),

@@ -14,8 +14,8 @@ from contextlib import contextmanager, suppress
 from io import BufferedReader, FileIO
 from typing import Any
 
-from sesh import check, errors, protocol
-from sesh.errors import Refused, TimedOut, cannot
+from sesh import codec, errors
+from sesh.errors import Malformed, Refused, TimedOut, cannot
 from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, check_status, directory
 
 ABANDONED_AFTER = 600.0
@@ -171,18 +171,21 @@ def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]
     return refused
 
 
-def read_json(path: str, hint: Any, largest: int) -> Any:
+Check = Callable[[object], Any]  # returns the checked value; raises Malformed
+
+
+def read_json(path: str, check: Check, largest: int) -> Any:
     """Return the checked JSON object of an own file; None if missing. Raises Refused."""
     data = read_own(path, largest)
-    return None if data is None else parse_json(path, data, hint)
+    return None if data is None else parse_json(path, data, check)
 
 
 def write_headed(path: str, header: Mapping[str, object], rest: bytes) -> None:
     """Replace a file by a JSON line and more bytes, as `write_whole`."""
-    write_whole(path, protocol.encode(header) + b"\n" + rest)
+    write_whole(path, codec.encode(header) + b"\n" + rest)
 
 
-def read_headed(path: str, hint: Any, most: int) -> Any:
+def read_headed(path: str, check: Check, most: int) -> Any:
     """Return the checked JSON of a file's first line, and what follows; None if missing.
 
     `most`: so many bytes of what follows are read. Raises Refused.
@@ -191,23 +194,23 @@ def read_headed(path: str, hint: Any, most: int) -> Any:
     if content is None:
         return None
     first, _, rest = content.partition(b"\n")
-    return parse_json(path, first, hint), rest
+    return parse_json(path, first, check), rest
 
 
-def parse_json(path: str, data: bytes, hint: Any) -> Any:
+def parse_json(path: str, data: bytes, check: Check) -> Any:
     """Return the checked JSON object of a file's content. Raises Refused, with the fix."""
     try:
-        value = protocol.parse(data)
+        value = codec.parse(data)
     except errors.ProtocolError:
         raise damaged(path, "not a JSON object") from None
-    return checked(path, value, hint)
+    return checked(path, value, check)
 
 
-def checked(path: str, value: object, hint: Any, *, from_host: bool = False) -> Any:
-    """Return the value of a file, checked as a type. Raises Refused, with the fix."""
+def checked(path: str, value: object, check: Check) -> Any:
+    """Return the checked value of a file. Raises Refused, with the fix."""
     try:
-        return check.test_of(hint)(check.Check(from_host), value)
-    except errors.Malformed as error:
+        return check(value)
+    except Malformed as error:
         raise damaged(path, str(error).removeprefix(".")) from None
 
 

@@ -42,14 +42,13 @@ A malformed frame closes the connection.
 
 from __future__ import annotations
 
-import json
-import re
 import struct
 from collections.abc import Iterator, Mapping
-from itertools import islice
 from typing import Any
 
 from sesh import errors
+from sesh.codec import encode, parse
+from sesh.schema import MOST
 
 PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
@@ -59,11 +58,6 @@ BRIDGE = b"\0sesh-bridge-1\0\n"
 LARGEST_PAYLOAD = 1 << 20
 LARGEST_RESPONSE = 40 << 20
 """Most bytes of DATA with one response; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
-MOST_VALUES = 500_000
-"""Most JSON values in one response; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
-_MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
-"""Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
-MOST = 1 << 62  # the largest accepted position, count or number
 PART = MOST  # in the place of a screen's position: the screen goes on in the next frame
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _ECHO, _SIZE = struct.Struct(">QQB"), struct.Struct(">4H")
@@ -165,19 +159,6 @@ def message(kind: int, values: Mapping[str, object]) -> bytes:
     return frame(kind, encode(values))
 
 
-def encode(values: Mapping[str, object]) -> bytes:
-    """Return JSON that `parse` reverses, also for file names that are not UTF-8."""
-    return json.dumps(values, separators=(",", ":")).encode()
-
-
-def parse(payload: bytes) -> dict[str, Any]:
-    """Return the JSON object of a payload. Raises ProtocolError for any other payload."""
-    values = value(payload)
-    if not isinstance(values, dict):
-        raise errors.ProtocolError("the other side sent a message that is not a JSON object")
-    return values
-
-
 def response_number(payload: bytes) -> int:
     """Return the request's id in a RESPONSE, -1 if it has none. Raises as `parse`."""
     number = parse(payload).get("id")
@@ -189,17 +170,6 @@ def carry(held: bytearray, payload: bytes) -> None:
     if len(held) + len(payload) > LARGEST_RESPONSE:
         raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
     held += payload
-
-
-def value(data: bytes | bytearray) -> Any:
-    """Return a JSON value. Raises ProtocolError if it is invalid, or exceeds `MOST_VALUES`."""
-    marks = (match for match in _MARKS.finditer(data) if match[1])  # one at a time: all of them take much memory
-    if len(data) > MOST_VALUES and next(islice(marks, MOST_VALUES, None), None):
-        raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
-    try:
-        return json.loads(data.decode("utf-8", "surrogateescape"))
-    except (ValueError, RecursionError) as error:
-        raise errors.ProtocolError("the other side sent a message that is not JSON") from error
 
 
 class Decoder:

@@ -11,6 +11,7 @@ one of the annotations below says otherwise.
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple, TypedDict
 
+MOST = 1 << 62  # the largest accepted position, count or number
 LARGEST_SIDE = 1000  # columns or rows of a terminal
 SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import check, descriptors, errors, files, machine, paths, protocol
+from sesh import codec, descriptors, errors, files, machine, paths, protocol, wording
 from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, ExitCode, Refused
 from sesh.health import LinkHealth
@@ -153,11 +153,11 @@ class Connection:
     def decode_message(self, kind: int, payload: bytes) -> Any:
         """Return the JSON of a frame other than RESPONSE; DATA is an event. Raises ProtocolError."""
         hint: Any = {protocol.WELCOME: Welcome, protocol.DATA: Event}.get(kind, Message)
-        return self._checked(hint, protocol.parse(payload), hint.__name__.upper())
+        return self._checked(hint, codec.parse(payload), hint.__name__.upper())
 
     def decode_response(self, request: RequestType[Response], payload: bytes) -> Response:
         """Return the response to a request. Raises the error in it, ProtocolError."""
-        values = protocol.parse(payload)
+        values = codec.parse(payload)
         if "error" in values:
             raise errors.rebuild(self._checked(ErrorFacts, values["error"], "RESPONSE.error"))
         response: Response = self._checked(request.response, values.get("result"), "RESPONSE.result")
@@ -165,7 +165,7 @@ class Connection:
 
     def _checked(self, hint: Any, values: Any, name: str) -> Any:
         """Check a host's data against its type; trust a daemon, whose socket is the user's."""
-        return check.checked_from_host(hint, values, name) if self.over_link else values
+        return wording.checked_from_host(hint, values, name) if self.over_link else values
 
     # -- the handshake
 

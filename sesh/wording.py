@@ -14,7 +14,8 @@ from wcwidth import wcswidth
 
 from sesh import measures
 from sesh.about import ON_HOST, SESH
-from sesh.errors import BY_TIMEOUT
+from sesh.check import Check, test_of
+from sesh.errors import BY_TIMEOUT, Malformed, malformed
 from sesh.schema import Place, ReportFacts, Summary
 
 _NOTIFICATION_COLUMNS = 30
@@ -47,6 +48,23 @@ def paragraphs(text: str) -> str:
 def without_controls(text: str) -> str:
     """Return a host's text without controls and surrogates; keep SGR and links."""
     return text if text.isprintable() else re.sub(f"{STYLES}|{_CONTROLS}|{_SURROGATES}", r"\1", text)
+
+
+CLEANERS = {"line": line, "text": paragraphs, "styled": without_controls}
+"""What makes a host's text safe, by the kind of text that its type names."""
+
+
+def checked_text(hint: Any, value: object) -> Any:
+    """Return a host's value, checked as a type, with its text made safe. Raises Malformed."""
+    return test_of(hint)(Check(CLEANERS), value)
+
+
+def checked_from_host(hint: Any, value: object, name: str) -> Any:
+    """Return as `checked_text`. Raises ProtocolError, which calls the value `name`."""
+    try:
+        return checked_text(hint, value)
+    except Malformed as error:
+        raise malformed(name, str(error)) from None
 
 
 def one_line(message: str) -> str:

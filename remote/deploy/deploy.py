@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from sesh import check, protocol
+from sesh import codec, wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
@@ -162,8 +162,8 @@ def _carried_out(
     if line == "none":  # see `order_line`
         yield "python"
         raise Refused(f"{host} has no Python 3.10 or newer; install python3 there")
-    value = protocol.value(line.encode("utf-8", "surrogateescape"))
-    report: Report = check.checked_from_host(Report, value, "the answer")
+    value = codec.value(line.encode("utf-8", "surrogateescape"))
+    report: Report = wording.checked_from_host(Report, value, "the answer")
     if report["reason"]:
         yield report["step"]
         kind = ForeignProgram if report["foreign"] else Refused

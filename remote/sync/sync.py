@@ -18,6 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sesh import config, files, paths, programs
+from sesh.check import checker
 from sesh.errors import Refused, Unreachable
 from sesh.names import printable
 from sesh.remote import eventlog
@@ -185,7 +186,7 @@ def remembered(host: str) -> dict[str, str]:
     path = paths.synced_file(host)
     paths.check_directory(os.path.dirname(path), "XDG_STATE_HOME")
     with suppress(Refused):
-        states: dict[str, str] = files.read_json(path, dict[str, str], _MAX_BYTES) or {}
+        states: dict[str, str] = files.read_json(path, checker(dict[str, str]), _MAX_BYTES) or {}
         return states
     return {}
 

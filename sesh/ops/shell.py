@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sesh import errors, measures, outcomes, protocol, wire
+from sesh import codec, errors, measures, outcomes, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
@@ -224,7 +224,7 @@ class _SentCommand:
 def history(_caller: Caller, name: str) -> list[Command]:
     """Return the commands run in a session's shell, the newest last. Raises NotFound."""
     try:
-        commands = protocol.parse(find.request(name, HISTORY, n=None)[1])["commands"]
+        commands = codec.parse(find.request(name, HISTORY, n=None)[1])["commands"]
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]

@@ -13,7 +13,7 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from sesh import check, protocol
+from sesh import codec, wording
 from sesh.reach.caller import Caller
 from sesh.wire import Connection
 
@@ -75,7 +75,7 @@ def by_name(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, ob
 
 def decode_result(op: Op[..., object], data: bytes) -> Any:
     """Return an op's result, or an item that it yields. Raises ProtocolError."""
-    return check.checked_from_host(result_type(op), protocol.value(data), op.wire_name)
+    return wording.checked_from_host(result_type(op), codec.value(data), op.wire_name)
 
 
 def result_type(op: Op[..., object]) -> Any:

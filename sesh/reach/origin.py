@@ -6,7 +6,7 @@ import locale as library
 import os
 from contextlib import suppress
 
-from sesh import check, paths
+from sesh import paths, wording
 from sesh.errors import ProtocolError
 from sesh.messages import OriginFacts
 
@@ -23,7 +23,7 @@ class Origin:
         """Parse `origin` of a HELLO; ignore it if it is malformed."""
         known: OriginFacts = {}
         with suppress(ProtocolError):
-            known = check.checked_from_host(OriginFacts, facts, "origin")
+            known = wording.checked_from_host(OriginFacts, facts, "origin")
         self.host = known.get("host") or None
         self.home = known.get("home", "")
         self.size = known.get("size", (0, 0, 0, 0))

@@ -11,7 +11,8 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from itertools import chain
 
-from sesh import files, protocol
+from sesh import codec, files
+from sesh.check import checker
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import CheckpointFacts, CheckpointHeader
@@ -24,7 +25,7 @@ _LARGEST_FACTS = 8 << 20  # bytes: each character of the history may take twelve
 
 def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> Generator[None, None, int]:
     """Replace a session's screen, and yield after each part; return the size. Raises OSError."""
-    first = protocol.encode({"format": FORMAT, **header}) + b"\n"
+    first = codec.encode({"format": FORMAT, **header}) + b"\n"
     path, unfinished = (records.file_of(session_id, kind) for kind in ("screen", "new-screen"))
     size = 0
     with files.replacing(path, unfinished=unfinished) as descriptor:
@@ -48,7 +49,7 @@ def extend(session_id: str, size: int, data: bytes) -> int:
 
 
 def write_facts(session_id: str, facts: CheckpointFacts) -> None:
-    files.write_whole(records.file_of(session_id, "checkpoint"), protocol.encode(facts))
+    files.write_whole(records.file_of(session_id, "checkpoint"), codec.encode(facts))
 
 
 def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
@@ -59,7 +60,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     if not is_id(session_id):
         return None
     path = records.file_of(session_id, "screen")
-    found: tuple[CheckpointHeader, bytes] | None = files.read_headed(path, CheckpointHeader, LARGEST)
+    found: tuple[CheckpointHeader, bytes] | None = files.read_headed(path, checker(CheckpointHeader), LARGEST)
     if found is not None and (number := found[0].get("format")) != FORMAT:
         raise files.damaged(path, f"format {number!a}, not {FORMAT}")
     return found
@@ -70,5 +71,5 @@ def facts(session_id: object) -> CheckpointFacts:
     found: CheckpointFacts | None = None
     if is_id(session_id):
         with suppress(Refused):
-            found = files.read_json(records.file_of(session_id, "checkpoint"), CheckpointFacts, _LARGEST_FACTS)
+            found = files.read_json(records.file_of(session_id, "checkpoint"), checker(CheckpointFacts), _LARGEST_FACTS)
     return found or {}

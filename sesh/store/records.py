@@ -10,7 +10,8 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import files, machine, paths, protocol
+from sesh import codec, files, machine, paths
+from sesh.check import checker
 from sesh.errors import Refused
 from sesh.schema import SUMMARY_KEYS, Record, Summary
 
@@ -25,7 +26,7 @@ _IN_SUMMARY = (
 def read(name: str) -> Record | None:
     """Return a session's record, or None. Raises Refused for a foreign or damaged file."""
     path = paths.record_path(name)
-    record: Record | None = files.read_json(path, Record, _LARGEST)
+    record: Record | None = files.read_json(path, checker(Record), _LARGEST)
     if record is None:
         return None
     if not record.get("machine"):
@@ -47,7 +48,7 @@ def id_of(name: str) -> str:
 
 
 def write(record: Record, *, durable: bool = False) -> None:
-    files.write_whole(paths.record_path(record["name"]), protocol.encode(record), durable=durable)
+    files.write_whole(paths.record_path(record["name"]), codec.encode(record), durable=durable)
 
 
 def summary(name: str, record: Record, state: str) -> Summary:

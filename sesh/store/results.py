@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from sesh import files, paths
+from sesh.check import checker
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import JobResult
@@ -60,7 +61,7 @@ def rename(session_id: str, name: str) -> None:
 
 
 def _read(session_id: str, most: int) -> tuple[JobResult, bytes] | None:
-    return files.read_headed(_path(session_id), JobResult, most) if is_id(session_id) else None
+    return files.read_headed(_path(session_id), checker(JobResult), most) if is_id(session_id) else None
 
 
 def by_id(session_id: str) -> JobResult | None:

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sesh import protocol, wire
+from sesh import codec, protocol, wire
 
 _NO_REDRAW = bytes(protocol.NUMBER_SIZE)  # in a screen that no client has requested
 
@@ -49,7 +49,7 @@ class Bridge:
             if found == protocol.PING:
                 self.connection.send(protocol.frame(protocol.PONG, payload))
             if found == kind:
-                return protocol.parse(payload)
+                return codec.parse(payload)
 
     def say(self, kind: int, **words: Any) -> None:
         self.connection.send(protocol.message(kind, words))

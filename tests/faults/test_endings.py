@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sesh import messages, paths, protocol, wire
+from sesh import codec, messages, paths, protocol, wire
 from sesh.daemon.screen.model import Model
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, gone, kill, running
@@ -36,7 +36,7 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert client.output.endswith(b"\r\n49999\r\n50000\r\n")
     assert client.output.count(b"\n") == 50_000
     assert client.frames[-1][0] == protocol.EXIT
-    end = protocol.parse(client.frames[-1][1])
+    end = codec.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
 
 
@@ -78,7 +78,7 @@ def test_r32_a_kill_ends_what_ignores_hangups(daemons: Daemons, monkeypatch: pyt
     assert not running(pid_of(text, "leader"))
     assert not running(pid_of(text, "child"))
     client.drain()
-    end = protocol.parse(client.wait(protocol.EXIT))
+    end = codec.parse(client.wait(protocol.EXIT))
     assert (end["code"], end["reason"]) == (137, "killed")
     gone(pid)
     assert daemons.litter() == []
@@ -132,7 +132,7 @@ def test_a_kept_session_stays_readable_leaves_no_zombie_and_is_removed_by_a_kill
     wait_until(lambda: processes.descendants(pid) == [], what="none is left, dead or alive")
     client = daemons.attach("work")
     client.drain()
-    assert protocol.parse(client.wait(protocol.EXIT))["code"] == 9
+    assert codec.parse(client.wait(protocol.EXIT))["code"] == 9
     assert daemons.ask("work", "wait", timeout=2)["exit_code"] == 9
     daemons.ask("work", "kill")
     gone(pid)

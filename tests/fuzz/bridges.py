@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import protocol, wire
+from sesh import codec, protocol, wire
 from sesh.errors import ProtocolError, TimedOut, Unreachable
 from tests.fuzz import values
 from tests.fuzz.mutation import mutated
@@ -170,7 +170,7 @@ class Bridge:
                 self._hang_up()  # what follows would belong to that frame
             while (frame := connection.receive(deadline)) != (protocol.PONG, _SIGN):
                 if frame[0] == protocol.RESPONSE:
-                    error = protocol.parse(frame[1]).get("error")
+                    error = codec.parse(frame[1]).get("error")
                     assert error is None or error["code"] in CODES, error
         except TimedOut:
             self.close()

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import protocol, wire
+from sesh import codec, protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.errors import ProtocolError
 from sesh.messages import Hello
@@ -112,17 +112,17 @@ def check_codec(case: bytes) -> None:
         assert (pieces, rest) == (whole, left)
         assert b"".join(protocol.frame(*each) for each in whole) + case[len(case) - left :] == case
     for _, payload in pieces:
-        for read in (protocol.parse, protocol.split_number, protocol.split_size):
+        for read in (codec.parse, protocol.split_number, protocol.split_size):
             try:
                 read(payload)
             except ProtocolError:
                 continue
         try:
-            values = protocol.parse(payload)
+            values = codec.parse(payload)
         except ProtocolError:
             continue
-        once = protocol.parse(protocol.encode(values))  # two halves of a surrogate pair have become one character
-        assert repr(protocol.parse(protocol.encode(once))) == repr(once)
+        once = codec.parse(codec.encode(values))  # two halves of a surrogate pair have become one character
+        assert repr(codec.parse(codec.encode(once))) == repr(once)
 
 
 class Socket:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import check, errors, messages, protocol, wire, wording
+from sesh import check, codec, errors, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
@@ -142,20 +142,20 @@ def test_a_screen_of_another_type_is_refused(value: Any, reason: str) -> None:
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
-    many = b"[" + b'"",[],' * protocol.MOST_VALUES + b"[]]"
+    many = b"[" + b'"",[],' * codec.MOST_VALUES + b"[]]"
     tracemalloc.start()
     with pytest.raises(ProtocolError, match="values in one answer"):
-        protocol.value(many)
+        codec.value(many)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20, "counting them takes no memory"
     tracemalloc.stop()
-    text = "[,{" * protocol.MOST_VALUES
-    assert protocol.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
+    text = "[,{" * codec.MOST_VALUES
+    assert codec.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
 
 
 def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
-    payload = protocol.encode({"id": 1, "result": facts})
+    payload = codec.encode({"id": 1, "result": facts})
     assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
 
 
@@ -177,7 +177,7 @@ def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.result"):
-        _far().decode_response(messages.SUMMARY, protocol.encode({"id": 1, "result": session}))
+        _far().decode_response(messages.SUMMARY, codec.encode({"id": 1, "result": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:

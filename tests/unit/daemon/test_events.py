@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
+from sesh import codec, protocol
 from sesh.daemon import events as module
 from sesh.daemon.events import Events
 from tests.support.data import daemon_facts
@@ -30,7 +30,7 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
         frames = link.take()
         if not frames:
             return found
-        found += [protocol.parse(payload) for kind, payload in frames if kind == protocol.DATA]
+        found += [codec.parse(payload) for kind, payload in frames if kind == protocol.DATA]
 
 
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import bridge, check, errors, ops, protocol
+from sesh import bridge, check, codec, errors, ops
 from sesh.errors import ConnectionLost, ExitCode, Unreachable, UsageError
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach.caller import Caller
@@ -122,4 +122,4 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
     """No shell of a host reads them: controls, quotes, empty words, bytes beyond UTF-8."""
     data = {"name": "work", "command": argv}
-    assert check.arguments(sessions.resume_with, protocol.value(encoded(data))) == data
+    assert check.arguments(sessions.resume_with, codec.value(encoded(data))) == data
