@@ -13,7 +13,7 @@ from sesh.client.options import AttachOptions
 from sesh.errors import ENDS, ExitCode, NotFound, SeshError, for_host
 from sesh.messages import Message
 from sesh.names import check_host, check_name
-from sesh.outcomes import Ended
+from sesh.schema.outcomes import Ended
 
 
 class EndKind(Enum):

@@ -10,10 +10,11 @@ import json
 import os
 from contextlib import suppress
 
-from sesh import codec, files, machine, paths
-from sesh.check import checked_here
+from sesh import files, machine, paths
 from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
+from sesh.schema import codec
+from sesh.schema.check import checked_here
 
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored

@@ -19,7 +19,7 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.measures import STEADY, stamp
-from sesh.schema import CheckpointFacts, CheckpointHeader
+from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import checkpoints
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 

@@ -15,7 +15,7 @@ from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
 from sesh.measures import STEADY, stamp
-from sesh.schema import EndFacts, Foreground, JobResult, Record, Status
+from sesh.schema.facts import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
 from sesh.vt.modes import BRACKETED_PASTE
 

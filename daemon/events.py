@@ -17,7 +17,7 @@ from sesh import measures, protocol, wording
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.schema import Event, Unseen
+from sesh.schema.facts import Event, Unseen
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

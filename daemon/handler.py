@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from sesh import check, programs, protocol
+from sesh import programs, protocol
 from sesh.about import __version__
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -16,6 +16,7 @@ from sesh.daemon.shell import shells, variables
 from sesh.errors import Malformed, ProtocolError
 from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
+from sesh.schema import check
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key

@@ -12,7 +12,7 @@ from binascii import a2b_base64, b2a_base64
 from dataclasses import dataclass, field
 from typing import Annotated
 
-from sesh.schema import ReportFacts
+from sesh.schema.facts import ReportFacts
 from sesh.wording import of_report, one_line
 
 Report = dict[str, str]  # the known pairs of a valid report, still encoded

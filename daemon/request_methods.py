@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sesh import codec, machine, names, paths, protocol, schema
+from sesh import machine, names, paths, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
@@ -25,7 +25,8 @@ from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
 from sesh.measures import STEADY
 from sesh.messages import LogsResponse, Message, WaitResponse
-from sesh.schema import RunFacts, Seconds, Status, Summary
+from sesh.schema import codec, facts
+from sesh.schema.facts import RunFacts, Seconds, Status, Summary
 from sesh.store import results
 from sesh.vt.render.export import continued, export, follow_state
 
@@ -85,7 +86,7 @@ class RequestMethods:
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
-        until = schema.MOST if until is None else until
+        until = facts.MOST if until is None else until
         yield from self._until_drawn()
         model = self._session.model
         emulator = self._session.model.emulator

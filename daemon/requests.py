@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from sesh import check
 from sesh.about import __version__
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.request_methods import RequestMethods
@@ -14,6 +13,7 @@ from sesh.daemon.typed_text import Typing
 from sesh.errors import Busy, Malformed, SeshError, UsageError, daemon_failed
 from sesh.messages import Envelope
 from sesh.names import printable
+from sesh.schema import check
 
 MAX_DATA = 4 << 20
 MAX_REQUESTS = 64  # requests whose next step a timer takes; more are refused

@@ -8,7 +8,7 @@ import socket
 import time
 from functools import partial
 
-from sesh import codec, files, machine, protocol
+from sesh import files, machine, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
@@ -23,6 +23,7 @@ from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
 from sesh.measures import STEADY
+from sesh.schema import codec
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed

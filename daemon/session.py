@@ -25,7 +25,7 @@ from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.measures import Size
-from sesh.schema import Event
+from sesh.schema.facts import Event
 
 
 class Session:

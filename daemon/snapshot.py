@@ -11,7 +11,6 @@ from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, TypedDict
 
-from sesh import check, codec
 from sesh.daemon.activity.activity import Kept
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
@@ -28,7 +27,8 @@ from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
 from sesh.measures import Size
 from sesh.messages import SendResponse
-from sesh.schema import Event
+from sesh.schema import check, codec
+from sesh.schema.facts import Event
 
 FORMAT = 27  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode

@@ -11,8 +11,8 @@ import typing
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
 from docs.printed import PRINTS, PrintedFailure
-from sesh import schema
-from sesh.schema import Moment
+from sesh.schema import facts
+from sesh.schema.facts import Moment
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 
@@ -76,7 +76,7 @@ def json_schema(hint: Any, defs: dict[str, dict[str, Any]]) -> dict[str, Any]:
     name = hint.__name__.removeprefix("Printed")
     if name not in defs:
         defs[name] = {"type": "object", "description": " ".join((hint.__doc__ or "").split())}
-        hints = get_type_hints(hint, vars(schema), include_extras=True)
+        hints = get_type_hints(hint, vars(facts), include_extras=True)
         defs[name]["properties"] = {key: json_schema(each, defs) for key, each in hints.items()}
         defs[name]["required"] = [key for key in hints if key in hint.__required_keys__]
     return {"$ref": f"#/$defs/{name}"}

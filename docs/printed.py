@@ -1,16 +1,16 @@
 """The types that only `--json` prints, and the types that each verb prints.
 
-docs/JSON.md is made from them and from `sesh.schema`; `tests/terminal/test_json.py` checks what is printed. The program
-does not use these types, so they are no part of it. `_X` has the keys that are always there, `X` adds those that may be
-missing.
+docs/JSON.md is made from them and from `sesh.schema.facts`; `tests/terminal/test_json.py` checks what is printed. The
+program does not use these types, so they are no part of it. `_X` has the keys that are always there, `X` adds those
+that may be missing.
 """
 
 from __future__ import annotations
 
 from typing import TypedDict
 
-from sesh import outcomes, schema
-from sesh.outcomes import (
+from sesh.schema import facts, outcomes
+from sesh.schema.outcomes import (
     Command,
     Condition,
     DeployedHost,
@@ -253,12 +253,12 @@ class PrintedFailure(_PrintedFailure, total=False):
 
 
 PRINTS: dict[str, object] = {
-    "open": PrintedSession, "new": PrintedSession, "list": list[schema.Summary],
-    "watch": list[schema.Summary], "detach": PrintedDetached, "kill": PrintedKilled, "kill-all": PrintedKilled,
+    "open": PrintedSession, "new": PrintedSession, "list": list[facts.Summary],
+    "watch": list[facts.Summary], "detach": PrintedDetached, "kill": PrintedKilled, "kill-all": PrintedKilled,
     "rename": PrintedRenamed, "exec": RunResult | PrintedSession | PrintedLine, "run": RunResult,
-    "send": PrintedSent, "wait": PrintedCondition | list[PrintedCondition], "events": schema.Event,
+    "send": PrintedSent, "wait": PrintedCondition | list[PrintedCondition], "events": facts.Event,
     "screen": PrintedText | PrintedScreen, "logs": PrintedLogs | PrintedLine, "grep": list[Hit],
-    "history": list[outcomes.Command] | PrintedOutput, "status": schema.Status, "state": PrintedState,
+    "history": list[outcomes.Command] | PrintedOutput, "status": facts.Status, "state": PrintedState,
     "resume-with": PrintedResume, "restore": PrintedImport, "integrate": PrintedIntegrated,
     "label": PrintedLabels, "export": Layout,
     "import": PrintedImport, "sweep": Swept, "doctor": PrintedFindings,

@@ -30,7 +30,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import check, codec, config, files, log, paths, programs, protocol, wire
+from sesh import config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.measures import uptime
@@ -40,6 +40,7 @@ from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
 from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
+from sesh.schema import check, codec
 from sesh.store import recent, records, results
 
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon

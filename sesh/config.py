@@ -16,12 +16,13 @@ from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, get_type_hints
 
-from sesh import check, errors, files, paths, wording
+from sesh import errors, files, paths, wording
 from sesh.errors import Refused, UsageError, placed
 from sesh.keys import DetachKey
 from sesh.names import check_host, printable
 from sesh.programs import check_variables
-from sesh.schema import MOST_SCROLLBACK, SCROLLBACK
+from sesh.schema import check
+from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK
 
 if sys.version_info >= (3, 11):
     import tomllib

@@ -8,7 +8,7 @@ from datetime import datetime, timezone
 from sesh.errors import UsageError
 from sesh.machine import SINCE_BOOT
 from sesh.names import is_decimal, printable
-from sesh.schema import LARGEST_SIDE, SCROLLBACK
+from sesh.schema.facts import LARGEST_SIDE, SCROLLBACK
 
 Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
 _LONGEST = 1e9

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from types import UnionType
 from typing import Any, Generic, TypedDict, TypeVar, final
 
-from sesh.schema import (
+from sesh.schema.facts import (
     Code,
     EndFacts,
     Id,

@@ -47,8 +47,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from sesh import errors
-from sesh.codec import encode, parse
-from sesh.schema import MOST
+from sesh.schema.codec import encode, parse
+from sesh.schema.facts import MOST
 
 PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 

@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import codec, descriptors, errors, files, machine, paths, protocol, wording
+from sesh import descriptors, errors, files, machine, paths, protocol, wording
 from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, ExitCode, Refused
 from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
-from sesh.schema import Event
+from sesh.schema import codec
+from sesh.schema.facts import Event
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack

@@ -14,9 +14,9 @@ from wcwidth import wcswidth
 
 from sesh import measures
 from sesh.about import ON_HOST, SESH
-from sesh.check import Check, test_of
 from sesh.errors import BY_TIMEOUT, Malformed, malformed
-from sesh.schema import Place, ReportFacts, Summary
+from sesh.schema.check import Check, test_of
+from sesh.schema.facts import Place, ReportFacts, Summary
 
 _NOTIFICATION_COLUMNS = 30
 _MOST_MARKS = 256  # zero-width characters after which `cut` stops looking for columns

@@ -23,7 +23,7 @@ from sesh.errors import SeshError
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
-from sesh.schema import Event
+from sesh.schema.facts import Event
 from sesh.store import recent
 from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
 

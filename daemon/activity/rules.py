@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from sesh import measures
-from sesh.schema import ActivityFacts
+from sesh.schema.facts import ActivityFacts
 
 SETTLED = 0.2  # seconds without output or typing after which a session is checked
 QUIET_AFTER = 10.0  # seconds without output after which a program counts as idle

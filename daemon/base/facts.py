@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from sesh.measures import STEADY, clamped
-from sesh.schema import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
+from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
 
 
 @dataclass

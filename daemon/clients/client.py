@@ -13,7 +13,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Hello
-from sesh.schema import AttachedClient
+from sesh.schema.facts import AttachedClient
 from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wording import plain

@@ -18,7 +18,7 @@ from sesh import machine, paths, programs
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
-from sesh.schema import LaunchSpec
+from sesh.schema.facts import LaunchSpec
 from sesh.store import records
 
 GATE = 'while IFS= read -r __line; do case $__line in ""|[yY]) exec "$@" ;; esac; done; exit 1'

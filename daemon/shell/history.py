@@ -9,7 +9,7 @@ from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.events import shorten
 from sesh.errors import NotFound
-from sesh.schema import RunFacts
+from sesh.schema.facts import RunFacts
 
 MAX_ENTRIES = 100  # commands kept, and responses; the oldest is dropped
 MAX_COMMAND = 4096  # characters of each; all of them are in each checkpoint

@@ -18,7 +18,7 @@ from contextlib import suppress
 from sesh import about, errors, files, machine, messages, names, paths, programs, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
-from sesh.schema import LaunchSpec
+from sesh.schema.facts import LaunchSpec
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The Python program of a zygote; it uses its creator's module search path."""

@@ -21,7 +21,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
 from sesh.errors import Interrupted, SeshError, cannot
-from sesh.schema import LaunchSpec
+from sesh.schema.facts import LaunchSpec
 from sesh.store import records
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them

@@ -26,11 +26,10 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from sesh import codec, wording
+from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
-from sesh.outcomes import DeployedHost
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.install import STEPS, Report, Step
@@ -39,6 +38,8 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
+from sesh.schema import codec
+from sesh.schema.outcomes import DeployedHost
 from sesh.wording import one_line
 from sesh.workers import LEAVING, Stop, Workers
 

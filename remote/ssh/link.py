@@ -22,10 +22,10 @@ from sesh.errors import ConnectionLost, ExitCode, ProtocolError, SeshError, Time
 from sesh.health import LinkHealth
 from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
-from sesh.outcomes import Ended
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
+from sesh.schema.outcomes import Ended
 from sesh.wire import Connection
 
 RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)

@@ -8,19 +8,19 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, overload
 
-from sesh import check
 from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.ops.pattern import check_pattern
-from sesh.outcomes import Command
 from sesh.reach import target_of
 from sesh.reach.caller import NEVER, Caller
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
+from sesh.schema import check
+from sesh.schema.facts import Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
+from sesh.schema.outcomes import Command
 from sesh.vt.render.screen_data import ScreenFacts
 from sesh.workers import Stop
 

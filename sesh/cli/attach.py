@@ -25,7 +25,7 @@ from sesh.reach import find
 from sesh.reach.op import Connected, Op
 from sesh.reach.target import Target
 from sesh.remote import eventlog, known
-from sesh.schema import Place, Record, Spec
+from sesh.schema.facts import Place, Record, Spec
 from sesh.store import listing, recent
 from sesh.wire import Connection
 

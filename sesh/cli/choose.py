@@ -17,7 +17,7 @@ from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.ops import enter
 from sesh.ops.index import SessionIndex
-from sesh.schema import Place, Summary
+from sesh.schema.facts import Place, Summary
 from sesh.store import listing
 from sesh.tui import board
 from sesh.tui.rows import BoardRow, SortOrder

@@ -19,7 +19,7 @@ from sesh.names import printable
 from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach.stream import Stream
-from sesh.schema import Event
+from sesh.schema.facts import Event
 
 _QUOTED = re.compile(r'[\s"]')
 _CELLS = ("seq", "ts", "event", "session")  # shown in cells of their own, or not at all

@@ -11,9 +11,9 @@ from sesh import wording
 from sesh.cli.parameters import Context, Names
 from sesh.errors import ErrorFacts
 from sesh.ops import search
-from sesh.outcomes import Hit
 from sesh.reach.target import Target
-from sesh.schema import Place
+from sesh.schema.facts import Place
+from sesh.schema.outcomes import Hit
 from sesh.store import listing
 
 

@@ -17,7 +17,7 @@ from sesh.errors import ENDS, ExitCode, UsageError, failing_with
 from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
 from sesh.queries import QueryRemover
-from sesh.schema import JobResult, JobSpec
+from sesh.schema.facts import JobResult, JobSpec
 
 WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]

@@ -16,9 +16,9 @@ from sesh.cli.printing import error_facts
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import dormant, layout
-from sesh.outcomes import Layout, Made, PrintedError
 from sesh.reach.target import Target
-from sesh.schema import Place
+from sesh.schema.facts import Place
+from sesh.schema.outcomes import Layout, Made, PrintedError
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"

@@ -16,7 +16,7 @@ from sesh.cli.table import Table
 from sesh.errors import for_host
 from sesh.ops import lookup
 from sesh.ops.lookup import Group
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 
 
 def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:

@@ -19,7 +19,7 @@ from sesh.measures import parse_seconds
 from sesh.names import check_label, check_name, natural
 from sesh.remote import known
 from sesh.remote.ssh import aliases
-from sesh.schema import Spec, Summary
+from sesh.schema.facts import Spec, Summary
 from sesh.store import listing
 from sesh.wording import plain
 

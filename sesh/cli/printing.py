@@ -16,8 +16,8 @@ from sesh import errors, wording
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host
-from sesh.outcomes import PrintedError, RunResult
-from sesh.schema import JobResult, RunFacts
+from sesh.schema.facts import JobResult, RunFacts
+from sesh.schema.outcomes import PrintedError, RunResult
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces

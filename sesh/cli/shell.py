@@ -18,7 +18,7 @@ from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import RunFacts
+from sesh.schema.facts import RunFacts
 from sesh.wording import command_line, one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]

@@ -8,7 +8,7 @@ from math import inf
 
 from sesh import wording
 from sesh.measures import age
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 from sesh.wording import at_home, columns, cut, plain
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")

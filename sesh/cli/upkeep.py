@@ -14,7 +14,7 @@ from sesh.errors import for_host, rebuild
 from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, WARNING
 from sesh.ops.sweep import clear, leftovers
-from sesh.outcomes import Finding, LeftoverFacts
+from sesh.schema.outcomes import Finding, LeftoverFacts
 
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 

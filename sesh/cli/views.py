@@ -18,7 +18,7 @@ from sesh.ops import views
 from sesh.ops.live_log import LiveLog
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema import ActivityFacts, Status, Summary
+from sesh.schema.facts import ActivityFacts, Status, Summary
 from sesh.store import listing
 
 _DEFAULT_LINES = 300

@@ -15,8 +15,8 @@ from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
 from sesh.ops.pattern import check_pattern
 from sesh.ops.wait import Begin, Conditions, labelled, wait_for_several, wait_until_met
-from sesh.outcomes import Condition
-from sesh.schema import Place
+from sesh.schema.facts import Place
+from sesh.schema.outcomes import Condition
 
 
 def wait(  # noqa: PLR0913 (so many conditions)

@@ -12,7 +12,7 @@ from sesh import measures
 from sesh.api import Session
 from sesh.errors import NotFound, SeshError
 from sesh.mcp import worklog
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 
 IDLE = 300.0  # seconds without activity after which a session counts as idle
 _MAX_SESSIONS = 500  # more displace the oldest

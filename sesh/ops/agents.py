@@ -28,7 +28,7 @@ from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
 from sesh.protocol import STATES
 from sesh.reach import find
-from sesh.schema import Record
+from sesh.schema.facts import Record
 from sesh.store import listing
 
 JSONObject = dict[str, Any]

@@ -16,12 +16,12 @@ from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
 from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable
-from sesh.outcomes import SessionHere
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import Origin
-from sesh.schema import LaunchSpec, Record, Spec
+from sesh.schema.facts import LaunchSpec, Record, Spec
+from sesh.schema.outcomes import SessionHere
 from sesh.store import records
 from sesh.wire import Connection
 

@@ -16,13 +16,13 @@ from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.keys import DetachKey
 from sesh.names import printable
 from sesh.ops import sweep
-from sesh.outcomes import Finding
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh.destination import program
+from sesh.schema.outcomes import Finding
 from sesh.store import listing, records, results
 
 OK, WARNING, ERROR = "ok", "warning", "error"

@@ -17,11 +17,11 @@ from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
 from sesh.ops import create, views
-from sesh.outcomes import Made
 from sesh.reach import find
 from sesh.reach.caller import NOTHING, Caller
 from sesh.reach.op import op
-from sesh.schema import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
+from sesh.schema.facts import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
+from sesh.schema.outcomes import Made
 from sesh.store import checkpoints, listing, records, results
 from sesh.wire import Connection
 

@@ -20,7 +20,7 @@ from sesh.ops import create, dormant, sessions
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Connected, op
-from sesh.schema import LaunchSpec, Place, Seconds, Spec, Summary
+from sesh.schema.facts import LaunchSpec, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.wire import Connection

@@ -15,14 +15,14 @@ from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import DaemonDied, SeshError
 from sesh.messages import EVENTS
 from sesh.ops.lookup import MOST_ROWS
-from sesh.outcomes import Ended, RemoteLog
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import eventlog
-from sesh.schema import Event, JobResult
+from sesh.schema.facts import Event, JobResult
+from sesh.schema.outcomes import Ended, RemoteLog
 from sesh.store import records, results
 from sesh.workers import Stop, Workers
 

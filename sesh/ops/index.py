@@ -24,7 +24,7 @@ from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.remote.ssh.link import Link
-from sesh.schema import Place, Summary
+from sesh.schema.facts import Place, Summary
 from sesh.store import listing, records
 from sesh.workers import Stop, Workers
 

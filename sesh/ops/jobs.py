@@ -13,20 +13,21 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import descriptors, errors, outcomes, protocol, wire
+from sesh import descriptors, errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
 from sesh.names import subject
 from sesh.ops import enter
-from sesh.outcomes import JobOutput
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
 from sesh.reach.stream import Others, Stream
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import JobResult, JobSpec, Name
+from sesh.schema import outcomes
+from sesh.schema.facts import JobResult, JobSpec, Name
+from sesh.schema.outcomes import JobOutput
 from sesh.store import records, results
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end

@@ -11,15 +11,16 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import check, errors, programs, wording
+from sesh import errors, programs, wording
 from sesh.errors import Refused, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, check_resume
 from sesh.ops import create, enter, lookup
-from sesh.outcomes import LayoutEntry, Made
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import LaunchSpec, Spec, Summary
+from sesh.schema import check
+from sesh.schema.facts import LaunchSpec, Spec, Summary
+from sesh.schema.outcomes import LayoutEntry, Made
 from sesh.store import listing
 
 VERSION = 1

@@ -10,8 +10,8 @@ from sesh import protocol, wire, wording
 from sesh.about import SESH
 from sesh.messages import LOGS, WAIT, RequestKeys
 from sesh.ops.views import fetch_pages
-from sesh.outcomes import Ended
 from sesh.reach.stream import Arrival, Stream
+from sesh.schema.outcomes import Ended
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader

@@ -18,7 +18,7 @@ from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 from sesh.workers import Stop, Workers
 
 Key = TypeVar("Key")

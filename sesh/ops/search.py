@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from sesh.errors import NotFound, SeshError
 from sesh.ops import sessions, shell, views
 from sesh.ops.pattern import Pattern
-from sesh.outcomes import Command, Hit, Hits
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.schema.outcomes import Command, Hit, Hits
 
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
 _MOST_HITS = 10_000  # of one session; earlier hits are left out

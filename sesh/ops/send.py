@@ -13,10 +13,10 @@ from sesh.keys import Key
 from sesh.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops.pattern import Pattern
-from sesh.outcomes import Sent
 from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
+from sesh.schema.outcomes import Sent
 from sesh.wire import Connection
 from sesh.wording import activity_facts
 

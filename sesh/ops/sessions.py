@@ -17,11 +17,11 @@ from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.names import check_name
 from sesh.ops import agents, dormant
-from sesh.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
-from sesh.schema import Record
+from sesh.schema.facts import Record
+from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
 
 _END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed

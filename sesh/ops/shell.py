@@ -8,18 +8,19 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sesh import codec, errors, measures, outcomes, protocol, wire
+from sesh import errors, measures, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
-from sesh.outcomes import Command, CommandOutput
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.cancelling import Interrupts, PassedOn
 from sesh.reach.op import op
 from sesh.reach.stream import Others, Stream
-from sesh.schema import RunFacts
+from sesh.schema import codec, outcomes
+from sesh.schema.facts import RunFacts
+from sesh.schema.outcomes import Command, CommandOutput
 from sesh.store import listing
 from sesh.vt import grammar
 

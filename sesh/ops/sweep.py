@@ -22,10 +22,10 @@ from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
 from sesh.ops import sessions
-from sesh.outcomes import LeftoverFacts
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.schema.outcomes import LeftoverFacts
 from sesh.store import listing, own, records
 
 _TERM_TIMEOUT = 4.0  # seconds from SIGTERM to SIGKILL; a daemon gives its session's programs two

@@ -8,19 +8,20 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from sesh import errors, paths, protocol, schema
+from sesh import errors, paths, protocol
 from sesh.about import SESH
-from sesh.codec import MOST_VALUES, parse
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.measures import scrollback_bytes
 from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
-from sesh.outcomes import Overview
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote import known
-from sesh.schema import SCROLLBACK, CheckpointHeader, Status, Styled
+from sesh.schema import facts
+from sesh.schema.codec import MOST_VALUES, parse
+from sesh.schema.facts import SCROLLBACK, CheckpointHeader, Status, Styled
+from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
 
@@ -134,7 +135,7 @@ def fetch_pages(
     `fetch`: makes the request `logs` with more arguments. Return the lines, the response for the newest page, and
     whether there are older lines.
     """
-    newest, data = fetch(lines=lines, until=schema.MOST)
+    newest, data = fetch(lines=lines, until=facts.MOST)
     response = newest
     pages = [_lines_of(data)]
     size = len(data)

@@ -16,13 +16,13 @@ from sesh.ops import jobs, lookup
 from sesh.ops.live_log import COLUMNS, feed, line_reader
 from sesh.ops.pattern import Pattern
 from sesh.ops.views import fetch_pages, overview
-from sesh.outcomes import Condition, Ended
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.stream import Arrival, Stream
 from sesh.reach.target import Target
-from sesh.schema import JobResult, Place
+from sesh.schema.facts import JobResult, Place
+from sesh.schema.outcomes import Condition, Ended
 
 if TYPE_CHECKING:
     from sesh.vt.lines import LineReader

@@ -13,7 +13,7 @@ from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import RequestType, Response
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
-from sesh.schema import JobResult, Summary
+from sesh.schema.facts import JobResult, Summary
 from sesh.store import listing, records, results
 
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent

@@ -18,7 +18,6 @@ from sesh.about import PROGRAM
 from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
-from sesh.outcomes import Ended
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import Stream
@@ -29,6 +28,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
+from sesh.schema.outcomes import Ended
 from sesh.wire import Connection
 
 Item = TypeVar("Item")

@@ -2,7 +2,7 @@
 
 `target.call(sessions.kill, names=[…])` calls the function, or sends its name and arguments to the host, as JSON with
 bytes as `{"$bytes": base64}`; the result comes back in the same way. Each side checks data from the link against the
-function's annotations (`sesh.check`).
+function's annotations (`sesh.schema.check`).
 """
 
 from __future__ import annotations
@@ -13,8 +13,9 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from sesh import codec, wording
+from sesh import wording
 from sesh.reach.caller import Caller
+from sesh.schema import codec
 from sesh.wire import Connection
 
 Arguments = ParamSpec("Arguments")

@@ -16,8 +16,8 @@ from sesh.descriptors import check_audience, polled
 from sesh.errors import SeshError
 from sesh.messages import Welcome
 from sesh.names import subject
-from sesh.outcomes import Ended
 from sesh.reach.target import Target
+from sesh.schema.outcomes import Ended
 from sesh.wire import Connection
 
 if TYPE_CHECKING:

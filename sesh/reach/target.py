@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
 from sesh.messages import Hello
-from sesh.outcomes import Ended
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result
+from sesh.schema.outcomes import Ended
 from sesh.store import results
 from sesh.wire import Connection
 

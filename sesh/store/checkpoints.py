@@ -1,7 +1,7 @@
 """Checkpoints: a session's recent screen and scrollback, readable after its daemon has died.
 
-`.screen.ID` is a line of JSON (`CheckpointHeader` in `sesh.schema`), bytes that draw scrollback and screen, and behind
-them the output that has come since, as it is. It is rewritten as `.new-screen.ID`. `.checkpoint.ID` is JSON
+`.screen.ID` is a line of JSON (`CheckpointHeader` in `sesh.schema.facts`), bytes that draw scrollback and screen, and
+behind them the output that has come since, as it is. It is rewritten as `.new-screen.ID`. `.checkpoint.ID` is JSON
 (`CheckpointFacts`), written after it.
 """
 
@@ -11,11 +11,12 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from itertools import chain
 
-from sesh import codec, files
-from sesh.check import checker
+from sesh import files
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.schema import CheckpointFacts, CheckpointHeader
+from sesh.schema import codec
+from sesh.schema.check import checker
+from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import records
 
 FORMAT = 3  # a screen of another format is refused

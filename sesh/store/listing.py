@@ -20,7 +20,7 @@ from sesh.machine import boot_id, terminal_filesystem
 from sesh.measures import stamp
 from sesh.messages import SUMMARY
 from sesh.names import natural
-from sesh.schema import Record, Summary
+from sesh.schema.facts import Record, Summary
 from sesh.store import checkpoints, records, results
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown

@@ -1,4 +1,4 @@
-"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.schema.Record`), none of them secret.
+"""Records of sessions, NAME.json: the facts that need no daemon (`sesh.schema.facts.Record`), none of them secret.
 
 A record with an exit_code and without a daemon belongs to a session that ended without a client.
 """
@@ -10,10 +10,11 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import codec, files, machine, paths
-from sesh.check import checker
+from sesh import files, machine, paths
 from sesh.errors import Refused
-from sesh.schema import SUMMARY_KEYS, Record, Summary
+from sesh.schema import codec
+from sesh.schema.check import checker
+from sesh.schema.facts import SUMMARY_KEYS, Record, Summary
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "new-screen", "screen")  # `.KIND.ID`

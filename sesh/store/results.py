@@ -1,7 +1,7 @@
 """Results of ended sessions, kept for a week, so that exit codes outlive killed waiters.
 
-A result is `.results/ID.json` in the directory of sessions: a line of JSON (`JobResult` in `sesh.schema`), then a job's
-output.
+A result is `.results/ID.json` in the directory of sessions: a line of JSON (`JobResult` in `sesh.schema.facts`), then a
+job's output.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from sesh import files, paths
-from sesh.check import checker
 from sesh.errors import Refused
 from sesh.names import is_id
-from sesh.schema import JobResult
+from sesh.schema.check import checker
+from sesh.schema.facts import JobResult
 from sesh.store.records import KEPT_SECONDS
 
 _RESULT = re.compile(r"[0-9A-Za-z]{1,64}\.json")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from math import inf
 
 from sesh import wording
-from sesh.schema import Place, Summary
+from sesh.schema.facts import Place, Summary
 from sesh.tui.rows import session_identity
 from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 

@@ -22,7 +22,7 @@ from sesh.names import is_name, natural
 from sesh.ops import enter, send, sessions, views
 from sesh.ops.index import SessionIndex
 from sesh.reach.target import Target
-from sesh.schema import Place, Status
+from sesh.schema.facts import Place, Status
 from sesh.tui import preview
 from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls

@@ -7,7 +7,7 @@ import time
 
 from sesh import wording
 from sesh.ops import views
-from sesh.schema import Place
+from sesh.schema.facts import Place
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import ScreenText
 

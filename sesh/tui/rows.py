@@ -10,7 +10,7 @@ from functools import cached_property
 from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
-from sesh.schema import Place, Summary
+from sesh.schema.facts import Place, Summary
 from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
 
 STEPS = {"up": -1, "down": 1}  # rows by which a key moves the selection

@@ -10,7 +10,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sesh import codec, protocol, wire
+from sesh import protocol, wire
+from sesh.schema import codec
 
 _NO_REDRAW = bytes(protocol.NUMBER_SIZE)  # in a screen that no client has requested
 

@@ -18,7 +18,7 @@ from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
 from sesh.machine import start_time
 from sesh.reach import find
-from sesh.schema import LaunchSpec
+from sesh.schema.facts import LaunchSpec
 from sesh.store import records
 from tests.faults import bridges
 from tests.support import Home, forking, processes, wait_until

@@ -10,9 +10,10 @@ from typing import Any
 
 import pytest
 
-from sesh import codec, protocol
+from sesh import protocol
 from sesh.daemon.clients.connection import WINDOW
 from sesh.loop.timers import Timers
+from sesh.schema import codec
 from sesh.vt.emulator import Emulator
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until

@@ -9,8 +9,9 @@ import time
 
 import pytest
 
-from sesh import codec, messages, paths, protocol, wire
+from sesh import messages, paths, protocol, wire
 from sesh.daemon.screen.model import Model
+from sesh.schema import codec
 from sesh.store import listing, records
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until

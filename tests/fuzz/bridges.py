@@ -11,8 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import codec, protocol, wire
+from sesh import protocol, wire
 from sesh.errors import ProtocolError, TimedOut, Unreachable
+from sesh.schema import codec
 from tests.fuzz import values
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home

@@ -24,7 +24,7 @@ from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import home as sync_home
 from sesh.remote.sync import sync
-from sesh.schema import SUMMARY_KEYS, Summary
+from sesh.schema.facts import SUMMARY_KEYS, Summary
 from sesh.store import checkpoints, listing, recent, records, results
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home

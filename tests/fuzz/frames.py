@@ -13,10 +13,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import codec, protocol, wire
+from sesh import protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.errors import ProtocolError
 from sesh.messages import Hello
+from sesh.schema import codec
 from tests.faults.daemons import Daemons, resident
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home

@@ -18,7 +18,7 @@ from sesh.descriptors import polled
 from sesh.ops import jobs
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
-from sesh.schema import JobResult, JobSpec
+from sesh.schema.facts import JobResult, JobSpec
 from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until

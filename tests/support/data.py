@@ -1,4 +1,4 @@
-"""Data of the types in `sesh.schema`, with defaults for all but the named facts."""
+"""Data of the types in `sesh.schema.facts`, with defaults for all but the named facts."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any, cast
 
 from sesh import machine
 from sesh.daemon.base.facts import Facts
-from sesh.outcomes import Command
-from sesh.schema import JobResult, Record, Summary
+from sesh.schema.facts import JobResult, Record, Summary
+from sesh.schema.outcomes import Command
 from sesh.vt.render.screen_data import Run, ScreenFacts
 
 

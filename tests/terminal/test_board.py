@@ -14,7 +14,7 @@ import pytest
 from sesh import measures
 from sesh.ops import events, index, views
 from sesh.reach.caller import Caller
-from sesh.schema import Status
+from sesh.schema.facts import Status
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
 from tests.terminal.looking import screen
 

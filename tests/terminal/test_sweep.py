@@ -14,7 +14,7 @@ import pytest
 
 from sesh import machine, paths
 from sesh.ops import sweep
-from sesh.schema import Record
+from sesh.schema.facts import Record
 from sesh.store import records
 from tests.support import ROOT, Home, Sesh, wait_until
 

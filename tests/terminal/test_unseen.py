@@ -12,7 +12,7 @@ import pytest
 
 from sesh import machine
 from sesh.reach import find
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 from tests.support import PROMPT, Home, processes, wait_until
 from tests.terminal.looking import screen
 

@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import check, codec, errors, messages, protocol, wire, wording
+from sesh import errors, messages, protocol, wire, wording
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
+from sesh.schema import check, codec
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)

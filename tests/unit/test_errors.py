@@ -6,7 +6,7 @@ import pytest
 
 from sesh import errors
 from sesh.errors import NotFound, SeshError, UsageError, rebuild
-from sesh.outcomes import Ended
+from sesh.schema.outcomes import Ended
 from tests.support.data import job_result
 
 CODES = {

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import codec, protocol
+from sesh import protocol
 from sesh.errors import ProtocolError
 from sesh.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
+from sesh.schema import codec
 
 CUTS = st.lists(st.integers(0, 4000), max_size=30)
 JSON = st.recursive(

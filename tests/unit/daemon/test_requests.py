@@ -14,7 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import codec, messages, protocol
+from sesh import messages, protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Life, Phase, ProgramEnd
 from sesh.daemon.clients import connection
@@ -26,6 +26,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
+from sesh.schema import codec
 from sesh.store import records
 from tests.house.source import modules
 from tests.support.data import daemon_facts

@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 from sesh import protocol, wire
 from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreachable
 from sesh.link.keeper import LinkKeeper
-from sesh.outcomes import Ended
 from sesh.reach.caller import Caller
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
+from sesh.schema.outcomes import Ended
 from sesh.workers import Stop
 from tests.support.data import job_result
 

@@ -12,7 +12,7 @@ import pytest
 
 from sesh import files
 from sesh.errors import Refused
-from sesh.schema import JobResult
+from sesh.schema.facts import JobResult
 from sesh.store import records, results
 from tests.support.data import job_result
 

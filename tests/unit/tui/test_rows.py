@@ -8,7 +8,7 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 from sesh.tui.rows import STEPS, BoardRow, Selection, drawn
 from sesh.wording import columns
 

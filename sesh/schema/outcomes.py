@@ -1,9 +1,9 @@
-"""Types of what one op returns, or one verb prints. See `sesh.schema`."""
+"""Types of what one op returns, or one verb prints. See `sesh.schema.facts`."""
 
 from typing import TypedDict
 
-from sesh import schema
 from sesh.errors import ErrorFacts, NotFound
+from sesh.schema import facts
 
 
 class _PrintedError(TypedDict):
@@ -48,11 +48,11 @@ class LayoutEntry(TypedDict):
     `host`: null for this machine; `command`: null for your shell.
     """
 
-    name: schema.Name
+    name: facts.Name
     host: str | None
-    directory: schema.Text | None
-    command: list[schema.Text] | None
-    resume: list[schema.Text] | None
+    directory: facts.Text | None
+    command: list[facts.Text] | None
+    resume: list[facts.Text] | None
     labels: dict[str, str]
 
 
@@ -66,7 +66,7 @@ class Layout(TypedDict):
 class Named(TypedDict):
     """The name of a session."""
 
-    name: schema.Name
+    name: facts.Name
 
 
 class Created(Named):
@@ -82,7 +82,7 @@ class Made(Created, total=False):
 
     host: str | None
     again: bool
-    command: list[schema.Text] | None
+    command: list[facts.Text] | None
     awaits_enter: bool
     error: ErrorFacts | PrintedError
 
@@ -104,32 +104,32 @@ class Detached(Named):
 class Renamed(Named):
     """The new name of a session, and its old one."""
 
-    renamed_from: schema.Name
+    renamed_from: facts.Name
 
 
 class ActedOn(TypedDict):
     """The sessions for which a verb is done, and the other sessions' errors by name."""
 
-    done: list[schema.Name]
+    done: list[facts.Name]
     failed: dict[str, ErrorFacts]
 
 
 class SessionHere(Named):
     """The session of a directory, and whether it exists."""
 
-    directory: schema.Text
+    directory: facts.Text
     there: bool
 
 
 class Overview(TypedDict):
     """The sessions of a machine, the errors of unusable records, and the user's home directory."""
 
-    sessions: list[schema.Summary]
+    sessions: list[facts.Summary]
     refusals: list[str]
-    home: schema.Text
+    home: facts.Text
 
 
-class JobOutput(schema.JobResult):
+class JobOutput(facts.JobResult):
     output: bytes
 
 
@@ -162,11 +162,11 @@ class Command(TypedDict):
     """A command of a session's history. `exit_code`: null if the shell did not report it."""
 
     n: int
-    command: list[schema.Text]
-    cwd: schema.Text | None
-    started: schema.Moment | None
+    command: list[facts.Text]
+    cwd: facts.Text | None
+    started: facts.Moment | None
     duration: float
-    exit_code: schema.ShellCode | None
+    exit_code: facts.ShellCode | None
     output_bytes: int | None
 
 
@@ -179,7 +179,7 @@ class Condition(TypedDict):
 
     met: str
     match: str | None
-    exit_code: schema.Code | None
+    exit_code: facts.Code | None
     position: int | None
     reason: str | None
 
@@ -188,20 +188,20 @@ Plain = str | int | float | bool | None
 
 
 class RemoteLog(TypedDict):
-    path: schema.Text
+    path: facts.Text
     events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
 
 
 class Hit(TypedDict):
     """A line that `grep` found. `line`: its number among the kept lines, from 1."""
 
-    session: schema.Name
+    session: facts.Name
     line: int
-    text: schema.Text
-    before: list[schema.Text]
-    after: list[schema.Text]
-    command: list[schema.Text] | None
-    started: schema.Moment | None
+    text: facts.Text
+    before: list[facts.Text]
+    after: list[facts.Text]
+    command: list[facts.Text] | None
+    started: facts.Moment | None
     host: str | None
 
 
@@ -214,7 +214,7 @@ class Hits(TypedDict):
 
 class _Leftover(TypedDict):
     kind: str
-    what: schema.Text
+    what: facts.Text
     age: float
     pid: int | None
 
@@ -239,6 +239,6 @@ class Finding(TypedDict):
 class Ended(NotFound):
     """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
 
-    def __init__(self, name: str, result: schema.JobResult, output: bytes) -> None:
+    def __init__(self, name: str, result: facts.JobResult, output: bytes) -> None:
         super().__init__(f"{name} has ended")
         self.name, self.result, self.output = name, result, output

@@ -1,9 +1,9 @@
 """Check data from outside against its type: a host's data, files, requests on a socket.
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
-the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema`. The
-result for a dataclass, NamedTuple or Enum is an instance. `sesh.wording` checks the data of a host, whose text must be
-made safe.
+the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema.facts`.
+The result for a dataclass, NamedTuple or Enum is an instance. `sesh.wording` checks the data of a host, whose text must
+be made safe.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh.errors import Malformed, placed
 from sesh.names import is_id, is_latin, is_name, is_system_text
-from sesh.schema import MOST
+from sesh.schema.facts import MOST
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
 Cleaner = Callable[[str], str]  # makes a text of a host safe
@@ -191,4 +191,4 @@ _TESTS: dict[Any, Test] = {
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),
 }
-"""Tests by type, or by the word in an annotation of `sesh.schema`; other words are for readers."""
+"""Tests by type, or by the word in an annotation of `sesh.schema.facts`; other words are for readers."""
