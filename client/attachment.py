@@ -10,7 +10,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, wire, wording
+from sesh import protocol, wire
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -19,9 +19,11 @@ from sesh.client.options import AttachOptions
 from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, ConnectionLost, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
-from sesh.keys import ESCAPE, Key, pressed
 from sesh.loop.timers import Timers
 from sesh.messages import Hello, Message, Welcome
+from sesh.system import clock
+from sesh.text import describe, safe, times
+from sesh.text.keys import ESCAPE, Key, pressed
 from sesh.wire import Connection, Peer
 
 if TYPE_CHECKING:
@@ -171,7 +173,7 @@ class Attachment:
         display = self.display
         self.channel.input.unframed.clear()  # the user may have typed a password
         self.view.suspend()
-        since = f"no link to {self.host} since {measures.time_of_day(keeper.heard_time)}"
+        since = f"no link to {self.host} since {times.time_of_day(keeper.heard_time)}"
         try:
             with display.terminal.lent():
                 display.print_line(f"{since}; {self.name} keeps running; keys typed since are dropped")
@@ -302,7 +304,7 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.session_connected(self.name, since=self.view.position, joined=bridge)
             if not returns:
-                self._ping(self.keeper.health.new_ping(measures.uptime()))  # measures the round trip
+                self._ping(self.keeper.health.new_ping(clock.uptime()))  # measures the round trip
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
             self.view.say(notice)
@@ -315,7 +317,7 @@ class Attachment:
             self.view.say(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
-            self.view.notify(wording.notification(name, state, question, self.host), is_own=name == self.name)
+            self.view.notify(describe.notification(name, state, question, self.host), is_own=name == self.name)
         elif kind == protocol.EXIT:
             self.view.show_skipped()
             self.last_message, self.end = message, AttachmentEnd.ended(self.name, self.host, message)
@@ -335,11 +337,11 @@ def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: i
     state, preposition = ("no link", "to") if keeper.health.state.lost else ("no answer", "from")
     why = f" ({keeper.reason})" if keeper.reason not in ("", NO_ANSWER) else ""  # may have a URL to log in at
     keys = f"Enter tries now, {leave_hint}" if keeper.refusal is None else "Enter logs in, Ctrl-C leaves"
-    line = f"{state} {preposition} {host} since {measures.time_of_day(keeper.heard_time)}{why}; {keys}"
+    line = f"{state} {preposition} {host} since {times.time_of_day(keeper.heard_time)}{why}; {keys}"
     keys = f"; {keys.replace(' now', '')}"
     if len(line) > columns:
         line = f"{state}{why}{keys}"
     if len(line) > columns:  # the keys may go unless the link waits for a login
         keys = keys if keeper.refusal is not None else ""
-        line = f"{state} {wording.cut(why, columns - len(state) - len(keys) - 1, keeps_end=True)}{keys}"
+        line = f"{state} {safe.cut(why, columns - len(state) - len(keys) - 1, keeps_end=True)}{keys}"
     return line

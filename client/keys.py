@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from math import inf
 
-from sesh import keys
-from sesh.keys import ESCAPE, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, Key
+from sesh.text import keys
+from sesh.text.keys import ESCAPE, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, Key
 
 FLUSH_DELAY = 0.01  # seconds to hold an incomplete sequence before `flush`: a person notices no such delay of Escape
 _PASTE_TIMEOUT = 5.0  # a paste ends after so many seconds without a byte: some terminals lose its end marker

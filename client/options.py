@@ -10,8 +10,8 @@ from sesh import programs, wire
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.config import Config
-from sesh.keys import DetachKey
 from sesh.messages import Hello, Welcome
+from sesh.text.keys import DetachKey
 
 
 @dataclass

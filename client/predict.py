@@ -20,7 +20,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh import protocol
-from sesh.keys import tokens
+from sesh.text.keys import tokens
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch

@@ -18,9 +18,10 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
-from sesh.measures import STEADY, stamp
 from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import checkpoints
+from sesh.system.clock import STEADY
+from sesh.text.times import stamp
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
 
 CHECKPOINT_AFTER = 1.0  # seconds from output to its checkpoint, or more if `PAUSE` is not over

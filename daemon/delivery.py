@@ -14,7 +14,7 @@ from collections.abc import Generator
 from sesh.daemon.pty import reads
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
-from sesh.keys import ESCAPE, PASTE, PASTE_END
+from sesh.text.keys import ESCAPE, PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
 
 POLL = 0.02  # seconds between two looks at the program

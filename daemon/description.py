@@ -14,9 +14,10 @@ from sesh.daemon.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
-from sesh.measures import STEADY, stamp
 from sesh.schema.facts import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
+from sesh.system.clock import STEADY
+from sesh.text.times import stamp
 from sesh.vt.modes import BRACKETED_PASTE
 
 EVENTS = 20  # events in the result of an ended session

@@ -18,9 +18,9 @@ from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, KILLED, TERMINATED, ExitCode
-from sesh.measures import STEADY
 from sesh.messages import Message
 from sesh.store import records, results
+from sesh.system.clock import STEADY
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end

@@ -13,11 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sesh import measures, protocol, wording
+from sesh import protocol
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.schema.facts import Event, Unseen
+from sesh.system import clock
+from sesh.text import safe, times
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -37,7 +39,7 @@ _MAX_COMMAND = 32 << 10
 class Missed:
     """Counts bells, notifications and ended commands since the last client left."""
 
-    left_at: float = field(default_factory=measures.STEADY.now)
+    left_at: float = field(default_factory=clock.STEADY.now)
     position: int = 0  # the end of the output that it has seen
     bells: int = 0
     notifications: int = 0
@@ -68,7 +70,7 @@ class Missed:
 
     @property
     def _away(self) -> float:
-        return measures.STEADY.now() - self.left_at
+        return clock.STEADY.now() - self.left_at
 
     def line(self, lines: int) -> str:
         """Return a summary in one line. `lines`: the number of lines that have scrolled off."""
@@ -81,14 +83,14 @@ class Missed:
         if self.bells:
             counts.append(_counted(self.bells, "bell"))
         parts = [", ".join(counts)] if counts else []
-        text = wording.plain(self.text)
+        text = safe.plain(self.text)
         if len(text) > MAX_NOTIFICATION:
             text = f"{text[: MAX_NOTIFICATION - 1]}…"
         if self.notifications == 1:
             parts.append(text)
         elif self.notifications:
             parts.append(f"{self.notifications:,} notifications, the last: {text}")
-        away = measures.short(self._away) if self._away >= _LONG else "a moment"
+        away = times.short(self._away) if self._away >= _LONG else "a moment"
         return f"away {away}: {'; '.join(parts)}"
 
 
@@ -108,12 +110,12 @@ class Events:
         """Add an event. Truncate strings, and strip characters that a terminal would interpret."""
         self.last += 1
         texts = {
-            key: wording.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
+            key: safe.plain(value[: 4 * MAX_TEXT])[:MAX_TEXT] if isinstance(value, str) else value
             for key, value in facts.items()
         }
         new: Event = {
             "seq": self.last,
-            "ts": measures.exact_stamp(time.time()),
+            "ts": times.exact_stamp(time.time()),
             "event": event,
             "session": self._facts.name,
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
@@ -154,7 +156,7 @@ class Events:
             if seen < before:
                 missed: Event = {
                     "seq": before,
-                    "ts": measures.exact_stamp(time.time()),
+                    "ts": times.exact_stamp(time.time()),
                     "event": "missed",
                     "session": event["session"],
                     "count": before - seen,

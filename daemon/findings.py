@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from sesh import wording
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.queries import Kind
+from sesh.text import safe
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
@@ -56,4 +56,4 @@ class Findings:
 
 
 def _printable(body: bytes) -> str:
-    return wording.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]
+    return safe.plain(body.decode("utf-8", "replace"))[:MAX_TITLE]

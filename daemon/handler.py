@@ -14,9 +14,9 @@ from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import Malformed, ProtocolError
-from sesh.measures import Size, clamp_size
 from sesh.messages import Hello, Message, Welcome
 from sesh.schema import check
+from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key

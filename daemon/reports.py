@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 from typing import Annotated
 
 from sesh.schema.facts import ReportFacts
-from sesh.wording import of_report, one_line
+from sesh.text.describe import of_report
+from sesh.text.safe import one_line
 
 Report = dict[str, str]  # the known pairs of a valid report, still encoded
 

@@ -23,11 +23,11 @@ from sesh.daemon.shell import variables
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
-from sesh.measures import STEADY
 from sesh.messages import LogsResponse, Message, WaitResponse
 from sesh.schema import codec, facts
 from sesh.schema.facts import RunFacts, Seconds, Status, Summary
 from sesh.store import results
+from sesh.system.clock import STEADY
 from sesh.vt.render.export import continued, export, follow_state
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout

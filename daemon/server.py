@@ -22,8 +22,8 @@ from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
-from sesh.measures import STEADY
 from sesh.schema import codec
+from sesh.system.clock import STEADY
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed

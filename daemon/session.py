@@ -24,8 +24,8 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
 from sesh.log import FaultLog
 from sesh.loop.loop import Loop
-from sesh.measures import Size
 from sesh.schema.facts import Event
+from sesh.text.sizes import Size
 
 
 class Session:

@@ -11,11 +11,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from sesh import measures, paths, wording
+from sesh import paths
 from sesh.about import PROGRAM
 from sesh.errors import Refused
 from sesh.files import append, locked, read_regular
 from sesh.names import printable
+from sesh.text import safe, times
 
 Event = dict[str, object]
 _STDERR = 2
@@ -64,7 +65,7 @@ def log(event: str, **fields: object) -> None:
     until a remote is known. A failed write to `SESH_EVENT_LOG` is reported once, on stderr.
     """
     file, is_named = path(), wanted()
-    line = json.dumps({"ts": measures.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
+    line = json.dumps({"ts": times.stamp(), "event": event, **fields}, ensure_ascii=False, separators=(",", ":"))
     try:
         if not is_named:
             _rotate(file)
@@ -90,4 +91,4 @@ def prose(text: str) -> None:
 
 def _print(text: str) -> None:
     with suppress(OSError):  # stderr is closed
-        os.write(_STDERR, f"{PROGRAM}: {wording.one_line(text)}\n".encode())
+        os.write(_STDERR, f"{PROGRAM}: {safe.one_line(text)}\n".encode())

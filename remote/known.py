@@ -15,11 +15,12 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypedDict
 
-from sesh import files, measures, paths, wording
+from sesh import files, paths
 from sesh.errors import Refused, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import check
 from sesh.schema.facts import SUMMARY_KEYS, Staleness, Summary
+from sesh.text import safe, times
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused a login is left alone meanwhile
 _CACHED = (
@@ -146,7 +147,7 @@ def cache_changes(
 
 def _row(facts: Mapping[str, object], seen: float) -> Summary:
     """Return what is cached of a session that was last seen at a moment."""
-    stale: Staleness = {"since": measures.stamp(seen), "reason": ""}
+    stale: Staleness = {"since": times.stamp(seen), "reason": ""}
     kept: Any = {key: facts[key] for key in _CACHED if facts.get(key) is not None}
     return {**dict.fromkeys(SUMMARY_KEYS), "current": False, "labels": {}, **kept, "stale": stale}  # type: ignore[typeddict-item]
 
@@ -180,7 +181,7 @@ def _parse(path: str, data: bytes) -> Hosts:
     for facts in entries.values():
         if not check.fits(list[Summary], facts.get("sessions", [])):
             del facts["sessions"]  # cached by a version whose rows have other keys; the next list replaces them
-    found: Hosts = files.checked(path, entries, partial(wording.checked_text, Hosts))
+    found: Hosts = files.checked(path, entries, partial(safe.checked_text, Hosts))
     try:
         return {check_host(host): facts for host, facts in found.items()}
     except UsageError as error:

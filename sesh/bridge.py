@@ -33,7 +33,6 @@ from typing import Any, get_type_hints
 from sesh import config, files, log, paths, programs, protocol, wire
 from sesh.about import __version__
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
-from sesh.measures import uptime
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import find
@@ -42,6 +41,7 @@ from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
 from sesh.schema import check, codec
 from sesh.store import recent, records, results
+from sesh.system.clock import uptime
 
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read

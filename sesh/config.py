@@ -16,13 +16,14 @@ from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, get_type_hints
 
-from sesh import errors, files, paths, wording
+from sesh import errors, files, paths
 from sesh.errors import Refused, UsageError, placed
-from sesh.keys import DetachKey
 from sesh.names import check_host, printable
 from sesh.programs import check_variables
 from sesh.schema import check
 from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK
+from sesh.text import safe
+from sesh.text.keys import DetachKey
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -81,7 +82,7 @@ class Config:
         return words and [word.replace("{name}", host) for word in words]
 
     def warn(self, text: str) -> None:
-        self.warnings.append(f"{printable(self.path)}: {wording.one_line(text)}")
+        self.warnings.append(f"{printable(self.path)}: {safe.one_line(text)}")
 
     # -- reading the file
 

@@ -13,9 +13,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-from sesh import errors, files, measures, paths
+from sesh import errors, files, paths
 from sesh.errors import SeshError
-from sesh.wording import one_line
+from sesh.text import times
+from sesh.text.safe import one_line
 
 Result = TypeVar("Result")
 Arguments = ParamSpec("Arguments")
@@ -38,7 +39,7 @@ class _Handler(logging.Handler):
             if wanted() and paths.check_directory(folder := paths.directory()):
                 # The traceback's places without the message, which may contain the user's data.
                 places = traceback.format_tb(record.exc_info[2]) if record.exc_info else []
-                text = f"{measures.stamp()} {os.getpid()} {record.getMessage()}\n{''.join(places)}"
+                text = f"{times.stamp()} {os.getpid()} {record.getMessage()}\n{''.join(places)}"
                 files.append(os.path.join(folder, _FILE), text.encode("utf-8", "replace"), LARGEST)
 
 
@@ -65,7 +66,7 @@ class FaultLog:
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
         text = text if error is None else f"{text}: {_described(error)}"
-        self.kept = [*self.kept, f"{measures.stamp()} {text}"][-KEPT:]
+        self.kept = [*self.kept, f"{times.stamp()} {text}"][-KEPT:]
         _write("daemon", text)
 
     def guard(

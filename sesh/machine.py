@@ -11,15 +11,13 @@ import re
 import socket
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 
 from sesh import programs
+from sesh.system.clock import uptime
 
 LINUX = sys.platform.startswith("linux")
-SINCE_BOOT = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
-"""A clock that cannot be set and counts suspend time, as the monotonic clock does on macOS."""
 LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
 PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
@@ -215,7 +213,7 @@ def running_time(start: str) -> float:
     """Return the seconds since a `start_time`; 0 if unknown."""
     if not (LINUX and start):
         return 0.0
-    return time.clock_gettime(SINCE_BOOT) - int(start) / os.sysconf("SC_CLK_TCK")
+    return uptime() - int(start) / os.sysconf("SC_CLK_TCK")
 
 
 def controlling_tty(pid: int = 0) -> int:

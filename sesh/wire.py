@@ -11,14 +11,15 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import descriptors, errors, files, machine, paths, protocol, wording
+from sesh import descriptors, errors, files, machine, paths, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, ExitCode, Refused
 from sesh.health import LinkHealth
-from sesh.measures import uptime
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.schema import codec
 from sesh.schema.facts import Event
+from sesh.system.clock import uptime
+from sesh.text import safe
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
@@ -166,7 +167,7 @@ class Connection:
 
     def _checked(self, hint: Any, values: Any, name: str) -> Any:
         """Check a host's data against its type; trust a daemon, whose socket is the user's."""
-        return wording.checked_from_host(hint, values, name) if self.over_link else values
+        return safe.checked_from_host(hint, values, name) if self.over_link else values
 
     # -- the handshake
 

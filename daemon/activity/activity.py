@@ -27,8 +27,8 @@ from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import Model
 from sesh.daemon.shell import shells
 from sesh.loop.timers import Timers
-from sesh.measures import STEADY
-from sesh.wording import one_line
+from sesh.system.clock import STEADY
+from sesh.text.safe import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event

@@ -7,8 +7,8 @@ from enum import Enum
 
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.reports import KINDS, STATES, Reports, parse, shown
-from sesh.keys import LONGEST, Key, pressed
-from sesh.measures import STEADY
+from sesh.system.clock import STEADY
+from sesh.text.keys import LONGEST, Key, pressed
 
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work without a new report
 

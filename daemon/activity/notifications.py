@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sesh import config, measures, wire
+from sesh import config, wire
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Clients
@@ -25,7 +25,8 @@ from sesh.loop.timers import Timers
 from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
 from sesh.schema.facts import Event
 from sesh.store import recent
-from sesh.wording import NOTIFICATION_INTERVAL, failure, muted
+from sesh.text import times
+from sesh.text.describe import NOTIFICATION_INTERVAL, failure, muted
 
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
@@ -158,7 +159,7 @@ def _variables(name: str, news: News) -> dict[str, str]:
         "SESH_QUESTION": news.question,
         "SESH_SESSION": name,
         "SESH_HOST": os.uname().nodename,
-        "SESH_TIME": measures.exact_stamp(time.time()),
+        "SESH_TIME": times.exact_stamp(time.time()),
     }
     return {key: value.replace("\0", "") for key, value in variables.items()}
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from sesh import measures
 from sesh.schema.facts import ActivityFacts
+from sesh.system import clock
+from sesh.text import times
 
 SETTLED = 0.2  # seconds without output or typing after which a session is checked
 QUIET_AFTER = 10.0  # seconds without output after which a program counts as idle
@@ -59,7 +60,7 @@ class Standing:
     kind: str = ""  # of the question, if the program reports it
 
     def as_json(self) -> ActivityFacts:
-        since = measures.exact_stamp(measures.STEADY.wall_time(self.since))
+        since = times.exact_stamp(clock.STEADY.wall_time(self.since))
         question = self.question or None
         kind = self.kind or None
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from sesh.measures import STEADY, clamped
 from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
+from sesh.system.clock import STEADY
+from sesh.text.sizes import clamped
 
 
 @dataclass

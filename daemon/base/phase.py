@@ -11,7 +11,7 @@ from resource import struct_rusage
 from sesh import machine
 from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE
-from sesh.measures import STEADY
+from sesh.system.clock import STEADY
 
 _INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
 _NEVER = float("-inf")

@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import measures, protocol
+from sesh import protocol
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
-from sesh.measures import STEADY, Size, clamp_size, stamp
 from sesh.messages import Hello
 from sesh.schema.facts import AttachedClient
+from sesh.system.clock import STEADY
+from sesh.text import sizes
+from sesh.text.safe import plain
+from sesh.text.sizes import Size, clamp_size
+from sesh.text.times import stamp
 from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
-from sesh.wording import plain
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10
@@ -79,7 +82,7 @@ class Terminal:
             auth_sock=hello.get("auth_sock", "")[:1024],
             token=hello.get("client", "")[:64],
             read_only=hello.get("read_only", False),
-            lines=measures.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+            lines=sizes.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
         )
 
 

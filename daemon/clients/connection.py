@@ -15,8 +15,8 @@ from typing import Any, Generic
 from sesh import protocol
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
-from sesh.measures import uptime
 from sesh.messages import Response
+from sesh.system.clock import uptime
 
 READ_SIZE = 1 << 16
 Steps = Iterator[float]  # the steps of a request that takes time; each yields the seconds until the next one

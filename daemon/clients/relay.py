@@ -12,7 +12,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.reports import Reports
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
 from sesh.loop.loop import Loop
-from sesh.measures import Size
+from sesh.text.sizes import Size
 from sesh.vt.render.replay import Replay, repainting, replaying
 
 TRIM_FROM = 64 << 10  # bytes beyond the retained ones at which the log is trimmed

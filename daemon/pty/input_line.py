@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.pty.pty import Pty
-from sesh.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
+from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MOST_BYTES = 4096  # the last bytes of one input that are parsed

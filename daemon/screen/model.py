@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from sesh.daemon.base.phase import Life
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog
-from sesh.measures import scrollback_bytes
 from sesh.schema.facts import SCROLLBACK
+from sesh.text.sizes import scrollback_bytes
 from sesh.vt.emulator import SLICE, Emulator
 from sesh.vt.grid import Used
 from sesh.vt.images import CELL_HEIGHT

@@ -11,8 +11,8 @@ import re
 from collections.abc import Callable
 
 from sesh.about import __version__
-from sesh.measures import Size
 from sesh.queries import reply_form
+from sesh.text.sizes import Size
 from sesh.vt.emulator import Emulator
 
 _ST = b"\x1b\\"

@@ -16,7 +16,7 @@ from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
-from sesh.wording import plain
+from sesh.text.safe import plain
 
 _END = b"\x1b]133;D"
 _LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row

@@ -14,7 +14,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
-from sesh.measures import STEADY
+from sesh.system.clock import STEADY
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}

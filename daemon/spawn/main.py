@@ -9,7 +9,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import log, measures, paths, protocol, wire
+from sesh import log, paths, protocol, wire
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
@@ -23,6 +23,7 @@ from sesh.daemon.shell.history import Command
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
+from sesh.text import sizes
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them
 _SPEC_TIMEOUT = 10.0
@@ -116,7 +117,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     session_id = str(spec.get("id") or os.urandom(8).hex())
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables.get("PATH", os.defpath))
-    size = measures.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
+    size = sizes.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     session = Session(Facts.of(spec, session_id, command), size, Pty())
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))

@@ -26,7 +26,6 @@ from typing import TYPE_CHECKING
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
-from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.descriptors import polled
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
@@ -40,7 +39,8 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
 from sesh.schema import codec
 from sesh.schema.outcomes import DeployedHost
-from sesh.wording import one_line
+from sesh.text import safe
+from sesh.text.safe import one_line
 from sesh.workers import LEAVING, Stop, Workers
 
 if TYPE_CHECKING:
@@ -164,7 +164,7 @@ def _carried_out(
         yield "python"
         raise Refused(f"{host} has no Python 3.10 or newer; install python3 there")
     value = codec.value(line.encode("utf-8", "surrogateescape"))
-    report: Report = wording.checked_from_host(Report, value, "the answer")
+    report: Report = safe.checked_from_host(Report, value, "the answer")
     if report["reason"]:
         yield report["step"]
         kind = ForeignProgram if report["foreign"] else Refused

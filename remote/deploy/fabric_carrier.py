@@ -19,7 +19,7 @@ from typing import NoReturn
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MAX_PRINTED, TOO_MUCH, CommandResult
-from sesh.wording import one_line
+from sesh.text.safe import one_line
 from sesh.workers import Stop
 
 with warnings.catch_warnings():

@@ -20,12 +20,12 @@ from sesh import errors, protocol, wire
 from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.health import LinkHealth
-from sesh.measures import uptime
 from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
 from sesh.schema.outcomes import Ended
+from sesh.system.clock import uptime
 from sesh.wire import Connection
 
 RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)

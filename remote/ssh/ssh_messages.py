@@ -12,7 +12,7 @@ from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
 from sesh.remote.ssh import ssh
 from sesh.remote.ssh.destination import Destination
-from sesh.wording import plain
+from sesh.text.safe import plain
 
 REACHED = "sesh is looked for"  # BRIDGE_COMMAND prints this on stderr first; all lines before it are ssh's
 # A line for the login shell, which POSIX shells, fish and csh read alike; all other data is sent in frames. It runs the

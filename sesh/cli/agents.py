@@ -14,7 +14,7 @@ from sesh.cli.parameters import Context, offering
 from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.protocol import STATES
-from sesh.wording import plain
+from sesh.text.safe import plain
 
 _CODEX_ADVICE = """\
 codex asks at its next start whether you trust them, or type /hooks in it

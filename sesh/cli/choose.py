@@ -19,9 +19,9 @@ from sesh.ops import enter
 from sesh.ops.index import SessionIndex
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing
+from sesh.text.describe import activity_facts, is_silent, qualified_name, since
 from sesh.tui import board
 from sesh.tui.rows import BoardRow, SortOrder
-from sesh.wording import activity_facts, is_silent, qualified_name, since
 
 
 def pick(

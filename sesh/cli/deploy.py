@@ -8,7 +8,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
@@ -20,6 +19,7 @@ from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy.deploy import deploy_all
 from sesh.remote.ssh import master, ssh
+from sesh.text import safe
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
 
@@ -100,7 +100,7 @@ def forget(
                 master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():
-            cli.out.text(f"removed from @{host}: {wording.plain(', '.join(paths))}")
+            cli.out.text(f"removed from @{host}: {safe.plain(', '.join(paths))}")
     if failed:
         return report(cli, [host for host in chosen if host not in failed], failed, "hosts")
     return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))

@@ -9,7 +9,6 @@ from typing import Annotated, Any
 
 from typer import Option
 
-from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -20,6 +19,7 @@ from sesh.ops.events import follow, follow_all
 from sesh.ops.events import log as read_log
 from sesh.reach.stream import Stream
 from sesh.schema.facts import Event
+from sesh.text import safe, times
 
 _QUOTED = re.compile(r'[\s"]')
 _CELLS = ("seq", "ts", "event", "session")  # shown in cells of their own, or not at all
@@ -81,9 +81,9 @@ def _print(cli: Invocation, items: Iterable[Event], host: str | None) -> None:
             cli.out.value({**event, "host": host})
         else:
             shown = {key: fact for key, fact in event.items() if key not in _CELLS and fact is not False and fact != ""}
-            moment = measures.local_time(event.get("ts"))
+            moment = times.local_time(event.get("ts"))
             cells = (moment, str(event.get("session")), str(event.get("event")), _facts(shown))
-            cli.out.text(wording.plain("  ".join(cells).rstrip()))
+            cli.out.text(safe.plain("  ".join(cells).rstrip()))
 
 
 def _log(cli: Invocation, name: str | None) -> int:
@@ -104,7 +104,7 @@ def _cells(event: dict[str, Any]) -> list[str]:
     facts = _facts({key: value for key, value in event.items() if key not in ("ts", "event", "host")})
     host = str(event.get("host") or "")
     kind = str(event.get("event"))
-    return [wording.one_line(cell) for cell in (measures.local_time(event.get("ts"), dated=True), host, kind, facts)]
+    return [safe.one_line(cell) for cell in (times.local_time(event.get("ts"), dated=True), host, kind, facts)]
 
 
 def _facts(facts: dict[str, Any]) -> str:

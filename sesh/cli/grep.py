@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import wording
 from sesh.cli.parameters import Context, Names
 from sesh.errors import ErrorFacts
 from sesh.ops import search
@@ -15,6 +14,7 @@ from sesh.reach.target import Target
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Hit
 from sesh.store import listing
+from sesh.text import describe, safe
 
 
 def grep(
@@ -61,12 +61,12 @@ def _shown(hits: Sequence[Hit], *, several: bool) -> list[str]:
     """Return hits as lines of grep: `session:line:text`, `session-line-text` for context, `--` between groups."""
     lines: dict[tuple[str, int], str] = {}  # by session and number; a line in the context of several hits stands once
     for hit in hits:
-        name = wording.qualified_name(Place(None if several else hit["host"], hit["session"]))
+        name = describe.qualified_name(Place(None if several else hit["host"], hit["session"]))
         line = int(hit["line"])
         for at, text in enumerate([*hit["before"], hit["text"], *hit["after"]], line - len(hit["before"])):
             mark = ":" if at == line else "-"
             if at == line or (name, at) not in lines:
-                lines[name, at] = f"{name}{mark}{at}{mark}{wording.plain(text)}"
+                lines[name, at] = f"{name}{mark}{at}{mark}{safe.plain(text)}"
     out: list[str] = []
     has_context = any(hit["before"] or hit["after"] for hit in hits)
     before: tuple[str, int] | None = None

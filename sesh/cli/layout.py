@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import descriptors, errors, wording
+from sesh import descriptors, errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
@@ -19,6 +19,7 @@ from sesh.ops import dormant, layout
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Layout, Made, PrintedError
+from sesh.text import describe, safe
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
@@ -39,7 +40,7 @@ def export(ctx: Context) -> int:
     for entry in entries:
         entry["host"] = entry["host"] or cli.line.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    return cli.out.show(exported, json.dumps(wording.encodable(exported), indent=2))
+    return cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
 
 
 def import_(
@@ -137,8 +138,8 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
         cli.out.value({"ok": not failed, "sessions": rows})
         return int(failed)
     for row in rows:
-        name = wording.qualified_name(Place(row["host"], row["name"]))
-        command = f": {wording.command_line(row['command'] or [])}" if "command" in row else ""
+        name = describe.qualified_name(Place(row["host"], row["name"]))
+        command = f": {describe.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
         elif row.get("awaits_enter"):

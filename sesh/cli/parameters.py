@@ -15,13 +15,13 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
 from sesh.errors import SeshError, UsageError
-from sesh.measures import parse_seconds
 from sesh.names import check_label, check_name, natural
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema.facts import Spec, Summary
 from sesh.store import listing
-from sesh.wording import plain
+from sesh.text.safe import plain
+from sesh.text.times import parse_seconds
 
 _TIMEOUT = 0.05  # seconds for local daemons; completion never asks a host
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"

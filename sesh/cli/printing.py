@@ -12,12 +12,13 @@ from base64 import b64encode
 from collections.abc import Sequence
 from contextlib import suppress
 
-from sesh import errors, wording
+from sesh import errors
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host
 from sesh.schema.facts import JobResult, RunFacts
 from sesh.schema.outcomes import PrintedError, RunResult
+from sesh.text import safe
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -64,7 +65,7 @@ def stderr_line(line: str) -> None:
 
 def note(line: str, host: str | None = None) -> None:
     """Print a note on stderr, unless it is closed; commands in it are for `host`."""
-    stderr_line(f"{PROGRAM}: {wording.one_line(for_host(line, host))}")
+    stderr_line(f"{PROGRAM}: {safe.one_line(for_host(line, host))}")
 
 
 def start_new_line() -> None:
@@ -81,7 +82,7 @@ def exit_interrupted() -> int:
 
 def json_line(thing: object) -> bytes:
     """Return a line of JSON: invalid bytes become U+FFFD, controls (C1 too) are escaped."""
-    return json.dumps(wording.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
+    return json.dumps(safe.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
 
 
 def encoded(line: str) -> bytes:
@@ -89,7 +90,7 @@ def encoded(line: str) -> bytes:
     try:
         return line.encode("utf-8", "surrogateescape")
     except UnicodeEncodeError:  # a lone surrogate, from an escape in JSON
-        return str(wording.encodable(line)).encode()
+        return str(safe.encodable(line)).encode()
 
 
 def on_terminal() -> bool:
@@ -138,7 +139,7 @@ class Output:
     def table(self, rows: Sequence[Sequence[str]]) -> None:
         """Print rows of cells in aligned columns, without control characters."""
         for line in aligned(rows):
-            self.text(wording.plain(line))
+            self.text(safe.plain(line))
 
     def lines(self, texts: Sequence[str]) -> None:
         """Print lines of a session."""
@@ -218,7 +219,7 @@ def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, o
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
     """Return an error as JSON shows it."""
-    facts: PrintedError = {"code": error.code, "message": wording.one_line(error.line(host))}
+    facts: PrintedError = {"code": error.code, "message": safe.one_line(error.line(host))}
     return {**facts, "typed": True} if error.typed else facts
 
 

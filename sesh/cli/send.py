@@ -11,8 +11,8 @@ from sesh import descriptors
 from sesh.about import SESH
 from sesh.cli.parameters import Context, Name, offering
 from sesh.errors import UsageError
-from sesh.keys import CHORDS, Key
 from sesh.ops.send import LONGEST, send_input
+from sesh.text.keys import CHORDS, Key
 
 _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Argument
 
-from sesh import errors, wording
+from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
@@ -16,6 +16,7 @@ from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
+from sesh.text import safe
 
 
 def detach(ctx: Context, name: AnyName = None) -> int:
@@ -195,7 +196,7 @@ def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], k
     ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
     message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
     if cli.line.json:
-        error = {"code": next(iter(failed.values())).code, "message": wording.one_line(message)}
+        error = {"code": next(iter(failed.values())).code, "message": safe.one_line(message)}
         cli.out.value({"ok": False, key: list(done), "error": error})
     else:
         cli.note(message)

@@ -8,7 +8,7 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import measures, paths
+from sesh import paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
@@ -19,7 +19,9 @@ from sesh.ops import shell
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import RunFacts
-from sesh.wording import command_line, one_line
+from sesh.text import times
+from sesh.text.describe import command_line
+from sesh.text.safe import one_line
 
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
@@ -124,7 +126,7 @@ def _print_history(cli: Invocation, target: Target, name: str) -> int:
         words = command["command"] or []  # a single word is shell source
         first, _, rest = (words[0] if len(words) == 1 else shlex.join(words)).strip().partition("\n")
         line = f"{one_line(first)} …" if rest else one_line(first)  # joined lines would be another command
-        began = measures.local_time(command["started"]) or "-"
+        began = times.local_time(command["started"]) or "-"
         rows.append((f"{command['n']:>4}", began, f"{code:>3}", f"{command['duration']:>8.2f}s", line))
     cli.out.table(rows)
     return 0

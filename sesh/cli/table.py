@@ -6,10 +6,11 @@ import os
 from collections.abc import Sequence
 from math import inf
 
-from sesh import wording
-from sesh.measures import age
 from sesh.schema.facts import Summary
-from sesh.wording import at_home, columns, cut, plain
+from sesh.text import describe
+from sesh.text.describe import at_home
+from sesh.text.safe import columns, cut, plain
+from sesh.text.times import age
 
 _HEADINGS = ("  NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND")
 _ACTIVITY, _DIRECTORY = 2, 5
@@ -54,8 +55,8 @@ class Table:
         for session in sessions:
             cells = _cells(session, now)
             own = "1" if session.get("current") else ""
-            signal = wording.SIGNALS.get(cells[_ACTIVITY], "")
-            drawn.append(self._line(cells, [own, wording.presence(session)[1], signal, "2", "2", "", ""]))
+            signal = describe.SIGNALS.get(cells[_ACTIVITY], "")
+            drawn.append(self._line(cells, [own, describe.presence(session)[1], signal, "2", "2", "", ""]))
         return drawn
 
     def _line(self, cells: Sequence[str], codes: Sequence[str]) -> str:
@@ -77,11 +78,11 @@ def _cells(session: Summary, now: float) -> tuple[str, ...]:
     """Return a session's cells in the order of the headings; `now`: as `time.time()`."""
     now += session.get("clock", 0.0)
     return (
-        f"{wording.mark(session):1} {plain(session['name'])}",
-        wording.presence(session)[0],
-        "" if "stale" in session else wording.activity(session),
+        f"{describe.mark(session):1} {plain(session['name'])}",
+        describe.presence(session)[0],
+        "" if "stale" in session else describe.activity(session),
         age(session.get("created"), now),
         "" if "stale" in session else age(session.get("last_activity"), now),
         at_home(plain(session.get("cwd") or ""), session.get("home", os.environ.get("HOME", ""))),
-        wording.command_column(session),
+        describe.command_column(session),
     )

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import measures, wording
 from sesh.cli.parameters import TIME, Context, parsed
 from sesh.cli.printing import error_facts
 from sesh.errors import for_host, rebuild
@@ -15,6 +14,7 @@ from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, WARNING
 from sesh.ops.sweep import clear, leftovers
 from sesh.schema.outcomes import Finding, LeftoverFacts
+from sesh.text import safe, times
 
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
@@ -29,8 +29,8 @@ def doctor(ctx: Context) -> int:
     cli = ctx.obj
     findings = checks.findings_of(cli.target_of(cli.line.host))
     for finding in findings:
-        finding["message"] = wording.one_line(str(finding["message"]))
-        finding["remedy"] = wording.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
+        finding["message"] = safe.one_line(str(finding["message"]))
+        finding["remedy"] = safe.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
     verdicts = [finding["state"] for finding in findings]
     if cli.line.json:
         cli.out.value({"ok": ERROR not in verdicts, "host": cli.line.host, "checks": findings})
@@ -46,8 +46,8 @@ def doctor(ctx: Context) -> int:
 
 def _shown(finding: Finding) -> str:
     """Return a finding as one line, and its remedy as another."""
-    verdict = wording.plain(finding["state"])
-    check = wording.plain(finding["check"])
+    verdict = safe.plain(finding["state"])
+    check = safe.plain(finding["check"])
     remedy = f"\n{'':<21} -> {finding['remedy']}" if finding["remedy"] else ""
     return f"{verdict:<8} {check:<12} {finding['message']}{remedy}"
 
@@ -57,7 +57,7 @@ Older = Annotated[
     Option(
         "--older",
         metavar="TIME",
-        parser=parsed(partial(measures.parse_seconds, least=0)),
+        parser=parsed(partial(times.parse_seconds, least=0)),
         help=f"Only what is older than {TIME}; without a terminal 7d.",
     ),
 ]
@@ -84,7 +84,7 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     target = cli.line_target
     pieces = target.call(leftovers, older=older)
     if not cli.line.json:
-        cli.out.table([(measures.short(piece["age"]), piece["kind"], piece["what"]) for piece in pieces])
+        cli.out.table([(times.short(piece["age"]), piece["kind"], piece["what"]) for piece in pieces])
     if cli.can_answer and pieces and not all_ and not dry_run:
         running = sum(piece["pid"] is not None for piece in pieces)
         all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
@@ -105,7 +105,7 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
 
 def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
     if not pieces:
-        return f"no leftovers older than {measures.exact(older)}" if older else "no leftovers"
+        return f"no leftovers older than {times.exact(older)}" if older else "no leftovers"
     if dry_run:
         return f"{len(pieces)} found; nothing changed"
     left = sum(piece.get("left") == "it still runs" for piece in pieces)

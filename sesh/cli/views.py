@@ -8,7 +8,6 @@ from typing import Annotated, Literal
 
 from typer import Argument, Option
 
-from sesh import measures, wording
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -20,6 +19,7 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import ActivityFacts, Status, Summary
 from sesh.store import listing
+from sesh.text import describe, safe, times
 
 _DEFAULT_LINES = 300
 _REASONS = {  # by `why` (daemon/activity/rules.Why)
@@ -173,16 +173,16 @@ def _described(session: Status, now: float) -> list[str]:
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
-        "state": wording.presence(session)[0] + (" (this one)" if session.get("current") else ""),
+        "state": describe.presence(session)[0] + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _activity(session.get("activity"), now),
-        "program": (f"{pid}: " if pid else "") + wording.command_line(session["command"] or []),
-        "resume": wording.command_line(session.get("resume") or []),
-        "foreground": f"{front.get('pid')}: {wording.command_line(front['command'])}" if front else None,
+        "program": (f"{pid}: " if pid else "") + describe.command_line(session["command"] or []),
+        "resume": describe.command_line(session.get("resume") or []),
+        "foreground": f"{front.get('pid')}: {describe.command_line(front['command'])}" if front else None,
         "directory": session.get("cwd"),
         "title": session.get("title"),
-        "unseen": wording.unseen(session),
+        "unseen": describe.unseen(session),
         "created": _moment(session.get("created"), now),
         "last activity": _moment(session.get("last_activity"), now),
         "size": f"{session.get('columns')}x{session.get('rows')}",
@@ -194,15 +194,15 @@ def _described(session: Status, now: float) -> list[str]:
     rows = [(key, value) for key, value in facts.items() if value]
     for report in session.get("reports") or []:
         words = ", ".join(filter(None, (report["state"], report.get("kind"), report.get("app"))))
-        rows.append(("reports", f"{words}: {wording.of_report(report)}".rstrip(": ")))
+        rows.append(("reports", f"{words}: {describe.of_report(report)}".rstrip(": ")))
     for client in session.get("clients") or []:
         machine = f" of {client['machine']}" if client.get("machine") else ""
         watching = ", read-only" if client.get("read_only") else ""
         size = f"{client.get('columns')}x{client.get('rows')}"
-        since = measures.local_time(client.get("since"))
+        since = times.local_time(client.get("since"))
         place = f"{client.get('pid')} on {client.get('tty')}{machine}"
         rows.append(("client", f"{place}, {size}, since {since}{watching}"))
-    return [f"{key + ':':<15}{wording.plain(value)}" for key, value in rows]
+    return [f"{key + ':':<15}{safe.plain(value)}" for key, value in rows]
 
 
 def _activity(activity: ActivityFacts | None, now: float) -> str | None:
@@ -215,7 +215,7 @@ def _activity(activity: ActivityFacts | None, now: float) -> str | None:
 
 
 def _moment(moment: object, now: float) -> str:
-    return f"{measures.local_time(moment)} ({measures.age(moment, now) or '?'} ago)"
+    return f"{times.local_time(moment)} ({times.age(moment, now) or '?'} ago)"
 
 
 def _lost(session: Summary) -> str:
@@ -225,4 +225,4 @@ def _lost(session: Summary) -> str:
     if not saved:
         return f"{how}; its screen was not kept"
     look = for_host(f"{SESH} screen {session['name']}", session.get("host"))
-    return f"{how}; its screen of {measures.local_time(saved)} was kept: {look}"
+    return f"{how}; its screen of {times.local_time(saved)} was kept: {look}"

@@ -7,7 +7,6 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh import wording
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, seconds
@@ -17,6 +16,7 @@ from sesh.ops.pattern import check_pattern
 from sesh.ops.wait import Begin, Conditions, labelled, wait_for_several, wait_until_met
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Condition
+from sesh.text import describe, safe
 
 
 def wait(  # noqa: PLR0913 (so many conditions)
@@ -96,9 +96,9 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
                 line = result.line(place.host)
                 cli.note(line if place.host is None else f"@{place.host}: {line}")
             else:
-                prefix = f"{wording.qualified_name(place)}: " if several else ""
+                prefix = f"{describe.qualified_name(place)}: " if several else ""
                 fact = result["exit_code"] if result["match"] is None else result["match"]
-                detail = "" if fact is None else wording.plain(fact)
+                detail = "" if fact is None else safe.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
     codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in results.values()]
     return next((code for code in codes if code), 0)

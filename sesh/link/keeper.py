@@ -20,11 +20,11 @@ from math import inf
 from sesh import machine
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.health import STOP_TIME, Health, LinkHealth
-from sesh.measures import uptime
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
+from sesh.system.clock import uptime
 from sesh.wire import Connection, Peer
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one

@@ -21,12 +21,12 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 from pydantic import BaseModel, ValidationError
 
-from sesh import wording
 from sesh.about import PROGRAM, __version__
 from sesh.api import SeshError, Stop
 from sesh.errors import Interrupted, UsageError
 from sesh.mcp import worklog
 from sesh.mcp.tools import HINTS, STOP, Tools
+from sesh.text import safe
 
 _MAX_CALLS = 200  # at a time; further calls wait
 
@@ -87,7 +87,7 @@ class _Server(MCPServer[Any]):
 
 
 def _error_result(error: SeshError) -> CallToolResult:
-    body = {"code": error.code, "message": wording.one_line(wording.encodable(str(error)))}
+    body = {"code": error.code, "message": safe.one_line(safe.encodable(str(error)))}
     return _result({"error": {**body, "typed": True} if error.typed else body}, is_error=True)
 
 

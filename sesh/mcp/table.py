@@ -8,11 +8,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
 
-from sesh import measures
 from sesh.api import Session
 from sesh.errors import NotFound, SeshError
 from sesh.mcp import worklog
 from sesh.schema.facts import Summary
+from sesh.text import times
 
 IDLE = 300.0  # seconds without activity after which a session counts as idle
 _MAX_SESSIONS = 500  # more displace the oldest
@@ -48,7 +48,7 @@ class UsedSession:
             return "expired"
         if status.get("state") == "exited":
             return "closed"
-        last = measures.seconds(status.get("last_activity"))
+        last = times.seconds(status.get("last_activity"))
         return "idle" if last is not None and time.time() - last > IDLE else "connected"
 
 

@@ -14,7 +14,6 @@ from typing import Annotated, Any, Literal
 from mcp.types import ToolAnnotations
 from pydantic import Field
 
-from sesh import wording
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.api.session import AnyCommand
 from sesh.errors import NotFound, SeshError, TimedOut
@@ -22,6 +21,7 @@ from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
 from sesh.ops.lookup import has_labels
+from sesh.text import safe
 
 NameField = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
 HostField = Annotated[
@@ -56,7 +56,7 @@ class Tools:
         """List the sessions of this machine, of one host, or (remotes=true) of known remotes.
         Use it to find a session, and to see which waits for a person: `activity` has its state and its question."""
         rows = [session for session in sessions(host, remotes=remotes) if has_labels(session, labels or {})]
-        return models.SessionRows(sessions=wording.encodable(rows))
+        return models.SessionRows(sessions=safe.encodable(rows))
 
     def open(
         self,
@@ -209,7 +209,7 @@ class Tools:
             rows = list(pool.map(_row, entries))
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
-        return models.Statuses(sessions=wording.encodable(rows))
+        return models.Statuses(sessions=safe.encodable(rows))
 
     def kill(self, name: NameField, host: HostField = None) -> models.Closed:
         """End a session and what runs in it.

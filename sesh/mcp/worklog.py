@@ -13,9 +13,10 @@ import time
 from contextlib import suppress
 from glob import escape, glob
 
-from sesh import files, measures, paths, wording
+from sesh import files, paths
 from sesh.errors import Refused
 from sesh.store import own
+from sesh.text import safe, times
 
 _VARIABLE = "SESH_WORK_LOG"
 MAX_BYTES = 8 << 20  # nothing is added to a larger log
@@ -34,19 +35,19 @@ def path(name: str, host: str | None) -> str | None:
     """Return the log file for a session first used today; None without logs."""
     folder = directory()
     machine = (host or "local").replace("/", "_")
-    return os.path.join(folder, machine, f"{measures.stamp()[:10]}-{name}.md") if folder is not None else None
+    return os.path.join(folder, machine, f"{times.stamp()[:10]}-{name}.md") if folder is not None else None
 
 
 def log_opening(file: str | None, name: str, host: str | None, reason: str) -> None:
     session = f"`{name}` on `{host}`" if host is not None else f"`{name}`"
-    _add(file, f"# {session}: {reason}, {measures.stamp()}\n\n")
+    _add(file, f"# {session}: {reason}, {times.stamp()}\n\n")
 
 
 def log_action(file: str | None, verb: str, command: str, ending: str, output: str = "") -> None:
     lines = output.splitlines()
     shown = lines[-_LAST_LINES:]
     left_out = f"({len(lines) - len(shown)} lines before)\n" if len(lines) > len(shown) else ""
-    text = f"## {verb}, {measures.stamp()}\n\n{_block(command)}{ending}\n\n"
+    text = f"## {verb}, {times.stamp()}\n\n{_block(command)}{ending}\n\n"
     _add(file, text + (f"{left_out}{_block(chr(10).join(shown))}" if shown else ""))
 
 
@@ -63,7 +64,7 @@ def prune() -> None:
 
 
 def _block(text: str) -> str:
-    return "".join(f"    {wording.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
+    return "".join(f"    {safe.plain(line, keep=chr(9))}\n" for line in text.split("\n")) + "\n"
 
 
 def _add(file: str | None, text: str) -> None:

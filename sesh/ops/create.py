@@ -11,7 +11,7 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import descriptors, files, machine, measures, paths
+from sesh import descriptors, files, machine, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
@@ -23,6 +23,7 @@ from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
 from sesh.store import records
+from sesh.text import sizes
 from sesh.wire import Connection
 
 PAUSE = 0.01  # seconds between two tries to take a name
@@ -64,7 +65,7 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
 def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int]:
     """Return columns, rows, width, height (pixels) of a new session: of `size`, else the terminal."""
     if size is not None:
-        return (*measures.parse_size(size), 0, 0)
+        return (*sizes.parse_size(size), 0, 0)
     if origin is not None:
         return origin.size
     return descriptors.own_size()

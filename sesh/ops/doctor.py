@@ -13,7 +13,6 @@ from importlib.util import find_spec
 from sesh import config, descriptors, errors, files, machine, paths, programs
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
-from sesh.keys import DetachKey
 from sesh.names import printable
 from sesh.ops import sweep
 from sesh.reach.caller import Caller
@@ -24,6 +23,7 @@ from sesh.remote import known
 from sesh.remote.ssh.destination import program
 from sesh.schema.outcomes import Finding
 from sesh.store import listing, records, results
+from sesh.text.keys import DetachKey
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 64 << 10  # bytes

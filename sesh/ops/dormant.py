@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, files, measures, names, paths, wording
+from sesh import errors, files, names, paths
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
@@ -23,6 +23,7 @@ from sesh.reach.op import op
 from sesh.schema.facts import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
 from sesh.schema.outcomes import Made
 from sesh.store import checkpoints, listing, records, results
+from sesh.text import describe, times
 from sesh.wire import Connection
 
 if TYPE_CHECKING:
@@ -159,7 +160,7 @@ def _restart_spec(
     command = None if launch_spec["resumes"] else launch_spec["command"]
     before = [*_old_output(emulator), _divider(summary), ""] if emulator is not None else [""]
     if command is not None and gate:  # the cursor stays in this row, which becomes the session's question
-        before[-1] = f"\x1b[2mpress Enter to run again: {wording.command_line(command)}\x1b[m"
+        before[-1] = f"\x1b[2mpress Enter to run again: {describe.command_line(command)}\x1b[m"
     return {
         **launch_spec,
         "columns": launch_spec["columns"] or summary.get("columns") or 0,
@@ -238,10 +239,10 @@ def resume_with(name: str, command: Sequence[str]) -> None:
 
 
 def _about(summary: Summary) -> str:
-    active = measures.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
-    command = "" if summary.get("shell") else f"; it ran: {wording.command_line(summary.get('command') or [])}"
+    active = times.age(summary.get("last_activity"), time.time()) if summary["state"] == "lost" else ""
+    command = "" if summary.get("shell") else f"; it ran: {describe.command_line(summary.get('command') or [])}"
     if resume := summary.get("resume"):
-        command = f"; it resumes with: {wording.command_line(resume)}"
+        command = f"; it resumes with: {describe.command_line(resume)}"
     return find.describe_end(summary) + (f", last active {active} ago" if active else "") + command
 
 
@@ -252,5 +253,5 @@ def _last_screen(name: str) -> str:
 
 
 def _divider(summary: Summary) -> str:
-    last_active = measures.local_time(summary.get("last_activity"), dated=True)
+    last_active = times.local_time(summary.get("last_activity"), dated=True)
     return f"\x1b[2m── {find.describe_end(summary)}; last active {last_active} ──\x1b[m"

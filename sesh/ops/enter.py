@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, measures, paths, wording
+from sesh import errors, paths
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
@@ -23,6 +23,7 @@ from sesh.reach.op import Connected, op
 from sesh.schema.facts import LaunchSpec, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
+from sesh.text import describe, sizes
 from sesh.wire import Connection
 
 _BEFORE_QUESTION = 1.5  # seconds for a daemon to respond, before the question says that it does not
@@ -142,7 +143,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
     """
     _, labels = create.check_words(spec)
     if (size := spec.get("size")) is not None:
-        measures.parse_size(size)
+        sizes.parse_size(size)
     ignored: list[str] = []
     if (directory := spec.get("directory")) is not None:
         ignored.append(f"the directory {printable(directory)}")
@@ -245,7 +246,7 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     except Exists as taken:
         if not (find.dormant(name) or find.is_kept(name)):
             taken.message = f"{subject(name)} runs"
-            line = f"{SESH} run {name} -- {wording.command_line(launch_spec['command'] or [])}"
+            line = f"{SESH} run {name} -- {describe.command_line(launch_spec['command'] or [])}"
             is_job = (records.readable(name) or {}).get("job")
             taken.hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
         raise

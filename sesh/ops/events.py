@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-from sesh import files, measures, paths, protocol, wire
+from sesh import files, paths, protocol, wire
 from sesh.descriptors import check_audience, most_connections, polled
 from sesh.errors import DaemonDied, SeshError
 from sesh.messages import EVENTS
@@ -24,6 +24,7 @@ from sesh.remote import eventlog
 from sesh.schema.facts import Event, JobResult
 from sesh.schema.outcomes import Ended, RemoteLog
 from sesh.store import records, results
+from sesh.text import times
 from sesh.workers import Stop, Workers
 
 _LOOK = 0.7  # seconds between two looks for new sessions
@@ -83,7 +84,7 @@ def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str =
     `since` the number of the last event of each session id. If a session ends before it is followed, its events come
     from its result.
     """
-    begun = begun or measures.exact_stamp(time.time())
+    begun = begun or times.exact_stamp(time.time())
     yield {"begun": begun}
     yield from filter(None, every(caller, begun, since or {}))
 

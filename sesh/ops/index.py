@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors, measures, paths, wording
+from sesh import errors, paths
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.names import natural
 from sesh.ops import events, lookup
@@ -26,6 +26,7 @@ from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing, records
+from sesh.text import describe, times
 from sesh.workers import Stop, Workers
 
 POLL = 30.0  # seconds between two polls of all sessions
@@ -44,7 +45,7 @@ def watch(caller: Caller) -> Generator[list[Summary], None, None]:
     to_ask: set[str] = set()  # sessions with an event, or too busy to answer
     files_before: set[tuple[str, int]] = set()
     poll_at = -inf
-    for event in events.every(caller, measures.exact_stamp(time.time()), {}):
+    for event in events.every(caller, times.exact_stamp(time.time()), {}):
         if event is not None:
             to_ask.add(event.get("session", ""))
             poll_at = -inf if "note" in event else poll_at  # a daemon died, and no event or file tells which
@@ -58,7 +59,7 @@ def watch(caller: Caller) -> Generator[list[Summary], None, None]:
         latest = [] if polls or rows is None else rows
         latest = [row for row in latest if row["name"] not in to_ask and changed.isdisjoint(_files_of(row))]
         listed = listing.summaries(_INDEX_TIMEOUT, latest)
-        to_ask = {row["name"] for row in listed if wording.is_silent(row)}
+        to_ask = {row["name"] for row in listed if describe.is_silent(row)}
         if listed != rows:
             yield listed
         rows = listed

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import errors, programs, wording
+from sesh import errors, programs
 from sesh.errors import Refused, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, check_resume
 from sesh.ops import create, enter, lookup
@@ -22,6 +22,7 @@ from sesh.schema import check
 from sesh.schema.facts import LaunchSpec, Spec, Summary
 from sesh.schema.outcomes import LayoutEntry, Made
 from sesh.store import listing
+from sesh.text import describe
 
 VERSION = 1
 
@@ -49,7 +50,7 @@ def _entry(session: Summary, host: str | None) -> LayoutEntry:
     return {
         "name": str(session["name"]),
         "host": host,
-        "directory": wording.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
+        "directory": describe.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
         "command": None if session.get("shell") and (host or _is_shell(command)) else command,
         "resume": session.get("resume"),
         "labels": dict(session.get("labels") or {}),

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sesh import protocol, wire, wording
+from sesh import protocol, wire
 from sesh.about import SESH
 from sesh.messages import LOGS, WAIT, RequestKeys
 from sesh.ops.views import fetch_pages
 from sesh.reach.stream import Arrival, Stream
 from sesh.schema.outcomes import Ended
+from sesh.text import safe
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
@@ -83,7 +84,7 @@ class LiveLog:
             more = f"more of them: {SESH} logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
         if connection.over_link:
-            lines = list(map(wording.without_controls, lines))
+            lines = list(map(safe.without_controls, lines))
         unfinished = lines.pop() if newest.get("open") and lines else ""
         lines += [""] * newest.get("blank", 0)
         start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")

@@ -10,7 +10,7 @@ from functools import partial
 from math import inf
 from typing import NamedTuple, TypeVar
 
-from sesh import descriptors, errors, measures, paths, reach
+from sesh import descriptors, errors, paths, reach
 from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, for_host, silent_host
 from sesh.names import natural
@@ -19,6 +19,7 @@ from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema.facts import Summary
+from sesh.text import times
 from sesh.workers import Stop, Workers
 
 Key = TypeVar("Key")
@@ -83,7 +84,7 @@ def absence(host: str, why: str) -> str:
     """Return words that say that a host does not answer, or is not asked."""
     until = known.paused_until(host)
     if until:
-        return f"is not asked until {measures.time_of_day(until)} ({why})"
+        return f"is not asked until {times.time_of_day(until)} ({why})"
     return "does not answer" if why == errors.NO_ANSWER else f"does not answer ({why})"
 
 
@@ -253,7 +254,7 @@ def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[Group]:
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
-        hint = f"; not asked until {measures.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
+        hint = f"; not asked until {times.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
         yield Group(take_new(last_known(host, why), seen), host, f"{why}{'' if names else hint}")
 
 

@@ -15,9 +15,10 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from sesh import descriptors, wording
+from sesh import descriptors
 from sesh.errors import Refused, TimedOut, UsageError
 from sesh.names import printable
+from sesh.text import safe
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
 _LEAST = 0.5  # seconds for the child to start and search, even past the deadline
@@ -95,6 +96,6 @@ def check_pattern(text: str) -> str:
     try:
         re.compile(text)
     except (re.error, RecursionError, OverflowError) as error:
-        reason = wording.one_line(str(error))
+        reason = safe.one_line(str(error))
         raise UsageError(f"{printable(text)} is not a regular expression: {reason}") from None
     return text

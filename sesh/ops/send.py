@@ -6,10 +6,9 @@ import os
 import time
 from collections.abc import Sequence
 
-from sesh import errors, wording
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.keys import Key
 from sesh.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops.pattern import Pattern
@@ -17,8 +16,10 @@ from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Sent
+from sesh.text import safe
+from sesh.text.describe import activity_facts
+from sesh.text.keys import Key
 from sesh.wire import Connection
-from sesh.wording import activity_facts
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
@@ -99,7 +100,7 @@ def _matching_question(connection: Connection, name: str, pattern: Pattern) -> R
             # A question is often copied as it stands, with the signs of a pattern in it: [y/N]
             matches = pattern.text in question or any(pattern.matches([question], _soon()))
         if not matches:
-            shown = wording.plain(question)
+            shown = safe.plain(question)
             raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed')
     return {"since": since, "question": question}
 

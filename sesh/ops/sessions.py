@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from sesh import descriptors, errors, machine, paths, wire, wording
+from sesh import descriptors, errors, machine, paths, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
@@ -23,6 +23,7 @@ from sesh.reach.op import op
 from sesh.schema.facts import Record
 from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
+from sesh.text import safe
 
 _END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
@@ -151,7 +152,7 @@ def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
     if names and ask and caller.can_answer:
         many = f"{len(names)} sessions" if len(names) > 1 else "1 session"
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
-        if not caller.agrees(f"end {many}{on_host} ({wording.cut(', '.join(names), _COLUMNS)})?"):
+        if not caller.agrees(f"end {many}{on_host} ({safe.cut(', '.join(names), _COLUMNS)})?"):
             raise Refused("no session was ended")
     refused = {name: error for name, error in _end_all(names).items() if not isinstance(error, NotFound)}
     return acted_on(names, refused)  # a session that has just ended counts as killed

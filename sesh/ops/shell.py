@@ -8,7 +8,7 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sesh import errors, measures, protocol, wire
+from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
 from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
@@ -22,6 +22,7 @@ from sesh.schema import codec, outcomes
 from sesh.schema.facts import RunFacts
 from sesh.schema.outcomes import Command, CommandOutput
 from sesh.store import listing
+from sesh.text import times
 from sesh.vt import grammar
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
@@ -241,5 +242,5 @@ def history_output(_caller: Caller, name: str, number: int) -> CommandOutput:
 
 def _dated(facts: Mapping[str, object]) -> Command:
     started = facts.get("started")
-    stamp = measures.stamp(started) if isinstance(started, (int, float)) else None
+    stamp = times.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # the other facts are the daemon's

@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING
 from sesh import errors, paths, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.measures import scrollback_bytes
 from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
 from sesh.reach import find
@@ -23,6 +22,7 @@ from sesh.schema.codec import MOST_VALUES, parse
 from sesh.schema.facts import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
+from sesh.text.sizes import scrollback_bytes
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
 
 if TYPE_CHECKING:

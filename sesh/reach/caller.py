@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from sesh import config, wording
+from sesh import config
 from sesh.about import SESH
 from sesh.config import Config
 from sesh.errors import SeshError, for_host
 from sesh.messages import QuestionResponse
 from sesh.names import subject
 from sesh.reach.origin import Origin
+from sesh.text import safe
 from sesh.workers import Stop
 
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
@@ -61,7 +62,7 @@ class Caller:
 
     def tell_question(self, name: str, question: str, host: str | None) -> None:
         """Note the question of the command that sesh waits for. `host`: of the command's session."""
-        asked = f": {wording.plain(question)}" if question else ""
+        asked = f": {safe.plain(question)}" if question else ""
         self.note(for_host(f"{subject(name)} waits{asked}; answer it in another terminal: {SESH} {name}", host))
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:

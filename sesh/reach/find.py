@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sesh import errors, measures, names, paths, wire, wording
+from sesh import errors, names, paths, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import RequestType, Response
@@ -15,6 +15,7 @@ from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema.facts import JobResult, Summary
 from sesh.store import listing, records, results
+from sesh.text import describe, times
 
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
@@ -105,7 +106,7 @@ def is_kept(name: str) -> bool:
 def describe_end(session: Summary) -> str:
     name = subject(session["name"])
     if session["state"] == "exited":
-        return f"{name} {wording.presence(session)[0]}"
+        return f"{name} {describe.presence(session)[0]}"
     if session["lost"]["reason"] == "reboot":
         return f"{name} was lost when its machine restarted"
     return f"{name} was lost: its daemon died"
@@ -118,7 +119,7 @@ def absent(name: str) -> NotFound:
         reason = end.get("reason") or ""
         passed = time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
-        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {measures.short(passed)} ago{code}"
+        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {times.short(passed)} ago{code}"
         if end.get("job"):
             error.hint = f"its output: {SESH} logs {name}"
     elif similar := names.nearest(name, paths.names()):

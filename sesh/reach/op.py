@@ -13,9 +13,9 @@ from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
-from sesh import wording
 from sesh.reach.caller import Caller
 from sesh.schema import codec
+from sesh.text import safe
 from sesh.wire import Connection
 
 Arguments = ParamSpec("Arguments")
@@ -76,7 +76,7 @@ def by_name(op: Op[..., object], args: Sequence[object], kwargs: Mapping[str, ob
 
 def decode_result(op: Op[..., object], data: bytes) -> Any:
     """Return an op's result, or an item that it yields. Raises ProtocolError."""
-    return wording.checked_from_host(result_type(op), codec.value(data), op.wire_name)
+    return safe.checked_from_host(result_type(op), codec.value(data), op.wire_name)
 
 
 def result_type(op: Op[..., object]) -> Any:

@@ -6,9 +6,10 @@ import locale as library
 import os
 from contextlib import suppress
 
-from sesh import paths, wording
+from sesh import paths
 from sesh.errors import ProtocolError
 from sesh.messages import OriginFacts
+from sesh.text import safe
 
 
 class Origin:
@@ -23,7 +24,7 @@ class Origin:
         """Parse `origin` of a HELLO; ignore it if it is malformed."""
         known: OriginFacts = {}
         with suppress(ProtocolError):
-            known = wording.checked_from_host(OriginFacts, facts, "origin")
+            known = safe.checked_from_host(OriginFacts, facts, "origin")
         self.host = known.get("host") or None
         self.home = known.get("home", "")
         self.size = known.get("size", (0, 0, 0, 0))

@@ -2,8 +2,8 @@
 
 Each function returns the checked value, without unknown keys, which a newer sesh may send. A `str` must be text that
 the system accepts, an `int` must not be negative; a type that differs from that is annotated in `sesh.schema.facts`.
-The result for a dataclass, NamedTuple or Enum is an instance. `sesh.wording` checks the data of a host, whose text must
-be made safe.
+The result for a dataclass, NamedTuple or Enum is an instance. `sesh.text.safe` checks the data of a host, whose text
+must be made safe.
 """
 
 from __future__ import annotations

@@ -17,11 +17,11 @@ from sesh.about import PROGRAM, SESH
 from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import boot_id, terminal_filesystem
-from sesh.measures import stamp
 from sesh.messages import SUMMARY
 from sesh.names import natural
 from sesh.schema.facts import Record, Summary
 from sesh.store import checkpoints, records, results
+from sesh.text.times import stamp
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2

@@ -6,10 +6,10 @@ import time
 from collections.abc import Mapping
 from math import inf
 
-from sesh import wording
 from sesh.schema.facts import Place, Summary
+from sesh.text import describe
+from sesh.text.describe import NOTIFICATION_INTERVAL, activity_facts, muted
 from sesh.tui.rows import session_identity
-from sesh.wording import NOTIFICATION_INTERVAL, activity_facts, muted
 
 _Need = tuple[str, str, str]  # state, since when, question
 _NOBODY = ("", "", "")  # no person is needed
@@ -31,13 +31,13 @@ class Alerts:
         now = time.monotonic()
         for place, session in sessions.items():
             known_as = session_identity(place, session)
-            is_old = "stale" in session or wording.is_silent(session)
+            is_old = "stale" in session or describe.is_silent(session)
             before = self._needs.get(known_as, _UNKNOWN if is_old else _NOBODY)
             state, _, question = need = needs[known_as] = before if is_old else _need(session)
             is_new = self._begun and before != _UNKNOWN and need not in (before, _NOBODY)
             seen = session.get("attached") or session.get("current") or muted(session.get("labels"))
             if is_new and not seen and now >= self._alerted.get(known_as, -inf) + NOTIFICATION_INTERVAL:
-                lines.append(wording.notification(place.name, state, question, place.host))
+                lines.append(describe.notification(place.name, state, question, place.host))
                 self._alerted[known_as] = now
         self._begun, self._needs = True, needs
         return lines
@@ -45,8 +45,8 @@ class Alerts:
 
 def _need(session: Summary) -> _Need:
     """Return what a session needs a person for."""
-    if wording.ended_badly(session):
-        return "failed", str(session.get("ended")), wording.failure(session.get("reason"), session["exit_code"])
+    if describe.ended_badly(session):
+        return "failed", str(session.get("ended")), describe.failure(session.get("reason"), session["exit_code"])
     if (facts := activity_facts(session))[0] in ("waiting", "failed"):
         return facts
     unseen = session.get("unseen")

@@ -15,7 +15,7 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from sesh import config, wording
+from sesh import config
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
 from sesh.names import is_name, natural
@@ -23,6 +23,9 @@ from sesh.ops import enter, send, sessions, views
 from sesh.ops.index import SessionIndex
 from sesh.reach.target import Target
 from sesh.schema.facts import Place, Status
+from sesh.text import describe, safe
+from sesh.text.describe import activity_facts
+from sesh.text.safe import columns, cut, plain
 from sesh.tui import preview
 from sesh.tui.alerts import Alerts
 from sesh.tui.calls import Calls
@@ -30,7 +33,6 @@ from sesh.tui.console import FullScreen
 from sesh.tui.keys import edited
 from sesh.tui.preview import Previews
 from sesh.tui.rows import BoardRow, Selection, SortOrder, drawn, matching, ordered
-from sesh.wording import activity_facts, columns, cut, plain
 
 _PREVIEW_COLUMNS = 64  # a narrower terminal shows no preview
 _DETAIL_ROWS = 4  # a lower terminal shows no details of the selected row
@@ -259,11 +261,11 @@ class _Board:
     def _details(self, width: int) -> str:
         """Return the line above the foot: the question to answer, or the selected row's details."""
         if self._input is not None and self._input.purpose is Purpose.ANSWER:
-            return f"\x1b[1m{cut(wording.one_line(self._input.question), width)}"
+            return f"\x1b[1m{cut(safe.one_line(self._input.question), width)}"
         row = self._selection.row
         if row is None or row.session is None:
             return ""
-        words = (row.why_silent, wording.question(row.session), row.directory, row.runs)
+        words = (row.why_silent, describe.question(row.session), row.directory, row.runs)
         return f"\x1b[2m{cut('  '.join(filter(None, words)), width)}"
 
     def _foot(self, width: int) -> str:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from sesh import reach, wording
+from sesh import reach
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.text import safe
 from sesh.workers import Stop, Workers
 
 Handler = Callable[[Any, str], None]  # takes the result of a call, and its error in one line, empty for none
@@ -31,6 +32,6 @@ class Calls(Workers[Handler, Any]):
     def handle(self) -> None:
         for handler, result in self.take():
             if isinstance(result, SeshError):
-                handler(None, wording.one_line(str(result)))
+                handler(None, safe.one_line(str(result)))
             else:
                 handler(result, "")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.keys import ESCAPE, RELEASE, chord_of, name_of, tokens
+from sesh.text.keys import ESCAPE, RELEASE, chord_of, name_of, tokens
 
 
 class Keys:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import time
 
-from sesh import wording
 from sesh.ops import views
 from sesh.schema.facts import Place
+from sesh.text import safe
 from sesh.tui.calls import Calls
 from sesh.vt.render.screen_data import ScreenText
 
@@ -55,15 +55,15 @@ def drawn(text: str, columns: int, rows: int, *, coloured: bool) -> list[str]:
 def _row(line: str, columns: int, *, coloured: bool) -> str:
     """Clip a row; drop its links, and without `coloured` its SGR."""
     row = ""
-    for index, piece in enumerate(re.split(wording.STYLES, line)):
+    for index, piece in enumerate(re.split(safe.STYLES, line)):
         if index % 2:  # a sequence, between two texts
             if coloured and piece.endswith("m"):
                 row += piece
             continue
-        text = wording.plain(piece)
-        clipped = wording.cut(text, columns, mark="")
+        text = safe.plain(piece)
+        clipped = safe.cut(text, columns, mark="")
         row += clipped
-        columns -= wording.columns(clipped)
+        columns -= safe.columns(clipped)
         if clipped != text:
             break
     return f"{row}\x1b[m" if "\x1b" in row else row

@@ -11,8 +11,8 @@ import os
 from sesh.client.terminal import RawTerminal
 from sesh.errors import Interrupted
 from sesh.reach.caller import Answers
+from sesh.text.safe import plain
 from sesh.tui.console import Console
-from sesh.wording import plain
 
 _DECLINING = ("q", "n", "c")  # Quit, No, Cancel
 _WRITE_TIMEOUT = 5.0

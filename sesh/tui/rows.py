@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from enum import Enum
 from functools import cached_property
 
-from sesh import measures, wording
 from sesh.names import natural
 from sesh.ops import lookup
 from sesh.schema.facts import Place, Summary
-from sesh.wording import activity_facts, at_home, columns, cut, plain, qualified_name
+from sesh.text import describe, times
+from sesh.text.describe import activity_facts, at_home, qualified_name
+from sesh.text.safe import columns, cut, plain
 
 STEPS = {"up": -1, "down": 1}  # rows by which a key moves the selection
 _MAX_STATE = 16  # columns; a longer state is cut
@@ -70,11 +71,11 @@ class BoardRow:
         """The word for the session's state, and its SGR parameters."""
         if self.session is None:
             return "new", "2"
-        activity = "" if self.current or "stale" in self.session else wording.activity(self.session)
+        activity = "" if self.current or "stale" in self.session else describe.activity(self.session)
         if activity in ("", "idle", "quiet"):
-            words, colour = wording.presence(self.session)
+            words, colour = describe.presence(self.session)
             return words.partition(" (")[0], colour
-        return activity, wording.SIGNALS.get(activity, "")
+        return activity, describe.SIGNALS.get(activity, "")
 
     @cached_property
     def directory(self) -> str:
@@ -83,7 +84,7 @@ class BoardRow:
 
     @cached_property
     def runs(self) -> str:
-        return wording.command_column(self.session) if self.session is not None else ""
+        return describe.command_column(self.session) if self.session is not None else ""
 
     @cached_property
     def detail(self) -> str:
@@ -91,7 +92,7 @@ class BoardRow:
         if self.session is None:
             return ""
         last = plain(self.session.get("last_line") or "") if self.state[0] == "working" else ""
-        return wording.question(self.session) or last or "  ".join(filter(None, (self.directory, self.runs)))
+        return describe.question(self.session) or last or "  ".join(filter(None, (self.directory, self.runs)))
 
     def age(self, now: float) -> str:
         """How long the session has waited, else how long it has been idle."""
@@ -99,7 +100,7 @@ class BoardRow:
             return ""
         state, since, _ = activity_facts(self.session)
         moment = since if state in _URGENT else self.session.get("last_activity")
-        return measures.age(moment, now + self.session.get("clock", 0.0))
+        return times.age(moment, now + self.session.get("clock", 0.0))
 
 
 def session_identity(place: Place, session: Summary) -> object:
@@ -114,14 +115,14 @@ def ordered(sessions: Mapping[Place, Summary], order: SortOrder, recent: Sequenc
     """
 
     def by_urgency(place: Place) -> tuple[int, float, str, object]:
-        state, since = activity_facts(sessions[place])[0], wording.since(sessions[place])
+        state, since = activity_facts(sessions[place])[0], describe.since(sessions[place])
         if state not in _URGENT:
             state, since = "", 0.0
         return (*_URGENT, "").index(state), since, place.host or "", natural(place.name)
 
     def by_attachment(place: Place) -> tuple[int, float]:
         session = sessions[place]
-        began = (measures.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
+        began = (times.seconds(session.get("created")) or 0.0) - session.get("clock", 0.0)
         return recent.index(place) if place in recent else len(recent), -began
 
     places = sorted(sessions, key=by_urgency if order is SortOrder.WAITING else by_attachment)
@@ -179,7 +180,7 @@ def drawn(selection: Selection, width: int, height: int, now: float, *, coloured
     state = min(max((columns(row.state[0]) for row in rows), default=0), _MAX_STATE)
     lines = []
     for row in rows:
-        mark = wording.mark(row.session) if row.session is not None else "+"
+        mark = describe.mark(row.session) if row.session is not None else "+"
         cells = ((mark, 1, ""), (row.title, name + _GAP, ""), (row.state[0], state + _GAP, row.state[1]))
         reverse = row is selection.row
         line = _line((*cells, (row.age(now), 6, "2"), (row.detail, width, "")), width, coloured and not reverse)

@@ -17,7 +17,6 @@ from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.keys import DetachKey
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
@@ -26,6 +25,7 @@ from sesh.remote.sync import home as sync_home
 from sesh.remote.sync import sync
 from sesh.schema.facts import SUMMARY_KEYS, Summary
 from sesh.store import checkpoints, listing, recent, records, results
+from sesh.text.keys import DetachKey
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target, pure

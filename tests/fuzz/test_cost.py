@@ -17,8 +17,8 @@ from sesh.daemon import reports
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell import command_marks, marks
 from sesh.errors import SeshError
-from sesh.keys import DetachKey
 from sesh.queries import QueryScanner
+from sesh.text.keys import DetachKey
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
 from tests.fuzz.patterns import TooLong, bounded

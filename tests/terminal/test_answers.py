@@ -18,7 +18,7 @@ from sesh.ops import send
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.wording import activity_facts
+from sesh.text.describe import activity_facts
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 
 pytestmark = [

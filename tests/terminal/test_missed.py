@@ -10,7 +10,7 @@ import pytest
 
 from sesh.client import view
 from sesh.daemon.events import MAX_TEXT, Missed
-from sesh.measures import STEADY
+from sesh.system.clock import STEADY
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 
 

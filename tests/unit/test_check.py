@@ -12,11 +12,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import errors, messages, protocol, wire, wording
+from sesh import errors, messages, protocol, wire
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
 from sesh.schema import check, codec
+from sesh.text import safe
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
@@ -109,16 +110,16 @@ def test_an_answer_passes_in_its_type_or_is_a_protocol_error(op: Any, value: Any
         found = passed(op, value)
     except ProtocolError:
         return
-    found = json.loads(re.sub(wording.STYLES, "", json.dumps(found, ensure_ascii=False, default=str)))
+    found = json.loads(re.sub(safe.STYLES, "", json.dumps(found, ensure_ascii=False, default=str)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
 
 @given(st.text())
 def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
-    found = wording.without_controls(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m")
+    found = safe.without_controls(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m")
     assert found.startswith("\x1b[1m")
     assert found.endswith("\x1b[0m")
-    assert not _ACTS.search(re.sub(wording.STYLES, "", found))
+    assert not _ACTS.search(re.sub(safe.STYLES, "", found))
     assert "]52" not in re.findall("\x1b[^m]*", found)
 
 

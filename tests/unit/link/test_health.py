@@ -21,9 +21,9 @@ from sesh.health import (
     Health,
     LinkHealth,
 )
-from sesh.measures import uptime
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.link import Link
+from sesh.system.clock import uptime
 from sesh.wire import Connection
 
 START = 1000.0

@@ -16,11 +16,11 @@ from sesh.errors import LoginRefused
 from sesh.health import LinkHealth
 from sesh.link import keeper as keeping
 from sesh.link.keeper import LinkKeeper
-from sesh.measures import uptime
 from sesh.remote import known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
+from sesh.system.clock import uptime
 from sesh.wire import Connection
 from tests.support import wait_until
 

@@ -1,4 +1,4 @@
-"""Sizes, durations and points in time: bounds, parsing and formatting."""
+"""Durations and points in time: parsing and formatting."""
 
 from __future__ import annotations
 
@@ -6,40 +6,10 @@ import time
 from datetime import datetime, timezone
 
 from sesh.errors import UsageError
-from sesh.machine import SINCE_BOOT
 from sesh.names import is_decimal, printable
-from sesh.schema.facts import LARGEST_SIDE, SCROLLBACK
 
-Size = tuple[int, int, int, int]  # columns, rows, and width and height in pixels (0 if unknown)
 _LONGEST = 1e9
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
-
-
-def scrollback_bytes(lines: int) -> int:
-    """Return a scrollback's limit in bytes: 8 MiB for `SCROLLBACK` lines, at least 1 MiB."""
-    return max(1 << 20, lines * (8 << 20) // SCROLLBACK)
-
-
-def clamped(value: int | None, low: int, high: int, default: int) -> int:
-    return default if value is None else min(max(value, low), high)
-
-
-def clamp_size(columns: int | None, rows: int | None, width: int | None = 0, height: int | None = 0) -> Size:
-    """Return a terminal's size within 1 to 1,000 columns and rows; 80x24 if unknown (0)."""
-    return (
-        clamped(columns or 80, 1, LARGEST_SIDE, 80),
-        clamped(rows or 24, 1, LARGEST_SIDE, 24),
-        clamped(width, 0, 0xFFFF, 0),
-        clamped(height, 0, 0xFFFF, 0),
-    )
-
-
-def parse_size(word: str) -> tuple[int, int]:
-    """Return columns and rows of a valid size like `200x50`. Raises UsageError."""
-    columns, _, rows = word.partition("x")
-    if not all(is_decimal(side) and 1 <= int(side) <= LARGEST_SIDE for side in (columns, rows)):
-        raise UsageError(f"{printable(word)} is not a size: --size takes COLUMNSxROWS, each from 1 to {LARGEST_SIDE:,}")
-    return int(columns), int(rows)
 
 
 def parse_seconds(word: str, *, least: float = 1e-9) -> float:
@@ -60,34 +30,6 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
 
 _MINUTE = 60
 _UNITS = (86400, "d"), (3600, "h"), (_MINUTE, "m")
-
-
-def uptime() -> float:
-    """Return the seconds since this machine started, suspend time included."""
-    return time.clock_gettime(SINCE_BOOT)
-
-
-class SteadyClock:
-    """The `uptime` of this machine, which nobody sets, and its moments by the wall clock.
-
-    It measures durations of a session. Events and the history record the wall clock itself, like any log.
-    """
-
-    now = staticmethod(uptime)
-
-    def __init__(self) -> None:
-        self._start = time.time() - uptime()  # of the machine
-
-    def wall_time(self, moment: float) -> float:
-        """Return a moment as wall clock time; shifts below a second are ignored."""
-        start = time.time() - uptime()
-        if abs(start - self._start) > 1:
-            self._start = start
-        return self._start + moment
-
-
-STEADY = SteadyClock()
-"""The clock of this process, inherited from the zygote."""
 
 
 def stamp(moment: float | None = None) -> str:

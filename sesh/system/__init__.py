@@ -1,0 +1,1 @@
+"""This machine: its paths, files, descriptors, programs, processes, clock and threads."""

@@ -1,0 +1,1 @@
+"""Text: what others wrote made safe, sessions in words, times, sizes and keys."""
