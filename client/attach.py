@@ -9,7 +9,7 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from sesh import descriptors, wire
+from sesh import wire
 from sesh.client.attachment import Attachment
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
@@ -20,6 +20,7 @@ from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
 from sesh.messages import Hello
+from sesh.system import descriptors
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper

@@ -6,11 +6,13 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import programs, wire
+from sesh import wire
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.config import Config
 from sesh.messages import Hello, Welcome
+from sesh.schema.facts import LoginFacts
+from sesh.system import programs
 from sesh.text.keys import DetachKey
 
 
@@ -49,7 +51,7 @@ class AttachOptions:
 
         `identity`: the keys that tell clients and their positions.
         """
-        login: Hello = programs.login_facts(self.settings.renew) if host is None else {}
+        login: LoginFacts = programs.login_facts(self.settings.renew) if host is None else {}
         columns, rows, width, height = terminal.size()
         facts: Hello = {
             "columns": columns, "rows": rows, "width": width, "height": height,

@@ -10,11 +10,11 @@ import json
 import os
 from contextlib import suppress
 
-from sesh import files, machine, paths
 from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
 from sesh.schema import codec
 from sesh.schema.check import checked_here
+from sesh.system import files, paths, processes
 
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
@@ -30,7 +30,7 @@ class Shown:
 
     def __init__(self, tty: str) -> None:
         leader = os.getsid(0)
-        started = machine.start_time(leader) if tty and leader > 0 else ""
+        started = processes.start_time(leader) if tty and leader > 0 else ""
         self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
         self._left = self._read() if started else {}  # the position of each session, by its host and id
 

@@ -14,8 +14,8 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from sesh import descriptors
 from sesh.errors import Refused
+from sesh.system import descriptors
 
 _NO_END = {"SIGCHLD", "SIGCONT", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"}
 _UNHANDLED = {"SIGKILL", "SIGSTOP", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}  # a fault would come again and again

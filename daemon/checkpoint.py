@@ -11,7 +11,6 @@ import time
 from collections.abc import Generator
 from itertools import chain
 
-from sesh import machine
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.pump import Pump
@@ -20,6 +19,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import checkpoints
+from sesh.system import processes
 from sesh.system.clock import STEADY
 from sesh.text.times import stamp
 from sesh.vt.render.replay import lines_as_bytes, pieces, replay
@@ -146,7 +146,7 @@ class Checkpointer:
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.life.last_activity)),
-            "cwd": machine.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
+            "cwd": processes.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
             "history": [command.facts for command in self._runs.history.commands],
         }

@@ -7,7 +7,6 @@ import os
 from dataclasses import replace
 from functools import cache
 
-from sesh import machine, paths
 from sesh.about import __version__
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Missed, shorten
@@ -16,6 +15,7 @@ from sesh.daemon.session import Session
 from sesh.errors import BY_TIMEOUT, Refused
 from sesh.schema.facts import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
+from sesh.system import paths, platforms, processes
 from sesh.system.clock import STEADY
 from sesh.text.times import stamp
 from sesh.vt.modes import BRACKETED_PASTE
@@ -30,7 +30,7 @@ def summary(session: Session) -> Status:
     return {
         **records.summary(session.name, written, state),  # type: ignore[typeddict-item]  # no more keys than these
         "attached": len(session.clients),
-        "cwd": (machine.directory_of(facts.pid) if session.life.running else "") or facts.directory,
+        "cwd": (processes.directory_of(facts.pid) if session.life.running else "") or facts.directory,
         "command": shorten(facts.command),
         "title": session.findings.title,
         "foreground": _foreground(session),
@@ -50,7 +50,7 @@ def _foreground(session: Session) -> Foreground | None:
     if not group:
         return None
     titled = findings.title and group == findings.titled_by and not (group == shell and facts.shell)
-    command = machine.command_of_group(group, shell)
+    command = processes.command_of_group(group, shell)
     shown = shorten(facts.command if is_gate(command) else command)
     return {"pid": group, "command": shown, "title": findings.title if titled else None}
 
@@ -140,7 +140,7 @@ def record(session: Session) -> Record:
         "rows": session.clients.size[1],
         "tty": pty.path if pty.is_open else None,
         "tty_number": pty.device if pty.is_open else 0,
-        "terminals": machine.terminal_filesystem(),
+        "terminals": platforms.terminal_filesystem(),
         "keep": facts.keep,
         "shell": facts.shell or facts.resumed,
         "job": facts.job,
@@ -160,13 +160,13 @@ def _stamp(moment: float) -> str:
 @cache  # /proc may not be readable at the session's end
 def _identity(pid: int) -> Record:
     """Return the identity of machine, boot and process. Raises OSError."""
-    began = machine.start_time(pid)
+    began = processes.start_time(pid)
     if not began:
         raise OSError(errno.EAGAIN, "the system does not report when this process started")
     return {
-        "machine": machine.name(),
+        "machine": platforms.name(),
         "machine_name": os.uname().nodename,
-        "boot": machine.boot_id(),
+        "boot": platforms.boot_id(),
         "daemon_pid": pid,
         "daemon_start": began,
     }

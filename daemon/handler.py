@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from sesh import programs, protocol
+from sesh import protocol
 from sesh.about import __version__
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -16,6 +16,7 @@ from sesh.daemon.shell import shells, variables
 from sesh.errors import Malformed, ProtocolError
 from sesh.messages import Hello, Message, Welcome
 from sesh.schema import check
+from sesh.system import programs
 from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sesh import machine, names, paths, protocol
+from sesh import names, protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
@@ -27,6 +27,7 @@ from sesh.messages import LogsResponse, Message, WaitResponse
 from sesh.schema import codec, facts
 from sesh.schema.facts import RunFacts, Seconds, Status, Summary
 from sesh.store import results
+from sesh.system import paths, processes
 from sesh.system.clock import STEADY
 from sesh.vt.render.export import continued, export, follow_state
 
@@ -238,7 +239,7 @@ class RequestMethods:
         notice = protocol.message(protocol.NOTICE, {"text": f"{old} is called {name} now", "name": name})
         for client in session.clients.all:
             client.connection.queue(notice)
-        machine.set_process_title(f"{PROGRAM}: {name}")
+        processes.set_process_title(f"{PROGRAM}: {name}")
         variables.update(session.facts, {"SESH_SESSION": name})
 
     def label(self, request: PeerRequest[dict[str, str]], set_: Mapping[str, str] = NOTHING) -> None:

@@ -8,7 +8,7 @@ import socket
 import time
 from functools import partial
 
-from sesh import files, machine, protocol
+from sesh import protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
@@ -23,6 +23,7 @@ from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
 from sesh.schema import codec
+from sesh.system import files, platforms, processes
 from sesh.system.clock import STEADY
 
 HELLO_TIMEOUT = 10.0
@@ -58,7 +59,7 @@ class Server:
             session.pump.stdin.feeder = connection
 
     def _begin(self) -> None:
-        machine.set_process_title(f"{PROGRAM}: {self.session.name}")
+        processes.set_process_title(f"{PROGRAM}: {self.session.name}")
         signal.set_wakeup_fd(self._waker, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, signal.SIGTERM, signal.SIGUSR1):
             signal.signal(number, lambda *_: None)
@@ -100,7 +101,7 @@ class Server:
         """Abandon a restorable session if it has ended or the machine stops; else end it."""
         session = self.session
         life = self.session.life
-        if session.facts.persist and life.named and (not life.running or machine.shutting_down()):
+        if session.facts.persist and life.named and (not life.running or platforms.shutting_down()):
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
             life.become(Phase.ABANDONED)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 from collections.abc import Generator
 
-from sesh import machine, protocol
+from sesh import protocol
 from sesh.about import SESH
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
@@ -13,6 +13,7 @@ from sesh.daemon.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.messages import SendResponse
+from sesh.system import platforms
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 _MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
@@ -120,7 +121,7 @@ class Typing:
             story = f"the program of {self._session.name} does not read its input ({pump.unread:,} bytes wait)"
             raise _busy(story, f"try again later, or end it: {SESH} kill {self._session.name}", rest)
         if not pump.pty.raw():
-            longest = machine.longest_line(pump.pty.descriptor)
+            longest = platforms.longest_line(pump.pty.descriptor)
             lengths = [len(line) for line in data.translate(_LINE_ENDS).split(b"\n")]
             if max(pump.input_line.length(pump.pty) + lengths[0], *lengths) > longest:
                 message = f"the program of {self._session.name} reads lines of at most {longest:,} bytes; {rest} typed"

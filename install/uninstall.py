@@ -9,10 +9,10 @@ import sys
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from sesh import paths
 from sesh.errors import SeshError
 from sesh.remote.ssh import master
 from sesh.store import records
+from sesh.system import paths
 
 
 def running() -> list[str]:

@@ -11,11 +11,11 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
-from sesh import paths
 from sesh.about import PROGRAM
 from sesh.errors import Refused
-from sesh.files import append, locked, read_regular
 from sesh.names import printable
+from sesh.system import paths
+from sesh.system.files import append, locked, read_regular
 from sesh.text import safe, times
 
 Event = dict[str, object]

@@ -15,11 +15,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypedDict
 
-from sesh import files, paths
 from sesh.errors import Refused, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import check
 from sesh.schema.facts import SUMMARY_KEYS, Staleness, Summary
+from sesh.system import files, paths
 from sesh.text import safe, times
 
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused a login is left alone meanwhile

@@ -30,7 +30,7 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import config, files, log, paths, programs, protocol, wire
+from sesh import config, log, protocol, wire
 from sesh.about import __version__
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
@@ -41,6 +41,7 @@ from sesh.reach.op import Connected, Op, encoded
 from sesh.reach.origin import Origin
 from sesh.schema import check, codec
 from sesh.store import recent, records, results
+from sesh.system import files, paths, programs
 from sesh.system.clock import uptime
 
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon

@@ -16,12 +16,13 @@ from fnmatch import fnmatchcase
 from functools import lru_cache, partial
 from typing import Annotated, Any, Literal, get_type_hints
 
-from sesh import errors, files, paths
+from sesh import errors
 from sesh.errors import Refused, UsageError, placed
 from sesh.names import check_host, printable
-from sesh.programs import check_variables
 from sesh.schema import check
 from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK
+from sesh.system import files, paths
+from sesh.system.programs import check_variables
 from sesh.text import safe
 from sesh.text.keys import DetachKey
 

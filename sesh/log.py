@@ -13,8 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import ParamSpec, TypeVar
 
-from sesh import errors, files, paths
+from sesh import errors
 from sesh.errors import SeshError
+from sesh.system import files, paths
 from sesh.text import times
 from sesh.text.safe import one_line
 

@@ -17,6 +17,7 @@ from sesh.schema.facts import (
     Id,
     JobResult,
     Latin,
+    LoginFacts,
     Name,
     Pid,
     RunFacts,
@@ -39,7 +40,7 @@ class OriginFacts(TypedDict, total=False):
     locale: dict[str, str]
 
 
-class Hello(TypedDict, total=False):
+class Hello(LoginFacts, total=False):
     """HELLO, the first frame of a client. `role`: `attach`, `request` or `bridge`.
 
     Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
@@ -65,8 +66,6 @@ class Hello(TypedDict, total=False):
     replace: bool
     lines: int | None
     remote: bool
-    auth_sock: str
-    renewed: Mapping[str, str]
     id: str
     position: int
     seen: Mapping[str, int]

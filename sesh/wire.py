@@ -11,13 +11,14 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import descriptors, errors, files, machine, paths, protocol
+from sesh import errors, protocol
 from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, ExitCode, Refused
 from sesh.health import LinkHealth
 from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.schema import codec
 from sesh.schema.facts import Event
+from sesh.system import descriptors, files, paths, platforms
 from sesh.system.clock import uptime
 from sesh.text import safe
 
@@ -321,7 +322,7 @@ def connect(name: str, timeout: float = 5.0) -> Connection:
         if time.monotonic() > deadline:
             raise errors.silent_daemon(name)
         time.sleep(0.01)
-    uid = machine.peer_uid(opened)
+    uid = platforms.peer_uid(opened)
     if uid != os.geteuid():  # the directory may have been replaced since the check
         opened.close()
         raise Refused(f"another user (uid {uid}) listens in {paths.directory()}; set SESH_DIR to a directory of yours")

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
 
-from sesh import machine
 from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE
+from sesh.system import platforms
 from sesh.system.clock import STEADY
 
 _INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
@@ -53,7 +53,7 @@ class ProgramEnd:
         if usage is None:
             return cls(code, number, STEADY.now())
         cpu = round(usage.ru_utime + usage.ru_stime, 3)
-        memory = usage.ru_maxrss * machine.PEAK_UNIT
+        memory = usage.ru_maxrss * platforms.PEAK_UNIT
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 

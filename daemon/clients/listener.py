@@ -8,11 +8,12 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from sesh import paths, wire
+from sesh import wire
 from sesh.errors import Refused
-from sesh.files import locked
-from sesh.machine import peer_uid
 from sesh.store import records
+from sesh.system import paths
+from sesh.system.files import locked
+from sesh.system.platforms import peer_uid
 
 BACKLOG = 128
 

@@ -14,12 +14,12 @@ from termios import TCSANOW, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
-from sesh import machine, paths, programs
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
+from sesh.system import paths, platforms, programs
 
 GATE = 'while IFS= read -r __line; do case $__line in ""|[yY]) exec "$@" ;; esac; done; exit 1'
 """Shell source that waits for Enter, then executes the command; a line with other words, as of a script, does not."""
@@ -116,7 +116,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
         for name, value in creator.items()
         if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
     }
-    variables["TERM"] = term if machine.has_terminfo(term, variables) else FALLBACK_TERM
+    variables["TERM"] = term if platforms.has_terminfo(term, variables) else FALLBACK_TERM
     variables["SHELL"] = programs.shell(creator)
     if "HOME" in variables:
         variables["HOME"] = variables["HOME"] or paths.home()
@@ -134,7 +134,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
 def shell_words(path: str, *, login: bool) -> list[str]:
     """Return an interactive shell's argv; a leading dash makes it a login shell."""
     name = os.path.basename(path)
-    return [f"-{name}" if login or machine.USES_LOGIN_SHELLS else name]
+    return [f"-{name}" if login or platforms.USES_LOGIN_SHELLS else name]
 
 
 def resolve(spec: LaunchSpec, path: str) -> tuple[str, list[str], list[str]]:

@@ -12,7 +12,8 @@ from resource import struct_rusage
 from sys import byteorder
 from termios import TIOCSWINSZ
 
-from sesh import machine, protocol
+from sesh import protocol
+from sesh.system import platforms, processes
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
@@ -41,8 +42,8 @@ class Pty:
         self.descriptor = descriptor
         self.slave = slave
         self.pid = pid
-        self.path = machine.pty_path(descriptor) if self.is_open else ""
-        self.device = machine.device_number(os.stat(self.path).st_rdev) if self.is_open else 0
+        self.path = platforms.pty_path(descriptor) if self.is_open else ""
+        self.device = platforms.device_number(os.stat(self.path).st_rdev) if self.is_open else 0
 
     @property
     def is_open(self) -> bool:
@@ -53,7 +54,7 @@ class Pty:
     def adopt(cls, descriptor: int, pid: int) -> Pty:
         os.set_blocking(descriptor, False)
         # Keep the slave side open: else a program that closes and reopens its terminal would seem to have ended.
-        slave = os.open(machine.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        slave = os.open(platforms.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
     def read(self) -> tuple[bytes, bool]:
@@ -148,7 +149,7 @@ class Pty:
     def signal_session(self, *numbers: int) -> list[int]:
         """Send signals, in order, to all living process groups of the session; return them."""
         # A reused pid cannot be hit: the kernel does not reuse the id of a session that has processes.
-        groups = machine.groups_of_session(self.pid)
+        groups = processes.groups_of_session(self.pid)
         for number in numbers:
             for group in groups:
                 _signal_group(group, number)

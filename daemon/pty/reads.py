@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 from enum import Enum
 
-from sesh import machine
+from sesh.system import platforms, processes
 
 _READS = {"Linux x86_64": (0, 19), "Linux aarch64": (63, 65)}  # read(2) and readv(2): syscalls(2)
 _SELECTS = {"Linux x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "Linux aarch64": (22, 72, 73, 128, 441)}
@@ -35,7 +35,7 @@ def call_of(thread: str) -> tuple[Call, int, int]:
     if _MACHINE not in _READS:
         return Call.UNKNOWN, -1, 0
     try:
-        words = machine.read_proc(f"{thread}/syscall").split()
+        words = platforms.read_proc(f"{thread}/syscall").split()
     except OSError:
         return Call.UNKNOWN, -1, 0
     if len(words) < 4 or not words[0].isdigit():
@@ -64,12 +64,12 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
 
 def runs(group: int, leader: int) -> bool:
     """Return whether a process of the foreground `group` is running or runnable."""
-    return any(machine.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
+    return any(processes.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
 
 
 def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
     try:
-        number = machine.device_number(os.stat(f"/proc/{pid}/fd/{descriptor}").st_rdev)
+        number = platforms.device_number(os.stat(f"/proc/{pid}/fd/{descriptor}").st_rdev)
     except OSError:
         return False
     return number in (device, _CONTROLLING)
@@ -86,11 +86,11 @@ def _members(group: int, leader: int) -> Iterator[int]:
         if pid in seen:
             continue
         seen.add(pid)
-        fields = machine.stat_of(pid)
+        fields = processes.stat_of(pid)
         if len(fields) > 2 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid
         for thread in _threads(pid):
-            pending += map(int, machine.content(f"/proc/{pid}/task/{thread}/children").split())
+            pending += map(int, platforms.content(f"/proc/{pid}/task/{thread}/children").split())
 
 
 def _threads(pid: int) -> list[str]:

@@ -10,12 +10,12 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from sesh import machine
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
+from sesh.system import processes
 from sesh.text.safe import plain
 
 _END = b"\x1b]133;D"
@@ -64,7 +64,7 @@ class CommandMarks:
             self.active = Active(position, None)
             self._events.add("command_started")
             return
-        cwd = machine.directory_of(self._pump.foreground) or machine.directory_of(int(self._facts.pid))
+        cwd = processes.directory_of(self._pump.foreground) or processes.directory_of(int(self._facts.pid))
         begun = self._runs.history.begin([command], cwd)
         self.active = Active(position, begun)
         self._events.add("command_started", command=begun.words, n=begun.number)

@@ -19,8 +19,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import NamedTuple
 
-from sesh import files, paths
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
+from sesh.system import files, paths
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")

@@ -13,7 +13,6 @@ import time
 from collections import deque
 from collections.abc import Iterator
 
-from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
@@ -28,6 +27,7 @@ from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.log import FaultLog
 from sesh.loop.timers import Timers
+from sesh.system import processes
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
@@ -171,7 +171,7 @@ class RunQueue:
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
-        run.begun = self.history.begin(run.words, machine.directory_of(shell.pid))
+        run.begun = self.history.begin(run.words, processes.directory_of(shell.pid))
         self._events.add("command_started", command=run.begun.words, n=run.begun.number)
         self._timers.set(self.step, QUIET)
         if not run.wait:

@@ -6,7 +6,6 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sesh import machine
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.pty import reads
@@ -14,6 +13,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.pty.reads import Call
 from sesh.errors import Busy, Refused
+from sesh.system import processes
 from sesh.system.clock import STEADY
 
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
@@ -79,7 +79,7 @@ def error_if_stopped(pty: Pty, name: str) -> Busy | None:
 
 def kind_of(pid: int) -> str:
     """Return the kind of an interactive shell; empty for a script or another program."""
-    words = machine.command_of(pid)
+    words = processes.command_of(pid)
     name = words[0].rpartition("/")[2].lstrip("-") if words else ""
     try:
         program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
@@ -113,12 +113,12 @@ def _runs_script(words: list[str]) -> bool:
 def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
     """Return the foreground program's name, or that of `own` while `asker` is there."""
     group = pty.foreground()
-    words = own if group == asker else machine.command_of(group)
+    words = own if group == asker else processes.command_of(group)
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 
 def alive(pid: int) -> bool:
-    return machine.start_time(pid) != ""
+    return processes.start_time(pid) != ""
 
 
 def _ready(pty: Pty, pid: int, kind: str) -> bool:

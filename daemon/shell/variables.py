@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 
-from sesh import files
 from sesh.daemon.base.facts import Facts
 from sesh.store import records
+from sesh.system import files
 
 
 def update(facts: Facts, changes: Mapping[str, str]) -> None:

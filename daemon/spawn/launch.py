@@ -15,10 +15,11 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, files, machine, messages, names, paths, programs, wire
+from sesh import about, errors, messages, names, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.schema.facts import LaunchSpec
+from sesh.system import files, paths, platforms, processes, programs
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The Python program of a zygote; it uses its creator's module search path."""
@@ -121,7 +122,7 @@ def _fork_from(path: str) -> wire.Connection | None:
 def _connect(path: str) -> wire.Connection | None:
     """Connect to this user's zygote at `path`; None without one, or if it is stopped."""
     opened = wire.open_socket(os.path.basename(path))
-    if opened is not None and machine.peer_uid(opened) != os.geteuid():
+    if opened is not None and platforms.peer_uid(opened) != os.geteuid():
         opened.close()
         return None
     return wire.adopt(opened) if opened is not None else None
@@ -188,14 +189,14 @@ def zygote_path(*, scoped: bool) -> str:
     facts: list[object] = [
         *(about.__version__, os.path.abspath(about.__file__), installed.st_ino, installed.st_ctime_ns),
         *(sys.executable, sys.path, sys.flags, sys.getfilesystemencoding()),
-        *(machine.name(), root.st_dev, root.st_ino),
+        *(platforms.name(), root.st_dev, root.st_ino),
         *(os.getuid(), os.geteuid(), os.getgid(), os.getegid(), sorted(os.getgroups()), os.nice(0)),
         *(resource.getrlimit(getattr(resource, name)) for name in dir(resource) if name.startswith("RLIMIT_")),
         # Linux only; a file that is missing or unreadable counts as empty.
-        *(line for line in machine.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
-        *(machine.content(f"/proc/self/{name}") for name in _FILES),
-        scoped or machine.content("/proc/self/cgroup"),
-        machine.stat_of("self")[_PRIORITIES],
+        *(line for line in platforms.content("/proc/self/status").splitlines() if line.startswith(_STATUS)),
+        *(platforms.content(f"/proc/self/{name}") for name in _FILES),
+        scoped or platforms.content("/proc/self/cgroup"),
+        processes.stat_of("self")[_PRIORITIES],
     ]
     if os.path.isdir("/proc/self/ns"):
         facts += [os.readlink(f"/proc/self/ns/{name}") for name in sorted(os.listdir("/proc/self/ns"))]
@@ -211,8 +212,8 @@ def own_scope() -> list[str]:
     runtime = os.environ.get("XDG_RUNTIME_DIR") or "/nowhere"
     if not os.path.exists(os.path.join(runtime, "systemd/private")):
         return []
-    scope = os.fsdecode(machine.content("/proc/self/cgroup")).strip().rpartition("/")[2]
-    if not scope.endswith(".scope") or (scope.startswith("session-") and not machine.logind_kills()):
+    scope = os.fsdecode(platforms.content("/proc/self/cgroup")).strip().rpartition("/")[2]
+    if not scope.endswith(".scope") or (scope.startswith("session-") and not platforms.logind_kills()):
         return []
     runner = programs.find("systemd-run")
     return [runner, "--user", "--scope", "--quiet", "--collect", "-p", "Delegate=yes", "--"] if runner else []

@@ -9,7 +9,7 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import log, paths, protocol, wire
+from sesh import log, protocol, wire
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
@@ -23,6 +23,7 @@ from sesh.daemon.shell.history import Command
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
+from sesh.system import paths
 from sesh.text import sizes
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them

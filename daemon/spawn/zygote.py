@@ -12,8 +12,9 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, log, machine, protocol
+from sesh import about, errors, log, protocol
 from sesh.daemon.spawn.main import BLOCKED, respond, run_daemon
+from sesh.system import platforms, processes
 
 IDLE = 60.0  # seconds without a connection after which it exits
 
@@ -42,7 +43,7 @@ def _reset() -> None:
     for descriptor in (0, 1, 2):
         os.dup2(null, descriptor)
     os.close(null)
-    machine.set_process_title(about.ZYGOTE)
+    processes.set_process_title(about.ZYGOTE)
     gc.freeze()  # the collector must not write to pages that forks share
 
 
@@ -54,7 +55,7 @@ def _serve(listening: socket.socket) -> None:
         while True:
             creator, _ = listening.accept()
             with creator:
-                if machine.peer_uid(creator) == os.geteuid():
+                if platforms.peer_uid(creator) == os.geteuid():
                     _fork_daemon(listening, creator)
 
 

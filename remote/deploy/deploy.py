@@ -27,7 +27,6 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from sesh.about import PROGRAM, __version__
-from sesh.descriptors import polled
 from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
@@ -39,9 +38,10 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
 from sesh.schema import codec
 from sesh.schema.outcomes import DeployedHost
+from sesh.system.descriptors import polled
+from sesh.system.workers import LEAVING, Stop, Workers
 from sesh.text import safe
 from sesh.text.safe import one_line
-from sesh.workers import LEAVING, Stop, Workers
 
 if TYPE_CHECKING:
     from sesh.remote.deploy.fabric_carrier import FabricCarrier

@@ -19,8 +19,8 @@ from typing import NoReturn
 from sesh.errors import ProtocolError, Unreachable, silent_host
 from sesh.remote.ssh.destination import Destination, resolve
 from sesh.remote.ssh.exchange import MAX_PRINTED, TOO_MUCH, CommandResult
+from sesh.system.workers import Stop
 from sesh.text.safe import one_line
-from sesh.workers import Stop
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # paramiko warns about its own old ciphers

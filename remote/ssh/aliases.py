@@ -7,9 +7,9 @@ import re
 from contextlib import suppress
 from glob import glob
 
-from sesh import files
 from sesh.errors import UsageError
 from sesh.names import check_host
+from sesh.system import files
 
 _LINE = re.compile(r"^[ \t]*(host|include)[ \t=]+([^#\n]*)", re.IGNORECASE | re.MULTILINE)
 _MAX_BYTES = 1 << 20  # a larger file is ignored

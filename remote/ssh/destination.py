@@ -6,9 +6,9 @@ import os
 import subprocess
 from typing import NamedTuple
 
-from sesh import programs
 from sesh.errors import NO_ANSWER, Unreachable, UsageError
 from sesh.names import check_host, printable
+from sesh.system import programs
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout

@@ -15,7 +15,7 @@ from sesh.remote import known
 from sesh.remote.ssh import master, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 
 MAX_PRINTED = 1 << 20  # bytes of stdout or stderr, then the command is killed: a host must not fill this machine
 TOO_MUCH = f"printed more than {MAX_PRINTED >> 20} MiB, and was not read to the end"

@@ -24,13 +24,13 @@ from dataclasses import dataclass, field, replace
 from math import inf
 from typing import BinaryIO
 
-from sesh import descriptors, paths, programs
 from sesh.errors import Unreachable, silent_host
-from sesh.paths import OWN
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import TIMEOUT, Destination, program
 from sesh.remote.ssh.ssh_messages import ShowLine, SshOutput
-from sesh.workers import Stop
+from sesh.system import descriptors, paths, programs
+from sesh.system.paths import OWN
+from sesh.system.workers import Stop
 
 _CONTROL_TIMEOUT = 2.0  # seconds for `ssh -O`, which does not use the network; then it counts as failed
 _POLL_INTERVAL = 0.02  # seconds between two checks of a login, long enough for fifty logins at once

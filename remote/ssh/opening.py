@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import replace
 from math import inf
 
-from sesh import descriptors, paths
 from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.messages import OriginFacts
 from sesh.remote import known
@@ -21,6 +20,7 @@ from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
+from sesh.system import descriptors, paths
 from sesh.wire import Peer
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected

@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from sesh import files, machine, paths, programs
 from sesh.errors import SIGNAL_BASE, Refused, SeshError
 from sesh.remote.ssh.destination import ACCEPTS_NEW, NO_SSH, OPTIONS, Destination, environment_options, option, program
+from sesh.system import files, paths, processes, programs
 
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
 FAILED = 255  # the exit code of ssh itself, not of the remote command
@@ -84,7 +84,7 @@ def kill(process: subprocess.Popen[bytes]) -> None:
 
 def _kill_family(pid: int) -> None:
     """Kill a process and its children; an ssh that may prompt leads no process group."""
-    children = machine.children_of(pid)
+    children = processes.children_of(pid)
     with suppress(ProcessLookupError, PermissionError):  # sudo belongs to root
         kill = os.killpg if os.getpgid(pid) == pid else os.kill
         kill(pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
-from sesh import config, files, paths, programs
+from sesh import config
 from sesh.errors import Refused, Unreachable
 from sesh.names import printable
 from sesh.remote import eventlog
@@ -26,6 +26,7 @@ from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
 from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
 from sesh.schema.check import checker
+from sesh.system import files, paths, programs
 
 _MAX_BYTES = 4 << 20  # of the file with the states of the lines; a larger file is ignored
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol

@@ -14,6 +14,6 @@ from __future__ import annotations
 
 from sesh.api.session import Met, Result, Sent, Session, execute, sessions
 from sesh.errors import SeshError
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 
 __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "execute", "sessions"]

@@ -21,8 +21,8 @@ from sesh.reach.target import Target
 from sesh.schema import check
 from sesh.schema.facts import Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
 from sesh.schema.outcomes import Command
+from sesh.system.workers import Stop
 from sesh.vt.render.screen_data import ScreenFacts
-from sesh.workers import Stop
 
 AnyCommand = str | Sequence[str]
 Pairs = Mapping[str, str]

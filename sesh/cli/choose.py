@@ -13,12 +13,12 @@ from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_or_create, attach_term
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import groups_of
 from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
-from sesh.descriptors import check_audience, polled
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.ops import enter
 from sesh.ops.index import SessionIndex
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing
+from sesh.system.descriptors import check_audience, polled
 from sesh.text.describe import activity_facts, is_silent, qualified_name, since
 from sesh.tui import board
 from sesh.tui.rows import BoardRow, SortOrder

@@ -13,14 +13,14 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from sesh import descriptors
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import Output
-from sesh.descriptors import polled
 from sesh.errors import SIGNAL_BASE, ExitCode, Interrupted, UsageError
 from sesh.reach.cancelling import Interrupts
-from sesh.workers import Stop, Workers
+from sesh.system import descriptors
+from sesh.system.descriptors import polled
+from sesh.system.workers import Stop, Workers
 
 _MOST = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came

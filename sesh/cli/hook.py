@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import signal
 
-from sesh import descriptors
 from sesh.cli.invocation import Invocation
 from sesh.ops import agents
+from sesh.system import descriptors
 
 _MAX_BYTES = 16 << 20  # an event may contain a whole file that the agent writes
 _TIMEOUT = 2.5  # codex kills a hook after 3 s

@@ -18,7 +18,7 @@ from sesh.reach import find
 from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
 from sesh.store import listing
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 

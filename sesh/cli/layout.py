@@ -8,7 +8,7 @@ from typing import Annotated, cast
 
 from typer import Argument, Option
 
-from sesh import descriptors, errors
+from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
@@ -19,6 +19,7 @@ from sesh.ops import dormant, layout
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Layout, Made, PrintedError
+from sesh.system import descriptors
 from sesh.text import describe, safe
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused

@@ -10,7 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer import Argument, Option
 
-from sesh import config, paths
+from sesh import config
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
@@ -20,6 +20,7 @@ from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema.facts import Spec, Summary
 from sesh.store import listing
+from sesh.system import paths
 from sesh.text.safe import plain
 from sesh.text.times import parse_seconds
 

@@ -8,12 +8,12 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sesh import descriptors
 from sesh.cli import printing
 from sesh.cli.printing import Output
 from sesh.errors import for_host
 from sesh.reach.caller import Answers, Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.system import descriptors
 
 _NOTICE_LINES = 3  # older lines are dropped
 _CONNECTING_AFTER = 0.5  # seconds

@@ -7,11 +7,11 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import descriptors
 from sesh.about import SESH
 from sesh.cli.parameters import Context, Name, offering
 from sesh.errors import UsageError
 from sesh.ops.send import LONGEST, send_input
+from sesh.system import descriptors
 from sesh.text.keys import CHORDS, Key
 
 _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)

@@ -8,7 +8,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import paths
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
@@ -19,6 +18,7 @@ from sesh.ops import shell
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import RunFacts
+from sesh.system import paths
 from sesh.text import times
 from sesh.text.describe import command_line
 from sesh.text.safe import one_line

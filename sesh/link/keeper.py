@@ -17,13 +17,13 @@ from contextlib import suppress
 from functools import partial
 from math import inf
 
-from sesh import machine
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.health import STOP_TIME, Health, LinkHealth
 from sesh.remote import eventlog, known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
+from sesh.system import platforms
 from sesh.system.clock import uptime
 from sesh.wire import Connection, Peer
 
@@ -135,7 +135,7 @@ class LinkKeeper:
         self.health = LinkHealth(uptime())
         self.schedule = Schedule(indirect=destination.indirect)
         self._race = Race(destination)
-        self._changes = machine.network_changes()
+        self._changes = platforms.network_changes()
         self._session = ""  # the name of the session that the link was connected to
         self._outage: str | None = None  # the last report to `report_outage`
         self._gap_start: float | None = None  # of the gap between the logs of a loss and of the return (`uptime`)

@@ -13,9 +13,9 @@ import time
 from contextlib import suppress
 from glob import escape, glob
 
-from sesh import files, paths
 from sesh.errors import Refused
 from sesh.store import own
+from sesh.system import files, paths
 from sesh.text import safe, times
 
 _VARIABLE = "SESH_WORK_LOG"

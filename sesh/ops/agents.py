@@ -21,7 +21,6 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from sesh import files, machine, paths
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.messages import RESUME, STATE, STATUS
@@ -30,6 +29,7 @@ from sesh.protocol import STATES
 from sesh.reach import find
 from sesh.schema.facts import Record
 from sesh.store import listing
+from sesh.system import files, paths, platforms, processes
 
 JSONObject = dict[str, Any]
 
@@ -225,12 +225,12 @@ def _session_of(agent: str = "") -> Record | None:
     process that started the hook counts, if that process is `agent`. Codex's server has no terminal either, so
     that its hooks belong to no session.
     """
-    tty = machine.controlling_tty()
+    tty = processes.controlling_tty()
     if not tty:
-        starter = machine.parent_of(os.getsid(0))
-        words = [os.path.basename(word) for word in machine.command_of(starter) if word[:1] != "-"]
+        starter = processes.parent_of(os.getsid(0))
+        words = [os.path.basename(word) for word in processes.command_of(starter) if word[:1] != "-"]
         if any(word.startswith(agent) for word in words[:2]):  # the first word may be node or python
-            tty = machine.controlling_tty(starter)
+            tty = processes.controlling_tty(starter)
     return listing.current(tty)
 
 
@@ -271,7 +271,7 @@ def _resumable(event: JSONObject) -> str:
 def _leaves_the_shell(event: JSONObject, record: Record) -> bool:
     """Return whether the agent ends, so that only the session's shell is left to restart."""
     ends = event["hook_event_name"] == "SessionEnd" and event.get("reason") not in ("clear", "resume")
-    return ends and bool(record.get("shell")) and not machine.shutting_down()
+    return ends and bool(record.get("shell")) and not platforms.shutting_down()
 
 
 def _was_reported(event: JSONObject, session: str) -> bool:

@@ -11,7 +11,6 @@ import unicodedata
 from contextlib import suppress
 from threading import Lock
 
-from sesh import descriptors, files, machine, paths
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
@@ -23,6 +22,7 @@ from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
 from sesh.store import records
+from sesh.system import descriptors, files, paths, processes
 from sesh.text import sizes
 from sesh.wire import Connection
 
@@ -198,7 +198,7 @@ def _is_in(name: str, root: str) -> bool:
     record = records.readable(name)
     if record is None or not records.here(record):
         return False
-    now = machine.directory_of(record.get("pid") or 0) if records.alive(record) else ""
+    now = processes.directory_of(record.get("pid") or 0) if records.alive(record) else ""
     return any(folder and repository(folder)[0] == root for folder in (record.get("cwd"), now))
 
 

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, descriptors, errors, files, machine, paths, programs
+from sesh import config, errors
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import printable
@@ -23,6 +23,7 @@ from sesh.remote import known
 from sesh.remote.ssh.destination import program
 from sesh.schema.outcomes import Finding
 from sesh.store import listing, records, results
+from sesh.system import descriptors, files, paths, platforms, programs
 from sesh.text.keys import DetachKey
 
 OK, WARNING, ERROR = "ok", "warning", "error"
@@ -96,7 +97,7 @@ def _directory(caller: Caller) -> Iterator[Finding]:
     _check_room(path)
     if caller.origin is None and os.path.isdir(paths.state_directory()):
         _check_room(paths.state_directory(), "XDG_STATE_HOME")
-    if kind := machine.network_filesystem(path):
+    if kind := platforms.network_filesystem(path):
         remedy = "set SESH_DIR to a local directory in your shell's profile, such as SESH_DIR=/var/tmp/$USER-sesh"
         message = f"{path} is on a network file system ({kind}), where sockets and locks may fail"
         yield row("directory", WARNING, message, remedy)
@@ -142,7 +143,7 @@ def _terminal(caller: Caller) -> Iterator[Finding]:
     if term in ("", "dumb"):
         remedy = "set TERM to your terminal's type, such as xterm-256color"
         yield row("terminal", WARNING, "TERM is not set to a terminal type", remedy)
-    elif not machine.has_terminfo(term, os.environ):
+    elif not platforms.has_terminfo(term, os.environ):
         message = f"this machine has no terminfo entry for {printable(term)}; programs get xterm-256color"
         yield row("terminal", WARNING, message, "copy it from a machine that has it: infocmp -x | ssh HOST tic -x -")
     else:
@@ -188,7 +189,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
 
 def _logout(_caller: Caller) -> Iterator[Finding]:
     lingers = os.path.exists(f"/var/lib/systemd/linger/{pwd.getpwuid(os.geteuid()).pw_name}")
-    if machine.has_systemd() and machine.logind_kills() and not lingers:
+    if platforms.has_systemd() and platforms.logind_kills() and not lingers:
         message = "logind ends your processes when you log out (KillUserProcesses=yes)"
         yield row("logout", WARNING, message, "to keep them running: loginctl enable-linger")
     else:

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from sesh import errors, files, names, paths
+from sesh import errors, names
 from sesh.about import SESH
 from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
@@ -23,6 +23,7 @@ from sesh.reach.op import op
 from sesh.schema.facts import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
 from sesh.schema.outcomes import Made
 from sesh.store import checkpoints, listing, records, results
+from sesh.system import files, paths
 from sesh.text import describe, times
 from sesh.wire import Connection
 

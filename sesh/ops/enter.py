@@ -11,7 +11,7 @@ from collections.abc import Callable
 from enum import Enum
 from functools import partial
 
-from sesh import errors, paths
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
 from sesh.messages import LABEL, SUMMARY
@@ -23,6 +23,7 @@ from sesh.reach.op import Connected, op
 from sesh.schema.facts import LaunchSpec, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
+from sesh.system import paths
 from sesh.text import describe, sizes
 from sesh.wire import Connection
 

@@ -10,8 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-from sesh import files, paths, protocol, wire
-from sesh.descriptors import check_audience, most_connections, polled
+from sesh import protocol, wire
 from sesh.errors import DaemonDied, SeshError
 from sesh.messages import EVENTS
 from sesh.ops.lookup import MOST_ROWS
@@ -24,8 +23,10 @@ from sesh.remote import eventlog
 from sesh.schema.facts import Event, JobResult
 from sesh.schema.outcomes import Ended, RemoteLog
 from sesh.store import records, results
+from sesh.system import files, paths
+from sesh.system.descriptors import check_audience, most_connections, polled
+from sesh.system.workers import Stop, Workers
 from sesh.text import times
-from sesh.workers import Stop, Workers
 
 _LOOK = 0.7  # seconds between two looks for new sessions
 _DEBOUNCE = 0.2  # seconds from an event to the next look, because several events come together

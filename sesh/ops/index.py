@@ -15,7 +15,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors, paths
+from sesh import errors
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.names import natural
 from sesh.ops import events, lookup
@@ -26,8 +26,9 @@ from sesh.remote import known
 from sesh.remote.ssh.link import Link
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing, records
+from sesh.system import paths
+from sesh.system.workers import Stop, Workers
 from sesh.text import describe, times
-from sesh.workers import Stop, Workers
 
 POLL = 30.0  # seconds between two polls of all sessions
 _SCREEN = os.path.basename(records.file_of("", "screen"))  # begins the name of a checkpoint, which follows output

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import descriptors, errors, protocol, wire
+from sesh import errors, protocol, wire
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
@@ -29,6 +29,7 @@ from sesh.schema import outcomes
 from sesh.schema.facts import JobResult, JobSpec, Name
 from sesh.schema.outcomes import JobOutput
 from sesh.store import records, results
+from sesh.system import descriptors
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin

@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Sequence
 
-from sesh import errors, programs
+from sesh import errors
 from sesh.errors import Refused, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, check_resume
 from sesh.ops import create, enter, lookup
@@ -22,6 +22,7 @@ from sesh.schema import check
 from sesh.schema.facts import LaunchSpec, Spec, Summary
 from sesh.schema.outcomes import LayoutEntry, Made
 from sesh.store import listing
+from sesh.system import programs
 from sesh.text import describe
 
 VERSION = 1

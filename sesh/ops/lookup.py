@@ -10,7 +10,7 @@ from functools import partial
 from math import inf
 from typing import NamedTuple, TypeVar
 
-from sesh import descriptors, errors, paths, reach
+from sesh import errors, reach
 from sesh.about import PROGRAM, SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, for_host, silent_host
 from sesh.names import natural
@@ -19,8 +19,9 @@ from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema.facts import Summary
+from sesh.system import descriptors, paths
+from sesh.system.workers import Stop, Workers
 from sesh.text import times
-from sesh.workers import Stop, Workers
 
 Key = TypeVar("Key")
 Result = TypeVar("Result")

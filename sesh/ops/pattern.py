@@ -15,9 +15,9 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 
-from sesh import descriptors
 from sesh.errors import Refused, TimedOut, UsageError
 from sesh.names import printable
+from sesh.system import descriptors
 from sesh.text import safe
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused

@@ -11,7 +11,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from sesh import descriptors, errors, machine, paths, wire
+from sesh import errors, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
 from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
@@ -23,6 +23,7 @@ from sesh.reach.op import op
 from sesh.schema.facts import Record
 from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
+from sesh.system import descriptors, paths, processes
 from sesh.text import safe
 
 _END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
@@ -214,7 +215,7 @@ def _kill_daemon(name: str, record: Record | None) -> bool:
     """Kill a silent daemon and its session's programs; return whether the session is gone."""
     if record is None or not records.here(record):
         return records.read(name) is None
-    groups = machine.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
+    groups = processes.groups_of_session(int(record.get("pid") or 0)) if records.alive(record) else []
     if records.alive(record):
         with suppress(ProcessLookupError):
             os.kill(int(record["daemon_pid"]), signal.SIGKILL)

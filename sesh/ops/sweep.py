@@ -17,7 +17,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
-from sesh import files, machine, paths
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NotFound, Refused, SeshError
 from sesh.names import is_name
@@ -27,6 +26,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema.outcomes import LeftoverFacts
 from sesh.store import listing, own, records
+from sesh.system import files, paths, platforms, processes
 
 _TERM_TIMEOUT = 4.0  # seconds from SIGTERM to SIGKILL; a daemon gives its session's programs two
 _KILL_TIMEOUT = 1.0  # seconds to wait for a process's death after SIGKILL
@@ -163,10 +163,10 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
         return ids is not None and session[1] not in ids
     if own.RUN.fullmatch(entry):
         return stat.S_ISREG(status.st_mode)
-    if machine.network_filesystem(paths.directory()):
+    if platforms.network_filesystem(paths.directory()):
         return False  # another machine may use it, and its processes are not visible from this one
     if process := own.PROCESS.fullmatch(entry) or files.UNFINISHED.fullmatch(entry):
-        return machine.start_time(int(process[process.lastindex or 0])) == ""
+        return processes.start_time(int(process[process.lastindex or 0])) == ""
     if own.ZYGOTE.fullmatch(entry):
         return _listener(path) is None
     name, suffix = os.path.splitext(entry)
@@ -189,7 +189,7 @@ def _listener(path: str) -> int | None:
         try:
             with paths.socket_address(*os.path.split(path)) as address:
                 opened.connect(address)
-            return machine.peer_pid(opened)
+            return platforms.peer_pid(opened)
         except (ConnectionRefusedError, FileNotFoundError):
             return None
         except OSError:  # its backlog is full, or it belongs to another user
@@ -201,7 +201,7 @@ def _versions() -> Iterator[Leftover]:
     home = paths.home()
     folder = os.path.join(home, ".local", "share", "sesh", "versions")
     every = [record for name in paths.names() if (record := records.readable(name)) is not None]
-    if not os.path.isdir(folder) or machine.network_filesystem(folder) or not all(map(records.here, every)):
+    if not os.path.isdir(folder) or platforms.network_filesystem(folder) or not all(map(records.here, every)):
         return  # another machine with the same home directory may run from any version
     try:
         launcher = os.fsdecode(files.read_regular(os.path.join(home, ".local", "bin", PROGRAM), 1 << 20))
@@ -219,7 +219,7 @@ def _versions() -> Iterator[Leftover]:
 def _is_running(path: str) -> bool:
     """Return whether a bridge or a verb runs from a version; daemons need no file."""
     part = os.path.join("versions", os.path.basename(path), "")
-    return any(part in " ".join(words) for _, _, words in machine.own_processes())
+    return any(part in " ".join(words) for _, _, words in processes.own_processes())
 
 
 def _remove_version(path: str) -> bool:
@@ -234,7 +234,7 @@ def _end(pid: int, start: str) -> bool:
     """Send SIGTERM, and SIGKILL after a timeout; return whether the process has ended."""
 
     def is_alive() -> bool:
-        return start == machine.start_time(pid) != ""
+        return start == processes.start_time(pid) != ""
 
     try:
         for number, timeout in ((signal.SIGTERM, _TERM_TIMEOUT), (signal.SIGKILL, _KILL_TIMEOUT)):
@@ -259,8 +259,8 @@ def _end_daemon(pid: int, start: str) -> bool:
 
 
 def _orphan(kind: str, what: str, pid: int, end: Callable[[int, str], bool]) -> Leftover:
-    start = machine.start_time(pid)
-    return Leftover(kind, what, machine.running_time(start), partial(end, pid, start), pid)
+    start = processes.start_time(pid)
+    return Leftover(kind, what, processes.running_time(start), partial(end, pid, start), pid)
 
 
 def _ancestors() -> set[int]:
@@ -268,7 +268,7 @@ def _ancestors() -> set[int]:
     pid = os.getpid()
     while pid and pid not in ancestors:
         ancestors.add(pid)
-        pid = machine.parent_of(pid)
+        pid = processes.parent_of(pid)
     return ancestors
 
 
@@ -280,24 +280,24 @@ def daemons() -> Iterator[Leftover]:
         record = records.readable(name)
         pid = _listener(paths.socket_path(name)) if record is None else record.get("daemon_pid")
         spared.add(pid or 0)
-    listening = machine.listening().items()
+    listening = processes.listening().items()
     sockets = {link for link, path in listening if os.path.dirname(path) == folder and path.endswith(paths.SOCKET)}
     if not sockets:
         return
-    for pid, _, words in machine.own_processes():
+    for pid, _, words in processes.own_processes():
         is_daemon = words and words[0].startswith(f"{PROGRAM}: ")
-        if is_daemon and pid not in spared and not sockets.isdisjoint(machine.open_paths(pid)):
+        if is_daemon and pid not in spared and not sockets.isdisjoint(processes.open_paths(pid)):
             yield _orphan("daemon", f"daemon {pid}, without a session", pid, _end_daemon)
 
 
 def bridges() -> Iterator[Leftover]:
     """Find bridges that init or a user's systemd adopted, because their ssh server died."""
-    every = machine.own_processes()
+    every = processes.own_processes()
     spared = _ancestors()
     reapers = {1, *(pid for pid, _, words in every if words and os.path.basename(words[0]) == "systemd")}
     programs = {PROGRAM, DISTRIBUTION, "start.py"}
     for pid, parent, words in every:
         is_bridge = words[-1:] == ["--bridge"] and programs.intersection(map(os.path.basename, words[:-1]))
         # A daemon forked by a bridge may still show the bridge's command line, but its directory is `/`.
-        if is_bridge and parent in reapers and pid not in spared and machine.directory_of(pid) != "/":
+        if is_bridge and parent in reapers and pid not in spared and processes.directory_of(pid) != "/":
             yield _orphan("bridge", f"{PROGRAM} --bridge, without its ssh", pid, _end)

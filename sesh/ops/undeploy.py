@@ -8,14 +8,14 @@ import re
 import shutil
 from pathlib import Path
 
-from sesh import paths
 from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused
-from sesh.files import UNFINISHED
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
 from sesh.store import listing, own
+from sesh.system import paths
+from sesh.system.files import UNFINISHED
 
 
 @op()

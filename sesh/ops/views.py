@@ -8,7 +8,7 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from sesh import errors, paths, protocol
+from sesh import errors, protocol
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
 from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
@@ -22,6 +22,7 @@ from sesh.schema.codec import MOST_VALUES, parse
 from sesh.schema.facts import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
+from sesh.system import paths
 from sesh.text.sizes import scrollback_bytes
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
 

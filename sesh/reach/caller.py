@@ -16,8 +16,8 @@ from sesh.errors import SeshError, for_host
 from sesh.messages import QuestionResponse
 from sesh.names import subject
 from sesh.reach.origin import Origin
+from sesh.system.workers import Stop
 from sesh.text import safe
-from sesh.workers import Stop
 
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 

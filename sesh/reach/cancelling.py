@@ -15,7 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from sesh import errors, wire
 from sesh.messages import RequestType, SendResponse
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 
 _COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
 _MAX_CTRL_C = 3  # in a row; the last one stops the wait

@@ -7,7 +7,7 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sesh import errors, names, paths, wire
+from sesh import errors, names, wire
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
 from sesh.messages import RequestType, Response
@@ -15,6 +15,7 @@ from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema.facts import JobResult, Summary
 from sesh.store import listing, records, results
+from sesh.system import paths
 from sesh.text import describe, times
 
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent

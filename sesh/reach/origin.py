@@ -6,9 +6,9 @@ import locale as library
 import os
 from contextlib import suppress
 
-from sesh import paths
 from sesh.errors import ProtocolError
 from sesh.messages import OriginFacts
+from sesh.system import paths
 from sesh.text import safe
 
 

@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesh import errors, protocol
 from sesh.about import SESH
-from sesh.descriptors import check_audience, polled
 from sesh.errors import SeshError
 from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Ended
+from sesh.system.descriptors import check_audience, polled
 from sesh.wire import Connection
 
 if TYPE_CHECKING:

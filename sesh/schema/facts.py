@@ -8,7 +8,7 @@ from outside from these types and from those of `sesh.messages`. A `str` is one 
 unless one of the annotations below says otherwise.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, TypedDict
 
 MOST = 1 << 62  # the largest accepted position, count or number
@@ -104,6 +104,13 @@ class Unseen(TypedDict):
     bells: int
     notification: str | None
     failed: int
+
+
+class LoginFacts(TypedDict, total=False):
+    """What a login brings. `renewed`: variables (`sesh.system.programs`); `auth_sock`: its ssh agent."""
+
+    auth_sock: str
+    renewed: Mapping[str, str]
 
 
 class Staleness(TypedDict):
@@ -354,7 +361,7 @@ class JobResult(EndFacts, total=False):
     shell: bool
 
 
-# -- the files of a session, checked when they are read (`sesh.files`)
+# -- the files of a session, checked when they are read (`sesh.system.files`)
 
 
 Side = Annotated[int, range(1, LARGEST_SIDE + 1)]

@@ -11,13 +11,13 @@ from collections.abc import Generator, Iterable
 from contextlib import suppress
 from itertools import chain
 
-from sesh import files
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema import codec
 from sesh.schema.check import checker
 from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import records
+from sesh.system import files
 
 FORMAT = 3  # a screen of another format is refused
 LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `measures.scrollback_bytes`

@@ -12,15 +12,16 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import Any
 
-from sesh import files, machine, paths, programs, wire
+from sesh import wire
 from sesh.about import PROGRAM, SESH
-from sesh.descriptors import most_connections
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.machine import boot_id, terminal_filesystem
 from sesh.messages import SUMMARY
 from sesh.names import natural
 from sesh.schema.facts import Record, Summary
 from sesh.store import checkpoints, records, results
+from sesh.system import files, paths, processes, programs
+from sesh.system.descriptors import most_connections
+from sesh.system.platforms import boot_id, terminal_filesystem
 from sesh.text.times import stamp
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
@@ -34,7 +35,7 @@ def summaries(timeout: float = SUMMARIES_TIMEOUT, latest: Sequence[Summary] = ()
 
     `latest`: rows of sessions whose daemons are not asked.
     """
-    tty, leader = machine.controlling_tty(), os.getsid(0)
+    tty, leader = processes.controlling_tty(), os.getsid(0)
     rows = dict[str, Summary]()
     known: dict[str, Summary | None] = {row["name"]: row for row in latest}
     others = [name for name in paths.names() if name not in known]
@@ -172,7 +173,7 @@ def current(tty: int | None = None) -> Record | None:
 
     `tty`: the number of the terminal (`machine.controlling_tty`), by default the caller's.
     """
-    tty = machine.controlling_tty() if tty is None else tty
+    tty = processes.controlling_tty() if tty is None else tty
     if not tty:
         return None
     deadline = time.monotonic() + SUMMARIES_TIMEOUT
@@ -198,7 +199,7 @@ def required(verb: str) -> str:
 def in_front(name: str) -> bool:
     """Return whether the caller's process group is in the foreground of a session's terminal."""
     record = records.readable(name)
-    if record is None or not holds(record, machine.controlling_tty()):
+    if record is None or not holds(record, processes.controlling_tty()):
         return False
     try:
         with open("/dev/tty", "rb", buffering=0) as terminal:
@@ -216,9 +217,9 @@ def contains_this_terminal(name: str) -> bool:
     for pid in (os.getpid(), *_tmux_clients()):
         ancestor = pid
         while record is not None and ancestor > 1:
-            if holds(record, machine.controlling_tty(ancestor)):
+            if holds(record, processes.controlling_tty(ancestor)):
                 return True
-            ancestor = machine.parent_of(ancestor)
+            ancestor = processes.parent_of(ancestor)
     return False
 
 

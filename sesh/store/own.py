@@ -8,9 +8,9 @@ from __future__ import annotations
 import os
 import re
 
-from sesh import files, paths
 from sesh.errors import Refused
 from sesh.store import records
+from sesh.system import files, paths
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`

@@ -6,9 +6,9 @@ import os
 from collections.abc import Callable
 
 from sesh.errors import Refused
-from sesh.files import locked, read_own, write_whole
 from sesh.names import check_host, check_name
-from sesh.paths import directory
+from sesh.system.files import locked, read_own, write_whole
+from sesh.system.paths import directory
 
 _RECENT = ".recent"  # one session a line, the newest first
 _MOST_RECENT = 32

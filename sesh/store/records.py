@@ -10,11 +10,11 @@ import signal
 import time
 from contextlib import suppress
 
-from sesh import files, machine, paths
 from sesh.errors import Refused
 from sesh.schema import codec
 from sesh.schema.check import checker
 from sesh.schema.facts import SUMMARY_KEYS, Record, Summary
+from sesh.system import files, paths, platforms, processes
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "new-screen", "screen")  # `.KIND.ID`
@@ -71,7 +71,7 @@ def age(record: Record) -> float:
 
 def here(record: Record) -> bool:
     """Return whether the session belongs to this machine; sesh never changes another machine's."""
-    return bool(record.get("machine") == machine.name())
+    return bool(record.get("machine") == platforms.name())
 
 
 def alive(record: Record) -> bool:
@@ -80,8 +80,8 @@ def alive(record: Record) -> bool:
     return (
         isinstance(pid, int)
         and pid > 1
-        and record.get("boot") == machine.boot_id()
-        and record.get("daemon_start") == machine.start_time(pid) != ""
+        and record.get("boot") == platforms.boot_id()
+        and record.get("daemon_start") == processes.start_time(pid) != ""
     )
 
 

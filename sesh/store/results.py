@@ -12,12 +12,12 @@ import time
 from collections.abc import Iterable
 from contextlib import suppress
 
-from sesh import files, paths
 from sesh.errors import Refused
 from sesh.names import is_id
 from sesh.schema.check import checker
 from sesh.schema.facts import JobResult
 from sesh.store.records import KEPT_SECONDS
+from sesh.system import files, paths
 
 _RESULT = re.compile(r"[0-9A-Za-z]{1,64}\.json")
 NEWEST = 100  # older results are removed

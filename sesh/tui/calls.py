@@ -9,8 +9,8 @@ from sesh import reach
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
+from sesh.system.workers import Stop, Workers
 from sesh.text import safe
-from sesh.workers import Stop, Workers
 
 Handler = Callable[[Any, str], None]  # takes the result of a call, and its error in one line, empty for none
 

@@ -11,7 +11,7 @@ from math import inf
 from sesh.client import terminal as terminals
 from sesh.client.keys import FLUSH_DELAY
 from sesh.client.terminal import RawTerminal
-from sesh.descriptors import polled
+from sesh.system.descriptors import polled
 from sesh.tui.keys import Keys
 
 _SIGNAL_KEYS: dict[int, str] = {signal.SIGINT: "C-c", signal.SIGWINCH: "resize"}

@@ -13,13 +13,14 @@ from typing import Any
 
 import pytest
 
-from sesh import messages, programs, protocol, wire
+from sesh import messages, protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
-from sesh.machine import start_time
 from sesh.reach import find
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
+from sesh.system import programs
+from sesh.system.processes import start_time
 from tests.faults import bridges
 from tests.support import Home, forking, processes, wait_until
 from tests.support.greeting import greet

@@ -9,10 +9,11 @@ import time
 
 import pytest
 
-from sesh import messages, paths, protocol, wire
+from sesh import messages, protocol, wire
 from sesh.daemon.screen.model import Model
 from sesh.schema import codec
 from sesh.store import listing, records
+from sesh.system import paths
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 from tests.support.greeting import greet

@@ -10,15 +10,16 @@ from contextlib import suppress
 
 import pytest
 
-from sesh import Session, machine, wire
+from sesh import Session, wire
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
-from sesh.machine import stat_of
 from sesh.ops import send, sessions, shell
 from sesh.reach import find
+from sesh.system import platforms
+from sesh.system.processes import stat_of
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -54,7 +55,7 @@ CREATIONS: dict[str, tuple[str, ...]] = {
 }
 Process = subprocess.Popen[bytes]
 
-pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
+pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes")
 
 
 @pytest.fixture(autouse=True)

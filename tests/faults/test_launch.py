@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, messages, paths, wire
+from sesh import about, messages, wire
 from sesh.daemon.spawn import zygote
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.machine import command_of
 from sesh.store import records
+from sesh.system import paths
+from sesh.system.processes import command_of
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
 from tests.support.greeting import greet

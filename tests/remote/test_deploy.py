@@ -14,7 +14,7 @@ from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
 from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.schema.outcomes import DeployedHost, PrintedDeployError
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home
 

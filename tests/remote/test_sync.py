@@ -14,11 +14,11 @@ from typing import Any
 
 import pytest
 
-from sesh import programs
 from sesh.errors import Unreachable
 from sesh.remote.ssh import exchange
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync.sync import sync
+from sesh.system import programs
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside
 from tests.support import Home, processes, wait_until

@@ -17,8 +17,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import descriptors
 from sesh.daemon.spawn import zygote
+from sesh.system import descriptors
 from tests.support import PROMPT, Home, Open, Terminal, rounds, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import logs

@@ -12,8 +12,9 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import files, machine, messages, paths, protocol, wire
+from sesh import messages, protocol, wire
 from sesh.errors import Refused, TimedOut, Unreachable
+from sesh.system import files, paths, platforms
 
 
 @pytest.fixture
@@ -43,7 +44,7 @@ Pair = tuple[wire.Connection, socket.socket]
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory may change after its check, so the kernel names the listener's user."""
-    monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(platforms, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
         wire.connect("work")
     listener.settimeout(5)

@@ -15,7 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import paths
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.activity.screen_work import WorkState
@@ -30,6 +29,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
 from sesh.errors import Malformed
+from sesh.system import paths
 from sesh.vt.emulator import Emulator
 from tests.house.source import modules
 from tests.support.data import daemon_facts

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import files, paths, wire
+from sesh import wire
 from sesh.daemon.clients.listener import Listener
 from sesh.store import records
+from sesh.system import files, paths
 from tests.support import data
 
 

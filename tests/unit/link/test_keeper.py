@@ -11,7 +11,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import descriptors, health
+from sesh import health
 from sesh.errors import LoginRefused
 from sesh.health import LinkHealth
 from sesh.link import keeper as keeping
@@ -20,6 +20,7 @@ from sesh.remote import known
 from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
+from sesh.system import descriptors
 from sesh.system.clock import uptime
 from sesh.wire import Connection
 from tests.support import wait_until

@@ -7,11 +7,12 @@ from threading import Thread
 
 import pytest
 
-from sesh import paths, wire
+from sesh import wire
 from sesh.errors import NotFound
 from sesh.messages import LOGS
 from sesh.reach import find
 from sesh.store import records
+from sesh.system import paths
 from tests.support import data
 
 

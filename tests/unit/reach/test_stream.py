@@ -23,7 +23,7 @@ from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.opening import Race
 from sesh.schema.outcomes import Ended
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.support.data import job_result
 
 Ends = tuple[wire.Connection, socket.socket]

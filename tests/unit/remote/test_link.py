@@ -22,7 +22,7 @@ from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.support import wait_until
 
 

@@ -16,8 +16,8 @@ from typing import Any
 
 from sesh import errors
 from sesh.errors import Malformed, Refused, TimedOut, cannot
-from sesh.paths import OWN, PRIVATE, check_directory, check_safe_path, check_status, directory
 from sesh.schema import codec
+from sesh.system.paths import OWN, PRIVATE, check_directory, check_safe_path, check_status, directory
 
 ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""

@@ -9,10 +9,10 @@ import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from sesh import machine
 from sesh.about import ON_HOST, PROGRAM, SESH
 from sesh.errors import Exists, NotFound, Refused, cannot
 from sesh.names import check_name, is_name, subject
+from sesh.system import platforms
 
 PRIVATE = 0o700
 OWN = 0o600
@@ -104,7 +104,7 @@ def _check_writers(path: str, status: os.stat_result, elsewhere: str) -> None:
     mode = stat.S_IMODE(status.st_mode)
     if stat.S_ISLNK(status.st_mode) or (mode & stat.S_ISVTX and stat.S_ISDIR(status.st_mode)):
         return
-    if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or machine.has_acl(path))):
+    if mode & 0o002 or (mode & 0o020 and (not _is_own_group(status.st_gid) or platforms.has_acl(path))):
         fix = f"run: {ON_HOST}chmod go-w {path}" if status.st_uid == os.geteuid() else elsewhere
         raise Refused(f"{path} is writable by other users (mode {mode:04o}); {fix}")
 
@@ -114,9 +114,9 @@ def is_unmapped(uid: int) -> bool:
 
     These users all appear with the overflow uid (user_namespaces(7)), unless the namespace maps that uid. Linux only.
     """
-    if machine.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
+    if platforms.content("/proc/sys/kernel/overflowuid").strip() != str(uid).encode():
         return False
-    ranges = [[int(number) for number in line.split()] for line in machine.content("/proc/self/uid_map").splitlines()]
+    ranges = [[int(number) for number in line.split()] for line in platforms.content("/proc/self/uid_map").splitlines()]
     return bool(ranges) and not any(first <= uid < first + count for first, _, count in ranges)
 
 
@@ -200,7 +200,7 @@ def names() -> list[str]:
 def socket_address(folder: str, entry: str) -> Iterator[str]:
     """Yield an address for a socket in `folder`, even if its path is too long."""
     path = os.path.join(folder, entry)
-    if len(os.fsencode(path)) <= machine.LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= platforms.LONGEST_SOCKET_PATH:
         yield path
         return
     if not os.path.isdir("/proc/self/fd"):

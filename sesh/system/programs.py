@@ -12,13 +12,11 @@ import pwd
 import re
 import subprocess
 from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from sesh.errors import Unreachable, UsageError
 from sesh.names import printable
-
-if TYPE_CHECKING:
-    from sesh.messages import Hello
+from sesh.schema.facts import LoginFacts
 
 
 def search_path() -> str:
@@ -104,9 +102,9 @@ def _is_variable(name: str) -> bool:
     return _NAME.match(name) is not None and not name.startswith("SESH_")
 
 
-def login_facts(more: Iterable[str] = ()) -> Hello:
+def login_facts(more: Iterable[str] = ()) -> LoginFacts:
     """Return this login's renewed variables and ssh agent, as keys of HELLO."""
-    facts: Hello = {"renewed": {name: os.environ.get(name, "") for name in (*RENEWED, *more)}}
+    facts: LoginFacts = {"renewed": {name: os.environ.get(name, "") for name in (*RENEWED, *more)}}
     if agent := os.environ.get("SSH_AUTH_SOCK"):
         facts["auth_sock"] = agent
     return facts
