@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sesh import wire
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
-from sesh.config import Config
+from sesh.config.config import Config
 from sesh.messages import Hello, Welcome
 from sesh.schema.facts import LoginFacts
 from sesh.system import programs

@@ -7,6 +7,7 @@ from dataclasses import replace
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Life
 from sesh.daemon.checkpoint import Checkpointer
 from sesh.daemon.clients.client import Clients
@@ -22,7 +23,6 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.waits import Waits
-from sesh.log import FaultLog
 from sesh.loop.loop import Loop
 from sesh.schema.facts import Event
 from sesh.text.sizes import Size

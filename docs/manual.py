@@ -12,10 +12,10 @@ from collections.abc import Iterator
 
 import typer
 
-from sesh import config
 from sesh.about import __version__
 from sesh.cli.app import CODES, EVERYWHERE, built
 from sesh.cli.verbs import GROUPS, Verb
+from sesh.config import config
 
 PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
 _SETTINGS = os.path.join(os.path.dirname(PATH), "CONFIG.md")

@@ -30,8 +30,9 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import config, log, protocol, wire
+from sesh import protocol, wire
 from sesh.about import __version__
+from sesh.config import config, debug_log
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
 from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
@@ -248,7 +249,7 @@ def _error_frame(number: object, error: Exception) -> bytes:
     if isinstance(error, Malformed):
         error = UsageError(f"a malformed request: {error}")
     elif not isinstance(error, SeshError):
-        log.write_error("link", error)
+        debug_log.write_error("link", error)
         error = SeshError(f"internal error, {type(error).__name__}: {error}")
     return protocol.message(protocol.RESPONSE, {"id": number, "error": error.facts()})
 

@@ -15,12 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sesh import config, wire
+from sesh import wire
+from sesh.config import config
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
-from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
 from sesh.schema.facts import Event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Generic, ParamSpec
 
-from sesh.log import FaultLog
+from sesh.daemon.base.faults import FaultLog
 
 Arguments = ParamSpec("Arguments")
 

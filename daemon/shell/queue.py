@@ -15,6 +15,7 @@ from collections.abc import Iterator
 
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.events import Events
@@ -25,7 +26,6 @@ from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
-from sesh.log import FaultLog
 from sesh.loop.timers import Timers
 from sesh.system import processes
 

@@ -9,7 +9,8 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import log, protocol, wire
+from sesh import protocol, wire
+from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
@@ -48,7 +49,7 @@ def run_daemon(creator: socket.socket) -> None:
             act = f"set up the session in {paths.directory()}"
             failure = cannot(act, error) if isinstance(error, OSError) else error
             if not isinstance(failure, SeshError):
-                log.write_error("daemon", error)
+                debug_log.write_error("daemon", error)
                 failure = SeshError(f"cannot set up the session: {error}")
             respond(creator, error=failure.facts())
             os._exit(1)
@@ -56,7 +57,7 @@ def run_daemon(creator: socket.socket) -> None:
         server.run()
         os._exit(0)
     except BaseException as error:
-        log.write_error("daemon", error)
+        debug_log.write_error("daemon", error)
     finally:
         os._exit(1)
 

@@ -12,7 +12,8 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, log, protocol
+from sesh import about, errors, protocol
+from sesh.config import debug_log
 from sesh.daemon.spawn.main import BLOCKED, respond, run_daemon
 from sesh.system import platforms, processes
 
@@ -27,7 +28,7 @@ def run(listening: int, path: str) -> None:
         _reset()
         _serve(socket.socket(fileno=listening))
     except BaseException as error:
-        log.write_error("zygote", error)
+        debug_log.write_error("zygote", error)
     finally:
         with suppress(OSError):
             os.unlink(path)  # if another zygote has replaced this one, the next creator starts one more

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 
-from sesh import config
+from sesh.config import config
 from sesh.errors import Refused, Unreachable
 from sesh.names import printable
 from sesh.remote import eventlog

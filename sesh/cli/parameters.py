@@ -10,10 +10,10 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer import Argument, Option
 
-from sesh import config
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
+from sesh.config import config
 from sesh.errors import SeshError, UsageError
 from sesh.names import check_label, check_name, natural
 from sesh.remote import known

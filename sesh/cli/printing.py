@@ -170,11 +170,11 @@ class Output:
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:
         """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
-        from sesh import log  # loads logging, which only an error needs
+        from sesh.config import debug_log  # loads logging, which only an error needs
 
         error = sesh_error(cause, verb)
-        if log.wanted():
-            log.write_error(f"command {verb.word}".rstrip(), cause)
+        if debug_log.wanted():
+            debug_log.write_error(f"command {verb.word}".rstrip(), cause)
             sys.__excepthook__(type(cause), cause, cause.__traceback__)
         try:
             if isinstance(error, errors.Interrupted):

@@ -10,8 +10,9 @@ import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 
-from sesh import config, errors
+from sesh import errors
 from sesh.about import PROGRAM, SESH, __version__
+from sesh.config import config
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import sweep

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 
-from sesh import config
 from sesh.about import SESH
-from sesh.config import Config
+from sesh.config import config
+from sesh.config.config import Config
 from sesh.errors import SeshError, for_host
 from sesh.messages import QuestionResponse
 from sesh.names import subject

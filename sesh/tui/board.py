@@ -15,9 +15,9 @@ from enum import Enum
 from functools import partial
 from typing import Any
 
-from sesh import config
 from sesh.client.display import BELL, notification
 from sesh.client.terminal import RawTerminal
+from sesh.config import config
 from sesh.names import is_name, natural
 from sesh.ops import enter, send, sessions, views
 from sesh.ops.index import SessionIndex

@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import config
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
+from sesh.config import config
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views

@@ -10,7 +10,7 @@ import pytest
 
 from sesh import messages
 from sesh.client.display import notification
-from sesh.config import in_quiet_hours
+from sesh.config.config import in_quiet_hours
 from sesh.daemon.clients import client
 from sesh.reach import find
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until

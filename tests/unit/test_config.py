@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh import config
-from sesh.config import Config
+from sesh.config import config
+from sesh.config.config import Config
 from sesh.errors import UsageError
 from tests.support import ROOT
 

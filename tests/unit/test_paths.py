@@ -16,7 +16,7 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import config
+from sesh.config import config
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh import ssh

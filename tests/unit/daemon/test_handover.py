@@ -204,7 +204,7 @@ def parts(root: object) -> dict[str, object]:
 def is_part(value: object) -> bool:
     kind = type(value)
     is_value = is_dataclass(value) or callable(value) or isinstance(value, Enum | tuple)
-    return kind.__module__.startswith(("sesh.daemon.", "sesh.log")) and not is_value
+    return kind.__module__.startswith("sesh.daemon.") and not is_value
 
 
 def set_later() -> set[str]:

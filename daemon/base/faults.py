@@ -1,0 +1,36 @@
+"""A daemon's last errors, in memory; `status` shows them, and the log of errors has them if it is wanted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
+from sesh.config import debug_log
+from sesh.text import times
+
+Result = TypeVar("Result")
+Arguments = ParamSpec("Arguments")
+KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
+
+
+class FaultLog:
+    """Keeps lines about errors that the daemon survived, without bytes of the session."""
+
+    def __init__(self) -> None:
+        self.kept: list[str] = []  # newest last; replaced, never changed
+
+    def note(self, text: str, error: BaseException | None = None) -> None:
+        """Add one line, with an error's description."""
+        text = text if error is None else f"{text}: {debug_log.described(error)}"
+        self.kept = [*self.kept, f"{times.stamp()} {text}"][-KEPT:]
+        debug_log.write("daemon", text)
+
+    def guard(
+        self, call: Callable[Arguments, Result], part: str, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> Result | None:
+        """Return the result of `call`, or None after an error, which is only logged."""
+        try:
+            return call(*args, **kwargs)
+        except Exception as error:
+            self.note(f"a fault in {part}", error)
+            return None
