@@ -9,7 +9,6 @@ import time
 from math import inf
 from typing import TYPE_CHECKING
 
-from sesh import wire
 from sesh.client.attachment import Attachment
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import MAX_UNFRAMED_INPUT
@@ -19,8 +18,9 @@ from sesh.client.options import AttachOptions
 from sesh.client.shown import Shown
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
-from sesh.messages import Hello
 from sesh.system import descriptors
+from sesh.wire.connection import Connection
+from sesh.wire.messages import Hello
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
@@ -31,7 +31,7 @@ _DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the 
 
 
 def attach(
-    connection: wire.Connection, keeper: LinkKeeper | None, name: str, *, host: str | None, options: AttachOptions
+    connection: Connection, keeper: LinkKeeper | None, name: str, *, host: str | None, options: AttachOptions
 ) -> AttachmentEnd:
     """Attach the terminal on descriptors 0 and 1 to a session; print the closing line.
 

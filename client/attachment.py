@@ -8,9 +8,8 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
-from sesh import protocol, wire
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -20,14 +19,16 @@ from sesh.client.shown import Shown
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, ConnectionLost, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.loop.timers import Timers
-from sesh.messages import Hello, Message, Welcome
 from sesh.system import clock
 from sesh.text import describe, safe, times
 from sesh.text.keys import ESCAPE, Key, pressed
-from sesh.wire import Connection, Peer
+from sesh.wire import protocol
+from sesh.wire.connection import Connection, Peer, connect
+from sesh.wire.messages import Hello, Message, Welcome
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
+    from sesh.link.link import Link
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
@@ -81,9 +82,9 @@ class Attachment:
             frames += self.view.size_frame()  # the size may have changed since
         self.channel.replace_connection(connection, frames)
         is_reloaded = self.keeper is None and self.session_id != ""
-        self.timers.set(self._handle_disconnect, wire.RELOAD_TIMEOUT if is_reloaded else wire.WELCOME_TIMEOUT)
+        self.timers.set(self._handle_disconnect, protocol.RELOAD_TIMEOUT if is_reloaded else protocol.WELCOME_TIMEOUT)
         if self.keeper is not None:
-            self.keeper.watch(connection, self._ping)
+            self.keeper.watch(cast("Link", connection), self._ping)
         if self.session_id and not self.view.continues:
             self.display.resume()
             self.view.redraw()
@@ -129,7 +130,7 @@ class Attachment:
         if self._attached:
             self.view.clear()
             with suppress(SeshError):
-                self._attach_over(wire.connect(self.name))  # blocks for long only if the daemon's backlog is full
+                self._attach_over(connect(self.name))  # blocks for long only if the daemon's backlog is full
                 return
         self._lose()
 

@@ -11,9 +11,9 @@ from sesh import errors
 from sesh.about import PROGRAM, SESH
 from sesh.client.options import AttachOptions
 from sesh.errors import ENDS, ExitCode, NotFound, SeshError, for_host
-from sesh.messages import Message
 from sesh.names import check_host, check_name
 from sesh.schema.outcomes import Ended
+from sesh.wire.messages import Message
 
 
 class EndKind(Enum):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from collections import deque
 
-from sesh import protocol
-from sesh.wire import Connection
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
 
 MAX_UNFRAMED_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
 """At this many bytes the client stops reading the terminal; without a link, it drops further input."""

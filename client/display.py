@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.client.undo import Undo
-from sesh.messages import Message
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
+from sesh.wire.messages import Message
 
 MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
 _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes

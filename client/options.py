@@ -6,14 +6,14 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import wire
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.config.config import Config
-from sesh.messages import Hello, Welcome
 from sesh.schema.facts import LoginFacts
 from sesh.system import programs
 from sesh.text.keys import DetachKey
+from sesh.wire.connection import hello
+from sesh.wire.messages import Hello, Welcome
 
 
 @dataclass
@@ -60,4 +60,4 @@ class AttachOptions:
             "read_only": self.read_only, "replace": self.replace,
             "lines": self.settings.replay_lines if self.replay else 0, "remote": host is not None,
         }  # fmt: skip
-        return wire.hello("attach", **(facts | login | identity))
+        return hello("attach", **(facts | login | identity))

@@ -19,11 +19,11 @@ import time
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sesh import protocol
 from sesh.text.keys import tokens
 from sesh.vt.emulator import Emulator
 from sesh.vt.graphemes import NARROW
 from sesh.vt.render import patch
+from sesh.wire import protocol
 
 _LEFT, _RIGHT, _ERASE = "left", "right", "erase"
 _EDITING = {

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, MAX_NOTIFICATION, Display, notification
 from sesh.loop.timers import Timers
+from sesh.wire import protocol
 
 if TYPE_CHECKING:
     from sesh.client.predict import Predictor

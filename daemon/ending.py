@@ -7,7 +7,6 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
-from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Client, Viewing, client_of
@@ -18,9 +17,10 @@ from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, KILLED, TERMINATED, ExitCode
-from sesh.messages import Message
 from sesh.store import records, results
 from sesh.system.clock import STEADY
+from sesh.wire import protocol
+from sesh.wire.messages import Message
 
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end

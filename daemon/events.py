@@ -13,13 +13,13 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from sesh import protocol
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.schema.facts import Event, Unseen
 from sesh.system import clock
 from sesh.text import safe, times
+from sesh.wire import protocol
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

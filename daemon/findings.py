@@ -7,8 +7,8 @@ from sesh.daemon.activity.rules import State
 from sesh.daemon.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
-from sesh.queries import Kind
 from sesh.text import safe
+from sesh.vt.queries import Kind
 
 MAX_TITLE = 1024
 _MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from functools import partial
 
-from sesh import protocol
 from sesh.about import __version__
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -14,11 +13,12 @@ from sesh.daemon.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
 from sesh.errors import Malformed, ProtocolError
-from sesh.messages import Hello, Message, Welcome
 from sesh.schema import check
 from sesh.system import programs
 from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
+from sesh.wire import protocol
+from sesh.wire.messages import Hello, Message, Welcome
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 

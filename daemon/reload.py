@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable
 from typing import BinaryIO
 
-from sesh import protocol
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
@@ -26,9 +25,10 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
-from sesh.messages import RELOAD
 from sesh.names import printable
 from sesh.system import paths
+from sesh.wire import protocol
+from sesh.wire.messages import RELOAD
 
 POLL = 0.01  # seconds between two looks at the trial
 TRIAL_TIMEOUT = 20.0  # seconds for the trial, and for a text that is being typed; then the reload is refused

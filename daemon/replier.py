@@ -12,8 +12,8 @@ from sesh.daemon.screen.model import Model
 from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
-from sesh.queries import Kind, form, reply_form
 from sesh.text.sizes import Size
+from sesh.vt.queries import Kind, form, reply_form
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn of the loop to catch up for queries
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
-from sesh import names, protocol
+from sesh import names
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.activity.declared import By
@@ -23,13 +23,14 @@ from sesh.daemon.shell import variables
 from sesh.daemon.shell.run import Run
 from sesh.daemon.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
-from sesh.messages import LogsResponse, Message, WaitResponse
 from sesh.schema import codec, facts
 from sesh.schema.facts import RunFacts, Seconds, Status, Summary
 from sesh.store import results
 from sesh.system import paths, processes
 from sesh.system.clock import STEADY
 from sesh.vt.render.export import continued, export, follow_state
+from sesh.wire import protocol
+from sesh.wire.messages import LogsResponse, Message, WaitResponse
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator

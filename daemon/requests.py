@@ -11,9 +11,9 @@ from sesh.daemon.request_methods import RequestMethods
 from sesh.daemon.session import Session
 from sesh.daemon.typed_text import Typing
 from sesh.errors import Busy, Malformed, SeshError, UsageError, daemon_failed
-from sesh.messages import Envelope
 from sesh.names import printable
 from sesh.schema import check
+from sesh.wire.messages import Envelope
 
 MAX_DATA = 4 << 20
 MAX_REQUESTS = 64  # requests whose next step a timer takes; more are refused

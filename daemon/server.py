@@ -8,7 +8,6 @@ import socket
 import time
 from functools import partial
 
-from sesh import protocol
 from sesh.about import PROGRAM
 from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
@@ -25,6 +24,7 @@ from sesh.loop.loop import READ, WRITE
 from sesh.schema import codec
 from sesh.system import files, platforms, processes
 from sesh.system.clock import STEADY
+from sesh.wire import protocol
 
 HELLO_TIMEOUT = 10.0
 MAX_CONNECTIONS = 400  # at the limit, an idle one is closed for a new one; if none is idle, the new one is closed

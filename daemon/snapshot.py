@@ -25,10 +25,10 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.messages import SendResponse
 from sesh.schema import check, codec
 from sesh.schema.facts import Event
 from sesh.text.sizes import Size
+from sesh.wire.messages import SendResponse
 
 FORMAT = 27  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode

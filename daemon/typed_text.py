@@ -5,15 +5,15 @@ from __future__ import annotations
 import signal
 from collections.abc import Generator
 
-from sesh import protocol
 from sesh.about import SESH
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
-from sesh.messages import SendResponse
 from sesh.system import platforms
+from sesh.wire import protocol
+from sesh.wire.messages import SendResponse
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 _MOST_READS = 16  # reads of pending output before a check; a program that prints more is working

@@ -18,7 +18,7 @@ from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.errors import Busy, TimedOut
 from sesh.loop.timers import Timers
-from sesh.messages import MetResponse, WaitResponse
+from sesh.wire.messages import MetResponse, WaitResponse
 
 MAX_WAITS = 16  # of one connection; more are refused
 QUIET = 0.1  # seconds of silence before a prompt counts, so that earlier output has arrived

@@ -15,7 +15,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from sesh import wire
 from sesh.config import config
 from sesh.daemon.activity.rules import State, Why
 from sesh.daemon.base.facts import Facts
@@ -23,17 +22,19 @@ from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
 from sesh.loop.timers import Timers
-from sesh.messages import TELL, TYPED, RequestKeys, RequestType, Response
 from sesh.schema.facts import Event
 from sesh.store import recent
 from sesh.text import times
 from sesh.text.describe import NOTIFICATION_INTERVAL, failure, muted
+from sesh.wire import protocol
+from sesh.wire.connection import connect
+from sesh.wire.messages import TELL, TYPED, RequestKeys, RequestType, Response
 
 BELL_DELAY = 0.5  # seconds that a bell waits for a question, which replaces it
 BELL = "bell"
 MAX_RUNNING = 8  # children; further notifications are dropped
 MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
-_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
+_TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
 _NOT_STARTED = 120
 
 
@@ -176,7 +177,7 @@ def _notify_terminal(name: str, news: News) -> bool:
 
 def _request(session: str, request: RequestType[Response], **keys: Any) -> Response | None:
     deadline = time.monotonic() + _TIMEOUT
-    with suppress(SeshError, OSError), wire.connect(session, _TIMEOUT) as connection:
+    with suppress(SeshError, OSError), connect(session, _TIMEOUT) as connection:
         connection.handshake(deadline=deadline)
         return connection.request(request, deadline=deadline, **keys)[0]
     return None

@@ -5,13 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from sesh import protocol
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
-from sesh.messages import Hello
 from sesh.schema.facts import AttachedClient
 from sesh.system.clock import STEADY
 from sesh.text import sizes
@@ -20,6 +18,8 @@ from sesh.text.sizes import Size, clamp_size
 from sesh.text.times import stamp
 from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
+from sesh.wire import protocol
+from sesh.wire.messages import Hello
 
 LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
 LAG_OVER_LINK = 64 << 10

@@ -12,11 +12,11 @@ from errno import EAGAIN
 from math import inf
 from typing import Any, Generic
 
-from sesh import protocol
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
-from sesh.messages import Response
 from sesh.system.clock import uptime
+from sesh.wire import protocol
+from sesh.wire.messages import Response
 
 READ_SIZE = 1 << 16
 Steps = Iterator[float]  # the steps of a request that takes time; each yields the seconds until the next one

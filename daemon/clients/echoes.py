@@ -7,12 +7,12 @@ predicted.
 
 from __future__ import annotations
 
-from sesh import protocol
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
 from sesh.loop.timers import Timers
 from sesh.vt.render.replay import replay
+from sesh.wire import protocol
 
 ACK_AFTER = 0.9
 """Seconds from an INPUT until an ACK of it and of those that followed. A packet for each key would cost as much as the

@@ -8,12 +8,12 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 
-from sesh import wire
 from sesh.errors import Refused
 from sesh.store import records
 from sesh.system import paths
 from sesh.system.files import locked
 from sesh.system.platforms import peer_uid
+from sesh.wire.connection import listen, open_socket
 
 BACKLOG = 128
 
@@ -108,7 +108,7 @@ class Listener:
 
 
 def _bind(name: str) -> tuple[socket.socket, tuple[int, int]]:
-    opened = wire.listen(name + paths.SOCKET, BACKLOG)
+    opened = listen(name + paths.SOCKET, BACKLOG)
     try:
         opened.setblocking(False)
         status = os.lstat(paths.socket_path(name))
@@ -143,7 +143,7 @@ def clear(name: str) -> None:
     if record is None and not has_socket:
         return
     if has_socket:
-        probe = wire.open_socket(name + paths.SOCKET)
+        probe = open_socket(name + paths.SOCKET)
         if probe is not None:
             probe.close()
             raise paths.taken(name)

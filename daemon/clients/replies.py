@@ -11,8 +11,8 @@ import re
 from collections import deque
 from enum import Enum, auto
 
-from sesh.queries import form
 from sesh.text.keys import paste_end
+from sesh.vt.queries import form
 
 OPEN_FOR = 5.0  # seconds that a query is open, and a conversation (`OpenQueries`) after its last query or reply
 _LATE = 30.0  # seconds after a query in which its reply may still come late

@@ -12,8 +12,8 @@ from resource import struct_rusage
 from sys import byteorder
 from termios import TIOCSWINSZ
 
-from sesh import protocol
 from sesh.system import platforms, processes
+from sesh.wire import protocol
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB

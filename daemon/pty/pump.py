@@ -11,8 +11,8 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.loop.loop import READ, WRITE, Loop
-from sesh.queries import Kind, QueryScanner, bounded
 from sesh.text.sizes import Size
+from sesh.vt.queries import Kind, QueryScanner, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 

@@ -11,9 +11,9 @@ import re
 from collections.abc import Callable
 
 from sesh.about import __version__
-from sesh.queries import reply_form
 from sesh.text.sizes import Size
 from sesh.vt.emulator import Emulator
+from sesh.vt.queries import reply_form
 
 _ST = b"\x1b\\"
 

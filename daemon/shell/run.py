@@ -5,13 +5,13 @@ from __future__ import annotations
 import time
 from enum import IntEnum
 
-from sesh import protocol
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.marks import Wrapper
 from sesh.errors import ExitCode, SeshError
 from sesh.schema.facts import RunFacts
+from sesh.wire import protocol
 
 MAX_OUTPUT = 32 << 20  # bytes kept of a command's output, the last ones
 MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before the response

@@ -15,11 +15,13 @@ import sys
 import time
 from contextlib import suppress
 
-from sesh import about, errors, messages, names, wire
+from sesh import about, errors, names
 from sesh.about import SESH
 from sesh.errors import ExitCode, Refused, SeshError
 from sesh.schema.facts import LaunchSpec
 from sesh.system import files, paths, platforms, processes, programs
+from sesh.wire import messages
+from sesh.wire.connection import Connection, adopt, listen, open_socket, request_frames
 
 ZYGOTE = "import sys; sys.path[:] = {path!r}; from sesh.daemon.spawn.zygote import run; run({listening}, {socket!r})"
 """The Python program of a zygote; it uses its creator's module search path."""
@@ -37,7 +39,7 @@ _FILES = (  # in /proc/self
 _PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time priority and policy
 
 
-def start_daemon(spec: LaunchSpec) -> wire.Connection:
+def start_daemon(spec: LaunchSpec) -> Connection:
     """Start the daemon and its program; return the first connection, before HELLO.
 
     Raises Exists, SeshError (127, 126), Refused (working directory or sessions directory), UsageError. Unreachable, or
@@ -56,7 +58,7 @@ def start_daemon(spec: LaunchSpec) -> wire.Connection:
     try:
         connection = _fork(deadline)
         try:
-            connection.send(wire.request_frames(messages.START, 1, json.dumps(spec).encode()), deadline)
+            connection.send(request_frames(messages.START, 1, json.dumps(spec).encode()), deadline)
             connection.await_response(messages.START, 0, deadline)
         except BaseException as error:
             connection.abort()  # the daemon sees the end, even if another process has a copy of the descriptor
@@ -76,12 +78,12 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
     """Raise an error if the session exists although its creator has closed the connection."""
     # A daemon claims the name under the lock, and only while its creator is connected. So if no socket listens under
     # the name while this process holds the lock, the daemon will not claim it later. Over a link, the client repeats
-    # its request instead, with the id that it chose for the session (see `sesh.bridge`).
+    # its request instead, with the id that it chose for the session (see `sesh.bridge.bridge`).
     if isinstance(error, SeshError) and error.in_response:
         return
     name = spec["name"]
     with suppress(errors.TimedOut), files.locked(paths.directory(), timeout=_LOCK_TIMEOUT):
-        listening = wire.open_socket(name + paths.SOCKET)
+        listening = open_socket(name + paths.SOCKET)
         if listening is None:
             return
         listening.close()
@@ -96,7 +98,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
 # -- the zygote
 
 
-def _fork(deadline: float) -> wire.Connection:
+def _fork(deadline: float) -> Connection:
     """Connect to a new fork of the zygote. Raises OSError, Refused, Unreachable, TimedOut."""
     if scope := own_scope():
         with suppress(errors.Unreachable):  # systemd-run does not work for this user
@@ -104,7 +106,7 @@ def _fork(deadline: float) -> wire.Connection:
     return _fork_or_start([], deadline)
 
 
-def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
+def _fork_or_start(scope: list[str], deadline: float) -> Connection:
     """Connect to a new fork; start a zygote if none responds. Raises as `_fork`."""
     # Start it under a lock, so that processes that wait for the lock find the new one.
     path = zygote_path(scoped=bool(scope))
@@ -114,21 +116,21 @@ def _fork_or_start(scope: list[str], deadline: float) -> wire.Connection:
         return _fork_from(path) or _start_zygote(path, scope, deadline)
 
 
-def _fork_from(path: str) -> wire.Connection | None:
+def _fork_from(path: str) -> Connection | None:
     """Return a connection to a zygote's new fork; None if none responds in time."""
     return _await_fork(_connect(path), time.monotonic() + ANSWER_TIMEOUT)
 
 
-def _connect(path: str) -> wire.Connection | None:
+def _connect(path: str) -> Connection | None:
     """Connect to this user's zygote at `path`; None without one, or if it is stopped."""
-    opened = wire.open_socket(os.path.basename(path))
+    opened = open_socket(os.path.basename(path))
     if opened is not None and platforms.peer_uid(opened) != os.geteuid():
         opened.close()
         return None
-    return wire.adopt(opened) if opened is not None else None
+    return adopt(opened) if opened is not None else None
 
 
-def _await_fork(connection: wire.Connection | None, deadline: float) -> wire.Connection | None:
+def _await_fork(connection: Connection | None, deadline: float) -> Connection | None:
     """Wait for the zygote's fork; if none comes, close, so that a late one exits."""
     if connection is not None:
         with suppress(errors.TimedOut, errors.Unreachable):
@@ -138,11 +140,11 @@ def _await_fork(connection: wire.Connection | None, deadline: float) -> wire.Con
     return None
 
 
-def _start_zygote(path: str, scope: list[str], deadline: float) -> wire.Connection:
+def _start_zygote(path: str, scope: list[str], deadline: float) -> Connection:
     """Start a zygote under the caller's lock; connect to it. Raises OSError, Refused, Unreachable."""
     _remove(path)
     try:
-        with wire.listen(os.path.basename(path), _BACKLOG) as listening:
+        with listen(os.path.basename(path), _BACKLOG) as listening:
             opened = _connect(path)  # before it starts: a zygote without connections exits
             child = _spawn(scope, listening.fileno(), path)
         with child:  # it exits at once; the zygote is its child, and init reaps that

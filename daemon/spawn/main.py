@@ -9,7 +9,6 @@ import socket
 import time
 from contextlib import suppress
 
-from sesh import protocol, wire
 from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
@@ -26,6 +25,8 @@ from sesh.schema.facts import LaunchSpec
 from sesh.store import records
 from sesh.system import paths
 from sesh.text import sizes
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
 
 BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them
 _SPEC_TIMEOUT = 10.0
@@ -38,7 +39,7 @@ def run_daemon(creator: socket.socket) -> None:
     try:
         os.setsid()
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
-        connection = wire.Connection(creator.fileno(), creator.fileno())
+        connection = Connection(creator.fileno(), creator.fileno())
         spec = _receive_spec(connection)
         own = {"SESH_SESSION": spec["name"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
         os.environ.clear()
@@ -71,7 +72,7 @@ def respond(creator: socket.socket, **response: object) -> None:
         creator.sendall(protocol.message(protocol.RESPONSE, {"id": 0, **response}))
 
 
-def _receive_spec(connection: wire.Connection) -> LaunchSpec:
+def _receive_spec(connection: Connection) -> LaunchSpec:
     deadline = time.monotonic() + _SPEC_TIMEOUT
     data = b""
     while (frame := connection.receive(deadline))[0] == protocol.DATA:
@@ -80,7 +81,7 @@ def _receive_spec(connection: wire.Connection) -> LaunchSpec:
     return spec
 
 
-def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connection) -> Server:
+def _set_up(spec: LaunchSpec, creator: socket.socket, connection: Connection) -> Server:
     """Claim the name, write the record, start the program. Raises SeshError, OSError."""
     # Start the program last: after a later failure, it would run in no listed session.
     listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
@@ -104,7 +105,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: wire.Connectio
     return server
 
 
-def _check_wanted(spec: LaunchSpec, creator: wire.Connection) -> None:
+def _check_wanted(spec: LaunchSpec, creator: Connection) -> None:
     """Check that the creator is connected, and wants this session. Raises Exists, Interrupted."""
     # Another session may have taken the name since the creator looked, and even have ended since.
     record = records.readable(spec["name"]) or {}

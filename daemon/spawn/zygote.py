@@ -12,10 +12,11 @@ import signal
 import socket
 from contextlib import suppress
 
-from sesh import about, errors, protocol
+from sesh import about, errors
 from sesh.config import debug_log
 from sesh.daemon.spawn.main import BLOCKED, respond, run_daemon
 from sesh.system import platforms, processes
+from sesh.wire import protocol
 
 IDLE = 60.0  # seconds without a connection after which it exits
 

@@ -13,8 +13,8 @@ from sesh.about import PROGRAM
 from sesh.cli.parameters import Context, offering
 from sesh.errors import Refused
 from sesh.ops import agents
-from sesh.protocol import STATES
 from sesh.text.safe import plain
+from sesh.wire.protocol import STATES
 
 _CODEX_ADVICE = """\
 codex asks at its next start whether you trust them, or type /hooks in it

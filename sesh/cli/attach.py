@@ -17,7 +17,6 @@ from sesh.client.attach import first_hello
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
-from sesh.messages import SWITCH
 from sesh.names import check_name, is_name
 from sesh.ops import enter, sessions, views
 from sesh.reach import find
@@ -27,7 +26,8 @@ from sesh.remote import eventlog, known
 from sesh.schema.facts import Place, Record, Spec
 from sesh.store import listing, recent
 from sesh.text.keys import DetachKey
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
+from sesh.wire.messages import SWITCH
 
 LAST = "-"  # the name that means the session attached last
 _DETACH_KEY = "C-\\"

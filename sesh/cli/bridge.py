@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.bridge import serve
+from sesh.bridge.bridge import serve
 from sesh.cli.invocation import Invocation
 
 

@@ -16,8 +16,8 @@ from sesh.cli.sessions import report_session
 from sesh.errors import ENDS, ExitCode, UsageError, failing_with
 from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
-from sesh.queries import QueryRemover
 from sesh.schema.facts import JobResult, JobSpec
+from sesh.vt.queries import QueryRemover
 
 WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]

@@ -9,7 +9,6 @@ from typing import Annotated, Literal
 from typer import Argument
 
 from sesh import completions as package
-from sesh import protocol
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
@@ -17,6 +16,7 @@ from sesh.cli.parameters import Context, offering
 from sesh.cli.verbs import VERBS, find_verb
 from sesh.errors import UsageError
 from sesh.names import printable
+from sesh.wire import protocol
 
 Shell = Annotated[
     Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", help="Whose script to print.", show_default=False)

@@ -16,16 +16,17 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from math import inf
+from typing import Protocol
 
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
-from sesh.health import STOP_TIME, Health, LinkHealth
+from sesh.link import opening
+from sesh.link.health import STOP_TIME, Health, LinkHealth
+from sesh.link.opening import Race
 from sesh.remote import eventlog, known
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.opening import Race
 from sesh.system import platforms
 from sesh.system.clock import uptime
-from sesh.wire import Connection, Peer
+from sesh.wire.connection import Connection, Peer
 
 MAX_AT_ONCE = 2  # attempts; a further attempt waits for the end of another one
 INTERVAL = 1.0  # least seconds between the starts of two attempts
@@ -39,6 +40,12 @@ _LOOK_INTERVAL = 0.3  # seconds between two looks at the deadlines of attempts, 
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
+
+
+class Watched(Protocol):
+    """A link, by what the keeper watches of it."""
+
+    health: LinkHealth
 
 
 class Schedule:
@@ -172,7 +179,7 @@ class LinkKeeper:
         lines = (link.output.reason() for link in self._race.links)
         return next(filter(None, lines), None) or self.schedule.failure
 
-    def watch(self, link: Connection, ping: Ping) -> None:
+    def watch(self, link: Watched, ping: Ping) -> None:
         """Watch a first or another link; end all attempts."""
         self._ping = ping
         link.health.round_trip = link.health.round_trip or self.health.round_trip

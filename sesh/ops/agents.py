@@ -23,13 +23,13 @@ from typing import Any, NamedTuple
 
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
-from sesh.messages import RESUME, STATE, STATUS
 from sesh.names import printable
-from sesh.protocol import STATES
 from sesh.reach import find
 from sesh.schema.facts import Record
 from sesh.store import listing
 from sesh.system import files, paths, platforms, processes
+from sesh.wire.messages import RESUME, STATE, STATUS
+from sesh.wire.protocol import STATES
 
 JSONObject = dict[str, Any]
 

@@ -24,7 +24,7 @@ from sesh.schema.outcomes import SessionHere
 from sesh.store import records
 from sesh.system import descriptors, files, paths, processes
 from sesh.text import sizes
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
 
 PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")

@@ -25,7 +25,7 @@ from sesh.schema.outcomes import Made
 from sesh.store import checkpoints, listing, records, results
 from sesh.system import files, paths
 from sesh.text import describe, times
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator

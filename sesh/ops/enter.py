@@ -14,7 +14,6 @@ from functools import partial
 from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
-from sesh.messages import LABEL, SUMMARY
 from sesh.names import check_name, is_name, printable, subject
 from sesh.ops import create, dormant, sessions
 from sesh.reach import find
@@ -25,7 +24,8 @@ from sesh.store import listing, records
 from sesh.store.recent import newest
 from sesh.system import paths
 from sesh.text import describe, sizes
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
+from sesh.wire.messages import LABEL, SUMMARY
 
 _BEFORE_QUESTION = 1.5  # seconds for a daemon to respond, before the question says that it does not
 _RESPONSE_TIMEOUT = 5.0  # seconds for a busy daemon to respond

@@ -10,9 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
 
-from sesh import protocol, wire
 from sesh.errors import DaemonDied, SeshError
-from sesh.messages import EVENTS
 from sesh.ops.lookup import MOST_ROWS
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
@@ -27,6 +25,9 @@ from sesh.system import files, paths
 from sesh.system.descriptors import check_audience, most_connections, polled
 from sesh.system.workers import Stop, Workers
 from sesh.text import times
+from sesh.wire import protocol
+from sesh.wire.connection import request_frames
+from sesh.wire.messages import EVENTS
 
 _LOOK = 0.7  # seconds between two looks for new sessions
 _DEBOUNCE = 0.2  # seconds from an event to the next look, because several events come together
@@ -42,7 +43,7 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
 
     def request() -> None:
         nonlocal since
-        began = stream.handshake(wire.request_frames(EVENTS, _EVENTS, since=since)).get("events")
+        began = stream.handshake(request_frames(EVENTS, _EVENTS, since=since)).get("events")
         since = since if since is not None or not isinstance(began, int) else began
 
     try:

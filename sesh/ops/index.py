@@ -17,13 +17,13 @@ from math import inf
 
 from sesh import errors
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
+from sesh.link.link import Link
 from sesh.names import natural
 from sesh.ops import events, lookup
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.remote import known
-from sesh.remote.ssh.link import Link
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing, records
 from sesh.system import paths

@@ -13,10 +13,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import Enum
 
-from sesh import errors, protocol, wire
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, Refused
-from sesh.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.caller import Caller
@@ -30,10 +29,13 @@ from sesh.schema.facts import JobResult, JobSpec, Name
 from sesh.schema.outcomes import JobOutput
 from sesh.store import records, results
 from sesh.system import descriptors
+from sesh.wire import protocol
+from sesh.wire.connection import Connection, hello_frame, request_frames
+from sesh.wire.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
 _WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
-_END = wire.request_frames(KILL, _SIGNAL)
+_END = request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
 
 
@@ -123,8 +125,8 @@ class _Waiter:
             keys["from"] = position
         requests = _END if self._ending else self._passed_on.frames()
         if self._tells:
-            requests += wire.request_frames(WAIT, _QUESTION, waiting=True)
-        connection.send(wire.hello_frame("request") + wire.request_frames(WAIT, _WAIT, **keys) + requests)
+            requests += request_frames(WAIT, _QUESTION, waiting=True)
+        connection.send(hello_frame("request") + request_frames(WAIT, _WAIT, **keys) + requests)
         connection.expect_welcome(self._stream.deadline)
         self._stream.name = str(connection.welcome.get("name") or self._stream.name)
         self._set_message()
@@ -209,7 +211,7 @@ def run(
         return ended.name, ended.result, ended.output
     with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
         # The daemon counts the limit from the job's start.
-        stream.deadline = None if limit is None else _after(limit + wire.ENDING_TIMEOUT)
+        stream.deadline = None if limit is None else _after(limit + protocol.ENDING_TIMEOUT)
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
@@ -264,7 +266,7 @@ class _StdinForwarder:
     def hungry(self) -> bool:
         return self._feeding is _Feeding.READ
 
-    def read(self, connection: wire.Connection) -> None:
+    def read(self, connection: Connection) -> None:
         try:
             chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
@@ -275,13 +277,13 @@ class _StdinForwarder:
         self._feeding = _Feeding.SEND_CHUNK if self._chunk else _Feeding.SEND_END
         self.send(connection)
 
-    def send(self, connection: wire.Connection) -> None:
+    def send(self, connection: Connection) -> None:
         """Send the chunk or the end that the job has not taken yet."""
         if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
             return
         keys: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
         with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
-            connection.send(wire.request_frames(FEED, _FEED, self._chunk, **keys))
+            connection.send(request_frames(FEED, _FEED, self._chunk, **keys))
 
     def chunk_taken(self, takes_more: bool) -> None:
         ends = self._feeding is _Feeding.SEND_END or not takes_more

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import TYPE_CHECKING
 
-from sesh import protocol, wire
 from sesh.about import SESH
-from sesh.messages import LOGS, WAIT, RequestKeys
 from sesh.ops.views import fetch_pages
 from sesh.reach.stream import Arrival, Stream
 from sesh.schema.outcomes import Ended
 from sesh.text import safe
+from sesh.wire import protocol
+from sesh.wire.connection import request_frames
+from sesh.wire.messages import LOGS, WAIT, RequestKeys
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
@@ -71,7 +72,7 @@ class LiveLog:
             self._lines, existing = self._fetch_existing()
         keys: RequestKeys = {"follow": True, "from": self._lines.position}
         connection = self._stream.connection
-        connection.send(wire.request_frames(WAIT, connection.next_number(), **keys))
+        connection.send(request_frames(WAIT, connection.next_number(), **keys))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             self._write(existing)
 

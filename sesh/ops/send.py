@@ -9,17 +9,17 @@ from collections.abc import Sequence
 from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
 from sesh.names import printable
 from sesh.ops.pattern import Pattern
-from sesh.protocol import CHUNK
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Sent
 from sesh.text import safe
 from sesh.text.describe import activity_facts
 from sesh.text.keys import Key
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
+from sesh.wire.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
+from sesh.wire.protocol import CHUNK
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text

@@ -11,10 +11,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 
-from sesh import errors, wire
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
-from sesh.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 from sesh.names import check_name
 from sesh.ops import agents, dormant
 from sesh.reach import find
@@ -25,8 +24,11 @@ from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
 from sesh.system import descriptors, paths, processes
 from sesh.text import safe
+from sesh.wire import protocol
+from sesh.wire.connection import hello_frame, request_frames
+from sesh.wire.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
 
-_END_TIMEOUT = wire.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
+_END_TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
 _COLUMNS = 200  # a question cuts its list of names off here
 
@@ -129,13 +131,13 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
 
 def _reload(name: str) -> None:
     path = [os.path.abspath(folder) for folder in sys.path]
-    deadline = time.monotonic() + wire.RELOAD_TIMEOUT
+    deadline = time.monotonic() + protocol.RELOAD_TIMEOUT
     with find.connect(name) as connection:
         with suppress(errors.ProtocolError):  # every number understands the request
             connection.handshake()
         connection.request(RELOAD, deadline=deadline, python=sys.executable, path=path)
         connection.reconnect()  # a verb that follows would take a daemon that still loads for one that hangs
-        connection.send(wire.hello_frame("request"), deadline)
+        connection.send(hello_frame("request"), deadline)
         connection.expect_welcome(deadline)
 
 
@@ -186,12 +188,12 @@ def end(name: str, session_id: str = "") -> None:
             return
         connection = find.connect(name)  # another process has started it again, or ended it
     with connection:
-        request = wire.request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
+        request = request_frames(KILL, 1, begin_by=connection.begin_by(deadline), session_id=session_id)
         try:
             with suppress(errors.Unreachable, errors.TimedOut):  # reading the response fails in the same way
-                connection.send(wire.hello_frame("request") + request, time.monotonic() + 1)
+                connection.send(hello_frame("request") + request, time.monotonic() + 1)
             connection.expect_welcome(deadline)
-            connection.await_response(KILL, 1, time.monotonic() + wire.ENDING_TIMEOUT)
+            connection.await_response(KILL, 1, time.monotonic() + protocol.ENDING_TIMEOUT)
         except errors.Unreachable:
             here = record if record is not None and records.here(record) else None
             if here is not None and not await_end(partial(records.alive, here), deadline):

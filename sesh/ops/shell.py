@@ -8,10 +8,9 @@ import select
 import time
 from collections.abc import Callable, Mapping, Sequence
 
-from sesh import errors, protocol, wire
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import ExitCode, NotFound, SeshError
-from sesh.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 from sesh.ops import dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -24,6 +23,9 @@ from sesh.schema.outcomes import Command, CommandOutput
 from sesh.store import listing
 from sesh.text import times
 from sesh.vt import grammar
+from sesh.wire import protocol
+from sesh.wire.connection import request_frames
+from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
@@ -160,7 +162,7 @@ class _SentCommand:
         self._interrupts.check()
         if first and stream.host is not None:
             # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
-            welcome_by = time.monotonic() + wire.WELCOME_TIMEOUT
+            welcome_by = time.monotonic() + protocol.WELCOME_TIMEOUT
             begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
             self._sent = True
             stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
@@ -182,8 +184,8 @@ class _SentCommand:
             keys["since"] = self._stream.output.position
         frames = b""
         if self._tell is not None:
-            frames = wire.request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        return frames + wire.request_frames(RUN, _RUN, self._data, **keys)
+            frames = request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
+        return frames + request_frames(RUN, _RUN, self._data, **keys)
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""

@@ -8,10 +8,9 @@ from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from sesh import errors, protocol
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import NotFound, SeshError, UsageError
-from sesh.messages import LOGS, SCREEN, STATUS, LogsResponse
 from sesh.names import printable
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -25,6 +24,8 @@ from sesh.store import checkpoints, listing, records, results
 from sesh.system import paths
 from sesh.text.sizes import scrollback_bytes
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
+from sesh.wire import protocol
+from sesh.wire.messages import LOGS, SCREEN, STATUS, LogsResponse
 
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator

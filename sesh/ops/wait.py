@@ -7,10 +7,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal, TypedDict
 
-from sesh import protocol, wire
 from sesh.about import SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut
-from sesh.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 from sesh.names import natural
 from sesh.ops import jobs, lookup
 from sesh.ops.live_log import COLUMNS, feed, line_reader
@@ -23,6 +21,9 @@ from sesh.reach.stream import Arrival, Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import JobResult, Place
 from sesh.schema.outcomes import Condition, Ended
+from sesh.wire import protocol
+from sesh.wire.connection import request_frames
+from sesh.wire.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
 
 if TYPE_CHECKING:
     from sesh.vt.lines import LineReader
@@ -169,7 +170,7 @@ class _ConditionWait:
         else:
             keys |= {"from": conditions["begin"], "else": self._from_if_unsent}
         self._wait_number = stream.connection.next_number()
-        stream.connection.send(wire.request_frames(WAIT, self._wait_number, **keys), self._late)
+        stream.connection.send(request_frames(WAIT, self._wait_number, **keys), self._late)
 
     def _prepare_search(self) -> None:
         """Fetch the width of lines; at the beginning, search the kept lines if they count."""

@@ -13,11 +13,11 @@ from sesh.about import SESH
 from sesh.config import config
 from sesh.config.config import Config
 from sesh.errors import SeshError, for_host
-from sesh.messages import QuestionResponse
 from sesh.names import subject
 from sesh.reach.origin import Origin
 from sesh.system.workers import Stop
 from sesh.text import safe
+from sesh.wire.messages import QuestionResponse
 
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 

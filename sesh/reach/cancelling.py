@@ -13,9 +13,10 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 
-from sesh import errors, wire
-from sesh.messages import RequestType, SendResponse
+from sesh import errors
 from sesh.system.workers import Stop
+from sesh.wire.connection import Connection, request_frames
+from sesh.wire.messages import RequestType, SendResponse
 
 _COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
 _MAX_CTRL_C = 3  # in a row; the last one stops the wait
@@ -137,7 +138,7 @@ class PassedOn:
         self._number = number
         self._keys: list[str] = []
 
-    def send(self, connection: wire.Connection) -> None:
+    def send(self, connection: Connection) -> None:
         self._keys.append(os.urandom(8).hex())
         with suppress(errors.TimedOut, errors.Unreachable):  # the read of the response raises the error
             connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
@@ -149,4 +150,4 @@ class PassedOn:
         del self._keys[:1]  # responses arrive in the order of the requests
 
     def _frames_of(self, key: str) -> bytes:
-        return wire.request_frames(self._request, self._number, key=key)
+        return request_frames(self._request, self._number, key=key)

@@ -7,16 +7,19 @@ import time
 from contextlib import suppress
 from typing import Any
 
-from sesh import errors, names, wire
+from sesh import errors, names
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, Unreachable
-from sesh.messages import RequestType, Response
 from sesh.names import is_name, printable, subject
 from sesh.reach.caller import Caller
 from sesh.schema.facts import JobResult, Summary
 from sesh.store import listing, records, results
 from sesh.system import paths
 from sesh.text import describe, times
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
+from sesh.wire.connection import connect as connect_socket
+from sesh.wire.messages import RequestType, Response
 
 _EXIT_TIME = 0.5  # seconds from the close of its socket until a daemon that has not exited counts as silent
 
@@ -33,18 +36,18 @@ def exists(name: str) -> bool:
     return not is_name(name) or any(map(os.path.lexists, (paths.record_path(name), paths.socket_path(name))))
 
 
-def try_connect(name: str, deadline: float | None = None) -> wire.Connection | None:
+def try_connect(name: str, deadline: float | None = None) -> Connection | None:
     """Return a connection to a session's daemon; None without a daemon.
 
     The program may have ended. `deadline` (monotonic): for the daemon to accept. Raises Refused for another machine's
     session, Unreachable if the daemon lives but does not accept.
     """
-    most = wire.WELCOME_TIMEOUT
+    most = protocol.WELCOME_TIMEOUT
     timeout = most if deadline is None else min(most, max(0.0, deadline - time.monotonic()))
     until = time.monotonic() + min(timeout, _EXIT_TIME)
     while True:
         with suppress(NotFound):
-            return wire.connect(name, timeout)
+            return connect_socket(name, timeout)
         if not os.path.lexists(paths.record_path(name)):
             return None
         summary = listing.from_record(name)  # wakes a live daemon, which makes its lost socket again
@@ -60,7 +63,7 @@ def try_connect(name: str, deadline: float | None = None) -> wire.Connection | N
         time.sleep(0.005)
 
 
-def connect(name: str, deadline: float | None = None) -> wire.Connection:
+def connect(name: str, deadline: float | None = None) -> Connection:
     """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `try_connect`."""
     connection = try_connect(name, deadline)
     if connection is None:

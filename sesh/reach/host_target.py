@@ -13,23 +13,25 @@ from contextlib import AbstractContextManager, closing, nullcontext
 from math import inf
 from typing import Any, TypeVar
 
-from sesh import errors, protocol
+from sesh import errors
 from sesh.about import PROGRAM
 from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
+from sesh.link import opening
 from sesh.link.keeper import LinkKeeper, ReportOutage
-from sesh.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
+from sesh.link.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.remote.ssh import exchange, opening
+from sesh.remote.ssh import exchange
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
 from sesh.schema.outcomes import Ended
-from sesh.wire import Connection
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
+from sesh.wire.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
 
 Item = TypeVar("Item")
 MAX_NOTES = 100  # with one response; further notes are dropped

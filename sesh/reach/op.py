@@ -16,7 +16,7 @@ from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, g
 from sesh.reach.caller import Caller
 from sesh.schema import codec
 from sesh.text import safe
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

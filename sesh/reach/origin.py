@@ -7,9 +7,9 @@ import os
 from contextlib import suppress
 
 from sesh.errors import ProtocolError
-from sesh.messages import OriginFacts
 from sesh.system import paths
 from sesh.text import safe
+from sesh.wire.messages import OriginFacts
 
 
 class Origin:

@@ -8,20 +8,22 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
-from sesh import errors, protocol
+from sesh import errors
 from sesh.about import SESH
 from sesh.errors import SeshError
-from sesh.messages import Welcome
 from sesh.names import subject
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Ended
 from sesh.system.descriptors import check_audience, polled
-from sesh.wire import Connection
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
+from sesh.wire.messages import Welcome
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
+    from sesh.link.link import Link
 
 _STOP_INTERVAL = 0.1  # seconds between two looks at the Stop without a link
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
@@ -87,7 +89,7 @@ class Stream:
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
-            keeper.watch(connection, connection.ping)
+            keeper.watch(cast("Link", connection), connection.ping)
 
     @classmethod
     def open(cls, target: Target, name: str, limit: float | None = None) -> Stream:
@@ -227,7 +229,7 @@ class Stream:
             raise self._end()
         self.connection.close()
         self.connection = link = next_link or self._await_link(self._keeper)
-        self._keeper.watch(link, link.ping)
+        self._keeper.watch(cast("Link", link), link.ping)
         self._stop.check()  # `cut` may have aborted the link before
         if self.name:
             with suppress(errors.Unreachable):  # the handshake raises the error again

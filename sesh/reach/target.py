@@ -9,13 +9,13 @@ from copy import copy
 from typing import TYPE_CHECKING, TypeVar
 
 from sesh import errors
-from sesh.messages import Hello
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result
 from sesh.schema.outcomes import Ended
 from sesh.store import results
-from sesh.wire import Connection
+from sesh.wire.connection import Connection
+from sesh.wire.messages import Hello
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper

@@ -1,6 +1,6 @@
 """Types of the facts that files, frames, ops and `--json` share.
 
-`sesh.schema.outcomes` has the types of what a single op or verb returns, `sesh.messages` those of frames, and
+`sesh.schema.outcomes` has the types of what a single op or verb returns, `sesh.wire.messages` those of frames, and
 `docs.printed` those that only the page of `--json` needs, which the program never loads.
 
 A class named `_X` has the required keys, `X` adds the optional ones. `sesh.schema.check` derives the checks of data

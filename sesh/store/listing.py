@@ -12,10 +12,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, nullcontext, suppress
 from typing import Any
 
-from sesh import wire
 from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.messages import SUMMARY
 from sesh.names import natural
 from sesh.schema.facts import Record, Summary
 from sesh.store import checkpoints, records, results
@@ -23,6 +21,8 @@ from sesh.system import files, paths, processes, programs
 from sesh.system.descriptors import most_connections
 from sesh.system.platforms import boot_id, terminal_filesystem
 from sesh.text.times import stamp
+from sesh.wire.connection import Connection, connect, hello_frame, request_frames
+from sesh.wire.messages import SUMMARY
 
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
@@ -68,21 +68,21 @@ def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary 
                 yield name, _await_summary(connection, deadline)
 
 
-def _begin_request(name: str) -> wire.Connection | None:
+def _begin_request(name: str) -> Connection | None:
     """Send HELLO and the request for a summary; None if no daemon listens. Raises OSError."""
     try:
-        connection = wire.connect(name, _CONNECT_TIMEOUT)
+        connection = connect(name, _CONNECT_TIMEOUT)
     except SeshError:
         return None
     try:
-        connection.send(wire.hello_frame("request") + wire.request_frames(SUMMARY, 1))
+        connection.send(hello_frame("request") + request_frames(SUMMARY, 1))
     except SeshError:
         connection.close()
         return None
     return connection
 
 
-def _await_summary(connection: wire.Connection | None, deadline: float) -> Summary | None:
+def _await_summary(connection: Connection | None, deadline: float) -> Summary | None:
     """Return a daemon's summary; None if it is silent or has another protocol number."""
     if connection is None:
         return None

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.clients.connection import WINDOW
 from sesh.loop.timers import Timers
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
+from sesh.wire import protocol
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
 from tests.support.waiting import PATIENCE

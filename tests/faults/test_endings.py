@@ -9,11 +9,12 @@ import time
 
 import pytest
 
-from sesh import messages, protocol, wire
 from sesh.daemon.screen.model import Model
 from sesh.schema import codec
 from sesh.store import listing, records
 from sesh.system import paths
+from sesh.wire import messages, protocol
+from sesh.wire.connection import connect, open_socket, request_frames
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 from tests.support.greeting import greet
@@ -51,16 +52,16 @@ def test_a_wait_is_answered_once_the_name_is_free(
     monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
-    waiter = wire.connect("work")
+    waiter = connect("work")
     greet(waiter)
-    waiter.send(wire.request_frames("wait", 1))
+    waiter.send(request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", what="the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
     assert waiter.await_response(messages.WAIT, 1)[0].get("exit_code") == 6
-    assert wire.open_socket("work.sock") is None
+    assert open_socket("work.sock") is None
     waiter.close()
 
 

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import pytest
 
-from sesh import Session, wire
+from sesh import Session
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
@@ -20,6 +20,7 @@ from sesh.ops import send, sessions, shell
 from sesh.reach import find
 from sesh.system import platforms
 from sesh.system.processes import stat_of
+from sesh.wire import protocol
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -61,12 +62,12 @@ pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="needs the states of
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 1.5)
     monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 1.5)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
-    monkeypatch.setattr(wire, "RELOAD_TIMEOUT", 1.5)
-    monkeypatch.setattr(wire, "ENDING_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "RELOAD_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "ENDING_TIMEOUT", 1.5)
     monkeypatch.setattr(sessions, "_END_TIMEOUT", 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     whole = shell._SentCommand._send

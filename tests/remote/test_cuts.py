@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge
+from sesh.bridge import bridge
 from sesh.store import results
 from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost

@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.errors import Unreachable
+from sesh.link import opening
 from sesh.remote.deploy.deploy import deploy
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
 from sesh.system.workers import Stop
 from tests.remote.accounts import ROOT

@@ -7,9 +7,10 @@ import signal
 
 import pytest
 
-from sesh import bridge, wire
+from sesh.bridge import bridge
 from sesh.system import platforms
 from sesh.system.processes import start_time
+from sesh.wire import protocol
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -27,7 +28,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     far = beside("box")
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 4)  # seconds that a daemon has to answer
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 4)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]

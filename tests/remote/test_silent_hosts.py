@@ -8,8 +8,8 @@ import time
 
 import pytest
 
-from sesh import wire
 from sesh.ops import lookup
+from sesh.wire import protocol
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
@@ -119,7 +119,7 @@ def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message blamed the job's daemon, which had ended the job on time."""
-    monkeypatch.setattr(wire, "ENDING_TIMEOUT", 0.1)
+    monkeypatch.setattr(protocol, "ENDING_TIMEOUT", 0.1)
     far = beside("slow")
     line = "echo begun; exec sleep 600"
     job = home.start("@slow", "--exec", "job", "--follow", "--timeout", "5", "--", "sh", "-c", line)

@@ -6,9 +6,9 @@ import os
 
 import pytest
 
+from sesh.link import opening
 from sesh.ops import lookup
 from sesh.remote import known
-from sesh.remote.ssh import opening
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home, wait_until
 

@@ -19,13 +19,13 @@ from typing import Any
 
 import pytest
 
-from sesh import messages
 from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.system import processes as system
+from sesh.wire import messages
 from tests.support import forking, processes
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT

@@ -9,9 +9,9 @@ import subprocess
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon import request_methods
 from sesh.daemon.clients import connection
+from sesh.wire import protocol
 from tests.support import Home, Sesh, wait_until
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from sesh import messages
 from sesh.daemon import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
 from sesh.reach import find
 from sesh.system import processes
+from sesh.wire import messages
 from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'

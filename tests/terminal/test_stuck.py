@@ -8,15 +8,15 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import wire
+from sesh.wire import protocol
 from tests.support import Home
 
 
 @pytest.fixture
 def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
     """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
-    assert wire.WELCOME_TIMEOUT <= 5
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 0.5)
+    assert protocol.WELCOME_TIMEOUT <= 5
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 0.5)
     assert home.sesh("--open", "work", "--", "cat").code == 0
     found = home.summary("work")["daemon_pid"]
     yield found

@@ -9,10 +9,10 @@ import threading
 
 import pytest
 
-from sesh import messages
 from sesh.cli import attach
 from sesh.client import view
 from sesh.reach import find
+from sesh.wire import messages
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import screen

@@ -12,12 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import errors, messages, protocol, wire
+from sesh import errors
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
 from sesh.schema import check, codec
 from sesh.text import safe
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
@@ -40,8 +42,8 @@ _VALUES = st.recursive(
 )
 
 
-def _far() -> wire.Connection:
-    connection = wire.Connection(-1, -1)
+def _far() -> Connection:
+    connection = Connection(-1, -1)
     connection.over_link = True
     return connection
 
@@ -158,7 +160,7 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
     payload = codec.encode({"id": 1, "result": facts})
-    assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
+    assert Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.errors import ProtocolError
-from sesh.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
 from sesh.schema import codec
+from sesh.wire import protocol
+from sesh.wire.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
 
 CUTS = st.lists(st.integers(0, 4000), max_size=30)
 JSON = st.recursive(

@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon import events as module
 from sesh.daemon.events import Events
 from sesh.schema import codec
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

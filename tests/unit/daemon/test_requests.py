@@ -14,7 +14,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import messages, protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Life, Phase, ProgramEnd
 from sesh.daemon.clients import connection
@@ -28,6 +27,7 @@ from sesh.daemon.waits import MAX_WAITS
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.store import records
+from sesh.wire import messages, protocol
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import ClientState, Due, Live, Viewing
 from sesh.daemon.clients.connection import PeerRequest
@@ -18,6 +17,7 @@ from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.waits import Wait
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.pty.pty import Pty
@@ -23,6 +22,7 @@ from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.daemon.typed_text import Typing
 from sesh.ops.shell import without_sequences
 from sesh.schema import codec
+from sesh.wire import protocol
 from tests.support import need
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link

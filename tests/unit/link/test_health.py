@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from math import inf
 from subprocess import PIPE, Popen
 from tempfile import TemporaryFile
@@ -10,8 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
-from sesh.health import (
+from sesh.link.health import (
     BUSY_PING_INTERVAL,
     DOUBTED_AFTER,
     LOST_AFTER,
@@ -21,10 +22,10 @@ from sesh.health import (
     Health,
     LinkHealth,
 )
+from sesh.link.link import Link
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
 from sesh.system.clock import uptime
-from sesh.wire import Connection
+from sesh.wire import protocol
 
 START = 1000.0
 
@@ -159,28 +160,34 @@ def test_one_long_sample_of_the_round_trip_is_a_busy_machine() -> None:
     assert clock.link.round_trip == pytest.approx(0.3)
 
 
-def test_a_connection_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
-    connection, began = Connection(-1, -1), uptime() - 1
-    connection.health = link = LinkHealth(began)
-    connection.over_link = True
-    first, newest = link.new_ping(began), link.new_ping(began + 0.5)
-    assert len(newest) <= 2, "it goes over slow links"
-    connection.decode(protocol.frame(protocol.PONG, first))
-    assert (link.heard_at > began, link.round_trip) == (True, 0.0)
-    connection.decode(protocol.frame(protocol.PONG, newest))
-    assert link.round_trip >= 0.5
+@contextmanager
+def link_to_an_echo() -> Iterator[Link]:
+    with TemporaryFile() as stderr, Popen(["cat"], stdin=PIPE, stdout=PIPE, bufsize=0) as process:
+        link = Link(Destination("box", settings={}), process, stderr, inf)
+        yield link
+        link.close()
+
+
+def test_a_link_tells_its_health_of_each_byte_and_a_late_pong_is_not_that_of_the_newest_ping() -> None:
+    began = uptime() - 1
+    with link_to_an_echo() as link:
+        link.health = health = LinkHealth(began)
+        first, newest = health.new_ping(began), health.new_ping(began + 0.5)
+        assert len(newest) <= 2, "it goes over slow links"
+        link.decode(protocol.frame(protocol.PONG, first))
+        assert (health.heard_at > began, health.round_trip) == (True, 0.0)
+        link.decode(protocol.frame(protocol.PONG, newest))
+        assert health.round_trip >= 0.5
 
 
 def test_a_long_login_is_no_silence_of_the_link_that_it_opens() -> None:
     """The login passed for a stop of the machine, and another one began."""
-    with TemporaryFile() as stderr, Popen(["cat"], stdin=PIPE, stdout=PIPE, bufsize=0) as process:
-        link = Link(Destination("box", settings={}), process, stderr, inf)
+    with link_to_an_echo() as link:
         link.health = LinkHealth(uptime() - 6)
         link.send(protocol.BRIDGE + protocol.message(protocol.WELCOME, {"protocol": protocol.PROTOCOL}))
         while not link.read_welcome():
             continue
         assert link.health.act(uptime()) == b""
-        link.close()
 
 
 @given(st.floats(0, 40), st.floats(0.01, 5), st.none() | st.floats(0.01, 4))

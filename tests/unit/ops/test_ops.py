@@ -14,13 +14,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import bridge, errors, ops
+from sesh import errors, ops
+from sesh.bridge import bridge
 from sesh.errors import ConnectionLost, ExitCode, Unreachable, UsageError
+from sesh.link.link import Link, LinkRequest, Stage
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Connected, by_name, encoded, result_type
-from sesh.remote.ssh.link import Link, LinkRequest, Stage
 from sesh.schema import check, codec
 
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 """Types of the JSON in frames: HELLO, messages, and each request with its response.
 
-A daemon checks HELLO and REQUEST, `sesh.wire` checks a host's frames. `REQUESTS` in `daemon.requests` has the
-method for each request to a daemon. The method's parameters are the keys of the request; the `result` in the
+A daemon checks HELLO and REQUEST, `sesh.wire.connection` checks a host's frames. `REQUESTS` in `daemon.requests` has
+the method for each request to a daemon. The method's parameters are the keys of the request; the `result` in the
 RESPONSE has the type that the table at the end of this file names.
 """
 
@@ -83,7 +83,7 @@ class Envelope(TypedDict, total=False):
 
 
 class OpRequest(Envelope, total=False):
-    """The REQUEST `op` to a bridge (see `sesh.bridge`)."""
+    """The REQUEST `op` to a bridge (see `sesh.bridge.bridge`)."""
 
     op: str | None
     can_answer: bool  # a person can answer the op's questions

@@ -11,24 +11,21 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from sesh import errors, protocol
+from sesh import errors
 from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, ExitCode, Refused
-from sesh.health import LinkHealth
-from sesh.messages import Hello, Message, RequestType, Response, Welcome
 from sesh.schema import codec
 from sesh.schema.facts import Event
 from sesh.system import descriptors, files, paths, platforms
 from sesh.system.clock import uptime
 from sesh.text import safe
+from sesh.wire import protocol
+from sesh.wire.messages import Hello, Message, RequestType, Response, Welcome
 
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
 _LARGEST_READ = 1 << 18
-WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
-ENDING_TIMEOUT = 4.0 + WELCOME_TIMEOUT  # seconds for a daemon to end its session, which takes up to four, and to answer
-RELOAD_TIMEOUT = 45.0  # seconds for a reload: the emulator catches up, the daemon tries the new sesh and executes it
 
 
 @dataclass
@@ -54,7 +51,6 @@ class Connection:
         self.inbound, self.outbound = inbound, outbound
         self.peer = Peer(name)
         self.welcome: Welcome = {}
-        self.health = LinkHealth(uptime())  # of a link: nothing else is pinged
         self.decoder = protocol.Decoder()
         self._frames: deque[tuple[int, bytes]] = deque()
         self._numbered = 0  # requests that have got a number
@@ -132,11 +128,8 @@ class Connection:
         self._frames += frames
 
     def decode(self, data: bytes) -> list[tuple[int, bytes]]:
-        """Return the frames that received bytes complete; tell a link's `health` of bytes and PONGs."""
-        frames = self.decoder.feed(data)
-        if self.over_link:
-            self.health.heard(uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
-        return frames
+        """Return the frames that received bytes complete."""
+        return self.decoder.feed(data)
 
     def _closed(self, error: OSError | None = None) -> errors.Unreachable:
         """Return the error for a closed connection; after an `error`, read the last frames."""
@@ -183,7 +176,7 @@ class Connection:
         deadline, ProtocolError for another protocol number.
         """
         self.send(hello_frame("request") + requests, deadline)
-        until = time.monotonic() + (RELOAD_TIMEOUT if self.welcome else WELCOME_TIMEOUT)
+        until = time.monotonic() + (protocol.RELOAD_TIMEOUT if self.welcome else protocol.WELCOME_TIMEOUT)
         try:
             return self.expect_welcome(until if deadline is None else min(until, deadline))
         except errors.TimedOut as error:

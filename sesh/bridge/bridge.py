@@ -30,11 +30,9 @@ from queue import Queue
 from threading import Lock, Thread
 from typing import Any, get_type_hints
 
-from sesh import protocol, wire
 from sesh.about import __version__
 from sesh.config import config, debug_log
 from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
-from sesh.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 from sesh.names import is_name, printable
 from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
@@ -44,6 +42,9 @@ from sesh.schema import check, codec
 from sesh.store import recent, records, results
 from sesh.system import files, paths, programs
 from sesh.system.clock import uptime
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
+from sesh.wire.messages import OP, ConnectedResponse, OpRequest, OpResponse, Welcome
 
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
@@ -51,7 +52,7 @@ _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
 # The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
-OpResult = tuple[OpResponse, bytes, wire.Connection | None]
+OpResult = tuple[OpResponse, bytes, Connection | None]
 
 
 class LinkCaller(Caller):
@@ -81,7 +82,7 @@ def serve() -> int:
     signal.signal(signal.SIGPIPE, signal.SIG_IGN)
     with suppress(OSError):  # ops that need the home directory report a missing one
         os.chdir(paths.home())
-    near_end = wire.Connection(inbound, outbound)
+    near_end = Connection(inbound, outbound)
     try:
         near_end.send(protocol.BRIDGE)
         origin = _welcome(near_end)
@@ -97,7 +98,7 @@ class Bridge:
     another thread copies the daemon's bytes to the near end.
     """
 
-    def __init__(self, near_end: wire.Connection, origin: Origin) -> None:
+    def __init__(self, near_end: Connection, origin: Origin) -> None:
         self._near_end = near_end
         self._origin = origin
         self._sending = Lock()
@@ -149,7 +150,7 @@ class Bridge:
         with self._sending:
             self._near_end.send(data)
 
-    def _respond(self, request: dict[str, Any], data: bytes) -> wire.Connection | None:
+    def _respond(self, request: dict[str, Any], data: bytes) -> Connection | None:
         """Carry out one request; return the daemon to which it has connected the link."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         try:
@@ -186,7 +187,7 @@ class Bridge:
             self._send(protocol.frame(protocol.DATA, encoded(item)))
         return {}, b"", None
 
-    def _copy(self, daemon: wire.Connection) -> None:
+    def _copy(self, daemon: Connection) -> None:
         """Copy frames between the near end and a daemon until one of them has gone."""
         Thread(target=self._copy_back, args=(daemon,), daemon=True).start()
         try:
@@ -198,7 +199,7 @@ class Bridge:
         finally:
             daemon.abort()
 
-    def _copy_back(self, daemon: wire.Connection) -> None:
+    def _copy_back(self, daemon: Connection) -> None:
         """Copy the daemon's bytes to the near end; runs in a thread."""
         with suppress(ConnectionResetError, Unreachable):
             while block := os.read(daemon.inbound, _MAX_BLOCK):
@@ -215,7 +216,7 @@ class Bridge:
         return protocol.message(protocol.HELLO, hello)
 
 
-def _welcome(near_end: wire.Connection) -> Origin | None:
+def _welcome(near_end: Connection) -> Origin | None:
     """Send WELCOME for HELLO; return the link's origin, None for another protocol number."""
     kind, payload = near_end.receive()
     while kind != protocol.HELLO:

@@ -5,7 +5,8 @@ and ignore unknown JSON keys. Peers with different protocol numbers still unders
 `reload` and its RESPONSE.
 
 A caller has opened the connection; a client is a caller that is attached. At the far end of a link, the bridge is in
-the place of the daemon, for HELLO, PING and the request `op`, until it copies a daemon's frames (see `sesh.bridge`).
+the place of the daemon, for HELLO, PING and the request `op`, until it copies a daemon's frames (see
+`sesh.bridge.bridge`).
 
 | frame    | from   | payload                                                                                 |
 |----------|--------|-----------------------------------------------------------------------------------------|
@@ -68,6 +69,10 @@ CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
 NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame
 STATES = ("working", "waiting", "idle", "done", "failed")
+
+WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
+ENDING_TIMEOUT = 4.0 + WELCOME_TIMEOUT  # seconds for a daemon to end its session, which takes up to four, and to answer
+RELOAD_TIMEOUT = 45.0  # seconds for a reload: the emulator catches up, the daemon tries the new sesh and executes it
 
 HELLO, WELCOME = 0x01, 0x02
 INPUT, ACK = 0x03, 0x04

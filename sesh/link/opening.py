@@ -13,15 +13,15 @@ from dataclasses import replace
 from math import inf
 
 from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
-from sesh.messages import OriginFacts
+from sesh.link.link import Link, LinkRequest
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
-from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
 from sesh.system import descriptors, paths
-from sesh.wire import Peer
+from sesh.wire.connection import Peer
+from sesh.wire.messages import OriginFacts
 
 START_TIMEOUT = 14.0  # seconds for the bridge to start and send WELCOME, once ssh is connected
 SHARED_SILENCE = 1.5  # seconds of silence of a shared connection until an ssh of its own is tried too

@@ -1,7 +1,7 @@
 """A link: a connection to the bridge on a host, over ssh or `via`.
 
 The bridge carries out requests. A request may connect the link to a session: from then on the bridge passes on what the
-link and the session's daemon send (see `sesh.bridge`).
+link and the session's daemon send (see `sesh.bridge.bridge`).
 """
 
 from __future__ import annotations
@@ -16,17 +16,18 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import IO, Any
 
-from sesh import errors, protocol, wire
+from sesh import errors
 from sesh.about import PROGRAM, __version__
 from sesh.errors import ConnectionLost, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
-from sesh.health import LinkHealth
-from sesh.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
+from sesh.link.health import LinkHealth
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.ssh_messages import REACHED, SshOutput
 from sesh.schema.outcomes import Ended
 from sesh.system.clock import uptime
-from sesh.wire import Connection
+from sesh.wire import protocol
+from sesh.wire.connection import Connection, hello_frame, request_frames
+from sesh.wire.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 
 RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)
 _MIN_RATE = 4 << 10  # bytes per second: a long response has as much more time as such a slow link needs
@@ -60,7 +61,7 @@ class LinkRequest:
         if self.session_id:
             keys["session_id"] = self.session_id
         hello = protocol.message(protocol.HELLO, self.hello) if self.hello is not None else b""
-        return wire.request_frames(OP, _REQUEST_ID, self.data, **keys) + hello
+        return request_frames(OP, _REQUEST_ID, self.data, **keys) + hello
 
 
 class Stage(Enum):
@@ -82,6 +83,7 @@ class Link(Connection):
         assert process.stdout is not None  # noqa: S101
         super().__init__(process.stdout.fileno(), process.stdin.fileno())
         self.destination = destination
+        self.health = LinkHealth(uptime())
         self.output = SshOutput(stderr)
         self.stage = Stage.STARTING
         self.open_by = open_by  # the deadline for WELCOME (monotonic)
@@ -102,11 +104,17 @@ class Link(Connection):
         """True until the host prints a byte; BRIDGE_COMMAND prints a line on stderr at once."""
         return self.stage is Stage.STARTING and not self._login_output and REACHED not in self.output.text()
 
+    def decode(self, data: bytes) -> list[tuple[int, bytes]]:
+        """Return the frames that received bytes complete; tell the link's health of bytes and PONGs."""
+        frames = super().decode(data)
+        self.health.heard(uptime(), [payload for kind, payload in frames if kind == protocol.PONG])
+        return frames
+
     # -- opening
 
     def first_frames(self, origin: OriginFacts, request: LinkRequest | None) -> bytes:
         """Return HELLO, and a request that may go with it in one write."""
-        hello = wire.hello_frame("bridge", origin=origin)
+        hello = hello_frame("bridge", origin=origin)
         if request is None or request.changes or len(early := request.frames()) > _MAX_EARLY_REQUEST:
             return hello
         self._record_sent(request)
