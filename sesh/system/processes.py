@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 
+from sesh.system import platforms
 from sesh.system.clock import uptime
-from sesh.system.platforms import LINUX, content, device_number, output, read_proc
 
 
 def stat_of(pid: int | str) -> list[str]:
@@ -15,7 +15,7 @@ def stat_of(pid: int | str) -> list[str]:
 
     `PID/task/TID` names a thread. The name before the state is skipped, since it may contain blanks and brackets.
     """
-    return fields_of(content(f"/proc/{pid}/stat"))
+    return fields_of(platforms.content(f"/proc/{pid}/stat"))
 
 
 def fields_of(stat: bytes) -> list[str]:
@@ -24,12 +24,12 @@ def fields_of(stat: bytes) -> list[str]:
 
 def _ps(pid: int, column: str) -> str:
     """Return what ps(1) prints of a process. Raises OSError."""
-    return output("ps", "-o", f"{column}=", "-p", str(pid)).strip()
+    return platforms.output("ps", "-o", f"{column}=", "-p", str(pid)).strip()
 
 
 def start_time(pid: int) -> str:
     """Return a process's start time, to detect a reused pid; empty if it has ended."""
-    if LINUX:
+    if platforms.LINUX:
         fields = stat_of(pid)
         return fields[19] if len(fields) > 19 and fields[0] not in "ZX" else ""
     return _ps(pid, "lstart")
@@ -37,26 +37,26 @@ def start_time(pid: int) -> str:
 
 def running_time(start: str) -> float:
     """Return the seconds since a `start_time`; 0 if unknown."""
-    if not (LINUX and start):
+    if not (platforms.LINUX and start):
         return 0.0
     return uptime() - int(start) / os.sysconf("SC_CLK_TCK")
 
 
 def controlling_tty(pid: int = 0) -> int:
     """Return the `device_number` of a process's (default: this one's) controlling terminal; 0 without one."""
-    if LINUX:
+    if platforms.LINUX:
         fields = stat_of(pid or "self")
         return int(fields[4]) if len(fields) > 4 else 0
     name = _ps(pid or os.getpid(), "tty")
     try:
-        return device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
+        return platforms.device_number(os.stat(f"/dev/{name}").st_rdev) if name and "?" not in name else 0
     except OSError:
         return 0
 
 
 def parent_of(pid: int) -> int:
     """Return the parent of a process; 0 if unknown."""
-    parent = stat_of(pid)[1:2] if LINUX else _ps(pid, "ppid").split()
+    parent = stat_of(pid)[1:2] if platforms.LINUX else _ps(pid, "ppid").split()
     return int(parent[0]) if parent else 0
 
 
@@ -68,19 +68,19 @@ _LONGEST_COMM = 15
 
 def directory_of(pid: int, *, quick: bool = False) -> str:
     """Return the current directory of a process; empty if unknown. `quick`: start no program."""
-    if LINUX:
+    if platforms.LINUX:
         try:
             return os.readlink(f"/proc/{pid}/cwd").removesuffix(" (deleted)")
         except OSError:
             return ""
-    listed = "" if quick else output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
+    listed = "" if quick else platforms.output("lsof", "-a", "-p", str(pid), "-d", "cwd", "-Fn")
     return next((line[1:] for line in listed.splitlines() if line.startswith("n")), "")
 
 
 def command_of(pid: int) -> list[str]:
     """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
-    if LINUX:
-        words = content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+    if platforms.LINUX:
+        words = platforms.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps(pid, "args").split()
 
@@ -98,7 +98,7 @@ def command_of_group(group: int, shell: int) -> list[str]:
 
 def children_of(pid: int) -> list[int]:
     """Return the processes that a process without threads has started; empty without /proc."""
-    return [*map(int, content(f"/proc/{pid}/task/{pid}/children").split())]
+    return [*map(int, platforms.content(f"/proc/{pid}/task/{pid}/children").split())]
 
 
 def set_process_title(text: str) -> None:
@@ -119,8 +119,8 @@ def set_process_title(text: str) -> None:
 
 def own_processes() -> list[tuple[int, int, list[str]]]:
     """Return the user's live processes: (pid, parent's pid, arguments, program included)."""
-    if not LINUX:
-        rows = [line.split(None, 2) for line in output("ps", "-xo", "pid=,ppid=,args=").splitlines()]
+    if not platforms.LINUX:
+        rows = [line.split(None, 2) for line in platforms.output("ps", "-xo", "pid=,ppid=,args=").splitlines()]
         return [(int(row[0]), int(row[1]), row[2].split()) for row in rows if len(row) == 3]
     processes = []
     for pid, fields in _living():
@@ -150,7 +150,7 @@ def _living(session: int | None = None) -> Iterator[tuple[int, list[str]]]:
     for entry in os.listdir("/proc"):
         if entry.isdecimal() and session in (None, _session_of(int(entry))):
             try:
-                fields = fields_of(read_proc(f"/proc/{entry}/stat"))
+                fields = fields_of(platforms.read_proc(f"/proc/{entry}/stat"))
             except (FileNotFoundError, ProcessLookupError, PermissionError):
                 continue  # the process has ended, or is another user's
             if len(fields) > 3 and fields[0] not in "ZX":
@@ -171,7 +171,7 @@ def listening() -> dict[str, str]:
     can be bound to it.
     """
     sockets = {}
-    for line in content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
+    for line in platforms.content("/proc/net/unix").decode("utf-8", "surrogateescape").splitlines()[1:]:
         words = line.split(None, 7)
         if len(words) == 8 and int(words[3], 16) & _SO_ACCEPTCON and words[7][:1] == "/":
             sockets[f"socket:[{words[6]}]"] = words[7]
@@ -184,9 +184,9 @@ def groups_of_session(leader: int) -> list[int]:
     The order is for signals: a shell signalled after its job would start the next command of its line. Raises OSError
     if the groups are unknown, so that a lack of descriptors does not make a live process look dead.
     """
-    if LINUX:
+    if platforms.LINUX:
         groups = {int(fields[2]) for _, fields in _living(leader)}
     else:
-        rows = (line.split() for line in output("ps", "-axo", "pid=,pgid=,stat=").splitlines())
+        rows = (line.split() for line in platforms.output("ps", "-axo", "pid=,pgid=,stat=").splitlines())
         groups = {int(row[1]) for row in rows if row[2][0] != "Z" and _session_of(int(row[0])) == leader}
     return sorted(groups, key=lambda group: (group != leader, group))

@@ -51,7 +51,7 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
         return next(text for key, text in printed.items() if key in words)
 
     monkeypatch.setattr(platforms, "LINUX", False)
-    monkeypatch.setattr(platforms, "_output", ps)
+    monkeypatch.setattr(platforms, "output", ps)
     assert processes.start_time(me) == "Thu Nov 20 08:22:01 2025"
     assert processes.controlling_tty() == 0
     assert platforms.device_number(os.makedev(16, 5)) == os.makedev(16, 5)

@@ -16,7 +16,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.waits import Wait
+from sesh.daemon.watching.waits import Wait
 from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link

@@ -1,0 +1,1 @@
+"""A session as data that outlives its process: on disk, in case it dies, and for another version of sesh."""
