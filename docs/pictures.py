@@ -123,9 +123,11 @@ def picture(title: str, recording: str, theme: Theme) -> str:
     width = columns * WIDTH + 2 * MARGIN
     height = lines * HEIGHT + CAPTION + 2 * MARGIN
     period, moving = len(found) * SECONDS, len(found) > 1
-    hidden = f"{100 / len(found):.3f}%" if moving else ""
-    style = f"text{{white-space:pre}}@keyframes f{{0%{{opacity:1}}{hidden}{{opacity:0}}}}" if moving else ""
-    style += f".f{{opacity:0;animation:f {period}s step-end infinite}}" * moving
+    style = "text{white-space:pre}"  # some browsers no longer heed xml:space, others only that
+    if moving:
+        hidden = f"{100 / len(found):.3f}%"
+        style += f"@keyframes f{{0%{{opacity:1}}{hidden}{{opacity:0}}}}"
+        style += f".f{{opacity:0;animation:f {period}s step-end infinite}}"
     size = f'viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" font-family="{_FONT}" font-size="15"'
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img" {size}>',
@@ -139,9 +141,14 @@ def picture(title: str, recording: str, theme: Theme) -> str:
     return "\n".join([*out, "</g></svg>\n"])
 
 
+def pictures(path: Path) -> dict[Path, str]:
+    """Return the pictures of a recording, by their paths."""
+    recording = path.read_text(encoding="utf-8")
+    title = str(json.loads(recording.partition("\n")[0])["title"])
+    return {path.with_name(f"{path.stem}{theme.suffix}.svg"): picture(title, recording, theme) for theme in THEMES}
+
+
 if __name__ == "__main__":
     for path in map(Path, sys.argv[1:]):
-        recording = path.read_text()
-        title = str(json.loads(recording.partition("\n")[0])["title"])
-        for theme in THEMES:
-            path.with_name(f"{path.stem}{theme.suffix}.svg").write_text(picture(title, recording, theme))
+        for drawn_to, text in pictures(path).items():
+            drawn_to.write_text(text, encoding="utf-8")
