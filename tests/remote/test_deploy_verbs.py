@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pytest
 
-from docs.printed import PrintedForgotten, PrintedHosts
 from sesh.about import __version__
 from sesh.remote.deploy import bundle
 from tests.remote.accounts import ROOT
@@ -12,6 +11,7 @@ from tests.remote.farm import Farm
 from tests.remote.test_deploy import deployed, versions
 from tests.support import Home
 from tests.support.typed import differences
+from tools.printed import PrintedForgotten, PrintedHosts
 
 
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from docs.printed import PRINTS, PrintedFailure
 from tests.support import Home
 from tests.support.typed import differences
+from tools.printed import PRINTS, PrintedFailure
 
 
 def printed(home: Home, *words: str) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Draws the pictures of the pages from recordings: `python docs/pictures.py docs/pictures/*.cast`.
+"""Draws the pictures of the pages from recordings.
 
 A recording is an asciicast (version 2). Each of its markers becomes a frame with the marker's label as caption; several
 frames are an animation. NAME.cast gives NAME.svg and, for dark pages, NAME-dark.svg.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -141,14 +140,8 @@ def picture(title: str, recording: str, theme: Theme) -> str:
     return "\n".join([*out, "</g></svg>\n"])
 
 
-def pictures(path: Path) -> dict[Path, str]:
-    """Return the pictures of a recording, by their paths."""
+def pictures(path: Path) -> dict[str, str]:
+    """Return the pictures of a recording, by the names of their files."""
     recording = path.read_text(encoding="utf-8")
     title = str(json.loads(recording.partition("\n")[0])["title"])
-    return {path.with_name(f"{path.stem}{theme.suffix}.svg"): picture(title, recording, theme) for theme in THEMES}
-
-
-if __name__ == "__main__":
-    for path in map(Path, sys.argv[1:]):
-        for drawn_to, text in pictures(path).items():
-            drawn_to.write_text(text, encoding="utf-8")
+    return {f"{path.stem}{theme.suffix}.svg": picture(title, recording, theme) for theme in THEMES}

@@ -1,20 +1,14 @@
-"""The page of what `--json` prints, made from the types of `docs.printed`.
-
-`make man` writes docs/JSON.md.
-"""
+"""The page of what `--json` prints, made from the types of `tools.printed`."""
 
 from __future__ import annotations
 
-import os
 import types
 import typing
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from docs.printed import PRINTS, PrintedFailure
 from sesh.schema import facts
 from sesh.schema.facts import Moment
-
-PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
+from tools.printed import PRINTS, PrintedFailure
 
 _HEAD = """\
 # What --json prints
