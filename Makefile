@@ -12,7 +12,6 @@ GROUPS := -q -e '.[mcp]' --group dev
 # A test waits most of its time, the more so where it starts programs: so many workers keep a processor busy.
 UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
-TIMES := .pytest_cache/seconds.json
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
@@ -66,9 +65,8 @@ test: test-packages
 	@# In a new clone each worker would compile all of it.
 	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
-	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
-	TIMES=$(TIMES) $(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	TIMES=$(TIMES) $(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
+	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
+	$(PYTEST) -n $(WORKERS) tests/faults tests/fidelity tests/remote tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif

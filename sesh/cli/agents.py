@@ -97,7 +97,7 @@ def mcp(_: Context) -> int:
         raise Refused("sesh mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
         raise Refused("sesh mcp is for programs, not terminals", hint=f"add `{PROGRAM} mcp` to your agent's settings")
-    from sesh.mcp.serve import serve
+    from sesh.mcp.serve import serve  # noqa: PLC0415 - loads mcp
 
     code = serve()
     sys.stdout.flush()

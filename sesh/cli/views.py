@@ -52,10 +52,10 @@ def list_(
       sesh @web1 @web2 list
     """
     if watch_:
-        from sesh.cli import choose
+        from sesh.cli import choose  # noqa: PLC0415 - loads the board
 
         return choose.watch(ctx, label=label)
-    from sesh.cli.list import show
+    from sesh.cli.list import show  # noqa: PLC0415 - loads known remotes, which other verbs do without
 
     return show(ctx.obj, label or ())
 
