@@ -13,7 +13,7 @@ import pytest
 from tests.house.source import modules
 
 IMPORTS: dict[str, tuple[str, ...]] = {
-    "cli": ("bridge", "client", "completions", "mcp", "ops", "reach", "remote", "store", "tui"),
+    "cli": ("bridge", "client", "completions", "mcp", "ops", "reach", "remote", "store", "tui", "vt"),
     "mcp": ("api", "ops", "store"),
     "api": ("ops", "reach", "vt"),
     "tui": ("client", "ops", "reach", "vt"),
