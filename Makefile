@@ -25,7 +25,7 @@ help:
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
 	@echo 'make fix        format the code, and write every generated file: manual page, docs/JSON.md, pictures'
-	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
+	@echo 'make check      ruff, its formatter, mypy --strict, the directions of imports, and tests/house'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md'
 	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
 	@echo 'make install    install ~/.local/bin/sesh: with pipx, with uv, or in an environment of its own'
@@ -101,6 +101,7 @@ check: $(STAMP)
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
 	$(BIN)/mypy tests bench examples tools setup.py
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -m 'not soak' tests/house
 
 bench: $(STAMP)
