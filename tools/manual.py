@@ -27,7 +27,7 @@ sesh keeps named shell sessions alive, on this machine and on any machine that y
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
 again, from here or from elsewhere, screen, scrollback and modes are restored.
 
-A verb is written with dashes or without: `sesh kill work` is `sesh kill work`. Any other first word is a session's
+A verb is written with dashes or without: `sesh --kill work` is `sesh kill work`. Any other first word is a session's
 name; `sesh -A NAME` reaches a session that has the name of a verb. `@HOST` before a verb or a name runs the same
 command line on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached
 to last.
@@ -57,10 +57,10 @@ _FILES = (
     ("~/.local/state/sesh/remotes.json", "Known remotes, and what was last known of their sessions."),
     ("~/.local/state/sesh/events.jsonl", "The log of connections, deployments and files pushed."),
     ("~/.local/state/sesh/work", "The work logs of the MCP server."),
-    ("~/.local/share/sesh/versions", "Versions installed on this machine by --deploy."),
+    ("~/.local/share/sesh/versions", "Versions installed on this machine by `deploy`."),
     (
         "~/.claude/settings.json, ~/.codex/hooks.json, ~/.gemini/settings.json",
-        "The agents' own settings; --integrate adds hooks to them.",
+        "The agents' own settings; `integrate` adds hooks to them.",
     ),
 )
 _EXAMPLES = (
