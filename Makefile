@@ -12,11 +12,10 @@ GROUPS := -q -e '.[mcp]' --group dev
 # A test waits most of its time, the more so where it starts programs: so many workers keep a processor busy.
 UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
 WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
-TIMES := .pytest_cache/seconds.json
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
-.PHONY: help run test test-on test-packages fidelity fuzz soak check bench man pyz install uninstall clean
+.PHONY: help run test test-on test-packages fidelity fuzz soak fix check bench pyz install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
@@ -25,9 +24,9 @@ help:
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
-	@echo 'make check      ruff, its formatter, mypy --strict, and the structure tests'
+	@echo 'make fix        format the code, and write every generated file: manual page, docs/JSON.md, pictures'
+	@echo 'make check      ruff, its formatter, mypy --strict, the directions of imports, and tests/house'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md'
-	@echo 'make man        write docs/sesh.1 and docs/JSON.md from the verbs and the types'
 	@echo 'make pyz        write sesh.pyz: one file that any Python from 3.10 on runs, with nothing installed'
 	@echo 'make install    install ~/.local/bin/sesh: with pipx, with uv, or in an environment of its own'
 	@echo 'make uninstall  remove that again, once no session runs; says what else stays'
@@ -55,7 +54,7 @@ run: $(RUNS)
 	@if [ -t 0 ] && [ -t 1 ]; then env -u MAKELEVEL -u MAKEFLAGS -u MFLAGS -u MAKE_TERMOUT -u MAKE_TERMERR $(BIN)/sesh main; \
 	    if $(BIN)/sesh --local status main >/dev/null 2>&1; then \
 	        echo '`make run` goes back to it; `make install` gives you the command sesh'; fi; \
-	else exec sh docs/tour.sh; fi
+	else exec sh tools/tour.sh; fi
 
 test-packages: $(STAMP)
 	@sh tests/packages.sh
@@ -66,9 +65,8 @@ test: test-packages
 	@# In a new clone each worker would compile all of it.
 	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
-	@mkdir -p $(dir $(TIMES)) && rm -f $(TIMES)
-	TIMES=$(TIMES) $(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	TIMES=$(TIMES) $(PYTEST) -n $(WORKERS) tests/contract tests/faults tests/fidelity tests/remote tests/terminal
+	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
+	$(PYTEST) -n $(WORKERS) tests/faults tests/fidelity tests/remote tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif
@@ -93,19 +91,22 @@ soak: test-packages
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz all --minutes $(or $(MINUTES),5) $(ARGS)
 
+fix: $(STAMP)
+	$(BIN)/python -m tools.generated
+	$(BIN)/ruff check --fix --exit-zero
+	$(BIN)/ruff format
+
 check: $(STAMP)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy -p sesh
-	$(BIN)/mypy tests bench examples docs/*.py setup.py
+	$(BIN)/mypy tests bench examples tools setup.py
+	$(BIN)/lint-imports --no-cache --no-logo
 	$(BIN)/pytest -q -m 'not soak' tests/house
 
 bench: $(STAMP)
 	@for tool in tmux screen dtach; do command -v $$tool >/dev/null || sh .ci/packages.sh $$tool || true; done
 	$(BIN)/python -m bench --markdown docs/BENCHMARKS.md $(ARGS)
-
-man: $(STAMP)
-	PYTHONPATH=. $(BIN)/python docs/manual.py
 
 pyz: $(RUNS)
 	@$(BIN)/python -c 'from sesh.remote.deploy.bundle import build; open("sesh.pyz", "wb").write(build().archive)'

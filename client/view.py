@@ -160,7 +160,7 @@ class TerminalView:
             self._predictor = None
             return
         if self._predictor is None:
-            from sesh.client.predict import Predictor  # loads pyte
+            from sesh.client.predict import Predictor  # noqa: PLC0415 - loads pyte
 
             self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
         self._predictor.request_model()

@@ -16,7 +16,7 @@ __all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__
 def __getattr__(name: str) -> object:
     """Load a name on first use, because attaching needs none."""
     if name in __all__:
-        from sesh import api  # at the top an import error would print a traceback
+        from sesh import api  # noqa: PLC0415 - at the top an import error would print a traceback
 
         return getattr(api, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,13 +10,13 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
-        from sesh.cli.main import run_line  # inside the try: Ctrl-C during the import prints no traceback
+        from sesh.cli.main import run_line  # noqa: PLC0415 - Ctrl-C during the import prints no traceback
 
         return run_line(argv)
     except BrokenPipeError:
         return 128 + signal.SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
-        from sesh.cli import line, printing
+        from sesh.cli import line, printing  # noqa: PLC0415 - only an error needs them
 
         split = line.split(argv)
         return printing.Output(json=split.json).report(error, split.verb)

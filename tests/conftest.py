@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import gc
-import json
 import os
 import signal
 import sys
 import tempfile
-import time
 import uuid
 from collections.abc import Generator, Iterator
 
@@ -53,10 +51,9 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 class Seconds:
-    """Sums the seconds of a run by files, for `python -m tests.house.rooms`."""
+    """Sums the seconds of a run by files, and prints the files that took longest."""
 
     def __init__(self) -> None:
-        self.began = time.monotonic()
         self.spent: dict[str, float] = {}
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -64,14 +61,6 @@ class Seconds:
         self.spent[path] = self.spent.get(path, 0.0) + report.duration
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        if noted := os.environ.get("TIMES"):
-            before: dict[str, float] = {}
-            if os.path.exists(noted):
-                with open(noted, encoding="utf-8") as file:
-                    before = json.load(file)
-            whole = before.get("", 0.0) + time.monotonic() - self.began
-            with open(noted, "w", encoding="utf-8") as file:
-                json.dump({**before, **self.spent, "": whole}, file)
         longest = sorted(self.spent.items(), key=lambda each: -each[1])[:10]
         terminalreporter.section("the files that took longest")
         for path, seconds in longest if len(self.spent) > 1 else ():

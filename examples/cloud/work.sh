@@ -15,14 +15,14 @@ until ssh -o BatchMode=yes -o ConnectTimeout=5 -o StrictHostKeyChecking=accept-n
     sleep "${PAUSE:-5}"
 done
 
-sesh --deploy "@$host"
-sesh "@$host" --open setup
-sesh "@$host" --run setup --timeout 1800 -- "${SETUP:-true}"
+sesh deploy "@$host"
+sesh "@$host" open setup
+sesh "@$host" run setup --timeout 1800 -- "${SETUP:-true}"
 
-# From here on a lost connection does no harm: wait again with `sesh @HOST --wait job --exit`.
-sesh "@$host" --exec job -d --label kind=job -- "$@" >&2
-sesh "@$host" --logs job 1000 -f || echo "the job ended before its output could be followed" >&2
+# From here on a lost connection does no harm: wait again with `sesh @HOST wait job --exit`.
+sesh "@$host" exec job -d --label kind=job -- "$@" >&2
+sesh "@$host" logs job 1000 -f || echo "the job ended before its output could be followed" >&2
 code=0
-sesh "@$host" --wait job --exit >&2 || code=$?
-sesh "@$host" --kill setup
+sesh "@$host" wait job --exit >&2 || code=$?
+sesh "@$host" kill setup
 exit "$code"

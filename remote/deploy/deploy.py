@@ -100,7 +100,7 @@ def open_carrier(destination: Destination, stop: Stop) -> Carrier | FabricCarrie
     """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
     if destination.via is None and not (master.is_alive(destination) or known.login_prompted(destination.host)):
         with suppress(ModuleNotFoundError):  # a deployed copy has no fabric
-            from sesh.remote.deploy import fabric_carrier
+            from sesh.remote.deploy import fabric_carrier  # noqa: PLC0415 - loads fabric
 
             if carrier := fabric_carrier.connect(destination, stop):
                 return carrier

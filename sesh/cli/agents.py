@@ -11,6 +11,7 @@ from typer import Argument, Option
 
 from sesh.about import PROGRAM
 from sesh.cli.parameters import Context, offering
+from sesh.cli.printed import PrintedIntegrated, PrintedSkill, PrintedState, prints
 from sesh.errors import Refused
 from sesh.ops import agents
 from sesh.text.safe import plain
@@ -21,6 +22,7 @@ codex asks at its next start whether you trust them, or type /hooks in it
 codex's shared server runs hooks without a terminal, where they do nothing; start codex --no-daemon"""
 
 
+@prints(PrintedState)
 def state(
     ctx: Context,
     state: Annotated[
@@ -48,6 +50,7 @@ def state(
     return ctx.obj.out.done(name=agents.report(state, " ".join(text or [])), state=state)
 
 
+@prints(PrintedIntegrated)
 def integrate(
     ctx: Context,
     agent: Annotated[
@@ -97,7 +100,7 @@ def mcp(_: Context) -> int:
         raise Refused("sesh mcp needs version 2 of the Model Context Protocol SDK", hint=hint)
     if os.isatty(0):
         raise Refused("sesh mcp is for programs, not terminals", hint=f"add `{PROGRAM} mcp` to your agent's settings")
-    from sesh.mcp.serve import serve
+    from sesh.mcp.serve import serve  # noqa: PLC0415 - loads mcp
 
     code = serve()
     sys.stdout.flush()
@@ -105,6 +108,7 @@ def mcp(_: Context) -> int:
     os._exit(code)  # a thread that still waits for a command would delay a normal exit
 
 
+@prints(PrintedSkill)
 def skill(ctx: Context) -> int:
     """Print a page that teaches an agent to use sesh: a skill in Markdown.
 

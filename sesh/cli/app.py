@@ -138,7 +138,7 @@ def run_verb(cli: Invocation) -> int:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
             _check_hosts(line)
             if len(line.hosts) > 1 and line.verb.hosts == "each":
-                from sesh.cli import fanout
+                from sesh.cli import fanout  # noqa: PLC0415 - loads threads, for several hosts only
 
                 return fanout.run_on_each(cli, ctx.params, run_verb)
             return int(command.invoke(ctx))

@@ -13,6 +13,7 @@ from sesh.cli.attach import NO_FLAGS, AttachFlags, attach_or_create, attach_term
 from sesh.cli.invocation import Invocation
 from sesh.cli.list import groups_of
 from sesh.cli.parameters import Context, Labelled, NoDetachKey, NoReplay, ReadOnly, Replace
+from sesh.cli.printed import prints
 from sesh.errors import ExitCode, NotFound, Refused
 from sesh.ops import enter
 from sesh.ops.index import SessionIndex
@@ -49,6 +50,7 @@ def pick_and_attach(cli: Invocation, label: Sequence[tuple[str, str]] = (), flag
     return ExitCode.FAILED if row is None else _go_to(cli, row, flags)
 
 
+@prints(list[Summary])
 def watch(ctx: Context, *, label: Labelled = None) -> int:
     """Show the board, kept up to date; sessions that wait for you come first.
 

@@ -11,6 +11,7 @@ from typer import Argument, Option
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
+from sesh.cli.printed import PrintedForgotten, PrintedHosts, prints
 from sesh.cli.sessions import report
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.names import check_host, printable
@@ -24,6 +25,7 @@ from sesh.text import safe
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
 
 
+@prints(PrintedHosts)
 def deploy(
     ctx: Context,
     hosts: HostWords = None,
@@ -39,6 +41,7 @@ def deploy(
     return _deploy(ctx.obj, _given(ctx.obj, hosts or []), force=force)
 
 
+@prints(PrintedHosts)
 def upgrade(ctx: Context) -> int:
     """Install this version of sesh on all known remotes; ask first on a terminal.
 
@@ -59,6 +62,7 @@ def upgrade(ctx: Context) -> int:
     return _deploy(cli, hosts, upgrading=True)
 
 
+@prints(PrintedForgotten)
 def forget(
     ctx: Context,
     hosts: HostWords = None,

@@ -13,6 +13,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context
+from sesh.cli.printed import prints
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable
 from sesh.ops.events import follow, follow_all
@@ -26,6 +27,7 @@ _CELLS = ("seq", "ts", "event", "session")  # shown in cells of their own, or no
 _LOG_HEADINGS = ("WHEN", "HOST", "EVENT", "")
 
 
+@prints(Event)
 def events(
     ctx: Context,
     name: AnyName = None,

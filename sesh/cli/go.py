@@ -10,6 +10,7 @@ from sesh.about import SESH
 from sesh.cli import parameters
 from sesh.cli.attach import LAST, AttachFlags, attach_last, attach_or_create, attach_terminal
 from sesh.cli.main import list_or_pick
+from sesh.cli.printed import PrintedSession, prints
 from sesh.cli.sessions import report_session
 from sesh.errors import UsageError
 from sesh.names import check_name
@@ -78,6 +79,7 @@ def attach(
     return attach_terminal(cli, cli.find_target(check_name(name)), enter.attach, {"name": name}, flags)
 
 
+@prints(PrintedSession)
 def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     ctx: parameters.Context,
     name: parameters.AnyName = None,
@@ -122,6 +124,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     )
 
 
+@prints(PrintedSession)
 def open_(
     ctx: parameters.Context,
     name: parameters.Name,

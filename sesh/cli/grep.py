@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh.cli.parameters import Context, Names
+from sesh.cli.printed import prints
 from sesh.errors import ErrorFacts
 from sesh.ops import search
 from sesh.reach.target import Target
@@ -17,6 +18,7 @@ from sesh.store import listing
 from sesh.text import describe, safe
 
 
+@prints(list[Hit])
 def grep(
     ctx: Context,
     pattern: Annotated[str, Argument(metavar="REGEX", help="What a line has to match.", show_default=False)],

@@ -64,7 +64,7 @@ class Invocation(PersonCaller):
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
         absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
-            from sesh.ops import lookup
+            from sesh.ops import lookup  # noqa: PLC0415 - a session here does without known remotes
 
             hosts |= lookup.locate(self, absent, self.line.verb.word, creates=creates)
         return hosts

@@ -11,12 +11,14 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, AnyWord, Context, Detached, Env, Follow, Label, Size, seconds, spec_of
+from sesh.cli.printed import PrintedLine, PrintedSession, prints
 from sesh.cli.printing import Output
 from sesh.cli.sessions import report_session
 from sesh.errors import ENDS, ExitCode, UsageError, failing_with
 from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
 from sesh.schema.facts import JobResult, JobSpec
+from sesh.schema.outcomes import RunResult
 from sesh.vt.queries import QueryRemover
 
 WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
@@ -36,6 +38,7 @@ Tie = Annotated[
 ]
 
 
+@prints(RunResult | PrintedSession | PrintedLine)
 def exec_(  # noqa: PLR0913 (a job has that many options)
     ctx: Context,
     name: AnyWord = None,

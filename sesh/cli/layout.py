@@ -12,6 +12,7 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
+from sesh.cli.printed import PrintedImport, prints
 from sesh.cli.printing import error_facts
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
@@ -26,6 +27,7 @@ _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
 
 
+@prints(Layout)
 def export(ctx: Context) -> int:
     """Print the sessions here and on known remotes as JSON.
 
@@ -44,6 +46,7 @@ def export(ctx: Context) -> int:
     return cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
 
 
+@prints(PrintedImport)
 def import_(
     ctx: Context,
     file: Annotated[str | None, Argument(metavar="FILE", help="What export has printed.", show_default=False)] = None,
@@ -75,6 +78,7 @@ def import_(
     return _report(cli, rows)
 
 
+@prints(PrintedImport)
 def restore(
     ctx: Context, names: Names = None, *, yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False
 ) -> int:

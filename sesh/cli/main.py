@@ -1,5 +1,7 @@
 """Execute a command line: the most frequent ones directly, others through the typer app."""
 
+# ruff: noqa: PLC0415 - each command line imports what it needs, and no more
+
 from __future__ import annotations
 
 import os

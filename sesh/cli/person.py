@@ -85,7 +85,7 @@ class PersonCaller(Caller):
 
     def ask(self, question: str, answers: Answers, default: str, above: str = "") -> str:
         """Ask the person; return the letter of the answer, empty for none."""
-        from sesh.tui import question as questions
+        from sesh.tui import question as questions  # noqa: PLC0415 - few verbs ask
 
         self.status("")
         if above:

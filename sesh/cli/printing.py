@@ -170,7 +170,7 @@ class Output:
 
     def report(self, cause: BaseException, verb: Verb, host: str | None = None) -> int:
         """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
-        from sesh.config import debug_log  # loads logging, which only an error needs
+        from sesh.config import debug_log  # noqa: PLC0415 - loads logging, which only an error needs
 
         error = sesh_error(cause, verb)
         if debug_log.wanted():

@@ -9,6 +9,7 @@ from typer import Argument, Option
 
 from sesh.about import SESH
 from sesh.cli.parameters import Context, Name, offering
+from sesh.cli.printed import PrintedSent, prints
 from sesh.errors import UsageError
 from sesh.ops.send import LONGEST, send_input
 from sesh.system import descriptors
@@ -17,6 +18,7 @@ from sesh.text.keys import CHORDS, Key
 _OFFERED_KEYS = ("C-c", "C-d", "C-z", "C-l", "C-\\", *CHORDS)
 
 
+@prints(PrintedSent)
 def send(
     ctx: Context,
     name: Name,

@@ -11,6 +11,15 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
+from sesh.cli.printed import (
+    PrintedDetached,
+    PrintedKilled,
+    PrintedLabels,
+    PrintedReloaded,
+    PrintedRenamed,
+    PrintedResume,
+    prints,
+)
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
@@ -19,6 +28,7 @@ from sesh.reach.target import Target
 from sesh.text import safe
 
 
+@prints(PrintedDetached)
 def detach(ctx: Context, name: AnyName = None) -> int:
     """Detach all clients of NAME; without NAME, inside a session, only this client.
 
@@ -30,6 +40,7 @@ def detach(ctx: Context, name: AnyName = None) -> int:
     return cli.out.done(**cli.find_target(name).call(sessions.detach, name=name))
 
 
+@prints(PrintedKilled)
 def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
     """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s.
 
@@ -84,6 +95,7 @@ def _check_can_confirm(cli: Invocation, *, yes: bool) -> None:
         raise UsageError("on several hosts nobody is asked whether to end the sessions", hint="add -y to end them")
 
 
+@prints(PrintedKilled)
 def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     """End all sessions on this machine, or on @HOST.
 
@@ -101,6 +113,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     return report(cli, result["done"], failed, "killed")
 
 
+@prints(PrintedRenamed)
 def rename(ctx: Context, names: OldAndNew) -> int:
     """Rename a session; without OLD, the one that you are in.
 
@@ -119,6 +132,7 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     return cli.out.done(**renamed)
 
 
+@prints(PrintedLabels)
 def label(
     ctx: Context,
     name: Name,
@@ -135,6 +149,7 @@ def label(
     return cli.out.done(name=name, labels=cli.find_target(name).call(sessions.label, name=name, labels=changes))
 
 
+@prints(PrintedResume)
 def resume_with(ctx: Context, name: AnyName = None) -> int:
     """Set the command that restarts NAME after its end or loss; `--` alone removes it.
 
@@ -153,6 +168,7 @@ def resume_with(ctx: Context, name: AnyName = None) -> int:
     return cli.out.done(**session, resume=cli.line.tail or None)
 
 
+@prints(PrintedReloaded)
 def reload(ctx: Context, names: Names = None) -> int:
     """Move running sessions to this version of sesh, without ending what runs in them.
 

@@ -13,6 +13,7 @@ from sesh.about import PROGRAM, SESH, __version__
 from sesh.cli import app
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, offering
+from sesh.cli.printed import PrintedHelp, PrintedScript, PrintedVersion, prints
 from sesh.cli.verbs import VERBS, find_verb
 from sesh.errors import UsageError
 from sesh.names import printable
@@ -23,6 +24,7 @@ Shell = Annotated[
 ]
 
 
+@prints(PrintedScript)
 def completions(ctx: Context, shell: Shell) -> int:
     """Print the completion script for a shell.
 
@@ -35,6 +37,7 @@ def completions(ctx: Context, shell: Shell) -> int:
     return _print(ctx.obj, shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
 
 
+@prints(PrintedScript)
 def shell_init(ctx: Context, shell: Shell) -> int:
     """Print the shell integration, for your shell's startup file.
 
@@ -47,6 +50,7 @@ def shell_init(ctx: Context, shell: Shell) -> int:
     return _print(ctx.obj, shell, f"init.{shell}")
 
 
+@prints(PrintedHelp)
 def help_(
     ctx: Context,
     verb: Annotated[
@@ -74,6 +78,7 @@ def help_(
     return app.run_verb(Invocation(replace(cli.line, verb=found, words=["--help"])))
 
 
+@prints(PrintedVersion)
 def version(ctx: Context) -> int:
     """Print the version.
 

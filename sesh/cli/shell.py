@@ -11,6 +11,7 @@ from typer import Argument, Option
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
+from sesh.cli.printed import PrintedOutput, prints
 from sesh.cli.printing import command_json
 from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
 from sesh.names import printable, subject
@@ -18,6 +19,7 @@ from sesh.ops import shell
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import RunFacts
+from sesh.schema.outcomes import Command, RunResult
 from sesh.system import paths
 from sesh.text import times
 from sesh.text.describe import command_line
@@ -26,6 +28,7 @@ from sesh.text.safe import one_line
 NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has begun; history has its output later.")]
 
 
+@prints(RunResult)
 def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = False, ansi: Ansi = False) -> int:
     """Run CMD in NAME's shell; print exactly its output and exit with its exit code.
 
@@ -85,6 +88,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
     return int(code) if isinstance(code, int) else 0
 
 
+@prints(list[Command] | PrintedOutput)
 def history(
     ctx: Context,
     name: AnyName = None,

@@ -8,6 +8,7 @@ from typing import Annotated
 from typer import Option
 
 from sesh.cli.parameters import TIME, Context, parsed
+from sesh.cli.printed import PrintedFindings, Swept, prints
 from sesh.cli.printing import error_facts
 from sesh.errors import for_host, rebuild
 from sesh.ops import doctor as checks
@@ -19,6 +20,7 @@ from sesh.text import safe, times
 _DEFAULT_AGE = 7 * 86400.0  # seconds, if no person can be asked
 
 
+@prints(PrintedFindings)
 def doctor(ctx: Context) -> int:
     """Check the setup and suggest fixes; exit with 1 if sesh cannot work.
 
@@ -65,6 +67,7 @@ All = Annotated[bool, Option("--all", "-y", help="Also end processes that still 
 DryRun = Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")]
 
 
+@prints(Swept)
 def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypedDict
 
 from typer import Argument, Option
 
@@ -12,6 +12,7 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
+from sesh.cli.printed import PrintedLine, PrintedLogs, prints
 from sesh.errors import NotFound, Refused, for_host
 from sesh.ops import views
 from sesh.ops.live_log import LiveLog
@@ -20,6 +21,7 @@ from sesh.reach.target import Target
 from sesh.schema.facts import ActivityFacts, Status, Summary
 from sesh.store import listing
 from sesh.text import describe, safe, times
+from sesh.vt.render.screen_data import ScreenFacts
 
 _DEFAULT_LINES = 300
 _REASONS = {  # by `why` (daemon/activity/rules.Why)
@@ -34,6 +36,7 @@ _REASONS = {  # by `why` (daemon/activity/rules.Why)
 }
 
 
+@prints(list[Summary])
 def list_(
     ctx: Context,
     *,
@@ -52,14 +55,41 @@ def list_(
       sesh @web1 @web2 list
     """
     if watch_:
-        from sesh.cli import choose
+        from sesh.cli import choose  # noqa: PLC0415 - loads the board
 
         return choose.watch(ctx, label=label)
-    from sesh.cli.list import show
+    from sesh.cli.list import show  # noqa: PLC0415 - loads known remotes, which other verbs do without
 
     return show(ctx.obj, label or ())
 
 
+class PrintedScreen(ScreenFacts):
+    """The visible rows as runs of cells (`--format json`).
+
+    `colours`: those that the program changed, as it wrote them; `continued`: the rows, from 0, that continue the line
+    of the row above.
+    """
+
+    session: str
+    host: str | None
+    format: str
+
+
+class PrintedText(TypedDict):
+    """The rows, plain or with colours.
+
+    `continued`: the rows, from 0, that go on with the line of the row above.
+    """
+
+    session: str
+    host: str | None
+    format: str
+    text: str
+    lines: list[str]
+    continued: list[int]
+
+
+@prints(PrintedText | PrintedScreen)
 def screen(
     ctx: Context,
     name: AnyName = None,
@@ -88,6 +118,7 @@ def screen(
     return 0
 
 
+@prints(PrintedLogs | PrintedLine)
 def logs(
     ctx: Context,
     name: AnyName = None,
@@ -151,6 +182,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: boo
         LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
 
 
+@prints(Status)
 def status(ctx: Context, name: AnyName = None) -> int:
     """Print everything known about a session; without NAME, the one that you are in.
 

@@ -10,6 +10,7 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, seconds
+from sesh.cli.printed import PrintedCondition, prints
 from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
 from sesh.ops.pattern import check_pattern
@@ -19,6 +20,7 @@ from sesh.schema.outcomes import Condition
 from sesh.text import describe, safe
 
 
+@prints(PrintedCondition | list[PrintedCondition])
 def wait(  # noqa: PLR0913 (so many conditions)
     ctx: Context,
     names: Names = None,

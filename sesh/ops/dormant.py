@@ -176,7 +176,7 @@ def _restart_spec(
 
 def _old_output(emulator: Emulator) -> list[str]:
     """Return the last lines, then the alternate screen, which may have a program's unsaved text."""
-    from sesh.vt.render.export import screen_ansi
+    from sesh.vt.render.export import screen_ansi  # noqa: PLC0415 - loads the tables of characters
 
     lines, _ = emulator.lines_before(_ALL, _ALL, _MOST_ABOVE, ansi=True)
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])

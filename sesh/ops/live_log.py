@@ -23,7 +23,7 @@ COLUMNS = 80  # the default width
 
 def line_reader(position: int, columns: int, start: bytes = b"") -> LineReader:
     """Return a reader of the output from `position` on; `start`: the unfinished line before it."""
-    from sesh.vt.lines import LineReader  # loads pyte, which a wait without a pattern does not need
+    from sesh.vt.lines import LineReader  # noqa: PLC0415 - loads pyte, which a wait without a pattern does not need
 
     return LineReader(position, columns, start)
 

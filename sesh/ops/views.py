@@ -167,7 +167,7 @@ def _last_that_fit(texts: list[str]) -> int:
 
 def stored_screen(name: str, form: str) -> tuple[bytes, list[int]]:
     """Return the last screen and its continued rows. Raises NotFound without a checkpoint."""
-    from sesh.vt.render.export import continued, export
+    from sesh.vt.render.export import continued, export  # noqa: PLC0415 - loads the tables of characters
 
     emulator = _stored_emulator(name)
     return export(emulator, form), continued(emulator)
@@ -211,6 +211,6 @@ def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
 
 
 def _new_emulator(columns: int, rows: int, lines: int) -> Emulator:
-    from sesh.vt.emulator import Emulator  # loads pyte, which most verbs do not need
+    from sesh.vt.emulator import Emulator  # noqa: PLC0415 - loads pyte, which most verbs do not need
 
     return Emulator(columns, rows, max_lines=lines, max_bytes=scrollback_bytes(lines))

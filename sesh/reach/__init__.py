@@ -13,6 +13,6 @@ def target_of(caller: Caller, host: str | None, *, named: bool = True, may_promp
     """
     if host is None:
         return Target(caller)
-    from sesh.reach.host_target import HostTarget  # loads ssh and sync, which local sessions do not need
+    from sesh.reach.host_target import HostTarget  # noqa: PLC0415 - loads ssh and sync, for hosts only
 
     return HostTarget(caller, host, named=named, may_prompt=may_prompt)

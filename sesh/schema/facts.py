@@ -1,7 +1,7 @@
 """Types of the facts that files, frames, ops and `--json` share.
 
 `sesh.schema.outcomes` has the types of what a single op or verb returns, `sesh.wire.messages` those of frames, and
-`docs.printed` those that only the page of `--json` needs, which the program never loads.
+`sesh.cli.printed` those of what verbs print.
 
 A class named `_X` has the required keys, `X` adds the optional ones. `sesh.schema.check` derives the checks of data
 from outside from these types and from those of `sesh.messages`. A `str` is one line and an `int` is not negative,

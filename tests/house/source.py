@@ -27,28 +27,6 @@ class Module:
         """All nodes of the tree, as `ast.walk` has them."""
         return list(ast.walk(ast.parse(self.text, self.path)))
 
-    @cached_property
-    def imports(self) -> list[tuple[int, str]]:
-        """Return each import's line and module: for `from a import b`, a and a.b."""
-        found: list[tuple[int, str]] = []
-        for node in self.nodes:
-            if isinstance(node, ast.Import):
-                found += [(node.lineno, alias.name) for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and node.module:
-                found.append((node.lineno, node.module))
-                found += [(node.lineno, f"{node.module}.{alias.name}") for alias in node.names]
-            elif isinstance(node, ast.Call) and node.args and _called(node) in ("import_module", "__import__"):
-                first = node.args[0]
-                if isinstance(first, ast.JoinedStr):  # f"package.{module}" imports from the package
-                    first = first.values[0]
-                if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                    found.append((node.lineno, first.value.rstrip(".")))
-        return found
-
-
-def _called(node: ast.Call) -> str:
-    return node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-
 
 def python_files(folder: str) -> Iterator[str]:
     """Yield the relative paths of the Python files in a folder; follow no links."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from docs.printed import PrintedForgotten, PrintedHosts
 from sesh.about import __version__
 from sesh.remote.deploy import bundle
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import deployed, versions
 from tests.support import Home
-from tests.support.typed import differences
 
 
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
@@ -24,7 +22,6 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--force", "--json", timeout=60)
     assert done.code == 1
     answer = done.json()
-    assert list(differences(answer, PrintedHosts)) == []
     assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
         ("one", True),
         ("two", True),
@@ -51,7 +48,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert "--force" in theirs["error"]["message"]
     assert versions(foreign) == []
     assert foreign.read(".local/bin/sesh") == before
-    assert list(differences(home.sesh("@one", "--forget", "--json").json(), PrintedForgotten)) == []
+    assert home.sesh("@one", "--forget", "--json").json()["hosts"] == ["one"]
 
 
 def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(home: Home, farm: Farm) -> None:
@@ -64,7 +61,6 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     assert "one: the host has sessions: work" in home.sesh("--forget", "--remove", "@one", "@nowhere.invalid").stderr
     assert home.sesh("@one", "--kill", "work").code == 0, "nothing was removed"
     done = home.sesh("--forget", "--remove", "@one", "--json")
-    assert list(differences(done.json(), PrintedForgotten)) == []
     assert done.json()["removed"]["one"] == [f"{far.home}/.local/bin/sesh", f"{far.home}/.local/share/sesh/versions"]
     assert far.exists(".sesh/notes.txt")
     assert not far.exists(".local/bin/sesh")

@@ -26,7 +26,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.system import processes as system
 from sesh.wire import messages
-from tests.support import forking, processes
+from tests.support import forking, processes, typed
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
 from tests.support.waiting import PATIENCE, wait_until
@@ -78,8 +78,12 @@ class Result:
         return self.raw.decode("utf-8", "replace")
 
     def json(self) -> Any:
-        """The output as the one JSON value that it must be."""
-        return json.loads(self.raw)
+        """The output as the one JSON value that it must be, with the keys and types of docs/JSON.md."""
+        value = json.loads(self.raw)
+        if self.command[0] == "sesh":
+            wrong = typed.of_command_line(self.command[1:], value)
+            assert not wrong, f"{wrong}: --json prints the keys and types that the verb's `prints` notes"
+        return value
 
 
 class Home:

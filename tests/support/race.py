@@ -50,9 +50,9 @@ class Race:
             runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON)
             runs.type(keys)
             code = runs.exit_code()
-            return Result(line, code, bytes(runs.raw), runs.text())
+            return Result(("sesh", *line), code, bytes(runs.raw), runs.text())
         out, err = runs.communicate(timeout=30)
-        return Result(line, runs.returncode, out, err.decode())
+        return Result(("sesh", *line), runs.returncode, out, err.decode())
 
     @property
     def codes(self) -> list[int]:

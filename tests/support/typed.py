@@ -1,16 +1,46 @@
-"""Compare data with its type: the keys, and the kind of every value."""
+"""Compare data with its type: the keys, and the kind of every value. Compare what a verb prints with its own type."""
 
 from __future__ import annotations
 
 import types
 import typing
 from collections.abc import Iterator, Mapping, Sequence
+from functools import reduce
+from operator import or_
 from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from sesh.cli.line import split
+from sesh.cli.printed import PRINTED, PrintedFailure
+from sesh.cli.verbs import BY_NAME, GO
+
+_UNIONS = (Union, types.UnionType)
+
+
+def of_command_line(words: Sequence[str], value: object) -> list[str]:
+    """Return how the JSON that a command line has printed differs from what docs/JSON.md shows.
+
+    Lines with several hosts are left out: what they print is a row for each of them.
+    """
+    line = split([*words])
+    verb = line.verb
+    if {"--help", "-h"} & {*line.words}:
+        verb = BY_NAME["help"]
+    elif verb.name == GO and not line.words:
+        verb = BY_NAME["list"]
+    if len(line.hosts) > 1:
+        return []
+    kind: Any = PRINTED.get(verb.load())
+    kinds = get_args(kind) if get_origin(kind) in _UNIONS else (kind,) if kind else ()
+    values = [value]
+    if isinstance(value, list):  # of which one may be a failure
+        values, kinds = value, tuple(get_args(each)[0] for each in kinds if get_origin(each) is list)
+    hint = reduce(or_, (*kinds, PrintedFailure))
+    return [wrong for each in values for wrong in differences(each, hint, verb.name)]
 
 
 def differences(value: object, hint: Any, place: str = "") -> Iterator[str]:
     """Yield the differences of a JSON value from a type: keys and kinds."""
-    if get_origin(hint) in (Union, types.UnionType):
+    if get_origin(hint) in _UNIONS:
         found = [list(differences(value, each, place)) for each in get_args(hint)]
         yield from min(found, key=len)
     elif hint in (None, type(None)):

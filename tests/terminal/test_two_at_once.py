@@ -79,7 +79,7 @@ def rename_and_rename_to_one_name(race: Race) -> None:
     assert sorted(race.codes) == [0, 1], race.story
     (loser,) = [each for each in race.results if each.code]
     assert loser.json()["error"]["code"] == "exists", race.story
-    assert sorted(race.check()) == sorted(["c", loser.command[1]])
+    assert sorted(race.check()) == sorted(["c", loser.command[2]])
 
 
 @pair

@@ -2,19 +2,13 @@
 
 from __future__ import annotations
 
-import traceback
-from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
-from sesh.cli import app, attach, main, printing
+from sesh.cli import app, attach, main
 from sesh.cli import list as listed
 from sesh.cli.invocation import Invocation
-from sesh.client import attach as client
-from sesh.client.attachment_end import AttachmentEnd, EndKind
-from sesh.reach.target import Target
-from sesh.store import recent
 
 LINES = [
     ("", "list"),
@@ -63,23 +57,3 @@ def test_typer_gives_the_list_that_such_a_line_had(line: str, sessions: Path, mo
     assert main.run_line(words) == 0
     hosts = [word[1:] for word in words if word[0] == "@"]
     assert given == [(hosts, "--json" in words, "--local" in words)]
-
-
-@pytest.mark.parametrize("name", ["work", "-"])
-def test_the_clients_loop_is_six_calls_away(name: str, sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """`sesh -` took eight."""
-    calls: list[str] = []
-
-    def run(_: object) -> AttachmentEnd:
-        calls.extend(frame.name for frame in traceback.extract_stack())
-        return AttachmentEnd(EndKind.DETACHED, "work")
-
-    recent.remember("work", None)
-    monkeypatch.setattr(client, "_run", run)
-    monkeypatch.setattr(client, "Display", lambda _: None)
-    monkeypatch.setattr(client, "Attachment", lambda *_: None)
-    monkeypatch.setattr(client, "RawTerminal", nullcontext)
-    monkeypatch.setattr(Target, "connect_by", lambda *_, **__: ("work", nullcontext(), True))
-    monkeypatch.setattr(printing, "on_terminal", lambda: True)
-    assert main.run_line([name]) == 0
-    assert len([*calls[calls.index("run_line") :], "the loop"]) <= 6

@@ -1,20 +1,15 @@
-"""The page of what `--json` prints, made from the types of `docs.printed`.
-
-`make man` writes docs/JSON.md.
-"""
+"""The page of what `--json` prints, made from the types that the verbs note with `prints`."""
 
 from __future__ import annotations
 
-import os
 import types
 import typing
 from typing import Annotated, Any, Union, get_args, get_origin, get_type_hints
 
-from docs.printed import PRINTS, PrintedFailure
+from sesh.cli.printed import PRINTED, PrintedFailure
+from sesh.cli.verbs import VERBS
 from sesh.schema import facts
 from sesh.schema.facts import Moment
-
-PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "JSON.md")
 
 _HEAD = """\
 # What --json prints
@@ -58,6 +53,12 @@ _WORDS = {
 
 
 _SIMPLE = {str: "string", int: "integer", float: "number", bool: "boolean", type(None): "null"}
+
+
+def prints() -> dict[str, object]:
+    """Return the type of what each verb prints, by the verb's name."""
+    kinds = {verb.name: PRINTED.get(verb.load()) for verb in VERBS}
+    return {name: kind for name, kind in kinds.items() if kind is not None}
 
 
 def json_schema(hint: Any, defs: dict[str, dict[str, Any]]) -> dict[str, Any]:
@@ -126,7 +127,7 @@ def page() -> str:
     """The whole page."""
     defs: dict[str, dict[str, Any]] = {}
     parts = [_HEAD, "## Verbs\n", "| verb | prints |", "|---|---|"]
-    for name, kind in PRINTS.items():
+    for name, kind in prints().items():
         parts.append(f"| `{name}` | {word(json_schema(kind, defs)).replace(' or ', ', or ')} |")
     json_schema(PrintedFailure, defs)
     parts.append("\n## Types\n")

@@ -1,14 +1,13 @@
-"""The manual page, generated from the verbs' own help: `make man` writes docs/sesh.1.
+"""The manual page, generated from the verbs' own help.
 
 The variables come from docs/CONFIG.md, the rest is here: the description, keys and files.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import typer
 
@@ -17,9 +16,8 @@ from sesh.cli.app import CODES, EVERYWHERE, built
 from sesh.cli.verbs import GROUPS, Verb
 from sesh.config import config
 
-PATH = os.path.join(os.path.dirname(os.path.abspath(__file__)), "sesh.1")
-_SETTINGS = os.path.join(os.path.dirname(PATH), "CONFIG.md")
-SIGN = ".\\\" sesh(1), written by sesh's own docs/manual.py; edit that, the verbs, or CONFIG.md."
+_SETTINGS = Path(__file__).parent.parent / "docs" / "CONFIG.md"
+SIGN = ".\\\" sesh(1), written by sesh's own tools/manual.py; edit that, the verbs, or CONFIG.md."
 
 _RELEASED = "2026-11-29"
 """The day of this version, as in the changelog."""
@@ -29,7 +27,7 @@ sesh keeps named shell sessions alive, on this machine and on any machine that y
 attaches to the session work, or creates it. Ctrl-\\ leaves it, and whatever runs in it keeps running. When you attach
 again, from here or from elsewhere, screen, scrollback and modes are restored.
 
-A verb is written with dashes or without: `sesh kill work` is `sesh kill work`. Any other first word is a session's
+A verb is written with dashes or without: `sesh --kill work` is `sesh kill work`. Any other first word is a session's
 name; `sesh -A NAME` reaches a session that has the name of a verb. `@HOST` before a verb or a name runs the same
 command line on that host. Everything after a lone `--` is the command to run. `sesh -` is the session that you attached
 to last.
@@ -59,10 +57,10 @@ _FILES = (
     ("~/.local/state/sesh/remotes.json", "Known remotes, and what was last known of their sessions."),
     ("~/.local/state/sesh/events.jsonl", "The log of connections, deployments and files pushed."),
     ("~/.local/state/sesh/work", "The work logs of the MCP server."),
-    ("~/.local/share/sesh/versions", "Versions installed on this machine by --deploy."),
+    ("~/.local/share/sesh/versions", "Versions installed on this machine by `deploy`."),
     (
         "~/.claude/settings.json, ~/.codex/hooks.json, ~/.gemini/settings.json",
-        "The agents' own settings; --integrate adds hooks to them.",
+        "The agents' own settings; `integrate` adds hooks to them.",
     ),
 )
 _EXAMPLES = (
@@ -96,8 +94,7 @@ def page() -> str:
 
 def _variables() -> Iterator[tuple[str, str]]:
     """Yield the variables of the page about settings: their names, meanings and defaults."""
-    with open(_SETTINGS, encoding="utf-8") as file:
-        section = file.read().partition("\n## Environment\n")[2].partition("\n## ")[0]
+    section = _SETTINGS.read_text(encoding="utf-8").partition("\n## Environment\n")[2].partition("\n## ")[0]
     for names, meaning, default in re.findall(r"^\| `(.*?)` \| (.*?) \| (.*?) ?\|$", section, re.MULTILINE):
         plain = re.sub(r"\[([^]]*)\]\([^)]*\)", r"\1", meaning)
         yield names.replace("`", ""), f"{plain[0].upper()}{plain[1:]}." + f" Default: {default}." * bool(default)
@@ -129,17 +126,3 @@ def _text(line: str) -> str:
     line = line.replace("\\", "\\e").replace("-", "\\-").replace("'", "\\(aq").replace("…", "\\&...")
     line = re.sub(r"`([^`]*)`", r"\\fB\1\\fR", line).replace("~", "\\(ti").replace("^", "\\(ha")
     return f"\\&{line}" if line[:1] in (".", "'") else line
-
-
-def main() -> int:
-    """Writes this page, and that of the JSON."""
-    from docs import json_page
-
-    for path, text in ((PATH, page()), (json_page.PATH, json_page.page())):
-        with open(path, "w", encoding="utf-8") as file:
-            file.write(text)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main())

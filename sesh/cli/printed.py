@@ -1,31 +1,41 @@
-"""The types that only `--json` prints, and the types that each verb prints.
+"""The types of what verbs print with `--json`.
 
-docs/JSON.md is made from them and from `sesh.schema.facts`; `tests/terminal/test_json.py` checks what is printed. The
-program does not use these types, so they are no part of it. `_X` has the keys that are always there, `X` adds those
-that may be missing.
+`prints` notes the type of a verb beside its function; a type that one file alone needs may stand there. docs/JSON.md is
+made from them and from `sesh.schema`, and tests compare what is printed. `_X` has the keys that are always there, `X`
+adds those that may be missing.
 """
 
 from __future__ import annotations
 
-from typing import TypedDict
+from collections.abc import Callable
+from typing import TypedDict, TypeVar
 
-from sesh.schema import facts, outcomes
 from sesh.schema.outcomes import (
     Command,
     Condition,
     DeployedHost,
     Detached,
     Finding,
-    Hit,
-    Layout,
     LeftoverFacts,
     Made,
     PrintedError,
     Renamed,
-    RunResult,
     Sent,
 )
-from sesh.vt.render.screen_data import ScreenFacts
+
+PRINTED: dict[Callable[..., int], object] = {}
+"""The type of what each verb prints, by its function. Verbs that attach, and `mcp`, print errors alone."""
+_Function = TypeVar("_Function", bound=Callable[..., int])
+
+
+def prints(kind: object) -> Callable[[_Function], _Function]:
+    """Note the type of what a verb prints with `--json`, one value or one per line."""
+
+    def note(function: _Function) -> _Function:
+        PRINTED[function] = kind
+        return function
+
+    return note
 
 
 class Done(TypedDict):
@@ -121,32 +131,6 @@ class PrintedCondition(Condition):
 
     session: str
     host: str | None
-
-
-class PrintedScreen(ScreenFacts):
-    """The visible rows as runs of cells (`--format json`).
-
-    `colours`: those that the program changed, as it wrote them; `continued`: the rows, from 0, that continue the line
-    of the row above.
-    """
-
-    session: str
-    host: str | None
-    format: str
-
-
-class PrintedText(TypedDict):
-    """The rows, plain or with colours.
-
-    `continued`: the rows, from 0, that go on with the line of the row above.
-    """
-
-    session: str
-    host: str | None
-    format: str
-    text: str
-    lines: list[str]
-    continued: list[int]
 
 
 class PrintedLogs(TypedDict):
@@ -250,20 +234,3 @@ class PrintedFailure(_PrintedFailure, total=False):
     host: str | None
     session: str
     exit_code: int
-
-
-PRINTS: dict[str, object] = {
-    "open": PrintedSession, "new": PrintedSession, "list": list[facts.Summary],
-    "watch": list[facts.Summary], "detach": PrintedDetached, "kill": PrintedKilled, "kill-all": PrintedKilled,
-    "rename": PrintedRenamed, "exec": RunResult | PrintedSession | PrintedLine, "run": RunResult,
-    "send": PrintedSent, "wait": PrintedCondition | list[PrintedCondition], "events": facts.Event,
-    "screen": PrintedText | PrintedScreen, "logs": PrintedLogs | PrintedLine, "grep": list[Hit],
-    "history": list[outcomes.Command] | PrintedOutput, "status": facts.Status, "state": PrintedState,
-    "resume-with": PrintedResume, "restore": PrintedImport, "integrate": PrintedIntegrated,
-    "label": PrintedLabels, "export": Layout,
-    "import": PrintedImport, "sweep": Swept, "doctor": PrintedFindings,
-    "shell-init": PrintedScript, "deploy": PrintedHosts, "upgrade": PrintedHosts, "forget": PrintedForgotten,
-    "reload": PrintedReloaded, "completions": PrintedScript,
-    "skill": PrintedSkill, "--help": PrintedHelp, "--version": PrintedVersion,
-}  # fmt: skip
-"""The type of what each verb prints, by what is asked. Verbs that attach, and `mcp`, print errors alone."""

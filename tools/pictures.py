@@ -1,4 +1,4 @@
-"""Draws the pictures of the pages from recordings: `python docs/pictures.py docs/pictures/*.cast`.
+"""Draws the pictures of the pages from recordings.
 
 A recording is an asciicast (version 2). Each of its markers becomes a frame with the marker's label as caption; several
 frames are an animation. NAME.cast gives NAME.svg and, for dark pages, NAME-dark.svg.
@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import html
 import json
-import sys
 from pathlib import Path
 from typing import NamedTuple
 
@@ -123,9 +122,11 @@ def picture(title: str, recording: str, theme: Theme) -> str:
     width = columns * WIDTH + 2 * MARGIN
     height = lines * HEIGHT + CAPTION + 2 * MARGIN
     period, moving = len(found) * SECONDS, len(found) > 1
-    hidden = f"{100 / len(found):.3f}%" if moving else ""
-    style = f"text{{white-space:pre}}@keyframes f{{0%{{opacity:1}}{hidden}{{opacity:0}}}}" if moving else ""
-    style += f".f{{opacity:0;animation:f {period}s step-end infinite}}" * moving
+    style = "text{white-space:pre}"  # some browsers no longer heed xml:space, others only that
+    if moving:
+        hidden = f"{100 / len(found):.3f}%"
+        style += f"@keyframes f{{0%{{opacity:1}}{hidden}{{opacity:0}}}}"
+        style += f".f{{opacity:0;animation:f {period}s step-end infinite}}"
     size = f'viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" font-family="{_FONT}" font-size="15"'
     out = [
         f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" role="img" {size}>',
@@ -139,9 +140,8 @@ def picture(title: str, recording: str, theme: Theme) -> str:
     return "\n".join([*out, "</g></svg>\n"])
 
 
-if __name__ == "__main__":
-    for path in map(Path, sys.argv[1:]):
-        recording = path.read_text()
-        title = str(json.loads(recording.partition("\n")[0])["title"])
-        for theme in THEMES:
-            path.with_name(f"{path.stem}{theme.suffix}.svg").write_text(picture(title, recording, theme))
+def pictures(path: Path) -> dict[str, str]:
+    """Return the pictures of a recording, by the names of their files."""
+    recording = path.read_text(encoding="utf-8")
+    title = str(json.loads(recording.partition("\n")[0])["title"])
+    return {f"{path.stem}{theme.suffix}.svg": picture(title, recording, theme) for theme in THEMES}

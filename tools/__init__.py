@@ -1,0 +1,1 @@
+"""What makes the pages and pictures of docs/, and the demonstration of `make run`."""
