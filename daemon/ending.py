@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 
+from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Client, Viewing, client_of
 from sesh.daemon.clients.connection import PeerConnection
@@ -15,7 +16,6 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.watching import description
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, KILLED, TERMINATED, ExitCode
 from sesh.store import records, results
 from sesh.system.clock import STEADY

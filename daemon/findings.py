@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
+from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.command_marks import CommandMarks
-from sesh.daemon.watching.events import Events
 from sesh.text import safe
 from sesh.vt.queries import Kind
 

@@ -9,9 +9,9 @@ from functools import partial
 from sesh.about import __version__
 from sesh.daemon.clients.client import LAG, Client, Departed
 from sesh.daemon.clients.connection import PeerConnection, Role
+from sesh.daemon.clients.events import Missed
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells, variables
-from sesh.daemon.watching.events import Missed
 from sesh.errors import Malformed, ProtocolError
 from sesh.schema import check
 from sesh.system import programs

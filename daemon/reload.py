@@ -20,10 +20,10 @@ from typing import BinaryIO
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.saved.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
+from sesh.daemon.description import write_record
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.watching.description import write_record
+from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
 from sesh.system import paths

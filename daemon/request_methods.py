@@ -10,6 +10,7 @@ from typing import Literal
 
 from sesh import names
 from sesh.about import PROGRAM
+from sesh.daemon import description
 from sesh.daemon.activity.declared import By
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
@@ -20,7 +21,6 @@ from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.daemon.shell.run import Run
-from sesh.daemon.watching import description
 from sesh.daemon.watching.waits import Wait
 from sesh.errors import KILLED, Refused, UsageError
 from sesh.schema import codec, facts

@@ -9,6 +9,7 @@ import time
 from functools import partial
 
 from sesh.about import PROGRAM
+from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -18,7 +19,6 @@ from sesh.daemon.handler import ClientHandler
 from sesh.daemon.request_methods import Reload, RequestMethods
 from sesh.daemon.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
-from sesh.daemon.watching import description
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.loop import READ, WRITE
 from sesh.schema import codec

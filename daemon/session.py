@@ -6,22 +6,22 @@ from dataclasses import replace
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
-from sesh.daemon.activity.reports import Reports
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Life
 from sesh.daemon.clients.client import Clients
+from sesh.daemon.clients.events import Events, shorten
 from sesh.daemon.clients.relay import Relay
 from sesh.daemon.findings import Findings
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.replier import Replier
-from sesh.daemon.saved.checkpoint import Checkpointer
 from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.watching.events import Events, shorten
+from sesh.daemon.watching.checkpoint import Checkpointer
 from sesh.daemon.watching.waits import Waits
 from sesh.loop.loop import Loop
 from sesh.schema.facts import Event

@@ -15,17 +15,17 @@ from dataclasses import dataclass
 
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import By, Declared
-from sesh.daemon.activity.reports import Reports
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
+from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import reads
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
-from sesh.daemon.watching.events import Events
 from sesh.loop.timers import Timers
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line

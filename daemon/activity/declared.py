@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from sesh.daemon.activity.reports import KINDS, STATES, Reports, parse, shown
 from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
 from sesh.system.clock import STEADY
 from sesh.text.keys import LONGEST, Key, pressed
 

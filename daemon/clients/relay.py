@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import time
 
-from sesh.daemon.activity.reports import Reports
 from sesh.daemon.clients.client import Client, Clients, Due, Viewing
 from sesh.daemon.clients.connection import STALLED, PeerConnection, Reader
 from sesh.daemon.clients.echoes import Echoes
 from sesh.daemon.pty.output_log import MAX_LAG
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import SMALL_LAG, STEP_TIME, Model, TerminalState
+from sesh.daemon.screen.reports import Reports
 from sesh.loop.loop import Loop
 from sesh.text.sizes import Size
 from sesh.vt.render.replay import Replay, repainting, replaying

@@ -11,10 +11,10 @@ import re
 from typing import NamedTuple
 
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.queue import RunQueue
-from sesh.daemon.watching.events import Events
 from sesh.system import processes
 from sesh.text.safe import plain
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from sesh.about import SESH
 from sesh.daemon.clients.connection import PeerRequest
-from sesh.daemon.watching.events import shorten
+from sesh.daemon.clients.events import shorten
 from sesh.errors import NotFound
 from sesh.schema.facts import RunFacts
 

@@ -18,13 +18,13 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
+from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import Shell
-from sesh.daemon.watching.events import Events
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.loop.timers import Timers
 from sesh.system import processes

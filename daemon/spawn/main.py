@@ -13,13 +13,13 @@ from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.description import write_record
 from sesh.daemon.pty.program import Program, environment, resolve
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
-from sesh.daemon.watching.description import write_record
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records

@@ -1,1 +1,1 @@
-"""What others see of a session: its description, its events, and what they wait for."""
+"""Parts that watch the session for others: who waits for it, and its copies on disk."""

@@ -17,11 +17,11 @@ from functools import partial
 from typing import TypeVar
 from unittest import mock
 
+from sesh.daemon import description
 from sesh.daemon.activity import notifications
 from sesh.daemon.clients.client import REPLAY_LINES
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.watching import description
 from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
 from sesh.vt.render.replay import replaying

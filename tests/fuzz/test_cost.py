@@ -12,8 +12,8 @@ import pytest
 
 from sesh.client.keys import KeyParser
 from sesh.client.undo import Undo
-from sesh.daemon.activity import reports
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen import reports
 from sesh.daemon.shell import command_marks, marks
 from sesh.errors import SeshError
 from sesh.text.keys import DetachKey

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.saved import checkpoint
+from sesh.daemon.watching import checkpoint
 from sesh.system import platforms, processes
 from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen

@@ -9,7 +9,7 @@ import signal
 import pytest
 
 from sesh.client import view
-from sesh.daemon.watching.events import MAX_TEXT, Missed
+from sesh.daemon.clients.events import MAX_TEXT, Missed
 from sesh.system.clock import STEADY
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 

@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.saved import checkpoint
 from sesh.daemon.session import Session
+from sesh.daemon.watching import checkpoint
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
 from sesh.store import checkpoints, records

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.watching import events as module
-from sesh.daemon.watching.events import Events
+from sesh.daemon.clients import events as module
+from sesh.daemon.clients.events import Events
 from sesh.schema import codec
 from sesh.wire import protocol
 from tests.support.data import daemon_facts

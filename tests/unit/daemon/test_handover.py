@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import reload
+from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
@@ -23,13 +23,11 @@ from sesh.daemon.clients.client import Departed
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.saved import snapshot
 from sesh.daemon.screen.model import TerminalState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
-from sesh.daemon.watching import description
 from sesh.errors import Malformed
 from sesh.system import paths
 from sesh.vt.emulator import Emulator

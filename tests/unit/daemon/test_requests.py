@@ -14,6 +14,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
+from sesh.daemon import description
 from sesh.daemon.base.phase import Life, Phase, ProgramEnd
 from sesh.daemon.clients import connection
 from sesh.daemon.clients.listener import Listener
@@ -22,7 +23,6 @@ from sesh.daemon.reload import steps
 from sesh.daemon.requests import MAX_REQUESTS, REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.watching import description
 from sesh.daemon.watching.waits import MAX_WAITS
 from sesh.errors import ProtocolError
 from sesh.schema import codec

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon import description
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -19,7 +20,6 @@ from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.daemon.typed_text import Typing
-from sesh.daemon.watching import description
 from sesh.ops.shell import without_sequences
 from sesh.schema import codec
 from sesh.wire import protocol

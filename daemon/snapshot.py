@@ -16,6 +16,7 @@ from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Departed
+from sesh.daemon.clients.events import Missed
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
@@ -24,7 +25,6 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import History
-from sesh.daemon.watching.events import Missed
 from sesh.schema import check, codec
 from sesh.schema.facts import Event
 from sesh.text.sizes import Size

@@ -9,9 +9,9 @@ from functools import cache
 
 from sesh.about import __version__
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.clients.events import Missed, shorten
 from sesh.daemon.pty.program import is_gate
 from sesh.daemon.session import Session
-from sesh.daemon.watching.events import Missed, shorten
 from sesh.errors import BY_TIMEOUT, Refused
 from sesh.schema.facts import EndFacts, Foreground, JobResult, Record, Status
 from sesh.store import records
