@@ -21,7 +21,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -244,7 +244,7 @@ def _deploy_at_once(
 
     results: dict[str, DeployedHost] = {}
     steps: dict[str, Step] = {each.host: STEPS[0] for each in destinations}
-    with bars, Workers[str, Step | DeployedHost]() as workers:
+    with bars, Workers[str, Union[Step, DeployedHost]]() as workers:
         tasks = {host: bars.add_task(host, total=len(STEPS)) for host in steps}
         for destination in destinations:
             workers.begin(destination.host, partial(run, destination))
