@@ -71,7 +71,7 @@ def test_of(hint: Any) -> Test:
         )
     if origin is Literal:
         return _one_of(inner)
-    if origin is Union:
+    if origin is Union:  # `X | Y` is another class until Python 3.14, and an error on 3.9: write Union or Optional
         # None comes first, because the last test gives the reason if all fail.
         choices = sorted(inner, key=lambda each: each is not type(None))
         return partial(Check.either, tests=[test_of(each) for each in choices])

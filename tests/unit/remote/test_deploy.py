@@ -78,7 +78,7 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
         ("This account is not available.\n", 1, "", "connect", "This account is not available."),
         ("", 1, "", "connect", "it gave no reason"),
         (f"{TOKEN} \n", 137, "", "detect_platform", "(exit 137)"),
-        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.10 or newer"),
+        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.9 or newer"),
     ],
 )
 def test_each_step_that_fails_has_its_own_message(
