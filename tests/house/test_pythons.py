@@ -70,7 +70,7 @@ def evaluated(node: ast.AST, *, deferred: bool) -> Iterator[ast.AST]:
 
 
 def is_type(node: ast.expr) -> bool:
-    """Tell by its name whether an operand of `|` is a type, such as str, Summary, list[str]."""
+    """Tell whether an operand of `|` is a type by its name."""
     name = ast.unparse(node.value if isinstance(node, ast.Subscript) else node).rpartition(".")[2]
     builtin = {"str", "int", "float", "bool", "bytes", "list", "dict", "set", "tuple", "type", "None"}
     return name in builtin or (name.isidentifier() and name[0].isupper() and not name.isupper())
