@@ -26,13 +26,13 @@ if [ ! -d "$root" ]; then
     echo "making a root of Debian $suite in $root (once, about two minutes)…" >&2
     mkdir -p "$folder"
     new=$(mktemp -d "$folder/.new-XXXXXX")
-    trap 'rm -rf "$new"' EXIT
+    trap 'rm -rf "$new" "$new.log"' EXIT
     trap 'exit 1' HUP INT TERM
     chmod 755 "$new"
     # What debootstrap mounts is gone when it ends, however it ends.
     unshare --mount debootstrap --variant=minbase --include=python3,ca-certificates "$suite" "$new" \
-        "${mirror:-http://deb.debian.org/debian}" >"$new.log" 2>&1 </dev/null || { tail -n 5 "$new.log" >&2; fail "debootstrap failed"; }
-    rm -f "$new.log"
+        "${mirror:-http://deb.debian.org/debian}" >"$new.log" 2>&1 </dev/null ||
+        { tail -n 5 "$new.log" >&2; fail "debootstrap failed"; }
     mv -T "$new" "$root" 2>/dev/null || [ -d "$root" ] # another one may have been faster
 fi
 [ $# -gt 0 ] || { echo "$root"; exit 0; }
