@@ -1,4 +1,4 @@
-"""A host whose Python is 3.9: a root of an older Debian, entered by a real sshd's logins."""
+"""A host with Python 3.9: the root of an older Debian, behind a real sshd."""
 
 from __future__ import annotations
 
