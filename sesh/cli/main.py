@@ -71,4 +71,4 @@ def _check_python(what: str) -> None:
         which = "{}.{}".format(*sys.version_info)
         there = f"{PROGRAM} @HOST {what}".rstrip()
         hint = f"type it on your own machine ({there}), or install a newer Python and deploy again"
-        raise Refused(f"{what or 'an option'} needs Python 3.10 here, and this is {which}", hint=hint)
+        raise Refused(f"{what or 'this line'} needs Python 3.10 here, and this is {which}", hint=hint)
