@@ -9,7 +9,8 @@ within() { sh .ci/root.sh "$suite" "$@"; }
 
 if ! within python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))'; then
     within python3 -V
-    exec env SESH_TEST_ROOT="$root" .venv/bin/pytest -q -n 2 tests/remote/test_old_python.py
+    sh tests/packages.sh
+    exec env SUITE="$suite" .venv/bin/pytest -q tests/remote/test_old_python.py
 fi
 
 if ! within sh -c 'command -v make ps ssh' >/dev/null; then

@@ -13,8 +13,10 @@ from tests.remote.sshd import Sshd
 from tests.remote.test_cuts import DETACH, attached, shows
 from tests.support import PROMPT, ROOT, Home
 
-# Here, as a test has another HOME, and so another cache.
-FOUND = subprocess.run(["sh", f"{ROOT}/.ci/root.sh", "host", "-n"], capture_output=True, text=True, check=False)
+# Looked for here, as a test has another HOME, and so another cache.
+FOUND = subprocess.run(
+    ["sh", f"{ROOT}/.ci/root.sh", os.environ.get("SUITE", "host"), "-n"], capture_output=True, text=True, check=False
+)
 
 # The root is seen at /mnt, as sshd wants every directory above a login's to be that of the system's root. The mounts
 # end with sshd.
