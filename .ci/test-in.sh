@@ -30,6 +30,8 @@ git ls-files -z --cached --others --exclude-standard | tar -c --null --ignore-fa
 
 first=$(within python3 -c 'import sys; print(sys.version_info[1])')
 within make -C /root/sesh run
+code=0
 for python in $(within sh -c 'ls /usr/bin | grep -xE "python3[.][0-9]+"'); do
-    [ "${python#python3.}" -lt "$first" ] || within make -C /root/sesh test-on VERSION="${python#python}"
+    [ "${python#python3.}" -lt "$first" ] || within make -C /root/sesh test-on VERSION="${python#python}" || code=1
 done
+exit $code
