@@ -63,10 +63,21 @@ def test_a_host_with_python_3_9_takes_a_deploy_and_its_sessions_do_what_they_do_
     assert (ran.stdout, ran.code) == ("printed\n", 4), ran
     job = home.sesh("@old", "exec", "--print", "--", "sh", "-c", "echo printed; exit 3")
     assert (job.stdout, job.code) == ("printed\n", 3), job
-    assert PROMPT in home.sesh("@old", "screen", "work").stdout
+    asked = ["status work", "logs work", "history work", "grep mark-42", "wait work --for again-42 --since-start",
+             "send work --enter", "label work a=b", "sweep", "export", "doctor", "screen work"]  # fmt: skip
+    for line in asked:
+        done = home.sesh("@old", *line.split())
+        assert done.code == 0, done
+    assert PROMPT in done.stdout
     assert [row["name"] for row in home.sesh("@old", "list", "--json").json()] == ["work"]
     over_there = typed_on(home, "~/.local/bin/sesh")
     assert (over_there.returncode, "work" in over_there.stdout) == (0, True), over_there
+    with home.terminal(command=["ssh", "-t", "old", "~/.local/bin/sesh work"]) as terminal:
+        terminal.wait_for("again-42")
+        terminal.type("echo here-$((6 * 7))\r")
+        terminal.wait_for("here-42")
+        terminal.type(DETACH)
+        assert terminal.exit_code() == 0
     refused = typed_on(home, "~/.local/bin/sesh kill work")
     assert (refused.returncode, refused.stdout) == (1, "")
     line = (
