@@ -15,12 +15,13 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
-.PHONY: help run test test-on test-packages fidelity fuzz soak fix check bench pyz install uninstall clean
+.PHONY: help run test test-on test-in test-packages fidelity fuzz soak fix check bench pyz install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
 	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
+	@echo 'make test-in    the same in a root of a Debian release, as root (SUITE=sid: newer Pythons; bullseye: a host with 3.9)'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
@@ -78,6 +79,10 @@ test-on:
 	@if [ -n '$(FOUND)' ]; then $(MAKE) -s $(VENV)-$(VERSION)/.installed PYTHON='$(FOUND)' && \
 	    $(VENV)-$(VERSION)/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(VERSION)/.cache tests/unit; \
 	else echo 'make test-on: no Python $(VERSION) here'; fi
+
+# The root is made once, in two minutes, and stays in ~/.cache/sesh-roots.
+test-in: $(STAMP)
+	@sh .ci/test-in.sh $(or $(SUITE),$(error make test-in SUITE=sid, or another release of Debian))
 
 fidelity: test-packages
 	LONG=1 $(BIN)/pytest -q tests/fidelity

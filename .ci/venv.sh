@@ -13,7 +13,7 @@ if [ -e "$dir" ] && [ -n "$(ls -A "$dir")" ] && [ ! -e "$dir/pyvenv.cfg" ]; then
     fail "$dir is no environment of Python and stays: move it away"
 fi
 python=
-for candidate in ${PYTHON:+"$PYTHON"} python3 python3.14 python3.13 python3.12 python3.11 python3.10; do
+for candidate in ${PYTHON:+"$PYTHON"} python3 python3.15 python3.14 python3.13 python3.12 python3.11 python3.10; do
     if works "$candidate"; then
         python=$candidate
         break

@@ -157,7 +157,7 @@ class Undo:
             self._titled = self._titled or not self._titles.entries
         elif number in (4, 5):  # palettes
             fields = body.split(b";")
-            for index, value in zip(fields[::2], fields[1::2], strict=False):
+            for index, value in zip(fields[::2], fields[1::2]):
                 if value != b"?" and index.isdigit() and len(index) < 4:
                     self._resets[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
         elif 10 <= number < 20:

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Literal
+from typing import Literal, Optional, Union
 
 from sesh import names
 from sesh.about import PROGRAM
@@ -41,7 +41,7 @@ _CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
 RELINK_TIME = 600.0  # seconds that a job's stdin stays open after its feeder's link was lost
 NOTHING: Mapping[str, str] = {}
-Position = Literal["sent", "start"] | int  # a position in the output, or a word for one
+Position = Union[Literal["sent", "start"], int]  # a position in the output, or a word for one
 Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 
 
@@ -77,8 +77,8 @@ class RequestMethods:
     def logs(
         self,
         request: PeerRequest[LogsResponse],
-        lines: int | None = None,
-        until: int | None = None,
+        lines: Optional[int] = None,
+        until: Optional[int] = None,
         *,
         ansi: bool = False,
         end: bool = False,
@@ -115,7 +115,7 @@ class RequestMethods:
             yield _POLL
             seconds = STEP_TIME
 
-    def history(self, request: PeerRequest[RunFacts | None], n: int | None = None) -> None:
+    def history(self, request: PeerRequest[Optional[RunFacts]], n: Optional[int] = None) -> None:
         """Respond with the list of commands, or with the output of command `n`."""
         history = self._session.runs.history
         if n is None:
@@ -124,7 +124,7 @@ class RequestMethods:
         command = history.find(n, self._session.name)
         request.respond(command.facts, command.output)
 
-    def typed(self, request: PeerRequest[float | None]) -> None:
+    def typed(self, request: PeerRequest[Optional[float]]) -> None:
         """Respond with the time of the last key on a notifiable terminal, or None."""
         client = self._session.clients.leader
         request.respond(STEADY.wall_time(client.used_at) if client is not None else None)
@@ -134,16 +134,16 @@ class RequestMethods:
     def wait(  # noqa: PLR0913 (so many conditions)
         self,
         request: PeerRequest[WaitResponse],
-        from_: Position | None = None,
-        else_: int | None = None,
-        since: Position | None = None,
+        from_: Optional[Position] = None,
+        else_: Optional[int] = None,
+        since: Optional[Position] = None,
         *,
         follow: bool = False,
         prompt: bool = False,
         waiting: bool = False,
         from_now: bool = False,
-        idle: Seconds | None = None,
-        timeout: Seconds | None = None,
+        idle: Optional[Seconds] = None,
+        timeout: Optional[Seconds] = None,
     ) -> None:
         """Respond when a condition of `Wait` is met, or at the session's end.
 
@@ -175,7 +175,7 @@ class RequestMethods:
             session.relay.followers[connection] = connection.reader
             connection.send_output(session.pump.log)
 
-    def events(self, request: PeerRequest[WaitResponse], since: int | None = None) -> None:
+    def events(self, request: PeerRequest[WaitResponse], since: Optional[int] = None) -> None:
         """Send each event after number `since` as a DATA frame; respond at the session's end."""
         if self._session.waits.of(request.connection):
             raise UsageError("a connection can follow events only once, and cannot wait as well")
@@ -186,8 +186,8 @@ class RequestMethods:
         self,
         request: PeerRequest[RunFacts],
         key: str = "",
-        since: int | None = None,
-        timeout: Seconds | None = None,
+        since: Optional[int] = None,
+        timeout: Optional[Seconds] = None,
         *,
         wait: bool = True,
     ) -> None:
@@ -203,7 +203,7 @@ class RequestMethods:
 
     # -- requests that change the session
 
-    def detach(self, request: PeerRequest[int], which: str | None = None, asker: int = -1) -> None:
+    def detach(self, request: PeerRequest[int], which: Optional[str] = None, asker: int = -1) -> None:
         """Detach the client that typed `last`, or all.
 
         `asker`: the pid of the requesting process.
@@ -214,7 +214,7 @@ class RequestMethods:
             self._handler.detach(client, "detached", asker)
         request.respond(len(chosen))
 
-    def kill(self, request: PeerRequest[WaitResponse], session_id: str | None = None) -> None:
+    def kill(self, request: PeerRequest[WaitResponse], session_id: Optional[str] = None) -> None:
         """End the session, and wait for its end. Refuse if `session_id` names another session."""
         if session_id and session_id != self._session.facts.id:
             raise paths.absent(self._session.name)
@@ -268,7 +268,9 @@ class RequestMethods:
         session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
         request.respond(None)
 
-    def switch(self, request: PeerRequest[bool], to: str = "", host: str | None = None, *, probe: bool = False) -> None:
+    def switch(
+        self, request: PeerRequest[bool], to: str = "", host: Optional[str] = None, *, probe: bool = False
+    ) -> None:
         """Switch the client that typed last; with `probe`, only say whether one is attached."""
         client = self._session.clients.leader
         name = names.check_name(to)
@@ -294,7 +296,7 @@ class RequestMethods:
         request.respond(client is not None)
 
     def feed(
-        self, request: PeerRequest[bool], at: int | None = None, *, ends: bool = False, mends: bool = False
+        self, request: PeerRequest[bool], at: Optional[int] = None, *, ends: bool = False, mends: bool = False
     ) -> None:
         """Write to a job's stdin from offset `at` on; respond when it is taken.
 

@@ -9,7 +9,7 @@ import json
 from binascii import b2a_base64
 from enum import Enum
 from operator import attrgetter
-from typing import Annotated, Any, TypedDict
+from typing import Annotated, Any, Optional, TypedDict
 
 from sesh.daemon.activity.activity import Kept
 from sesh.daemon.activity.screen_work import WorkState
@@ -45,7 +45,7 @@ PARTS: dict[str, Any] = {
     "faults.kept": list[str],
     "findings.title": str,
     "findings.titled_by": int,
-    "findings.marks.active": Active | None,
+    "findings.marks.active": Optional[Active],
     "life.phase": Phase,
     "life.end": ProgramEnd,
     "notifications.running": list[int],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Generator
+from typing import Optional
 
 from sesh.about import SESH
 from sesh.daemon.activity.rules import State, Why
@@ -34,7 +35,7 @@ class Typing:
         self,
         request: PeerRequest[SendResponse],
         key: str = "",
-        since: str | None = None,
+        since: Optional[str] = None,
         question: str = "",
         *,
         enter: bool = False,

@@ -5,10 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from difflib import get_close_matches
-from typing import TypeGuard
+from typing import TYPE_CHECKING
 
 from sesh import errors
 from sesh.errors import UsageError
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeGuard
 
 LONGEST_NAME = 64
 """Bytes: the path of the session's socket must stay within the limit of `sun_path`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum
+from typing import Optional
 
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
@@ -25,7 +26,7 @@ class Declared:
     """What the program declares of its state: by reports, or by the newest other means."""
 
     reports: Reports
-    last: Standing | None = None  # the newest declaration that is not a report
+    last: Optional[Standing] = None  # the newest declaration that is not a report
     by: By = By.NOTICE  # the source of `last`
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import Optional
 
 from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
 from sesh.system.clock import STEADY
@@ -26,10 +27,10 @@ class Facts:
     job: bool
     shell: bool
     persist: bool  # write checkpoints, and keep the session if it ends without a client, as `outlive` says
-    outlive: str | None  # never, failed or always
+    outlive: Optional[str]  # never, failed or always
     scrollback: int  # lines
-    ends_at: float | None  # time (`STEADY`) at which a job is timed out
-    resume: list[str] | None  # the command that starts the session again
+    ends_at: Optional[float]  # time (`STEADY`) at which a job is timed out
+    resume: Optional[list[str]]  # the command that starts the session again
     resumed: bool  # that command runs instead of a shell
     env: list[str]  # the names of `--env`
     pid: int = 0  # of the program, once it has started

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from sesh.config import debug_log
 from sesh.text import times
 
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+
+    Arguments = ParamSpec("Arguments")
+
 Result = TypeVar("Result")
-Arguments = ParamSpec("Arguments")
 KEPT = 50  # lines that a daemon keeps in memory; older ones are dropped
 
 

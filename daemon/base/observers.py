@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Generic, ParamSpec
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from sesh.daemon.base.faults import FaultLog
+
+if TYPE_CHECKING:
+    from typing_extensions import ParamSpec
+else:
+    ParamSpec = TypeVar  # Python 3.9 has no other; only mypy looks closer
 
 Arguments = ParamSpec("Arguments")
 

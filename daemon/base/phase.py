@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from enum import Enum
 from resource import struct_rusage
+from typing import Optional
 
 from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE
@@ -34,12 +35,12 @@ _RUNNING = (Phase.RUNNING, Phase.ENDING)
 class ProgramEnd:
     """How the program ended; each fact is None if it is unknown."""
 
-    code: int | None = None
-    signal: int | None = None
-    at: float | None = None  # time (`STEADY`)
-    reason: str | None = None  # for people
-    cpu: float | None = None  # seconds of processor time
-    memory: int | None = None  # peak, in bytes
+    code: Optional[int] = None
+    signal: Optional[int] = None
+    at: Optional[float] = None  # time (`STEADY`)
+    reason: Optional[str] = None  # for people
+    cpu: Optional[float] = None  # seconds of processor time
+    memory: Optional[int] = None  # peak, in bytes
     by_request: bool = False  # a person ended it, by `kill` or Ctrl-C, so its exit code is no failure
 
     @classmethod

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Optional, Union
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
@@ -53,7 +54,7 @@ class Viewing:
     viewport: Viewport
 
 
-ClientState = Live | Due | Viewing
+ClientState = Union[Live, Due, Viewing]
 MODES = {Live: "raw", Due: "aside", Viewing: "drawn"}
 """The words for the states in `status`: `mode` of a client."""
 
@@ -190,7 +191,7 @@ class Departed:
 
     last_input: int  # the number of its last INPUT
     used_at: float
-    before_viewport: TerminalState | None = None
+    before_viewport: Optional[TerminalState] = None
 
 
 class Clients:

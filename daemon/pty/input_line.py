@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Optional
 
 from sesh.daemon.pty.pty import Pty
 from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
@@ -19,11 +20,11 @@ class InputLine:
     """The unfinished line, estimated from keys."""
 
     estimate: int = 0  # its length in bytes, erased ones included
-    drafted_at: float | None = None  # time (monotonic) of a person's last key in it; None if no person has typed it
+    drafted_at: Optional[float] = None  # time (monotonic) of a person's last key in it; None if no person has typed it
     input_at: float = 0.0  # time (monotonic) of the last keys
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # it got each key at once when the line began
-    sent_at: int | None = None  # the log's head when a request last typed
+    sent_at: Optional[int] = None  # the log's head when a request last typed
 
     def note_reader(self, pty: Pty) -> None:
         """Note who will read the next keys, before they are typed."""

@@ -8,7 +8,7 @@ user keeps out of the shell's history has no `cmdline_url`. It causes events, bu
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import NamedTuple, Optional
 
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
@@ -35,7 +35,7 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 class Active(NamedTuple):
     start: int  # the position of its output
-    begun: Begun | None  # None if it is kept out of the history
+    begun: Optional[Begun]  # None if it is kept out of the history
 
 
 class CommandMarks:

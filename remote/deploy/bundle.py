@@ -45,8 +45,8 @@ _MAIN = '''\
 
 import compileall, os, sys, tempfile, zipfile
 
-if sys.version_info < (3, 10):
-    sys.exit("sesh needs Python 3.10 or newer")
+if sys.version_info < (3, 9):
+    sys.exit("sesh needs Python 3.9 or newer")
 versions = os.path.expanduser("~/.local/share/sesh/versions")
 final = os.path.join(versions, "{name}")
 if not os.path.isdir(final):

@@ -21,7 +21,7 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import closing, suppress
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
@@ -53,9 +53,9 @@ _MAX_SHOWN = 200  # characters; of a longer text from a host only the end is sho
 CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
 
 _BOOTSTRAP = (
-    "import sys,zlib,base64;sys.version_info<(3,10)and sys.exit();exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
+    "import sys,zlib,base64;sys.version_info<(3,$m)and sys.exit();exec(zlib.decompress(base64.b64decode(sys.argv[1])))"
 )
-_NAMES = " ".join(f"python3.{minor}" for minor in range(20, 9, -1)) + " python3"
+_NAMES = " ".join(f"python3.{minor}" for minor in range(20, 8, -1)) + " python3"
 # The system's directories come before those of PATH, because a Python of the user's own is removed sooner.
 _FOLDERS = (
     "/usr/local/bin:/usr/bin:/bin:/opt/homebrew/bin:/opt/local/bin:/run/current-system/sw/bin:$PATH:"
@@ -162,7 +162,7 @@ def _carried_out(
         raise Unreachable(message, hint=login_files_hint(host) if destination.via is None else "")
     if line == "none":  # see `order_line`
         yield "python"
-        raise Refused(f"{host} has no Python 3.10 or newer; install python3 there")
+        raise Refused(f"{host} has no Python 3.9 or newer; install python3 there")
     value = codec.value(line.encode("utf-8", "surrogateescape"))
     report: Report = safe.checked_from_host(Report, value, "the answer")
     if report["reason"]:
@@ -175,17 +175,18 @@ def _carried_out(
 def order_line(order: list[str]) -> str:
     """Return the line that runs an order (see `install.main`) with the first suitable Python.
 
-    POSIX shells, fish and csh read it alike. It prints the order's token, and the report, or `none` without such a
-    Python.
+    Python 3.9, on which not all verbs run, is taken only where there is no newer one. POSIX shells, fish and csh read
+    the line alike. It prints the order's token, and the report, or `none` without such a Python.
     """
     script = base64.b64encode(zlib.compress(Path(install.__file__).read_bytes(), 9)).decode()
-    # Shell variables. d, n, p: a directory, a name, the path; r: output of this Python.
+    # Shell variables. m: the oldest minor version; f: all directories; d, n, p: a directory, a name, the path;
+    # r: output of this Python.
     one = (
         'p="$d/$n"; [ -f "$p" ] && [ -x "$p" ] || continue; '
         f'r=$("$p" -I -c "{_BOOTSTRAP}" {script} {" ".join(order)} 2>&1); '
         f'case "$r" in *"{order[0]} "*) printf %s "$r"; echo; exit;; esac'
     )
-    search = f'IFS=:; d="{_FOLDERS}"; for d in $d; do for n in {_NAMES}; do {one}; done; done'
+    search = f'IFS=:; f="{_FOLDERS}"; for m in 10 9; do for d in $f; do for n in {_NAMES}; do {one}; done; done; done'
     return f"exec sh -c '{search}; echo {order[0]} none'"
 
 
@@ -244,7 +245,7 @@ def _deploy_at_once(
 
     results: dict[str, DeployedHost] = {}
     steps: dict[str, Step] = {each.host: STEPS[0] for each in destinations}
-    with bars, Workers[str, Step | DeployedHost]() as workers:
+    with bars, Workers[str, Union[Step, DeployedHost]]() as workers:
         tasks = {host: bars.add_task(host, total=len(STEPS)) for host in steps}
         for destination in destinations:
             workers.begin(destination.host, partial(run, destination))

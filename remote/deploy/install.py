@@ -42,7 +42,7 @@ VERSIONS = ".local/share/sesh/versions"  # in HOME
 SIGNATURE = "# sesh's launcher, written by sesh --deploy"  # the second line of ~/.local/bin/sesh
 ARCHIVE, START, TEMPORARY = "archive", "start.py", ".tmp-"
 STALE = 3600.0  # seconds without a change, then a scratch directory is removed, as its deploy was killed
-TRIAL = ["--exec", "--", "true"]  # what the new version must do: start a daemon and a program, and tell its end
+TRIAL = "--trial"  # the verb that the new version must carry out: it starts a daemon and a program, and tells its end
 TRIAL_TIMEOUT = 60.0  # seconds; the first run on a small board is slow
 
 
@@ -158,16 +158,16 @@ class Installer:
 
     def works(self) -> bool:
         start = self.final / START
-        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
+        # A bridge without input ends at once, and needs no typer.
+        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--bridge"]).returncode == 0
 
     def try_out(self, launcher: Path) -> None:
         """Run the trial with the scratch directory as HOME, and without the user's settings."""
         variables = {name: value for name, value in os.environ.items() if not name.startswith(("SESH_", "XDG_"))}
-        done = _run([launcher, *TRIAL], {**variables, "HOME": str(self.scratch)})
+        done = _run([launcher, TRIAL], {**variables, "HOME": str(self.scratch)})
         if done.returncode:
             last = (done.stdout.strip() or "it printed nothing").splitlines()[-1]
-            line = f"`sesh {' '.join(TRIAL)}` ended with {done.returncode}: {last}"
-            raise Failed(f"the new version does not work: {line}")
+            raise Failed(f"the new version does not work: `sesh {TRIAL}` ended with {done.returncode}: {last}")
 
     def switch(self) -> None:
         """Rename the new version to its final path, unless one works there."""

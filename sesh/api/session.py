@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import Literal, overload
+from typing import Literal, Union, overload
 
 from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
 from sesh.names import check_host, check_label, check_name
@@ -24,9 +24,9 @@ from sesh.schema.outcomes import Command
 from sesh.system.workers import Stop
 from sesh.vt.render.screen_data import ScreenFacts
 
-AnyCommand = str | Sequence[str]
+AnyCommand = Union[str, Sequence[str]]
 Pairs = Mapping[str, str]
-AnyPath = str | os.PathLike[str]
+AnyPath = Union[str, os.PathLike[str]]
 
 
 @dataclass(frozen=True)

@@ -28,7 +28,7 @@ from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from queue import Queue
 from threading import Lock, Thread
-from typing import Any, get_type_hints
+from typing import Any, Optional, get_type_hints
 
 from sesh.about import __version__
 from sesh.config import config, debug_log
@@ -52,7 +52,7 @@ _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
 # The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
-OpResult = tuple[OpResponse, bytes, Connection | None]
+OpResult = tuple[OpResponse, bytes, Optional[Connection]]
 
 
 class LinkCaller(Caller):

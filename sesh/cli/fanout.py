@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Union
 
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
@@ -120,7 +120,7 @@ class _FanOut:
 
         `stdin`: the path of a copy of standard input.
         """
-        with self._interrupts, Workers[str, int | Exception]() as workers:
+        with self._interrupts, Workers[str, Union[int, Exception]]() as workers:
             for host in self._invocations:
                 workers.begin(host, partial(self._run_on, host, stdin))
             watched = [(inbound, select.POLLIN) for inbound in (workers.inbound, self._interrupts.inbound)]

@@ -63,13 +63,13 @@ def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, st
 
 def groups_of(cli: Invocation, wanted: dict[str, str]) -> Iterator[Group]:
     """Yield the line's hosts, else all machines, with the sessions that have the labels."""
-    match cli.line.hosts:
-        case []:
-            groups = lookup.of_all(cli.line_target)
-        case [host]:
-            groups = lookup.of_host(cli.line_target, host)
-        case hosts:
-            groups = lookup.of_hosts(cli, hosts)
+    hosts = cli.line.hosts
+    if not hosts:
+        groups = lookup.of_all(cli.line_target)
+    elif len(hosts) == 1:
+        groups = lookup.of_host(cli.line_target, hosts[0])
+    else:
+        groups = lookup.of_hosts(cli, hosts)
     for group in groups:
         yield group._replace(sessions=[row for row in group.sessions if lookup.has_labels(row, wanted)])
 

@@ -5,17 +5,23 @@
 from __future__ import annotations
 
 import os
+import sys
 
+from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO
-from sesh.errors import ExitCode, NotDeployed, failing_with, naming_host
+from sesh.errors import ExitCode, NotDeployed, Refused, failing_with, naming_host
+
+_HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9
 
 
 def run_line(argv: list[str]) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
+        if not _HAS_TYPER:
+            return ExitCode.FAILED
         from sesh.cli import complete
 
         return complete.print_candidates()
@@ -24,7 +30,7 @@ def run_line(argv: list[str]) -> int:
     plain = line.verb.name == GO and not any(word[:1] == "-" and word != "-" for word in argv)
     with naming_host(cli.line.host):
         try:
-            if line.verb.name in ("hook", "bridge"):
+            if line.verb.name in ("hook", "bridge", "trial"):
                 return line.verb.load()(cli)
             if plain and not line.words:
                 return list_or_pick(cli)
@@ -33,12 +39,14 @@ def run_line(argv: list[str]) -> int:
 
                 (name,) = line.words
                 return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
+            _check_python(line.verb.word)
             from sesh.cli import app
 
             return app.run_verb(cli)
         except NotDeployed as missing:
             if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
                 raise
+            _check_python("deploy")
             from sesh.cli import deploy
 
             with failing_with(ExitCode(missing.exit_code)):
@@ -48,10 +56,19 @@ def run_line(argv: list[str]) -> int:
 
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list."""
-    if printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
+    if _HAS_TYPER and printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
         from sesh.cli import choose
 
         return choose.pick_and_attach(cli)
     from sesh.cli import list as listed
 
     return listed.show(cli)
+
+
+def _check_python(what: str) -> None:
+    """Raise Refused on a Python that typer does not run on."""
+    if not _HAS_TYPER:
+        which = "{}.{}".format(*sys.version_info)
+        there = f"{PROGRAM} @HOST {what}".rstrip()
+        hint = f"type it on your own machine ({there}), or install a newer Python and deploy again"
+        raise Refused(f"{what or 'this line'} needs Python 3.10 here, and this is {which}", hint=hint)

@@ -34,7 +34,7 @@ class Table:
         """Widen the columns for sessions that may be printed later, below the headings."""
         self._has_rows = self._has_rows or bool(sessions)
         for session in sessions:
-            self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)), strict=True)]
+            self._widths = [max(pair) for pair in zip(self._widths, map(columns, _cells(session, now)))]
         if self._limit < inf:
             most = max(len(_HEADINGS[_DIRECTORY]), int(self._limit) // 4)  # so that the command is in sight, too
             self._widths[_DIRECTORY] = min(self._widths[_DIRECTORY], most)

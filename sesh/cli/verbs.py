@@ -117,9 +117,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("version", "Print the version", "setup.version", short="-V"),
     ),
 }  # fmt: skip
-_HIDDEN = (  # agents' hooks and other hosts call these
+_HIDDEN = (  # agents' hooks, other hosts and deploys call these, without typer
     Verb("hook", "Handle an event of an agent", "hook.hook"),
     Verb("bridge", "Serve a link from another host", "bridge.bridge"),
+    Verb("trial", "Try this version", "trial.trial"),
 )
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)

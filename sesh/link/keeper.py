@@ -16,7 +16,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Protocol
+from typing import Optional, Protocol
 
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link import opening
@@ -39,7 +39,8 @@ LOGIN_ROUND_TRIPS = 10  # round trips that a longer timeout adds
 _LOOK_INTERVAL = 0.3  # seconds between two looks at the deadlines of attempts, and at what ssh prints
 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
-ReportOutage = Callable[[str | None], object]  # receives why the link is not up, empty if unknown; None once it is up
+# Receives why the link is not up, empty if unknown; None once it is up.
+ReportOutage = Callable[[Optional[str]], object]
 
 
 class Watched(Protocol):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from enum import Enum
 from functools import partial
+from typing import Optional
 
 from sesh import errors
 from sesh.about import SESH
@@ -37,7 +38,7 @@ def _is_unchanged(spec: Spec) -> bool:
 
 
 @op(creates=True, syncs=True)
-def go(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
+def go(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     """Connect to a session; create it if it does not exist.
 
     A dormant session is replaced if DIR or CMD is given; otherwise the person chooses. Raises Refused if the person
@@ -82,7 +83,7 @@ def recent() -> list[Place]:
 
 
 @op(creates=True, syncs=True)
-def open_(caller: Caller, name: str, spec: Spec | None = None) -> Connected:
+def open_(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     """Make sure that a session runs, and connect to it.
 
     A dormant session is restarted, or replaced if DIR or CMD is given. Raises Exists if the session has ended and is
@@ -159,7 +160,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 
 
 @op(creates=True, syncs=True)
-def new(caller: Caller, name: str | None = None, spec: Spec | None = None, choice: str = "") -> Connected:
+def new(caller: Caller, name: Optional[str] = None, spec: Optional[Spec] = None, choice: str = "") -> Connected:
     """Create a session, and connect to it.
 
     Without a name, it gets the lowest free number. `choice`: what to do with a taken name: `join`, `replace`, `new`
@@ -217,10 +218,10 @@ def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> st
 @op(creates=True, syncs=True)
 def job(
     caller: Caller,
-    name: str | None = None,
-    spec: Spec | None = None,
+    name: Optional[str] = None,
+    spec: Optional[Spec] = None,
     keep: bool = False,
-    timeout: Seconds | None = None,
+    timeout: Optional[Seconds] = None,
     stdin: bool = False,
 ) -> Connected:
     """Begin a job: a session that runs the command of `spec`.

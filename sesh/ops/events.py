@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from functools import partial
+from typing import Optional
 
 from sesh.errors import DaemonDied, SeshError
 from sesh.ops.lookup import MOST_ROWS
@@ -47,15 +48,14 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
         since = since if since is not None or not isinstance(began, int) else began
 
     try:
-        for arrival in stream.arrivals(request):
-            match arrival:
-                case (protocol.DATA, _, payload):
-                    event: Event = stream.connection.decode_message(protocol.DATA, payload)
-                    since = event.get("seq", since)
-                    yield event
-                case (protocol.RESPONSE, _, payload):
-                    stream.connection.decode_response(EVENTS, payload)
-                    return
+        for kind, _, payload in stream.arrivals(request):
+            if kind == protocol.DATA:
+                event: Event = stream.connection.decode_message(protocol.DATA, payload)
+                since = event.get("seq", since)
+                yield event
+            elif kind == protocol.RESPONSE:
+                stream.connection.decode_response(EVENTS, payload)
+                return
     except Ended as ended:
         yield from _last_events(ended.result, since)
 
@@ -78,7 +78,7 @@ def _last_events(result: JobResult, since: int | None) -> Iterator[Event]:
 
 
 @op()
-def all_events(caller: Caller, since: dict[str, int] | None = None, begun: str = "") -> Iterator[Event]:
+def all_events(caller: Caller, since: Optional[dict[str, int]] = None, begun: str = "") -> Iterator[Event]:
     """Yield the events of all sessions of this machine, including new ones, without end.
 
     The first item has only `begun`, the time after which events count. An item with only a `note` reports that a daemon
@@ -195,6 +195,6 @@ def follow_all(target: Target) -> Iterator[Event]:
 
 
 @op(reads=True)
-def log(_caller: Caller, name: str | None = None) -> RemoteLog:
+def log(_caller: Caller, name: Optional[str] = None) -> RemoteLog:
     """Return the path and the events of the remotes' log, optionally of one session."""
     return {"path": eventlog.path(), "events": eventlog.read(name)}  # type: ignore[typeddict-item]  # JSON

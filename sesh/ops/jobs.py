@@ -105,12 +105,11 @@ class _Waiter:
         until = self._stream.deadline
         arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
         while True:
-            match next(arrivals):
-                case (protocol.OUTPUT, _, data):
-                    self._collect(data)
-                case (protocol.RESPONSE, number, payload):
-                    if (result := self._handle_response(number, payload)) is not None:
-                        return result
+            kind, number, payload = next(arrivals)
+            if kind == protocol.OUTPUT:
+                self._collect(payload)
+            elif kind == protocol.RESPONSE and (result := self._handle_response(number, payload)) is not None:
+                return result
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host

@@ -54,12 +54,12 @@ class LiveLog:
         """Write lines until the session ends. Raises DaemonDied."""
         try:
             for arrival in self._stream.arrivals(self._send_requests):
-                match arrival:
-                    case (protocol.OUTPUT, _, _):
-                        self._write_new(arrival)
-                    case (protocol.RESPONSE, _, payload):
-                        self._stream.connection.decode_response(WAIT, payload)
-                        break
+                kind, _, payload = arrival
+                if kind == protocol.OUTPUT:
+                    self._write_new(arrival)
+                elif kind == protocol.RESPONSE:
+                    self._stream.connection.decode_response(WAIT, payload)
+                    break
         except Ended as ended:  # the session ended while the link was down, or before its response
             self._write_new(self._stream.output.count_stored(ended))
         if self._lines is not None and self._lines.current.text:

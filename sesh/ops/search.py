@@ -55,7 +55,7 @@ def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context:
             "started": command["started"] if command else None,
             "host": None,
         }
-        for number, command in zip(numbers, _printed_by(lines, numbers, commands), strict=True)
+        for number, command in zip(numbers, _printed_by(lines, numbers, commands))
     ]
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
+from typing import Optional
 
 from sesh import errors
 from sesh.about import SESH
@@ -71,7 +72,7 @@ def acted_on(names: Sequence[str], failed: dict[str, SeshError]) -> ActedOn:
 
 
 @op()
-def detach(_caller: Caller, name: str | None = None) -> Detached:
+def detach(_caller: Caller, name: Optional[str] = None) -> Detached:
     """Detach all clients of a session; without a name, the one that typed here."""
     which = "all" if name is not None else "last"
     name = listing.required("detach") if name is None else check_name(name)
@@ -80,7 +81,7 @@ def detach(_caller: Caller, name: str | None = None) -> Detached:
 
 
 @op(frees=lambda result: ([result["renamed_from"]], result["name"]))
-def rename(_caller: Caller, name: str | None, new: str) -> Renamed:
+def rename(_caller: Caller, name: Optional[str], new: str) -> Renamed:
     """Rename a session; without a name, the caller's own. Raises NotFound, Exists."""
     if name is None:
         if (here := listing.current()) is None:
@@ -105,7 +106,7 @@ def label(_caller: Caller, name: str, labels: dict[str, str]) -> dict[str, str]:
 
 
 @op()
-def resume_with(_caller: Caller, name: str | None, command: Sequence[str]) -> Named:
+def resume_with(_caller: Caller, name: Optional[str], command: Sequence[str]) -> Named:
     """Store the command that resumes a session; an empty command removes it.
 
     Without a name, the session is the caller's own. Raises NotFound, Refused.

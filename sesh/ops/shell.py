@@ -129,21 +129,20 @@ class _SentCommand:
         until = None if self._deadline is None else self._deadline + _GRACE
         arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
         while True:
-            match next(arrivals):
-                case (protocol.OUTPUT, _, data):
-                    if self._live is not None:
-                        self._live.write(data)
-                case (protocol.DATA, _, payload):
-                    protocol.carry(self._carried, payload)
-                case (protocol.RESPONSE, number, payload) if number == _RUN:
-                    return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
-                case (protocol.RESPONSE, number, _) if number == _INTERRUPT:
-                    self._passed_on.response_came()
-                case (protocol.RESPONSE, number, payload) if number == _QUESTION:
-                    response = self._stream.connection.decode_response(WAIT, payload)
-                    if "met" in response and self._tell is not None:
-                        tell, self._tell = self._tell, None  # tell the person only once
-                        tell(response.get("question", ""))
+            kind, number, payload = next(arrivals)
+            if kind == protocol.OUTPUT and self._live is not None:
+                self._live.write(payload)
+            elif kind == protocol.DATA:
+                protocol.carry(self._carried, payload)
+            elif kind == protocol.RESPONSE and number == _RUN:
+                return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
+            elif kind == protocol.RESPONSE and number == _INTERRUPT:
+                self._passed_on.response_came()
+            elif kind == protocol.RESPONSE and number == _QUESTION:
+                response = self._stream.connection.decode_response(WAIT, payload)
+                if "met" in response and self._tell is not None:
+                    tell, self._tell = self._tell, None  # tell the person only once
+                    tell(response.get("question", ""))
 
     def _descriptors(self) -> Others:
         return [(self._interrupts.inbound, select.POLLIN, self._handle_signals)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Literal, TypedDict
+from typing import TYPE_CHECKING, Literal, Optional, TypedDict, Union
 
 from sesh.about import SESH
 from sesh.errors import NotFound, Refused, SeshError, TimedOut
@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from sesh.vt.lines import LineReader
 
 
-Begin = int | Literal["sent", "start"]  # output counts from a position, from the last send or run, or all of it does
+# Output counts from a position, from the last send or run, or all of it does.
+Begin = Union[int, Literal["sent", "start"]]
 
 
 class Conditions(TypedDict):
@@ -101,7 +102,7 @@ def _includes_exit(conditions: Conditions) -> bool:
 
 
 @op(reads=True)
-def ended(_caller: Caller, name: str) -> Condition | None:
+def ended(_caller: Caller, name: str) -> Optional[Condition]:
     """Return a session's end; None if it runs, or its end is unknown."""
     end = find.last_result(name)
     return _end(end) if end is not None else None
@@ -136,17 +137,17 @@ class _ConditionWait:
         return met
 
     def _met_by(self, arrival: Arrival) -> Condition | None:
-        match arrival:
-            case (protocol.OUTPUT, _, _):
-                met = self._search(arrival)
-                if met is None and self._deadline is not None and time.monotonic() > self._deadline:
-                    raise TimedOut("timed out")  # output arrives faster than it can be searched
-                return met
-            case (protocol.RESPONSE, number, payload) if number == self._wait_number:
-                response = self._stream.connection.decode_response(WAIT, payload)
-                if "met" in response:
-                    return _condition(response["met"], response.get("question") or None, response["position"])
-                return _end(response)
+        kind, number, payload = arrival
+        if kind == protocol.OUTPUT:
+            met = self._search(arrival)
+            if met is None and self._deadline is not None and time.monotonic() > self._deadline:
+                raise TimedOut("timed out")  # output arrives faster than it can be searched
+            return met
+        if kind == protocol.RESPONSE and number == self._wait_number:
+            response = self._stream.connection.decode_response(WAIT, payload)
+            if "met" in response:
+                return _condition(response["met"], response.get("question") or None, response["position"])
+            return _end(response)
         return None
 
     def _send_requests(self) -> None:

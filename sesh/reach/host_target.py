@@ -242,13 +242,12 @@ class HostTarget(Target):
         stream.audience = self.caller.audience
         with stream:
             try:
-                for arrival in stream.arrivals(request):
-                    match arrival:
-                        case (protocol.RESPONSE, _, payload):
-                            stream.connection.decode_response(OP, payload)
-                            return
-                        case (protocol.DATA, _, payload):
-                            yield decode_result(op, payload)
+                for kind, _, payload in stream.arrivals(request):
+                    if kind == protocol.RESPONSE:
+                        stream.connection.decode_response(OP, payload)
+                        return
+                    if kind == protocol.DATA:
+                        yield decode_result(op, payload)
             except errors.DaemonDied:
                 raise Unreachable(f"sesh on @{self.host} ended") from None
 

@@ -11,12 +11,17 @@ import inspect
 import json
 from binascii import b2a_base64
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, TypeVar, get_args, get_origin, get_type_hints
 
 from sesh.reach.caller import Caller
 from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire.connection import Connection
+
+if TYPE_CHECKING:
+    from typing_extensions import Concatenate, ParamSpec
+else:
+    ParamSpec = TypeVar  # Python 3.9 has no other; only mypy looks closer
 
 Arguments = ParamSpec("Arguments")
 Result = TypeVar("Result")

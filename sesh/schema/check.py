@@ -8,7 +8,6 @@ must be made safe.
 
 from __future__ import annotations
 
-import types
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field, is_dataclass
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
-from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints, is_typeddict
+from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from sesh.errors import Malformed, placed
 from sesh.names import is_id, is_latin, is_name, is_system_text
@@ -72,7 +71,7 @@ def test_of(hint: Any) -> Test:
         )
     if origin is Literal:
         return _one_of(inner)
-    if origin in (Union, types.UnionType):
+    if origin is Union:  # `X | Y` is another class until Python 3.14, and an error on 3.9: write Union or Optional
         # None comes first, because the last test gives the reason if all fail.
         choices = sorted(inner, key=lambda each: each is not type(None))
         return partial(Check.either, tests=[test_of(each) for each in choices])
@@ -92,7 +91,7 @@ def _test_of_class(hint: type[Any]) -> Test:
     if issubclass(hint, Enum):
         return partial(Check.made, make=hint, test=_one_of([each.value for each in hint]))
     fields = {key: test_of(each) for key, each in get_type_hints(hint, include_extras=True).items()}
-    if is_typeddict(hint):
+    if hasattr(hint, "__required_keys__"):  # a TypedDict
         return partial(Check.table, fields=fields, required=hint.__required_keys__)
     if is_dataclass(hint):
         test = partial(Check.table, fields=fields, required=fields)

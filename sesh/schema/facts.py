@@ -9,7 +9,7 @@ unless one of the annotations below says otherwise.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import Annotated, NamedTuple, TypedDict
+from typing import Annotated, NamedTuple, Optional, TypedDict, Union
 
 MOST = 1 << 62  # the largest accepted position, count or number
 LARGEST_SIDE = 1000  # columns or rows of a terminal
@@ -31,7 +31,7 @@ Time = Annotated[float, range(253402300800)]
 
 
 class _RunFacts(TypedDict):
-    exit_code: ShellCode | None
+    exit_code: Optional[ShellCode]
 
 
 class RunFacts(_RunFacts, total=False):
@@ -42,9 +42,9 @@ class RunFacts(_RunFacts, total=False):
 
     n: int
     command: list[Text]
-    cwd: Text | None
+    cwd: Optional[Text]
     started: Time
-    duration: float | None
+    duration: Optional[float]
     timed_out: bool
     truncated: bool
     output_bytes: int
@@ -52,7 +52,7 @@ class RunFacts(_RunFacts, total=False):
     key: str
     output_lost: bool
     session_ended: bool
-    reason: str | None
+    reason: Optional[str]
 
 
 class ActivityFacts(TypedDict):
@@ -62,29 +62,29 @@ class ActivityFacts(TypedDict):
     """
 
     state: str
-    why: str | None
-    since: Moment | None
-    question: str | None
-    kind: str | None
+    why: Optional[str]
+    since: Optional[Moment]
+    question: Optional[str]
+    kind: Optional[str]
 
 
 class ReportFacts(TypedDict):
     """The report of a program (OSC 7501), or of the part named by `id`."""
 
-    id: str | None
+    id: Optional[str]
     state: str
-    kind: str | None
-    progress: int | None
-    app: str | None
-    title: str | None
-    message: str | None
+    kind: Optional[str]
+    progress: Optional[int]
+    app: Optional[str]
+    title: Optional[str]
+    message: Optional[str]
 
 
 class Loss(TypedDict):
     """The loss of a daemon. `reason`: reboot or crash; `saved`: when the screen was saved."""
 
     reason: str
-    saved: Moment | None
+    saved: Optional[Moment]
 
 
 class Foreground(TypedDict):
@@ -95,14 +95,14 @@ class Foreground(TypedDict):
 
     pid: int
     command: list[Text]
-    title: str | None
+    title: Optional[str]
 
 
 class Unseen(TypedDict):
     """Changes since the last client left: counts of bells and failed commands, the last notification."""
 
     bells: int
-    notification: str | None
+    notification: Optional[str]
     failed: int
 
 
@@ -123,29 +123,29 @@ class Staleness(TypedDict):
 class Place(NamedTuple):
     """Where a session is: its host, None for this machine, and its name."""
 
-    host: str | None
+    host: Optional[str]
     name: str
 
 
 class _Summary(TypedDict):
     name: Name
-    host: str | None
+    host: Optional[str]
     state: str
-    attached: int | None
+    attached: Optional[int]
     current: bool
-    pid: int | None
-    created: Moment | None
-    last_activity: Moment | None
-    cwd: Text | None
-    command: list[Text] | None
-    title: str | None
-    exit_code: Code | None
-    columns: Size | None
-    rows: Size | None
+    pid: Optional[int]
+    created: Optional[Moment]
+    last_activity: Optional[Moment]
+    cwd: Optional[Text]
+    command: Optional[list[Text]]
+    title: Optional[str]
+    exit_code: Optional[Code]
+    columns: Optional[Size]
+    rows: Optional[Size]
     labels: dict[str, str]
-    foreground: Foreground | None
-    unseen: Unseen | None
-    activity: ActivityFacts | None
+    foreground: Optional[Foreground]
+    unseen: Optional[Unseen]
+    activity: Optional[ActivityFacts]
 
 
 class Summary(_Summary, total=False):
@@ -158,14 +158,14 @@ class Summary(_Summary, total=False):
     does not answer.
     """
 
-    last_line: str | None
-    resume: list[Text] | None
+    last_line: Optional[str]
+    resume: Optional[list[Text]]
     id: str
     shell: bool
-    ended: Moment | None
-    reason: str | None
+    ended: Optional[Moment]
+    reason: Optional[str]
     responding: bool
-    machine: str | None
+    machine: Optional[str]
     lost: Loss
     home: Text
     clock: float
@@ -186,7 +186,7 @@ class AttachedClient(TypedDict):
     id: int
     pid: int
     tty: str
-    machine: str | None
+    machine: Optional[str]
     columns: Size
     rows: Size
     since: Moment
@@ -217,11 +217,11 @@ class Status(Summary, total=False):
     """
 
     clients: list[AttachedClient]
-    scrollback: ScrollbackSize | None
+    scrollback: Optional[ScrollbackSize]
     modes: TerminalModes
-    daemon_pid: int | None
-    version: str | None
-    link: str | None
+    daemon_pid: Optional[int]
+    version: Optional[str]
+    link: Optional[str]
     position: int
     faults: list[str]
     reports: list[ReportFacts]
@@ -230,20 +230,20 @@ class Status(Summary, total=False):
 class Spec(TypedDict, total=False):
     """A session to create. `env`, `label`: lists of `KEY=VALUE`; `size`: such as `200x50`."""
 
-    directory: str | None
-    command: list[str] | None
+    directory: Optional[str]
+    command: Optional[list[str]]
     env: Sequence[str]
     label: Sequence[str]
-    size: str | None
+    size: Optional[str]
 
 
 class JobSpec(TypedDict):
     """A job to create. `keep`: list it after its end; `timeout`: seconds until its end."""
 
-    name: str | None
+    name: Optional[str]
     spec: Spec
     keep: bool
-    timeout: float | None
+    timeout: Optional[float]
 
 
 class LaunchSpec(TypedDict, total=False):
@@ -258,9 +258,9 @@ class LaunchSpec(TypedDict, total=False):
     """
 
     name: str
-    id: str | None
+    id: Optional[str]
     directory: str
-    command: list[str] | None
+    command: Optional[list[str]]
     environment: dict[str, str]
     extra: dict[str, str]
     env: list[str]
@@ -271,7 +271,7 @@ class LaunchSpec(TypedDict, total=False):
     height: int
     keep: bool
     job: bool
-    timeout: float | None
+    timeout: Optional[float]
     stdin: bool
     login: bool
     persist: bool
@@ -281,7 +281,7 @@ class LaunchSpec(TypedDict, total=False):
     before: str
     history: list[RunFacts]
     gate: bool
-    resume: list[str] | None
+    resume: Optional[list[str]]
     resumes: bool
     instead_of: str
 
@@ -292,14 +292,14 @@ class EndFacts(TypedDict):
     `reason`: exited, killed (by sesh), terminated (by a signal to the daemon), timed out, or `BY_KERNEL`.
     """
 
-    exit_code: Code | None
-    signal: Code | None
+    exit_code: Optional[Code]
+    signal: Optional[Code]
     duration: float
     timed_out: bool
     truncated: bool
-    cpu: float | None
-    memory: int | None
-    reason: str | None
+    cpu: Optional[float]
+    memory: Optional[int]
+    reason: Optional[str]
 
 
 class Event(TypedDict, total=False):
@@ -311,7 +311,7 @@ class Event(TypedDict, total=False):
 
     seq: int
     ts: str
-    host: str | None
+    host: Optional[str]
     event: str
     session: str
     id: str
@@ -322,18 +322,18 @@ class Event(TypedDict, total=False):
     tty: str
     columns: Size
     rows: Size
-    reason: str | None
-    command: Text | list[Text] | None
+    reason: Optional[str]
+    command: Union[Text, list[Text], None]
     directory: Text
     before: str
-    exit_code: ShellCode | None
-    signal: Code | None
+    exit_code: Optional[ShellCode]
+    signal: Optional[Code]
     title: str
     text: str
     state: str
-    why: str | None
-    question: str | None
-    kind: str | None
+    why: Optional[str]
+    question: Optional[str]
+    kind: Optional[str]
     n: int
     pid: int
     read_only: bool
@@ -355,8 +355,8 @@ class JobResult(EndFacts, total=False):
     columns: Size
     rows: Size
     events: list[Event]  # the last ones
-    state: str | None
-    run: RunFacts | None
+    state: Optional[str]
+    run: Optional[RunFacts]
     job: bool
     shell: bool
 
@@ -382,22 +382,22 @@ class Record(TypedDict, total=False):
     last_activity: Moment
     cwd: str
     command: list[str]
-    resume: list[str] | None
+    resume: Optional[list[str]]
     env: list[str]
     labels: dict[str, str]
     columns: int
     rows: int
-    tty: str | None
+    tty: Optional[str]
     tty_number: Annotated[int, range(-(1 << 63), 1 << 63)]
     terminals: int
     keep: bool
     shell: bool
     job: bool
-    exit_code: Code | None
-    signal: Code | None
-    ended: Moment | None
-    reason: str | None
-    state: str | None  # done or failed, once the session has ended
+    exit_code: Optional[Code]
+    signal: Optional[Code]
+    ended: Optional[Moment]
+    reason: Optional[str]
+    state: Optional[str]  # done or failed, once the session has ended
     version: str
     found_lost: bool  # a sweep has found the session lost, when it last wrote this file
 

@@ -1,6 +1,6 @@
 """Types of what one op returns, or one verb prints. See `sesh.schema.facts`."""
 
-from typing import TypedDict
+from typing import Optional, TypedDict, Union
 
 from sesh.errors import ErrorFacts, NotFound
 from sesh.schema import facts
@@ -20,7 +20,7 @@ class PrintedError(_PrintedError, total=False):
 class PrintedDeployError(PrintedError):
     """The failure of a deployment at `step`. `foreign`: an unrelated sesh is installed, and untouched."""
 
-    step: str | None
+    step: Optional[str]
     foreign: bool
 
 
@@ -49,10 +49,10 @@ class LayoutEntry(TypedDict):
     """
 
     name: facts.Name
-    host: str | None
-    directory: facts.Text | None
-    command: list[facts.Text] | None
-    resume: list[facts.Text] | None
+    host: Optional[str]
+    directory: Optional[facts.Text]
+    command: Optional[list[facts.Text]]
+    resume: Optional[list[facts.Text]]
     labels: dict[str, str]
 
 
@@ -80,25 +80,25 @@ class Made(Created, total=False):
     the command starts only after Enter.
     """
 
-    host: str | None
+    host: Optional[str]
     again: bool
-    command: list[facts.Text] | None
+    command: Optional[list[facts.Text]]
     awaits_enter: bool
-    error: ErrorFacts | PrintedError
+    error: Union[ErrorFacts, PrintedError]
 
 
 class Sent(TypedDict):
     """The result of `send`."""
 
     bytes: int
-    position: int | None
+    position: Optional[int]
     typed: bool
 
 
 class Detached(Named):
     """The number of clients that were detached from a session."""
 
-    detached: int | None
+    detached: Optional[int]
 
 
 class Renamed(Named):
@@ -135,11 +135,11 @@ class JobOutput(facts.JobResult):
 
 class _RunResult(TypedDict):
     session: str
-    host: str | None
-    command: list[str] | None
-    exit_code: int | None
+    host: Optional[str]
+    command: Optional[list[str]]
+    exit_code: Optional[int]
     output: str
-    duration: float | None
+    duration: Optional[float]
     timed_out: bool
     truncated: bool
 
@@ -154,8 +154,8 @@ class RunResult(_RunResult, total=False):
 
     output_base64: str
     session_ended: bool
-    signal: int | None
-    reason: str | None
+    signal: Optional[int]
+    reason: Optional[str]
 
 
 class Command(TypedDict):
@@ -163,11 +163,11 @@ class Command(TypedDict):
 
     n: int
     command: list[facts.Text]
-    cwd: facts.Text | None
-    started: facts.Moment | None
+    cwd: Optional[facts.Text]
+    started: Optional[facts.Moment]
     duration: float
-    exit_code: facts.ShellCode | None
-    output_bytes: int | None
+    exit_code: Optional[facts.ShellCode]
+    output_bytes: Optional[int]
 
 
 class CommandOutput(Command):
@@ -178,18 +178,18 @@ class Condition(TypedDict):
     """The end of a wait: exit, prompt, waiting, idle or for. `match`: text or question."""
 
     met: str
-    match: str | None
-    exit_code: facts.Code | None
-    position: int | None
-    reason: str | None
+    match: Optional[str]
+    exit_code: Optional[facts.Code]
+    position: Optional[int]
+    reason: Optional[str]
 
 
-Plain = str | int | float | bool | None
+Plain = Union[str, int, float, bool, None]
 
 
 class RemoteLog(TypedDict):
     path: facts.Text
-    events: list[dict[str, Plain | list[Plain] | dict[str, Plain]]]
+    events: list[dict[str, Union[Plain, list[Plain], dict[str, Plain]]]]
 
 
 class Hit(TypedDict):
@@ -200,9 +200,9 @@ class Hit(TypedDict):
     text: facts.Text
     before: list[facts.Text]
     after: list[facts.Text]
-    command: list[facts.Text] | None
-    started: facts.Moment | None
-    host: str | None
+    command: Optional[list[facts.Text]]
+    started: Optional[facts.Moment]
+    host: Optional[str]
 
 
 class Hits(TypedDict):
@@ -216,7 +216,7 @@ class _Leftover(TypedDict):
     kind: str
     what: facts.Text
     age: float
-    pid: int | None
+    pid: Optional[int]
 
 
 class LeftoverFacts(_Leftover, total=False):
@@ -224,7 +224,7 @@ class LeftoverFacts(_Leftover, total=False):
 
     cleared: bool
     left: str
-    error: ErrorFacts | PrintedError
+    error: Union[ErrorFacts, PrintedError]
 
 
 class Finding(TypedDict):
@@ -233,7 +233,7 @@ class Finding(TypedDict):
     check: str
     state: str
     message: str
-    remedy: str | None
+    remedy: Optional[str]
 
 
 class Ended(NotFound):

@@ -64,7 +64,7 @@ def _query(names: Sequence[str], timeout: float) -> Iterator[tuple[str, Summary 
             batch = names[first : first + most]
             begun = [opened.enter_context(_begin_request(name) or nullcontext()) for name in batch]
             deadline = time.monotonic() + timeout
-            for name, connection in zip(batch, begun, strict=True):
+            for name, connection in zip(batch, begun):
                 yield name, _await_summary(connection, deadline)
 
 

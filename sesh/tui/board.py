@@ -234,7 +234,7 @@ class _Board:
         if left < width:
             room = width - left - 2
             right = preview.drawn(self._preview(room), room, body, coloured=self._options.coloured)
-            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right, strict=True)]
+            lines = [f"{line}\x1b[2m│\x1b[m {screen}" for line, screen in zip(lines, right)]
         self._display.draw([self._head(width), *lines, *details, self._foot(width)])
 
     def _head(self, width: int) -> str:

@@ -36,7 +36,7 @@ class Charsets(NamedTuple):
 
     def sequences(self, *, every: bool = False) -> str:
         """Return the sequences that restore the charsets; with `every`, the default ones too."""
-        out = [f"\x1b{slot}{code}" for slot, code in zip(G_SETS, self.sets, strict=True) if every or code != ASCII]
+        out = [f"\x1b{slot}{code}" for slot, code in zip(G_SETS, self.sets) if every or code != ASCII]
         if every or self.gl > 0:
             out.append(_SHIFTS[self.gl])
         return "".join(out)

@@ -122,7 +122,7 @@ class Editing(Moves):
         blocks = [row.cut(left, right) for row in rows]
         blanks = [blank(right - left, erased) for _ in range(abs(count))]
         blocks = blocks[count:] + blanks if count > 0 else blanks + blocks[:count]
-        for row, block in zip(rows, blocks, strict=True):
+        for row, block in zip(rows, blocks):
             row.replace(left, block, erased)
             row.continues = False
 
@@ -230,7 +230,7 @@ class Editing(Moves):
         to_rows, to_columns = self._rectangle(*parameters[5:7])  # the parameters 4 and 7, counted from 0, are pages
         columns = columns[: len(to_columns)]
         blocks = [self.rows[y].part(columns.start, columns.stop) for y in rows if columns]
-        for y, block in zip(to_rows, blocks, strict=False):
+        for y, block in zip(to_rows, blocks):
             self.rows[y].replace(to_columns.start, block, self.pen.erased)
 
     def fill_rectangle(self, code: int = 0, *corners: int) -> None:

@@ -24,13 +24,13 @@ def changed(values: OscValues, number: str, rest: str) -> OscValues:
     items = rest.split(";")
     code = int(number) if _INDEX.match(number) else 0
     if code == 4:
-        pairs = zip(items[::2], items[1::2], strict=False)
+        pairs = zip(items[::2], items[1::2])
         return {f"4;{int(index)}": value for index, value in pairs if _is_index(index) and _COLOUR.match(value)}
     if code == 104:  # without an index all colours of the palette
         names = [f"4;{int(index)}" for index in items if _is_index(index)] if rest else values
         return {name: "" for name in names if name.startswith("4;")}
     if 10 <= code <= 19:  # successive colours
-        return {str(each): value for each, value in zip(range(code, 20), items, strict=False) if _COLOUR.match(value)}
+        return {str(each): value for each, value in zip(range(code, 20), items) if _COLOUR.match(value)}
     if 110 <= code <= 119:
         return {str(code - 100): ""}
     if code == 7:

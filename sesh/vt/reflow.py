@@ -9,8 +9,6 @@ Trailing blanks are ignored.
 
 from __future__ import annotations
 
-from itertools import pairwise
-
 from sesh.vt.encoded import decode
 from sesh.vt.pen import DEFAULT
 from sesh.vt.row import SPACER, STUB, Row, blank, logical_line
@@ -60,7 +58,7 @@ def reflow(
     while end > positions[0][0] + 1 and not new[end - 1].trimmed_text():
         end -= 1
     gone = max(0, min(end - height, positions[0][0]))
-    for row, following in pairwise(new[: gone + 1]):
+    for row, following in zip(new, new[1 : gone + 1]):
         if not scrollback.push(row, following.continues):
             following.continues = False
     new = new[gone : gone + height]
@@ -72,7 +70,7 @@ def reflow(
 def unwrap(rows: list[Row]) -> list[Row]:
     """Return the logical lines of rows."""
     starts = [y for y, row in enumerate(rows) if y == 0 or not row.continues]
-    return [logical_line(rows[first:end]) for first, end in pairwise([*starts, len(rows)])]
+    return [logical_line(rows[first:end]) for first, end in zip(starts, [*starts[1:], len(rows)])]
 
 
 def _in_lines(rows: list[Row], y: int, column: int) -> Position:
@@ -81,7 +79,7 @@ def _in_lines(rows: list[Row], y: int, column: int) -> Position:
     while first and rows[first].continues:
         first -= 1
     number = sum(not row.continues for row in rows[1 : first + 1])
-    above = pairwise(rows[first : y + 1])
+    above = zip(rows[first:y], rows[first + 1 : y + 1])
     return number, column + sum(len(row) - row.ends_in_spacer(following) for row, following in above)
 
 
@@ -111,7 +109,7 @@ def _in_rows(lines: list[Row], wrapped: list[list[Row]], number: int, column: in
     if number >= len(lines):
         return y + number - len(lines), min(column, columns - 1)
     last = columns if column <= len(lines[number]) else columns - 1
-    for row, following in pairwise(wrapped[number]):
+    for row, following in zip(wrapped[number], wrapped[number][1:]):
         size = columns - row.ends_in_spacer(following)
         if column < size:
             break

@@ -121,7 +121,7 @@ def blank(columns: int, pen: Pen, *, continues: bool = False) -> Row:
 def logical_line(rows: Sequence[Row]) -> Row:
     """Join the rows of a line."""
     line = Row([], [], prompt=rows[0].prompt)
-    for row, following in zip(rows, [*rows[1:], None], strict=True):
+    for row, following in zip(rows, [*rows[1:], None]):
         part = row.line_part(following)
         line.text += part.text
         line.pens += part.pens

@@ -8,8 +8,7 @@ RESPONSE has the type that the table at the end of this file names.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from types import UnionType
-from typing import Any, Generic, TypedDict, TypeVar, final
+from typing import Any, Generic, Optional, TypedDict, TypeVar, Union, final, overload
 
 from sesh.schema.facts import (
     Code,
@@ -35,8 +34,8 @@ class OriginFacts(TypedDict, total=False):
     host: str
     home: str
     size: tuple[Size, Size, Size, Size]
-    term: str | None
-    colorterm: str | None
+    term: Optional[str]
+    colorterm: Optional[str]
     locale: dict[str, str]
 
 
@@ -64,7 +63,7 @@ class Hello(LoginFacts, total=False):
     machine: str
     read_only: bool
     replace: bool
-    lines: int | None
+    lines: Optional[int]
     remote: bool
     id: str
     position: int
@@ -79,13 +78,13 @@ class Envelope(TypedDict, total=False):
 
     id: int
     verb: str
-    begin_by: float | None
+    begin_by: Optional[float]
 
 
 class OpRequest(Envelope, total=False):
     """The REQUEST `op` to a bridge (see `sesh.bridge.bridge`)."""
 
-    op: str | None
+    op: Optional[str]
     can_answer: bool  # a person can answer the op's questions
     answers: list[str]
     session_id: Id
@@ -102,13 +101,13 @@ class Message(TypedDict, total=False):
     text: str
     state: str
     question: str
-    code: Code | None
-    signal: Code | None
-    reason: str | None
-    used_rows: int | None
+    code: Optional[Code]
+    signal: Optional[Code]
+    reason: Optional[str]
+    used_rows: Optional[int]
     queries: bool
     command: Text
-    host: str | None
+    host: Optional[str]
 
 
 class Welcome(TypedDict, total=False):
@@ -137,10 +136,15 @@ Response = TypeVar("Response")
 class RequestType(str, Generic[Response]):
     """The name of a request, and the type of its `response`. `reads`: it changes nothing."""
 
-    response: type[Response] | UnionType
+    response: object
     reads: bool
 
-    def __new__(cls, name: str, response: type[Response] | UnionType, *, reads: bool = False) -> RequestType[Response]:
+    @overload
+    def __new__(cls, name: str, response: type[Response], *, reads: bool = False) -> RequestType[Response]: ...
+    @overload
+    def __new__(cls, name: str, response: object, *, reads: bool = False) -> RequestType[Any]: ...  # a Union
+
+    def __new__(cls, name: str, response: object, *, reads: bool = False) -> RequestType[Any]:
         made = super().__new__(cls, name)
         made.response = response
         made.reads = reads
@@ -192,7 +196,7 @@ class EndResponse(EndFacts):
     position: int
 
 
-WaitResponse = MetResponse | EndResponse
+WaitResponse = Union[MetResponse, EndResponse]
 
 
 # -- requests that change the session
@@ -205,7 +209,7 @@ class SendResponse(TypedDict, total=False):
     text, or Enter, was not typed; or empty.
     """
 
-    position: int | None
+    position: Optional[int]
     reason: str
 
 
@@ -238,7 +242,7 @@ class ConnectedResponse(_Notes):
 
     name: Name
     session_id: str
-    daemon_pid: int | None
+    daemon_pid: Optional[int]
 
 
 @final
@@ -249,7 +253,8 @@ class EndedResponse(_Notes):
     result: JobResult
 
 
-OpResponse = QuestionResponse | EndedResponse | ConnectedResponse | ResultResponse  # a check takes the first that fits
+# A check takes the first that fits.
+OpResponse = Union[QuestionResponse, EndedResponse, ConnectedResponse, ResultResponse]
 
 
 SUMMARY = RequestType("summary", Summary, reads=True)
@@ -257,8 +262,8 @@ STATUS = RequestType("status", Status, reads=True)
 SCREEN = RequestType("screen", list[int], reads=True)  # rows that continue the row before; DATA is the screen
 MODES = RequestType("modes", bool, reads=True)  # application cursor keys (DECCKM)
 LOGS = RequestType("logs", LogsResponse, reads=True)
-HISTORY: RequestType[RunFacts | None] = RequestType("history", RunFacts | None, reads=True)
-TYPED: RequestType[float | None] = RequestType("typed", float | None, reads=True)
+HISTORY: RequestType[RunFacts | None] = RequestType("history", Optional[RunFacts], reads=True)
+TYPED: RequestType[float | None] = RequestType("typed", Optional[float], reads=True)
 WAIT: RequestType[WaitResponse] = RequestType("wait", WaitResponse, reads=True)
 EVENTS: RequestType[WaitResponse] = RequestType("events", WaitResponse, reads=True)
 RUN = RequestType("run", RunFacts)

@@ -6,7 +6,7 @@ import json
 import re
 import tracemalloc
 from collections.abc import Iterator
-from typing import Any, is_typeddict
+from typing import Any, Optional, is_typeddict
 
 import pytest
 from hypothesis import given
@@ -163,7 +163,7 @@ def test_text_of_this_machine_passes_as_it_is() -> None:
     assert Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
 
 
-def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
+def _follow(_who: object, from_: int, set: Optional[dict[str, str]] = None, *, ends: bool = False) -> None:  # noqa: A002, UP045
     """Have the signature of a verb, and do nothing."""
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from itertools import groupby
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Union
 
 from sesh.vt.encoded import PROMPT, encode
 from sesh.vt.pen import FLAGS, Style
@@ -14,7 +14,7 @@ from sesh.vt.row import Row
 if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator  # which loads pyte
 
-Attributes = dict[str, int | str | bool]
+Attributes = dict[str, Union[int, str, bool]]
 
 _UNDERLINES = ("", "single", "double", "curly", "dotted", "dashed")
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypedDict
+from typing import Annotated, TypedDict, Union
 
-Colour = Annotated[int, range(256)] | str
+Colour = Union[Annotated[int, range(256)], str]
 Side = Annotated[int, range(1, 1001)]  # columns or rows of a screen
 _Styled = Annotated[str, "styled"]
 

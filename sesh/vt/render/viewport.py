@@ -43,7 +43,7 @@ class Viewport:
             self._settings = ""  # each screen has its own flags of kitty's keyboard protocol
         visible = screen.rows[self.top : self.top + self.rows]
         texts = [self._text(row) for row in visible] + [_BLANK] * (self.rows - len(visible))
-        for y, (text, sent) in enumerate(zip(texts, self._sent, strict=True)):
+        for y, (text, sent) in enumerate(zip(texts, self._sent)):
             if text != sent:
                 out.append(f"\x1b[{y + 1};1H{text}")
         self._sent = texts

@@ -9,6 +9,7 @@ import pytest
 from sesh.cli import app, attach, main
 from sesh.cli import list as listed
 from sesh.cli.invocation import Invocation
+from sesh.errors import Refused
 
 LINES = [
     ("", "list"),
@@ -42,6 +43,16 @@ def test_a_line_with_any_option_goes_to_typer(
     monkeypatch.setattr(app, "run_verb", lambda *_: ways.append("typer"))
     main.run_line(line.split())
     assert ways == [way]
+
+
+@pytest.mark.parametrize("line", [line for line, way in LINES if way == "typer"])
+def test_where_typer_does_not_run_such_a_line_says_what_it_needs(
+    line: str, sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(main, "_HAS_TYPER", False)
+    what = "kill" if line == "kill work" else "this line"
+    with pytest.raises(Refused, match=f"^{what} needs Python 3.10 here, and this is 3[.].*sesh @HOST"):
+        main.run_line(line.split())
 
 
 @pytest.mark.parametrize("line", ["--json", "--local", "@a @b --json"])

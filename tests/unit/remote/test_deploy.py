@@ -72,13 +72,33 @@ def test_every_login_shell_finds_a_python_and_reads_its_answer_alike(shell: str,
     assert (home / install.scratch(TOKEN)).is_dir()
 
 
+def test_python_3_9_is_taken_only_where_there_is_no_newer_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folders = [tmp_path / "first", tmp_path / "second"]
+    for folder, minor in zip(folders, (9, 12), strict=True):
+        folder.mkdir()
+        # It leaves a wish for a newer one without an answer, as the real one does.
+        (folder / "python3").write_text(
+            f'#!/bin/sh\ncase $3 in *"(3,10)"*) [ {minor} -ge 10 ] || exit 0; esac\necho "{TOKEN} is 3.{minor}"\n'
+        )
+        (folder / "python3").chmod(0o755)
+
+    def taken(*searched: Path) -> str:
+        monkeypatch.setattr(deploy, "_FOLDERS", ":".join(map(os.fspath, searched)))
+        words = ["sh", "-c", deploy.order_line([TOKEN, "x", "keep", "-"])]
+        return subprocess.run(words, capture_output=True, text=True, check=True).stdout
+
+    assert taken(*folders) == f"{TOKEN} is 3.12\n"
+    assert taken(folders[0]) == f"{TOKEN} is 3.9\n"
+    assert taken() == f"{TOKEN} none\n"
+
+
 @pytest.mark.parametrize(
     ("out", "code", "err", "step", "seen"),
     [
         ("This account is not available.\n", 1, "", "connect", "This account is not available."),
         ("", 1, "", "connect", "it gave no reason"),
         (f"{TOKEN} \n", 137, "", "detect_platform", "(exit 137)"),
-        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.10 or newer"),
+        (f"{TOKEN} none\n", 0, "", "python", "box has no Python 3.9 or newer"),
     ],
 )
 def test_each_step_that_fails_has_its_own_message(
