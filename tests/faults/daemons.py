@@ -44,7 +44,7 @@ def fork_far_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
     def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         script = os.path.join(home.path, "far_end.py")
-        if script not in argv or not forking.ABLE:
+        if script not in argv:
             return start(argv, **options)
         with forking.signals_wait():
             return forking.start(
@@ -56,7 +56,8 @@ def fork_far_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
                 program=lambda: forking.begin_anew(bridges.main),
             )
 
-    monkeypatch.setattr(programs, "start", begin)
+    if forking.ABLE:
+        monkeypatch.setattr(programs, "start", begin)
 
 
 class Client:

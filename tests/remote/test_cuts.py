@@ -298,7 +298,7 @@ def test_a_via_command_that_fails_does_not_say_that_the_job_never_began(home: Ho
     far = beside("box")
     script = f'exec 3<&0; "$@" <&3 >/dev/null & until [ -e {far.path}/ran ]; do sleep 0.02; done; exit 1'
     cut = home.write("cut", f"#!/bin/sh\n{script}\n", 0o755)
-    way = shlex.join([cut, "env", *reversed(far.way[1:])])
+    way = shlex.join([cut, *far.way])
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {json.dumps(way)}\n")
     done = home.sesh("@box", "--exec", "-d", "job", "--", "sh", "-c", "echo >>ran")
     wait_until(lambda: far.exists("ran"))
