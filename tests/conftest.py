@@ -34,7 +34,7 @@ _RUN = uuid.uuid4().hex
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test with @pytest.mark.needs("zsh"), and name zsh, if it is not installed; skip what only a fork can do."""
+    """Skip a test whose program (@pytest.mark.needs("zsh")) is not installed, or that needs forks where there are none."""
     told.forget()
     if forking.COLD and (mark := item.get_closest_marker("needs_fork")):
         pytest.skip(f"needs sesh as a fork of the tests: {mark.args[0] if mark.args else 'it patches sesh'}")

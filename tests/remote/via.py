@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -60,6 +61,10 @@ class ViaHost(Home):
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = path or f"{self.path}/bin:{os.environ['PATH']}"
+        if path:  # which has no sesh: it lies where a deploy puts it
+            os.makedirs(f"{self.path}/.local/bin")
+            self.launcher = shutil.move(self.launcher, f"{self.path}/.local/bin/sesh")
+            self.command = self._plain = [self.launcher]
 
     @property
     def at(self) -> str:
@@ -189,7 +194,8 @@ class Beside:
         start = programs.start
 
         def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-            far = next((far for far in self.hosts.values() if list(argv[: len(far.way)]) == far.way), None)
+            first = {*argv[:1], *argv[3:4]}  # sh starts it where ssh may prompt: sh -c 'trap …; exec "$0" "$@"' WAY …
+            far = next((far for far in self.hosts.values() if first.intersection(far.way)), None)
             return start(argv, **options) if far is None else far.begin(argv, **options)
 
         if forking.ABLE:
