@@ -18,7 +18,7 @@ sys.dont_write_bytecode = False
 import pytest  # noqa: E402
 
 from sesh import machine  # noqa: E402
-from sesh.daemon.spawn import launch  # noqa: E402
+from sesh.daemon.spawn import launch, zygote  # noqa: E402
 from sesh.store import listing  # noqa: E402
 from tests.support import Home, Open, Sesh, forking, need, processes, told  # noqa: E402
 
@@ -34,7 +34,7 @@ _RUN = uuid.uuid4().hex
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test whose program (@pytest.mark.needs("zsh")) is not installed, or that needs forks where there are none."""
+    """Skip a test, by name, whose program is not installed (`needs`), or that needs forks where there are none."""
     told.forget()
     if forking.COLD and (mark := item.get_closest_marker("needs_fork")):
         pytest.skip(f"needs sesh as a fork of the tests: {mark.args[0] if mark.args else 'it patches sesh'}")
@@ -142,6 +142,12 @@ def home() -> Iterator[Home]:
         patch.setattr(launch, "ANSWER_TIMEOUT", 20.0)  # its zygotes, too
         yield own
     own.close()
+
+
+@pytest.fixture
+def lasting_zygotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the zygotes of forks live as long as a user's; see tests.support.forking."""
+    monkeypatch.setattr(zygote, "IDLE", forking.IDLE)
 
 
 @pytest.fixture

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from sesh import about, messages, paths, wire
-from sesh.daemon.spawn import zygote
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.machine import command_of
 from sesh.store import records
@@ -58,9 +57,8 @@ def words(pid: int) -> str:
     return " ".join(command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, lasting_zygotes: None) -> None:
     """All users of the machine could read the creator's words in the process list."""
-    monkeypatch.setattr(zygote, "IDLE", 60.0)
     for name in ("one", "two"):
         assert home.sesh("--open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
     for name in home.names():

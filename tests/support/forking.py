@@ -2,9 +2,9 @@
 
 The process of the tests has sesh loaded already. The zygotes that a fork starts are forks, too. So all of them have
 what a test has changed in its own process by then, such as a shorter constant, or a system call that fails. For the
-sake of later changes, a zygote ends as soon as nobody waits for it, unless a test sets `zygote.IDLE`. From outside, a
-fork is a process like any other, but /proc shows the command line and environment of the tests' process for it. So each
-fork maps the file `mark`, and /proc/PID/maps tells which home the fork belongs to.
+sake of later changes, a zygote ends as soon as nobody waits for it, except in a test with `lasting_zygotes`. From
+outside, a fork is a process like any other, but /proc shows the command line and environment of the tests' process for
+it. So each fork maps the file `mark`, and /proc/PID/maps tells which home the fork belongs to.
 """
 
 from __future__ import annotations
@@ -49,6 +49,8 @@ _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "PYTHON", "FORCE_COLO
 """Beginnings of variables that have an effect only when an interpreter starts or a module is loaded."""
 _LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote.ssh, sesh.vt)
 """Packages of the modules that verbs, clients and daemons load when they need them."""
+IDLE = zygote.IDLE
+"""The seconds that a user's zygote lives without work."""
 zygote.IDLE = 0.0
 HELD = ("sh", "-c", 'kill -STOP $$; exec "$@"', "sh")
 """The words before a command that stops itself before it begins, until SIGCONT."""

@@ -106,7 +106,8 @@ class Home:
             self.write(name, content)
         # A command line inside a session must find the sesh under test.
         if UNDER_TEST:
-            self.launcher = self.write("bin/sesh", f'#!/bin/sh\nexec {shlex.quote(UNDER_TEST)} "$@"  # sesh.__main__\n', mode=0o755)
+            text = f'#!/bin/sh\nexec {shlex.quote(UNDER_TEST)} "$@"  # sesh.__main__\n'
+            self.launcher = self.write("bin/sesh", text, mode=0o755)
             self.command = [UNDER_TEST]
         else:
             self.launcher = self.write("bin/sesh", launcher(PATHS), mode=0o755)

@@ -305,6 +305,7 @@ def test_a_program_that_reads_keys_gets_a_character_without_enter(terminal: Open
     opened.wait_until(lambda: "32 33" in screen(home, "job"))
 
 
+@pytest.mark.needs_fork("the client notes whom it asks")
 @says_who_reads
 def test_a_secret_is_shown_as_dots(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     secret, status = "7secret", views.status
