@@ -26,6 +26,8 @@ from tests.support import Home, wait_until
 SLEEP = ("/bin/sleep", "100")
 TESTS = os.getpid()
 
+pytestmark = pytest.mark.needs_fork("system calls that fail")
+
 
 def failing(
     monkeypatch: pytest.MonkeyPatch, place: object, name: str, number: int, when: Callable[..., bool] = lambda *_: True

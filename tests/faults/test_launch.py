@@ -94,6 +94,7 @@ def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemon
         assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
 
 
+@pytest.mark.needs_fork("a daemon that tries again late")
 def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,7 @@ from sesh.about import __version__
 from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.remote import known
 from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
-from sesh.remote.ssh import exchange, master
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.workers import Stop
 from tests.remote.farm import Farm, SshHost
@@ -105,8 +105,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
 
 
-def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "PROBE_TIMEOUT", 0.5)
+def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     master.ensure(Destination("box"))
     far.proxy.strand()

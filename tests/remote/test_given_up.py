@@ -7,7 +7,7 @@ import signal
 
 import pytest
 
-from sesh import bridge, machine, wire
+from sesh import bridge, machine
 from sesh.machine import start_time
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
@@ -22,11 +22,8 @@ def lines(far: ViaHost) -> int:
     return far.read("ran").count("x")
 
 
-def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, beside: Beside) -> None:
     far = beside("box")
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 4)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]
@@ -40,6 +37,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
         assert lines(far) == 0
 
 
+@pytest.mark.needs_fork("a bridge that stops at its greeting")
 def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -10,7 +10,6 @@ from functools import partial
 
 import pytest
 
-from sesh.link import keeper
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
@@ -21,20 +20,13 @@ SECRET = "far away"  # noqa: S105 (the test's own)
 DETACH = b"\x1c"
 WANTED = "no link to box since "
 ENTER = "Enter logs in, Ctrl-C leaves"
-LATER = 1.0
-"""Seconds in which many attempts could be made: the pause between two is a tenth of this."""
+LATER = 3.0
+"""Seconds in which another attempt would be made: the first pause is a second."""
 
 
 def refusals(far: SshHost) -> int:
     """Count the logins that were begun and not completed since sshd was started."""
     return len(re.findall("Connection (closed|reset) by authenticating user", far.sshd.messages()))
-
-
-@pytest.fixture(autouse=True)
-def pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the pauses between attempts short."""
-    monkeypatch.setattr(keeper, "INTERVAL", LATER / 10)
-    monkeypatch.setattr(keeper, "MAX_INTERVAL", LATER / 10)
 
 
 @pytest.fixture
