@@ -205,7 +205,9 @@ class Daemons:
 
     def litter(self) -> list[str]:
         """Return the files in the directory of sessions, without locks, results and log."""
-        return sorted(set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results", "debug.log"})
+        left = set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results", "debug.log"}
+        # The zygote of an interpreter outlives its session.
+        return sorted(name for name in left if forking.ABLE or not name.startswith(".zygote."))
 
     def alive(self, name: str) -> bool:
         """Tell whether the session answers at once."""

@@ -129,7 +129,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(home: Home, farm: Farm,
             terminal.wait_until(typist.arrived, 30, "all keys")
     typist.judge()
     wanted = shown(typist.typed if echo else b"")
-    terminal.wait_until(lambda: same(terminal, wanted), 20, "what was typed, and nothing else")
+    terminal.wait_until(lambda: same(terminal, wanted), what="what was typed, and nothing else")
 
 
 def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) -> None:
@@ -139,7 +139,7 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) 
     for word in ("one", "two", "three")[: rounds(1, 3)]:
         typist.typed += word.encode()
         terminal.type(word)
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
         before = shown(typist.typed).rows()
         far.fall_silent()
         terminal.type("ghost")
@@ -148,5 +148,5 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) 
         assert terminal.screen()[:-1] == before[:-1]
         far.cut()
         far.end_silence()
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
     typist.judge()

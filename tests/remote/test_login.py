@@ -172,7 +172,10 @@ def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: Ss
     assert terminal.exit_code() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.soak) for number in (signal.SIGHUP, signal.SIGUSR1))],
+)
 def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     home: Home, far: SshHost, number: signal.Signals
 ) -> None:
@@ -184,8 +187,15 @@ def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     assert terminal.termios() == terminal.first_termios
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("number", "again"),
+    [
+        (signal.SIGHUP, False),
+        (signal.SIGTERM, True),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, True, marks=pytest.mark.soak),
+    ],
+)
 def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
     home: Home, farm: Farm, far: SshHost, number: signal.Signals, again: bool
 ) -> None:

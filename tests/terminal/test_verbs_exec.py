@@ -10,6 +10,7 @@ import subprocess
 import pytest
 
 from tests.support import Home, Sesh, processes, wait_until
+from tests.support.home import UNDER_TEST
 
 SLEEPS = "echo ready; exec sleep 60"
 
@@ -41,6 +42,7 @@ def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home
     assert piped.startswith(b"\x1b[1mbegun\x1b[6n\x1b[6n\x1b[c"), "what goes elsewhere stays as it is"
 
 
+@pytest.mark.skipif(bool(UNDER_TEST), reason="the folder of the installed program is not the test's")
 def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
     """With the short PATH of cron, jobs, sessions and hooks find them, after `--reload` too."""
     home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
