@@ -20,7 +20,7 @@ import pytest  # noqa: E402
 from sesh import machine  # noqa: E402
 from sesh.daemon.spawn import launch, zygote  # noqa: E402
 from sesh.store import listing  # noqa: E402
-from tests.support import Home, Open, Sesh, forking, need, processes, told  # noqa: E402
+from tests.support import Home, Open, Sesh, disk, forking, need, processes, told  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
 os.environ["PATH"] = ":".join(
@@ -148,6 +148,13 @@ def home() -> Iterator[Home]:
 def lasting_zygotes(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the zygotes of forks live as long as a user's; see tests.support.forking."""
     monkeypatch.setattr(zygote, "IDLE", forking.IDLE)
+
+
+@pytest.fixture
+def disks() -> Iterator[disk.Disks]:
+    """`disks(folder)` mounts a small disk on it; name it before `home`, whose daemons must end before the disk."""
+    with disk.opened() as own:
+        yield own
 
 
 @pytest.fixture

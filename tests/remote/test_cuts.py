@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shlex
@@ -14,9 +13,9 @@ from typing import Any
 import pytest
 
 from sesh import bridge
-from sesh.store import results
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
+from tests.support.disk import Disks
 
 DETACH = b"\x1c"
 LOST = "Enter tries"
@@ -150,17 +149,12 @@ def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Po
 GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 
-@pytest.mark.needs_fork("a result that cannot be kept")
 def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+    disks: Disks, home: Home, beside: Beside
 ) -> None:
     """The waiter heard that the host has nothing of the job any more."""
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(results, "keep", fail)
     far = beside("box")
+    disks(os.path.join(far.directory, ".results")).fill()
     job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
     daemon = far.summary("job")["daemon_pid"]
     far.away()
