@@ -86,9 +86,9 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     ("config", "sshd"),
     [
         ({"Ciphers": "aes128-ctr"}, {}),
-        ({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}),
+        pytest.param({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}, marks=pytest.mark.soak),
         ({"ControlPath": "~/own-%C", "ControlMaster": "no"}, {}),
-        ({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}),
+        pytest.param({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}, marks=pytest.mark.soak),
     ],
     ids=["ciphers", "key exchange", "no shared connection", "certificate"],
 )

@@ -36,7 +36,7 @@ def ran(home: Home, *words: str, timeout: float = 20) -> tuple[int, str]:
     return done.code, done.raw.decode("utf-8", "surrogateescape")
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[*SHELLS[:-1], pytest.param("busybox", marks=pytest.mark.soak)])
 def shell(request: pytest.FixtureRequest, home: Home) -> str:
     """Each shell in turn, opened as `t`."""
     name = str(request.param)
