@@ -16,9 +16,9 @@ from functools import partial
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.ground import SETTLING, Session, Sessions, answers
-from sesh import messages
 from sesh.api import Session as Api
 from sesh.reach import find
+from sesh.wire import messages
 from tests.remote.farm import SshHost
 from tests.support import Terminal, wait_until
 

@@ -6,8 +6,9 @@ import os
 import time
 import zlib
 
-from sesh import protocol, wire
-from sesh.messages import Hello
+from sesh.wire import protocol
+from sesh.wire.connection import connect, hello_frame
+from sesh.wire.messages import Hello
 
 PATIENCE = 20.0
 
@@ -18,10 +19,10 @@ class Attached:
     def __init__(self, name: str, columns: int = 80, rows: int = 24, *, lines: int = 0) -> None:
         deadline = time.monotonic() + PATIENCE
         self.position = -1
-        self.connection = wire.connect(name)
+        self.connection = connect(name)
         try:
             hello: Hello = {"columns": columns, "rows": rows, "lines": lines, "client": os.urandom(8).hex()}
-            self.connection.send(wire.hello_frame("attach", **hello), deadline)
+            self.connection.send(hello_frame("attach", **hello), deadline)
             self.welcome = self.connection.expect_welcome(deadline)
             self.screen = self._first_screen(deadline)
         except BaseException:

@@ -14,11 +14,11 @@ from bench.rest import memory
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.figures import Sample
-from sesh import messages
 from sesh.client.shown import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.reach.find import request
 from sesh.store import own, records
+from sesh.wire import messages
 from tests.remote.farm import Farm, Ground, SshHost
 from tests.support import Home, find, processes, wait_until
 

@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from sesh import protocol, wire
+from sesh.schema import codec
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
 
 _NO_REDRAW = bytes(protocol.NUMBER_SIZE)  # in a screen that no client has requested
 
@@ -33,7 +35,7 @@ class Bridge:
     """The far end of one link."""
 
     def __init__(self) -> None:
-        self.connection = wire.Connection(0, os.dup(1))
+        self.connection = Connection(0, os.dup(1))
         os.dup2(2, 1)
 
     def greet(self, **welcome: Any) -> None:
@@ -49,7 +51,7 @@ class Bridge:
             if found == protocol.PING:
                 self.connection.send(protocol.frame(protocol.PONG, payload))
             if found == kind:
-                return protocol.parse(payload)
+                return codec.parse(payload)
 
     def say(self, kind: int, **words: Any) -> None:
         self.connection.send(protocol.message(kind, words))

@@ -13,13 +13,15 @@ from typing import Any
 
 import pytest
 
-from sesh import messages, programs, protocol, wire
 from sesh.daemon.spawn import launch
 from sesh.errors import SeshError, TimedOut, Unreachable
-from sesh.machine import start_time
 from sesh.reach import find
-from sesh.schema import LaunchSpec
+from sesh.schema.facts import LaunchSpec
 from sesh.store import records
+from sesh.system import programs
+from sesh.system.processes import start_time
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection, connect, hello_frame
 from tests.faults import bridges
 from tests.support import Home, forking, processes, wait_until
 from tests.support.greeting import greet
@@ -64,13 +66,13 @@ class Client:
     """An attached client. `output` is what OUTPUT frames brought; their positions are checked."""
 
     def __init__(self, name: str, *, columns: int = 80, rows: int = 24, **hello: Any) -> None:
-        self.connection = wire.connect(name)
+        self.connection = connect(name)
         self.frames: list[tuple[int, bytes]] = []
         self.output = bytearray()
         self.position = -1
         self.sequence = 0
         self.closed = False
-        self.send(wire.hello_frame("attach", columns=columns, rows=rows, **hello))
+        self.send(hello_frame("attach", columns=columns, rows=rows, **hello))
 
     def send(self, data: bytes) -> None:
         self.connection.send(data, time.monotonic() + 10)
@@ -138,7 +140,7 @@ class Daemons:
         self.home = home
         self._clients: list[Client] = []
 
-    def create(self, name: str, *command: str, **spec: Any) -> wire.Connection:
+    def create(self, name: str, *command: str, **spec: Any) -> Connection:
         """Create a session; return the creator's connection."""
         environment = self.home.environment({"SESH_DEBUG": "1"})
         asked: Any = {**SPEC, "environment": environment, "name": name, "command": list(command) or None, **spec}

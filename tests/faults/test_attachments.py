@@ -10,10 +10,11 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.clients.connection import WINDOW
 from sesh.loop.timers import Timers
+from sesh.schema import codec
 from sesh.vt.emulator import Emulator
+from sesh.wire import protocol
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
 from tests.support.waiting import PATIENCE
@@ -124,7 +125,7 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
 def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons: Daemons) -> None:
     daemons.quiet("work")
     client = daemons.attach("work", client="token")
-    number = protocol.parse(client.wait(protocol.WELCOME))["id"]
+    number = codec.parse(client.wait(protocol.WELCOME))["id"]
     client.type(b"seen\n")
     client.wait_output(b"seen\r\n")
     client.close()
@@ -137,14 +138,14 @@ def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons:
     back.wait_output(b"missed 4999\r\n")
     assert bytes(back.output) == missed.replace(b"\n", b"\r\n")
     assert protocol.SCREEN not in back.kinds()
-    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 1
+    assert codec.parse(back.wait(protocol.WELCOME))["last_input"] == 1
 
 
 @pytest.mark.parametrize("change", ["id", "size", "future"])
 def test_a_return_that_cannot_be_exact_gets_a_screen(daemons: Daemons, change: str) -> None:
     daemons.quiet("work")
     client = daemons.attach("work", client="token")
-    number = protocol.parse(client.wait(protocol.WELCOME))["id"]
+    number = codec.parse(client.wait(protocol.WELCOME))["id"]
     client.type(b"seen\n")
     client.wait_output(b"seen\r\n")
     client.close()
@@ -169,7 +170,7 @@ def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
     client.close()
     wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0)
     back = daemons.attach("work", client="token")
-    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 2
+    assert codec.parse(back.wait(protocol.WELCOME))["last_input"] == 2
     for number, line in ((1, b"one\n"), (2, b"two\n"), (3, b"three\n")):
         back.type(line, number)
     back.wait_output(b"three\r\n")
@@ -183,11 +184,11 @@ def test_one_that_returns_before_its_old_link_is_known_to_be_dead_is_the_same_cl
     client.type(b"once\n")
     client.wait_output(b"once\r\n")
     back = daemons.attach("work", client="token")
-    assert protocol.parse(back.wait(protocol.WELCOME))["last_input"] == 1
+    assert codec.parse(back.wait(protocol.WELCOME))["last_input"] == 1
     client.drain()
     assert daemons.ask("work", "summary")["attached"] == 1
     other = daemons.attach("work", client="another token")
-    assert protocol.parse(other.wait(protocol.WELCOME))["last_input"] == 0
+    assert codec.parse(other.wait(protocol.WELCOME))["last_input"] == 0
     assert daemons.ask("work", "summary")["attached"] == 2
 
 
@@ -256,7 +257,7 @@ def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemo
     leader = daemons.attach("work")
     idle.close()
     wait_until(lambda: daemons.ask("work", "summary")["attached"] == 1)
-    number = protocol.parse(idle.wait(protocol.WELCOME))["id"]
+    number = codec.parse(idle.wait(protocol.WELCOME))["id"]
     daemons.attach("work", position=idle.position, id=number, **hello)
     assert daemons.ask("work", "summary")["columns"] == 80
     leader.close()
@@ -352,5 +353,5 @@ def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_s
     client.type(b"\r")  # the window is full
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")
-    message = protocol.parse(client.wait(protocol.DETACH))
+    message = codec.parse(client.wait(protocol.DETACH))
     assert message["used_rows"] is None

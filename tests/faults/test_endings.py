@@ -9,9 +9,12 @@ import time
 
 import pytest
 
-from sesh import messages, paths, protocol, wire
 from sesh.daemon.screen.model import Model
+from sesh.schema import codec
 from sesh.store import listing, records
+from sesh.system import paths
+from sesh.wire import messages, protocol
+from sesh.wire.connection import connect, open_socket, request_frames
 from tests.faults.daemons import Daemons, gone, kill, running
 from tests.support import Home, processes, wait_until
 from tests.support.greeting import greet
@@ -36,7 +39,7 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert client.output.endswith(b"\r\n49999\r\n50000\r\n")
     assert client.output.count(b"\n") == 50_000
     assert client.frames[-1][0] == protocol.EXIT
-    end = protocol.parse(client.frames[-1][1])
+    end = codec.parse(client.frames[-1][1])
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
 
 
@@ -50,16 +53,16 @@ def test_a_wait_is_answered_once_the_name_is_free(
     monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
-    waiter = wire.connect("work")
+    waiter = connect("work")
     greet(waiter)
-    waiter.send(wire.request_frames("wait", 1))
+    waiter.send(request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", what="the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
     assert waiter.await_response(messages.WAIT, 1)[0].get("exit_code") == 6
-    assert wire.open_socket("work.sock") is None
+    assert open_socket("work.sock") is None
     waiter.close()
 
 
@@ -78,7 +81,7 @@ def test_r32_a_kill_ends_what_ignores_hangups(daemons: Daemons) -> None:
     assert not running(pid_of(text, "leader"))
     assert not running(pid_of(text, "child"))
     client.drain()
-    end = protocol.parse(client.wait(protocol.EXIT))
+    end = codec.parse(client.wait(protocol.EXIT))
     assert (end["code"], end["reason"]) == (137, "killed")
     gone(pid)
     assert daemons.litter() == []
@@ -132,7 +135,7 @@ def test_a_kept_session_stays_readable_leaves_no_zombie_and_is_removed_by_a_kill
     wait_until(lambda: processes.descendants(pid) == [], what="none is left, dead or alive")
     client = daemons.attach("work")
     client.drain()
-    assert protocol.parse(client.wait(protocol.EXIT))["code"] == 9
+    assert codec.parse(client.wait(protocol.EXIT))["code"] == 9
     assert daemons.ask("work", "wait", timeout=2)["exit_code"] == 9
     daemons.ask("work", "kill")
     gone(pid)

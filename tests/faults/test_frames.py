@@ -10,14 +10,15 @@ from contextlib import suppress
 
 import pytest
 
-from sesh import messages, protocol, wire
 from sesh.daemon.server import MAX_UNFINISHED
 from sesh.errors import Busy, TimedOut, Unreachable
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection, connect, hello_frame, request_frames
 from tests.faults.daemons import Daemons, resident
 from tests.support.greeting import greet
 from tests.support.waiting import PATIENCE
 
-HELLO = wire.hello_frame("request")
+HELLO = hello_frame("request")
 
 
 @pytest.fixture
@@ -30,7 +31,7 @@ def work(daemons: Daemons) -> Iterator[Daemons]:
     assert status["state"] == "running"
 
 
-def closed(connection: wire.Connection, within: float = 5) -> bool:
+def closed(connection: Connection, within: float = 5) -> bool:
     """Return whether the daemon closes the connection in time, whatever it sends before."""
     deadline = time.monotonic() + within
     try:
@@ -46,23 +47,23 @@ MALFORMED = [
     b"\x01\xff\xff\xff\xff",
     b"\x0f\x00\x10\x00\x01",
     b"GET / HTTP/1.1\r\n\r\n",
-    wire.request_frames("summary", 1),
+    request_frames("summary", 1),
     protocol.frame(protocol.INPUT, b"12345678x"),
     protocol.frame(0x7F, b"new"),
     *[protocol.frame(protocol.HELLO, text) for text in (b"", b"[]", b"\xff\xfe", b"[" * 200_000)],
     protocol.frame(protocol.HELLO, b'{"protocol":' + b"9" * 5000 + b"}"),
     HELLO + protocol.frame(protocol.REQUEST, b"nothing"),
-    wire.hello_frame("attach") + protocol.frame(protocol.INPUT, b"short"),
-    wire.hello_frame("attach") + protocol.frame(protocol.RESIZE, b"short"),
+    hello_frame("attach") + protocol.frame(protocol.INPUT, b"short"),
+    hello_frame("attach") + protocol.frame(protocol.RESIZE, b"short"),
 ]
 
 
 def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> None:
-    with wire.connect("work") as other:
+    with connect("work") as other:
         greet(other)
         too_much = HELLO + protocol.frame(protocol.DATA, bytes(1 << 20)) * 4 + protocol.frame(protocol.DATA, b"1")
         for data in (*MALFORMED, too_much):
-            with wire.connect("work") as bad:
+            with connect("work") as bad:
                 with suppress(Unreachable):
                     bad.send(data, time.monotonic() + 5)
                 assert closed(bad), data[:80]
@@ -71,7 +72,7 @@ def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> Non
 
 def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daemons) -> None:
     daemons.start("work", "/bin/cat")
-    with wire.connect("work") as silent, wire.connect("work") as known, wire.connect("work") as half:
+    with connect("work") as silent, connect("work") as known, connect("work") as half:
         greet(known)
         half.send(HELLO[:10])
         assert closed(silent, PATIENCE)
@@ -83,10 +84,10 @@ def test_r16_a_thousand_idle_connections_keep_nobody_out(work: Daemons) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
     client = work.attach("work")
-    crowd: list[wire.Connection] = []
+    crowd: list[Connection] = []
     try:
         for number in range(1000):
-            crowd.append(wire.connect("work"))
+            crowd.append(connect("work"))
             if number % 2:
                 crowd[-1].send(HELLO)
         assert work.alive("work")
@@ -113,16 +114,16 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
     block = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
     part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.LARGEST_PAYLOAD) + b"x" * 1_000_000
     pid = work.ask("work", "status")["daemon_pid"] or 0
-    crowd: list[wire.Connection] = []
+    crowd: list[Connection] = []
     before, peak = resident(pid), 0
     try:
         for _ in range(8 if kind == "data" else 32):
-            crowd.append(wire.connect("work"))
+            crowd.append(connect("work"))
             with suppress(Unreachable):  # above the bound, it is closed at once
                 crowd[-1].send(HELLO + part)
                 crowd[-1].send(protocol.frame(protocol.PING, b"") if kind == "data" else b"x")
             peak = max(peak, resident(pid))
-        with wire.connect("work") as asking:
+        with connect("work") as asking:
             greet(asking)
             asking.request(messages.SUMMARY)
         assert peak - before < 3 * narrow  # the allocator may keep as much again in smaller blocks
@@ -136,9 +137,9 @@ def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow:
 def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work: Daemons) -> None:
     client = work.attach("work")
     for version in (0, 2, None, "1", [1]):
-        with wire.connect("work") as connection:
+        with connect("work") as connection:
             hello = {"protocol": version, "version": "99", "role": "attach", "replace": True, "columns": 10, "rows": 5}
-            connection.send(protocol.message(protocol.HELLO, hello) + wire.request_frames("kill", 1))
+            connection.send(protocol.message(protocol.HELLO, hello) + request_frames("kill", 1))
             connection.expect_welcome()
             assert closed(connection)
     assert work.ask("work", "summary")["columns"] == 80
@@ -146,7 +147,7 @@ def test_r17_another_major_version_is_refused_in_one_line_and_harms_nothing(work
     client.wait_output(b"untouched")
 
 
-def send_all(connection: wire.Connection, pieces: Iterable[bytes]) -> None:
+def send_all(connection: Connection, pieces: Iterable[bytes]) -> None:
     """Send the pieces; raise TimedOut if the peer takes nothing for half a second."""
     for piece in pieces:
         connection.send(piece, time.monotonic() + 0.5)
@@ -160,13 +161,13 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     """The requests of such a peer delayed all others, and their answers filled the memory."""
     questions = {
         "ping": protocol.frame(protocol.PING, bytes(1 << 19)),
-        "request": wire.request_frames("status", 1) * 4000,
+        "request": request_frames("status", 1) * 4000,
     }
-    question = questions.get(kind) or wire.request_frames("detach", 1, which="last") * 4000
+    question = questions.get(kind) or request_frames("detach", 1, which="last") * 4000
     monkeypatch.setattr("sesh.daemon.server.MAX_UNSENT", 500_000)
     pid = daemons.start("work", "/bin/cat")
     before = resident(pid)
-    with wire.connect("work") as greedy:
+    with connect("work") as greedy:
         greet(greedy)
         os.set_blocking(greedy.outbound, False)
         rest: bytes | None = question
@@ -178,7 +179,7 @@ def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     assert resident(pid) - before < 30 << 20
 
 
-def untaken(connection: wire.Connection, data: bytes) -> bytes | None:
+def untaken(connection: Connection, data: bytes) -> bytes | None:
     """Write what the peer takes now; return the rest, or None if it has closed."""
     try:
         return data[os.write(connection.outbound, data) :]

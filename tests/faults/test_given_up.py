@@ -10,15 +10,17 @@ from contextlib import suppress
 
 import pytest
 
-from sesh import Session, machine, wire
+from sesh import Session
 from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
-from sesh.machine import stat_of
 from sesh.ops import send, sessions, shell
 from sesh.reach import find
+from sesh.system import platforms
+from sesh.system.processes import stat_of
+from sesh.wire import protocol
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -55,7 +57,7 @@ CREATIONS: dict[str, tuple[str, ...]] = {
 Process = subprocess.Popen[bytes]
 
 pytestmark = [
-    pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes"),
+    pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes"),
     pytest.mark.needs_fork("daemons and commands that stop at a step"),
 ]
 
@@ -63,12 +65,12 @@ pytestmark = [
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 1.5)
     monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 1.5)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
     monkeypatch.setattr(send, "_ENTER_TIMEOUT", 2.1)
-    monkeypatch.setattr(wire, "RELOAD_TIMEOUT", 1.5)
-    monkeypatch.setattr(wire, "ENDING_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "RELOAD_TIMEOUT", 1.5)
+    monkeypatch.setattr(protocol, "ENDING_TIMEOUT", 1.5)
     monkeypatch.setattr(sessions, "_END_TIMEOUT", 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
     whole = shell._SentCommand._send

@@ -10,8 +10,8 @@ import sys
 
 import pytest
 
-from sesh import protocol
 from sesh.reach import host_target
+from sesh.wire import protocol
 from tests.faults.bridges import ODD_ROWS
 from tests.faults.daemons import far_end, fork_far_ends
 from tests.support import Home, Result, Terminal
@@ -203,7 +203,7 @@ def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> 
 @pytest.mark.parametrize("attack", ["unanswered", "answers-another"])
 def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.MonkeyPatch, attack: str) -> None:
     """Over a link that lives, such a verb waited without end."""
-    monkeypatch.setattr("sesh.remote.ssh.link.RESPONSE_TIMEOUT", 0.3)
+    monkeypatch.setattr("sesh.link.link.RESPONSE_TIMEOUT", 0.3)
     silent, check = "sesh: evil does not answer", "check what was done: sesh @evil"
     created = "work may have been created"
     for words, code, said in (

@@ -16,10 +16,10 @@ from typing import NoReturn
 
 import pytest
 
-from sesh import paths
 from sesh.daemon.spawn import launch, main
 from sesh.errors import Refused, Unreachable
 from sesh.store import records
+from sesh.system import paths
 from tests.faults.daemons import SPEC, Daemons, gone
 from tests.support import Home, wait_until
 

@@ -13,10 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, messages, paths, wire
+from sesh import about
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.machine import command_of
 from sesh.store import records
+from sesh.system import paths
+from sesh.system.processes import command_of
+from sesh.wire import messages
+from sesh.wire.connection import connect
 from tests.faults.daemons import Daemons
 from tests.support import Home, forking, processes, rounds, wait_until
 from tests.support.greeting import greet
@@ -101,7 +104,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     """The daemon spun: the socket stayed ready, and each attempt to accept failed."""
     monkeypatch.setattr("sesh.daemon.server.ACCEPT_RETRY", 600.0)
     resource.prlimit(daemons.start("work", *SLEEP), resource.RLIMIT_NOFILE, (24, 24))
-    connection = wire.connect("work")
+    connection = connect("work")
     greet(connection)
 
     def attempts() -> int:
@@ -110,7 +113,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
         return sum("in an event: " in fault and "Too many open files" in fault for fault in faults)
 
     assert attempts() == 0  # this also loads the modules that the answer needs
-    crowd = [wire.connect("work") for _ in range(40)]
+    crowd = [connect("work") for _ in range(40)]
     wait_until(attempts, what="an attempt that fails")
     assert [attempts() for _ in range(20)] == [1] * 20
     for each in (connection, *crowd):

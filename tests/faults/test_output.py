@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.screen.model import Model
+from sesh.wire import protocol
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
 

@@ -11,8 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import protocol, wire
 from sesh.errors import ProtocolError, TimedOut, Unreachable
+from sesh.schema import codec
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
 from tests.fuzz import values
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home
@@ -119,16 +121,16 @@ class Bridge:
         self._home = home
         self._process: subprocess.Popen[bytes] | None = None
         self._log = os.path.join(home.root, "stderr")
-        self.connection: wire.Connection | None = None
+        self.connection: Connection | None = None
 
-    def greeted(self) -> wire.Connection:
+    def greeted(self) -> Connection:
         """Return the connection, once the mark and WELCOME have come."""
         if self.connection is None:
             greet(self._begun(), "bridge", time.monotonic() + ANSWERS_WITHIN, origin={"host": "box"})
         assert self.connection is not None
         return self.connection
 
-    def _begun(self) -> wire.Connection:
+    def _begun(self) -> Connection:
         """Start a bridge; return its connection once the mark has come."""
         theirs, outbound = os.pipe()
         inbound, back = os.pipe()
@@ -143,7 +145,7 @@ class Bridge:
             )
         os.close(theirs)
         os.close(back)
-        connection = self.connection = wire.Connection(inbound, outbound)
+        connection = self.connection = Connection(inbound, outbound)
         seen = b""
         while not seen.endswith(protocol.BRIDGE):
             byte = os.read(inbound, 1)
@@ -170,7 +172,7 @@ class Bridge:
                 self._hang_up()  # what follows would belong to that frame
             while (frame := connection.receive(deadline)) != (protocol.PONG, _SIGN):
                 if frame[0] == protocol.RESPONSE:
-                    error = protocol.parse(frame[1]).get("error")
+                    error = codec.parse(frame[1]).get("error")
                     assert error is None or error["code"] in CODES, error
         except TimedOut:
             self.close()

@@ -11,21 +11,22 @@ from contextlib import contextmanager
 from typing import Any
 from unittest import mock
 
-from sesh import config, machine, paths
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.shown import Shown
+from sesh.config import config
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.keys import DetachKey
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
 from sesh.ops import views as ops_views
 from sesh.reach.caller import Caller
 from sesh.remote import eventlog, known
 from sesh.remote.sync import home as sync_home
 from sesh.remote.sync import sync
-from sesh.schema import SUMMARY_KEYS, Summary
+from sesh.schema.facts import SUMMARY_KEYS, Summary
 from sesh.store import checkpoints, listing, recent, records, results
+from sesh.system import paths, platforms, processes
+from sesh.text.keys import DetachKey
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target, pure
@@ -155,7 +156,7 @@ def _record(rng: random.Random) -> bytes:
         "tty_number": 34817, "terminals": 1, "keep": False, "exit_code": None, "version": "1", "shell": True,
     }  # fmt: skip
     if rng.random() < 0.8:
-        record |= {"machine": machine.name()}
+        record |= {"machine": platforms.name()}
     return json.dumps(changed(rng, record, 4)).encode("utf-8", "surrogatepass")
 
 
@@ -231,7 +232,7 @@ def _checkpoint(rng: random.Random) -> bytes:
 @contextmanager
 def _checkpoints() -> Iterator[Check]:
     with own_home() as home:
-        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": machine.name()}).encode())
+        _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": platforms.name()}).encode())
 
         def check(case: bytes) -> None:
             """The checkpoint gives an emulator without errors, or nothing; the list and `--logs` work."""
@@ -346,7 +347,7 @@ def _notes(rng: random.Random) -> bytes:
 @contextmanager
 def _noted() -> Iterator[Check]:
     alone = mock.patch.object(os, "getsid", return_value=os.getpid())  # the leader may be of another pid namespace
-    with own_home() as home, alone, mock.patch.object(machine, "start_time", return_value="1"):
+    with own_home() as home, alone, mock.patch.object(processes, "start_time", return_value="1"):
 
         def check(case: bytes) -> None:
             """A line of another form is ignored, and the file can still be written."""

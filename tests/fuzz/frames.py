@@ -13,10 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh import protocol, wire
 from sesh.daemon.requests import REQUESTS
 from sesh.errors import ProtocolError
-from sesh.messages import Hello
+from sesh.schema import codec
+from sesh.wire import protocol
+from sesh.wire.connection import connect
+from sesh.wire.messages import Hello
 from tests.faults.daemons import Daemons, resident
 from tests.fuzz.mutation import mutated
 from tests.fuzz.place import own_home
@@ -112,17 +114,17 @@ def check_codec(case: bytes) -> None:
         assert (pieces, rest) == (whole, left)
         assert b"".join(protocol.frame(*each) for each in whole) + case[len(case) - left :] == case
     for _, payload in pieces:
-        for read in (protocol.parse, protocol.split_number, protocol.split_size):
+        for read in (codec.parse, protocol.split_number, protocol.split_size):
             try:
                 read(payload)
             except ProtocolError:
                 continue
         try:
-            values = protocol.parse(payload)
+            values = codec.parse(payload)
         except ProtocolError:
             continue
-        once = protocol.parse(protocol.encode(values))  # two halves of a surrogate pair have become one character
-        assert repr(protocol.parse(protocol.encode(once))) == repr(once)
+        once = codec.parse(codec.encode(values))  # two halves of a surrogate pair have become one character
+        assert repr(codec.parse(codec.encode(once))) == repr(once)
 
 
 class Socket:
@@ -140,7 +142,7 @@ class Socket:
     def check(self, case: bytes) -> None:
         """Check that the daemon reads the case or closes, without a fault of its own."""
         self.frames += len(_taken([case])[0]) or 1
-        with wire.connect("work") as connection:
+        with connect("work") as connection:
             _converse(connection.inbound, case)
         status = self._daemons.ask("work", "status", timeout=CLOSES_WITHIN)
         assert status["state"] == "running"

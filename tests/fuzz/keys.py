@@ -7,7 +7,7 @@ import zlib
 from collections import Counter
 
 from sesh.client.keys import KeyParser
-from sesh.keys import DetachKey
+from sesh.text.keys import DetachKey
 from tests.fuzz.target import pure
 from tests.unit.vt.streams import cut
 

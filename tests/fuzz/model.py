@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, rule
 from hypothesis.stateful import run_state_machine_as_test as run_machine
 
-from sesh import protocol
 from sesh.errors import Exists, NotFound
 from sesh.ops import sessions
 from sesh.reach.caller import Caller
 from sesh.store import listing
+from sesh.wire import protocol
 from tests.faults.daemons import Client, Daemons
 from tests.fuzz.place import own_home
 from tests.support import wait_until

@@ -10,17 +10,17 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import protocol
 from sesh.client.keys import KeyParser
 from sesh.client.undo import Undo
-from sesh.daemon import reports
 from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.screen import reports
 from sesh.daemon.shell import command_marks, marks
 from sesh.errors import SeshError
-from sesh.keys import DetachKey
-from sesh.queries import QueryScanner
+from sesh.text.keys import DetachKey
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
+from sesh.vt.queries import QueryScanner
+from sesh.wire import protocol
 from tests.fuzz.patterns import TooLong, bounded
 
 _SIZE = 8 << 10

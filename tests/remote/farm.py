@@ -12,9 +12,9 @@ from contextlib import ExitStack, contextmanager, suppress
 
 import pytest
 
-from sesh import messages
 from sesh.errors import SeshError
 from sesh.reach import find
+from sesh.wire import messages
 from tests.remote.accounts import FOLDER, ROOT, Account, Accounts
 from tests.remote.proxy import Proxy
 from tests.remote.runtime import EVERYONE, of_this_run

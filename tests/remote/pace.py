@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from sesh import health
 from sesh.client import attachment
-from sesh.link import keeper
+from sesh.link import health, keeper
 
 
 def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:

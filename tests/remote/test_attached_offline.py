@@ -8,7 +8,7 @@ import resource
 
 import pytest
 
-from sesh import health
+from sesh.link import health
 from sesh.link.keeper import LinkKeeper
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty

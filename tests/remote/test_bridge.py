@@ -6,7 +6,8 @@ import json
 import os
 import shlex
 
-from sesh import protocol, wire
+from sesh.wire import protocol
+from sesh.wire.connection import hello_frame, request_frames
 from tests.remote.via import Beside
 from tests.support import Home
 
@@ -41,7 +42,7 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
 
 def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None:
     """A session was created when a silent link recovered, although its asker had gone."""
-    asked = wire.hello_frame("bridge") + wire.request_frames("op", 1, b'{"name": "work"}', op="enter.go")
+    asked = hello_frame("bridge") + request_frames("op", 1, b'{"name": "work"}', op="enter.go")
     inbound, outbound = os.pipe()
     os.write(outbound, asked)
     os.close(outbound)  # the bridge reads the end of input with the request

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from sesh import health
+from sesh.link import health
 from sesh.reach import host_target
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge
+from sesh.bridge import bridge
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 from tests.support.disk import Disks

@@ -9,12 +9,12 @@ import re
 import pytest
 
 from sesh.about import __version__
-from sesh.outcomes import DeployedHost, PrintedDeployError
 from sesh.remote import known
 from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.workers import Stop
+from sesh.schema.outcomes import DeployedHost, PrintedDeployError
+from sesh.system.workers import Stop
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home
 

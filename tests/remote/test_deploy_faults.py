@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from sesh.errors import Unreachable
+from sesh.link import opening
 from sesh.remote.deploy.deploy import deploy
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
 from tests.remote.test_deploy import PROGRAM, VERSIONS, deployed, litter, refused, versions

@@ -11,7 +11,7 @@ import pytest
 from sesh.errors import ProtocolError
 from sesh.remote.deploy.deploy import open_carrier
 from sesh.remote.ssh.destination import Destination
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.remote.farm import Farm
 from tests.support import Home
 

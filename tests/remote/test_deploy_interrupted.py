@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
-from sesh import workers
 from sesh.remote.deploy import bundle, install
+from sesh.system import workers
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home, processes, wait_until
 

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import protocol
 from sesh.client.view import TerminalView
 from sesh.daemon.clients.client import Client
+from sesh.wire import protocol
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import BREAKS, LONG, OUTAGE, TOLD, Storm

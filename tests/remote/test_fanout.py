@@ -14,11 +14,11 @@ import pytest
 
 from sesh.cli import app, fanout
 from sesh.cli.invocation import Invocation
-from sesh.descriptors import polled
 from sesh.ops import jobs
 from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
-from sesh.schema import JobResult, JobSpec
+from sesh.schema.facts import JobResult, JobSpec
+from sesh.system.descriptors import polled
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, wait_until
 from tests.support.waiting import PATIENCE

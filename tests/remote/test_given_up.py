@@ -7,15 +7,16 @@ import signal
 
 import pytest
 
-from sesh import bridge, machine
-from sesh.machine import start_time
+from sesh.bridge import bridge
+from sesh.system import platforms
+from sesh.system.processes import start_time
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
 
 ROUNDS = rounds(1, 50)
 
-pytestmark = pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes")
+pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes")
 
 
 def lines(far: ViaHost) -> int:

@@ -11,7 +11,7 @@ from typing import IO, NoReturn
 import pytest
 
 from sesh.errors import LoginRefused
-from sesh.remote.ssh.opening import Race
+from sesh.link.opening import Race
 from tests.remote.pace import hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until

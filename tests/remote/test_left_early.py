@@ -9,11 +9,11 @@ import termios
 
 import pytest
 
-from sesh import messages
 from sesh.cli import attach
 from sesh.reach import find
 from sesh.remote import known
 from sesh.store import recent
+from sesh.wire import messages
 from tests.remote.farm import Farm
 from tests.remote.via import Beside
 from tests.support import PROMPT, Home, Terminal, wait_until

@@ -12,9 +12,8 @@ from typing import Any
 
 import pytest
 
-from sesh import health
+from sesh.link import health, opening
 from sesh.reach import host_target
-from sesh.remote.ssh import opening
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until

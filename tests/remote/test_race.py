@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from sesh import bridge, wire
+from sesh.bridge import bridge
 from sesh.remote import known
+from sesh.wire import protocol
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
@@ -132,7 +133,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
         return whole(*arguments)
 
     monkeypatch.setattr(bridge.Bridge, "_carry_out", hangs_once)
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 2.0)
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 2.0)
     terminal = attached(home)
     far.write("hang", "")
     far.cut()

@@ -6,7 +6,7 @@ import json
 import os
 import signal
 
-from sesh import machine
+from sesh.system import processes
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
@@ -52,7 +52,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
-    assert not machine.start_time(pid)
+    assert not processes.start_time(pid)
 
 
 def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
@@ -81,7 +81,7 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
         wait_until(lambda far=far: "first" in far.read("runs"))  # type: ignore[misc]
         daemon = far.summary(f"on-{name}")["daemon_pid"]
         os.kill(daemon, signal.SIGKILL)
-        wait_until(lambda daemon=daemon: not machine.start_time(daemon))  # type: ignore[misc]
+        wait_until(lambda daemon=daemon: not processes.start_time(daemon))  # type: ignore[misc]
     done = home.sesh("@box", "@den", "--restore")
     assert done.code == 0
     assert sorted(done.stdout.splitlines()) == [

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.remote.ssh import opening
+from sesh.link import opening
 from tests.support import PROMPT, Home, processes, wait_until
 from tests.support.waiting import PATIENCE
 

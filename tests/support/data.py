@@ -1,14 +1,14 @@
-"""Data of the types in `sesh.schema`, with defaults for all but the named facts."""
+"""Data of the types in `sesh.schema.facts`, with defaults for all but the named facts."""
 
 from __future__ import annotations
 
 import os
 from typing import Any, cast
 
-from sesh import machine
 from sesh.daemon.base.facts import Facts
-from sesh.outcomes import Command
-from sesh.schema import JobResult, Record, Summary
+from sesh.schema.facts import JobResult, Record, Summary
+from sesh.schema.outcomes import Command
+from sesh.system import platforms, processes
 from sesh.vt.render.screen_data import Run, ScreenFacts
 
 
@@ -27,8 +27,8 @@ def record(name: str = "work", **facts: object) -> Record:
     """Return a record of a session whose daemon is this process."""
     pid = facts.get("daemon_pid", os.getpid())
     plain: dict[str, object] = {
-        "name": name, "machine": machine.name(), "boot": machine.boot_id(), "daemon_pid": pid,
-        "daemon_start": machine.start_time(pid) if isinstance(pid, int) else "",
+        "name": name, "machine": platforms.name(), "boot": platforms.boot_id(), "daemon_pid": pid,
+        "daemon_start": processes.start_time(pid) if isinstance(pid, int) else "",
     }  # fmt: skip
     return cast("Record", plain | facts)
 

@@ -19,12 +19,13 @@ from typing import Any
 
 import pytest
 
-from sesh import machine, messages
 from sesh.errors import NotFound, SeshError
 from sesh.names import is_name
 from sesh.ops import views
 from sesh.reach import find
 from sesh.reach.caller import Caller
+from sesh.system import processes as system
+from sesh.wire import messages
 from tests.support import forking, processes
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
@@ -162,7 +163,7 @@ class Home:
         """Kill a session's daemon, and wait until the session counts as lost or exited."""
         daemon = self.record(name)["daemon_pid"]
         os.kill(daemon, signal.SIGKILL)
-        wait_until(lambda: not machine.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"))
+        wait_until(lambda: not system.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"))
 
     # -- running sesh
 
@@ -311,6 +312,6 @@ class Home:
     def _outlived(self, left: list[int], seconds: float) -> list[int]:
         """Wait for these processes, then any others; return those that still run."""
         deadline = time.monotonic() + seconds
-        while (left := list(filter(machine.start_time, left)) or self.processes()) and time.monotonic() < deadline:
+        while (left := list(filter(system.start_time, left)) or self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

@@ -10,7 +10,7 @@ import termios
 from dataclasses import dataclass, field
 from typing import Any
 
-from sesh.machine import command_of, start_time
+from sesh.system.processes import command_of, start_time
 from tests.support import processes
 from tests.support.home import Home, Result
 from tests.support.terminal import Terminal

@@ -10,15 +10,16 @@ import time
 
 import pytest
 
-from sesh import messages, wire
 from sesh.api import Session
 from sesh.errors import Busy, ExitCode, Refused, Unreachable
-from sesh.messages import RequestKeys
 from sesh.ops import send
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
-from sesh.wording import activity_facts
+from sesh.text.describe import activity_facts
+from sesh.wire import messages
+from sesh.wire.connection import connect, hello_frame, request_frames
+from sesh.wire.messages import RequestKeys
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 
 pytestmark = [
@@ -90,8 +91,8 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
     """The question may change after the caller has read it, before the daemon notices."""
     ask = "printf 'Keep? '; (until [ -e next ]; do :; done; printf '\\nDELETE ALL? '; : >printed) & read x; echo got=$x"
     asking(sesh, f"{ask}; sleep 60")
-    with wire.connect("job") as connection:
-        connection.send(wire.hello_frame("request"))
+    with connect("job") as connection:
+        connection.send(hello_frame("request"))
         connection.expect_welcome()
         _, since, _ = activity_facts(connection.request(messages.STATUS)[0])
         daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
@@ -99,7 +100,7 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
         home.write("next", "")
         wait_until(lambda: os.path.exists(os.path.join(home.path, "printed")))
         words: RequestKeys = {"since": since, "question": "Keep?", "enter": True}
-        connection.send(wire.request_frames("send", 9, b"y", **words))
+        connection.send(request_frames("send", 9, b"y", **words))
         os.kill(daemon, 18)
         with pytest.raises(Refused, match="nothing was typed"):
             connection.await_response(messages.SEND, 9)
@@ -110,8 +111,8 @@ def test_the_daemon_itself_compares_when_it_types(sesh: Sesh, home: Home) -> Non
 def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
     asking(sesh)
     daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
-    with wire.connect("job") as connection:
-        connection.send(wire.hello_frame("request"))
+    with connect("job") as connection:
+        connection.send(hello_frame("request"))
         connection.expect_welcome()
         os.kill(daemon, signal.SIGSTOP)
         with pytest.raises(Unreachable) as unknown:
@@ -124,15 +125,15 @@ def test_an_answer_that_was_given_up_is_not_typed(sesh: Sesh) -> None:
 
 def test_two_answers_at_once_are_one(sesh: Sesh) -> None:
     asking(sesh, "while :; do printf 'next? '; read x; echo got=$x; done")
-    with wire.connect("job") as connection:
-        connection.send(wire.hello_frame("request"))
+    with connect("job") as connection:
+        connection.send(hello_frame("request"))
         connection.expect_welcome()
         words: RequestKeys = {
             "since": activity_facts(connection.request(messages.STATUS)[0])[1],
             "question": "next?",
             "enter": True,
         }
-        connection.send(wire.request_frames("send", 8, b"a", **words) + wire.request_frames("send", 9, b"b", **words))
+        connection.send(request_frames("send", 8, b"a", **words) + request_frames("send", 9, b"b", **words))
         connection.await_response(messages.SEND, 8)
         with pytest.raises(Refused, match="job asks nothing now"):
             connection.await_response(messages.SEND, 9)

@@ -12,10 +12,10 @@ from contextlib import closing
 
 import pytest
 
-from sesh import measures
 from sesh.ops import events, index, views
 from sesh.reach.caller import Caller
-from sesh.schema import Status
+from sesh.schema.facts import Status
+from sesh.text import times
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, says_who_reads, wait_until
 from tests.terminal.looking import screen
 
@@ -389,7 +389,7 @@ def test_output_without_an_event_is_listed_once_it_is_in_the_checkpoint(
     home.sesh("--open", "work", "--", "sh", "-c", f"read line < {order}; echo $line; exec tail -f /dev/null")
     with closing(index.watch(Caller())) as lists:
         before = next(lists)[0]["last_activity"]
-        wait_until(lambda: measures.stamp() != before, 3, what="the next second")
+        wait_until(lambda: times.stamp() != before, 3, what="the next second")
         with open(order, "w") as file:
             file.write("print\n")
         assert any(row["last_activity"] != before for rows in lists for row in rows)

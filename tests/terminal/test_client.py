@@ -17,7 +17,7 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh import descriptors
+from sesh.system import descriptors
 from tests.support import PROMPT, Home, Open, Terminal, rounds, wait_until
 from tests.terminal.looking import logs
 

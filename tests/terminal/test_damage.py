@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 
-from sesh import machine
+from sesh.system import platforms
 from tests.support import Home, Sesh
 
 CONTENTS = {
@@ -16,9 +16,9 @@ CONTENTS = {
     "nested": b'{"machine":' * 10_000,
     "half a pair": b'{"machine": "m", "cwd": "\\ud800"}',
     "bytes": bytes(range(256)),
-    "a long id": json.dumps({"machine": machine.name(), "id": "x" * 300}).encode(),
-    "an id that leads elsewhere": json.dumps({"machine": machine.name(), "id": "../x"}).encode(),
-    "a pid that is none": json.dumps({"machine": machine.name(), "id": "1", "daemon_pid": 2**40}).encode(),
+    "a long id": json.dumps({"machine": platforms.name(), "id": "x" * 300}).encode(),
+    "an id that leads elsewhere": json.dumps({"machine": platforms.name(), "id": "../x"}).encode(),
+    "a pid that is none": json.dumps({"machine": platforms.name(), "id": "1", "daemon_pid": 2**40}).encode(),
 }
 
 
@@ -114,7 +114,7 @@ def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) ->
 
 
 def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh: Sesh) -> None:
-    record = {"name": "lost", "id": "0a", "machine": machine.name(), "command": ["sh"]}
+    record = {"name": "lost", "id": "0a", "machine": platforms.name(), "command": ["sh"]}
     home.write(".sesh/lost.json", json.dumps(record), mode=0o600)
     for started in ("1e300", "NaN", '"then"', "9" * 400):
         history = f'[{{"n": 1, "command": ["x"], "cwd": "/", "started": {started}, "duration": 1, "exit_code": 0}}]'

@@ -9,8 +9,8 @@ import subprocess
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon import request_methods
+from sesh.wire import protocol
 from tests.support import Home, Sesh, wait_until
 
 

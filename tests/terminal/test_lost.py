@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import machine
+from sesh.system import platforms, processes
 from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen
 
@@ -165,20 +165,20 @@ def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
 
 
 @pytest.mark.needs_fork("a machine that seems to have systemd")
-@pytest.mark.skipif(not machine.LINUX, reason="asks systemd")
+@pytest.mark.skipif(not platforms.LINUX, reason="asks systemd")
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The SIGTERM of a shutdown must not end a session for good."""
     home.write("bin/systemctl", "#!/bin/sh\necho stopping\n", mode=0o755)
-    monkeypatch.setattr(machine, "_SYSTEMD", "/")
+    monkeypatch.setattr(platforms, "_SYSTEMD", "/")
     home.sesh("--open", "web", "--", "sh", "-c", "echo here; read x")
     home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "echo there; exit 3")
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")  # including the end of the line
     for name in ("web", "kept"):
         daemon = home.record(name)["daemon_pid"]
         os.kill(daemon, signal.SIGTERM)
-        wait_until(lambda daemon=daemon: not machine.start_time(daemon))  # type: ignore[misc]
+        wait_until(lambda daemon=daemon: not processes.start_time(daemon))  # type: ignore[misc]
     states = {session["name"]: session["state"] for session in home.sesh("--list", "--json").json()}
     assert states == {"web": "lost", "kept": "exited"}
     wait_until(lambda: home.sesh("--logs", "web").stdout == "here\n")

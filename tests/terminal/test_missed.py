@@ -6,8 +6,8 @@ import json
 import os
 import signal
 
-from sesh.daemon.events import MAX_TEXT, Missed
-from sesh.measures import STEADY
+from sesh.daemon.clients.events import MAX_TEXT, Missed
+from sesh.system.clock import STEADY
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 
 

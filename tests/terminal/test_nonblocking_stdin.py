@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh import descriptors
+from sesh.system import descriptors
 from tests.support import Home, wait_until
 from tests.terminal.looking import screen
 

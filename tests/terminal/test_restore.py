@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from sesh import machine, messages
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
 from sesh.reach import find
+from sesh.system import processes
+from sesh.wire import messages
 from tests.support import Home, need, wait_until
 
 AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*"\nexec cat\n'
@@ -54,10 +55,10 @@ def lose(home: Home, *names: str, boot: str = "before") -> None:
     for each in known.values():
         os.kill(each["daemon_pid"], signal.SIGKILL)
     for each in known.values():
-        wait_until(lambda each=each: not machine.start_time(each["daemon_pid"]))  # type: ignore[misc]
-        for group in machine.groups_of_session(each["pid"]):
+        wait_until(lambda each=each: not processes.start_time(each["daemon_pid"]))  # type: ignore[misc]
+        for group in processes.groups_of_session(each["pid"]):
             os.killpg(group, signal.SIGKILL)
-        wait_until(lambda each=each: not machine.groups_of_session(each["pid"]))  # type: ignore[misc]
+        wait_until(lambda each=each: not processes.groups_of_session(each["pid"]))  # type: ignore[misc]
     for name, each in known.items():
         home.write(f".sesh/{name}.json", json.dumps({**each, "boot": boot or each["boot"]}), mode=0o600)
 

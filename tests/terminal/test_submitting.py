@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh import messages
 from sesh.api import Session
 from sesh.daemon import delivery
 from sesh.errors import Refused
 from sesh.ops import send
-from sesh.protocol import CHUNK
 from sesh.reach import find
+from sesh.wire import messages
+from sesh.wire.protocol import CHUNK
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged
 from tests.terminal.looking import screen

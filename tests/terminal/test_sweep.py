@@ -12,9 +12,9 @@ import time
 
 import pytest
 
-from sesh import machine, paths
-from sesh.schema import Record
+from sesh.schema.facts import Record
 from sesh.store import records
+from sesh.system import paths, processes
 from tests.support import ROOT, Home, Sesh, wait_until
 
 HOURS = 2 * 3600
@@ -88,7 +88,7 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
         terminal.wait_for("clear all of these, and end the 1 that run?")
         terminal.type(answer)
         assert terminal.exit_code() == 0
-        assert bool(machine.start_time(pid)) == (answer == "n")
+        assert bool(processes.start_time(pid)) == (answer == "n")
         assert home.names() == ["gone"] * (answer == "n")
 
 
@@ -133,7 +133,7 @@ def test_a_live_session_whose_record_is_damaged_is_no_orphan(sesh: Sesh, home: H
     assert (swept.code, swept.stdout) == (0, "no leftovers\n")
     assert "work.json is damaged" in swept.stderr
     assert os.path.lexists(os.path.join(home.directory, agent))
-    assert machine.start_time(pid)
+    assert processes.start_time(pid)
 
 
 def test_what_sesh_has_not_made_is_no_leftover(sesh: Sesh, home: Home) -> None:
@@ -188,7 +188,7 @@ def test_versions_that_nothing_runs_from_are_removed(sesh: Sesh, home: Home) -> 
         os.utime(os.path.join(home.path, folder, version), (then, then))
     home.write(".local/bin/sesh", f"#!/bin/sh\n#\nexec python3 {home.path}/{folder}/{NEWEST}/start.py\n", mode=0o755)
     used = home.terminal(command=["python3", f"{home.path}/{folder}/{NEW}/start.py"])
-    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in machine.own_processes()))
+    wait_until(lambda: any(NEW in " ".join(words) for _, _, words in processes.own_processes()))
     pieces = sesh("--sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], os.path.basename(each["what"])) for each in pieces] == [("version", OLD)]
     assert sorted(os.listdir(os.path.join(home.path, folder))) == [NEW, NEWEST, "mine"]

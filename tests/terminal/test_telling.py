@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import messages
 from sesh.client.display import notification
 from sesh.daemon.clients import client
 from sesh.reach import find
+from sesh.wire import messages
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 from tests.support.processes import descendants
 from tests.terminal.looking import logs

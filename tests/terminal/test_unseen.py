@@ -10,9 +10,9 @@ import time
 
 import pytest
 
-from sesh import machine
 from sesh.reach import find
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
+from sesh.system import processes as system
 from tests.support import PROMPT, Home, processes, wait_until
 from tests.terminal.looking import screen
 
@@ -242,7 +242,7 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     path = os.path.join(home.directory, "srv.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    wait_until(lambda: machine.start_time(record["daemon_pid"]) != record["daemon_start"])
+    wait_until(lambda: system.start_time(record["daemon_pid"]) != record["daemon_start"])
     os.utime(path, (old, old))
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], what="its daemon forgets the oldest as it ends")

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from sesh import messages
 from sesh.cli import attach
 from sesh.reach import find
+from sesh.wire import messages
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import screen

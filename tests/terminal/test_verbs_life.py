@@ -10,7 +10,7 @@ import subprocess
 
 import pytest
 
-from sesh import machine
+from sesh.system import platforms
 from tests.support import Home, Sesh
 
 
@@ -122,7 +122,7 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
         assert "gpu" in done.json()["error"]["message"]
     assert sesh("--exec", "far", "--", "true").code == 125
     assert sesh("--kill-all", "-y").code == 0
-    assert machine.name() != "other"
+    assert platforms.name() != "other"
     assert os.path.exists(path)
     os.unlink(path)
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
     assert home.names() == ["web"]
 
 
-@pytest.mark.skipif(not machine.LINUX, reason="needs /proc/net/unix")
+@pytest.mark.skipif(not platforms.LINUX, reason="needs /proc/net/unix")
 def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(home: Home) -> None:
     """Cleaners of /var/tmp spare sockets that the kernel lists by path, and locked directories."""
     home.sesh("--open", "work")

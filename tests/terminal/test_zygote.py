@@ -15,9 +15,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import about, machine
+from sesh import about
 from sesh.daemon.spawn import launch, zygote
-from sesh.machine import parent_of
+from sesh.system import platforms
+from sesh.system.processes import parent_of
 from tests.support import Home, processes, wait_until
 from tests.terminal.looking import screen
 
@@ -25,7 +26,7 @@ SLEEP = ("/bin/sleep", "100")
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; read _; exit 3'
 
 pytestmark = [
-    pytest.mark.skipif(not machine.LINUX, reason="needs the states of processes"),
+    pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes"),
     pytest.mark.usefixtures("lasting_zygotes"),
 ]
 

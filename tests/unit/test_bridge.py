@@ -15,12 +15,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies
 
-from sesh import bridge, messages, protocol, wire
+from sesh.bridge import bridge
 from sesh.errors import NotFound, Unreachable, UsageError
 from sesh.reach import find
 from sesh.reach.op import encoded
 from sesh.reach.origin import Origin
 from sesh.store import records
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection, adopt, hello, hello_frame, request_frames
 from tests.support import Home, rounds, wait_until
 from tests.support.greeting import greet
 
@@ -32,12 +34,12 @@ class Bridge:
         self.process = home.start("--bridge", stdin=subprocess.PIPE, env=env)
         assert self.process.stdin is not None
         assert self.process.stdout is not None
-        self.connection = wire.Connection(os.dup(self.process.stdout.fileno()), os.dup(self.process.stdin.fileno()))
+        self.connection = Connection(os.dup(self.process.stdout.fileno()), os.dup(self.process.stdin.fileno()))
         self.process.stdin.close()
         self.process.stdin = None
         self.process.stdout.close()
 
-    def greeted(self) -> wire.Connection:
+    def greeted(self) -> Connection:
         """The connection once mark and WELCOME have come."""
         self.skip_mark()
         greet(self.connection, "bridge", time.monotonic() + 10, origin={"host": "box"})
@@ -72,16 +74,16 @@ def deadline() -> float:
 
 def op(op: str, number: int = 1, /, **data: Any) -> bytes:
     """The frames that ask for an op."""
-    return wire.request_frames("op", number, encoded(data), op=op)
+    return request_frames("op", number, encoded(data), op=op)
 
 
-def result(connection: wire.Connection, number: int = 1) -> Any:
+def result(connection: Connection, number: int = 1) -> Any:
     """The result of the op that was asked for."""
     return json.loads(connection.await_response(messages.OP, number, deadline())[1])
 
 
 def test_who_speaks_another_number_is_told_ours_and_gets_nothing_done(home: Home, far_end: Bridge) -> None:
-    hello = {**wire.hello("bridge"), "protocol": protocol.PROTOCOL + 1}
+    hello = {**hello("bridge"), "protocol": protocol.PROTOCOL + 1}
     far_end.connection.send(protocol.message(protocol.HELLO, hello) + op("enter.open_", name="work"))
     far_end.skip_mark()
     assert far_end.connection.expect_welcome(deadline())["protocol"] == protocol.PROTOCOL
@@ -110,7 +112,7 @@ def test_an_op_s_arguments_are_of_its_types_or_it_is_refused(home: Home, far_end
         ("sessions.there", ["name"]),
     ]
     for number, (name, words) in enumerate(odd, 1):
-        connection.send(wire.request_frames("op", number, encoded(words), op=name))
+        connection.send(request_frames("op", number, encoded(words), op=name))
         with pytest.raises(UsageError):
             result(connection, number)
     assert home.names() == []
@@ -124,7 +126,7 @@ def test_what_it_does_not_know_is_refused_and_the_link_goes_on(home: Home, far_e
         with pytest.raises(UsageError):
             connection.await_response(messages.OP, 7, deadline())
     for word in ("enter.no", "enter", "", ["x"], None):
-        connection.send(wire.request_frames("op", 8, encoded({"name": "work"}), op=word))
+        connection.send(request_frames("op", 8, encoded({"name": "work"}), op=word))
         with pytest.raises(UsageError):
             result(connection, 8)
     connection.send(op("views.overview"))
@@ -143,15 +145,15 @@ class Led:
         if closes:
             self.daemon.close()
         response: messages.ConnectedResponse = {"name": "work", "session_id": "c0ffee", "daemon_pid": None}
-        led: bridge.OpResult = response, b"", wire.adopt(ours)
+        led: bridge.OpResult = response, b"", adopt(ours)
         monkeypatch.setattr(bridge, "_connect", lambda *_: led)
-        self.link = bridge.Bridge(wire.Connection(near_in, near_out), Origin({}))
+        self.link = bridge.Bridge(Connection(near_in, near_out), Origin({}))
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.codes: list[int] = []
 
     def begin(self, *frames: bytes, **words: Any) -> None:
         """Ask for the session, and send frames directly after the request."""
-        asked = wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach", **words)
+        asked = request_frames("op", 1, b'{"name": "work"}', op="enter.attach", **words)
         os.write(self.near, b"".join([asked, *frames]))
         self.thread.start()
 
@@ -191,7 +193,7 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     session_id = home.sesh("--status", "work", "--json").json()["id"]
     connect = find.connect
 
-    def ends(name: str) -> wire.Connection:
+    def ends(name: str) -> Connection:
         connection = connect(name)
         monkeypatch.setattr(records, "readable", lambda _: None)
         return connection
@@ -254,15 +256,15 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
     home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
-        attach = wire.request_frames("op", 1, b'{"name": "work"}', op="enter.attach")
+        attach = request_frames("op", 1, b'{"name": "work"}', op="enter.attach")
         own.greeted().send(attach + protocol.message(protocol.HELLO, HELLO))
         assert own.process.wait(30) == 1
     finally:
         own.close()
 
 
-JOB = wire.request_frames("op", 1, encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
-HELLO = wire.hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
+JOB = request_frames("op", 1, encoded({"spec": {"command": ["cat"]}}), op="enter.job", session_id="c0ffee")
+HELLO = hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty="", machine="near")
 
 
 @settings(max_examples=rounds(5, 100), deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -273,12 +275,12 @@ def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data
     hello = protocol.message(protocol.HELLO, {**HELLO, "client": os.urandom(8).hex()})
     frames = b"".join(
         [
-            wire.hello_frame("bridge", origin={"host": "box"}),
+            hello_frame("bridge", origin={"host": "box"}),
             protocol.frame(protocol.PING, b"1"),
             op("views.overview", 1),
-            wire.request_frames("op", 2, encoded({"name": "gone"}), op="enter.attach"),
+            request_frames("op", 2, encoded({"name": "gone"}), op="enter.attach"),
             hello,
-            wire.request_frames("op", 3, encoded({"name": "work"}), op="enter.attach"),
+            request_frames("op", 3, encoded({"name": "work"}), op="enter.attach"),
             hello,
             protocol.numbered(protocol.INPUT, 1, b"typed\n"),
         ]

@@ -12,10 +12,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import check, messages, protocol, wire, wording
+from sesh import errors
 from sesh.errors import ProtocolError, SeshError
 from sesh.ops import doctor, jobs, search, sessions, shell, sweep, views
 from sesh.reach.op import decode_result
+from sesh.schema import check, codec
+from sesh.text import safe
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection
 from tests.support import data
 
 KINDS = (protocol.WELCOME, protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.DATA)
@@ -38,8 +42,8 @@ _VALUES = st.recursive(
 )
 
 
-def _far() -> wire.Connection:
-    connection = wire.Connection(-1, -1)
+def _far() -> Connection:
+    connection = Connection(-1, -1)
     connection.over_link = True
     return connection
 
@@ -108,16 +112,16 @@ def test_an_answer_passes_in_its_type_or_is_a_protocol_error(op: Any, value: Any
         found = passed(op, value)
     except ProtocolError:
         return
-    found = json.loads(re.sub(wording.STYLES, "", json.dumps(found, ensure_ascii=False, default=str)))
+    found = json.loads(re.sub(safe.STYLES, "", json.dumps(found, ensure_ascii=False, default=str)))
     assert not any(_ACTS.search(text) for text in texts(found))
 
 
 @given(st.text())
 def test_styled_lines_hold_text_and_sgr_alone(text: str) -> None:
-    found = wording.without_controls(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m")
+    found = safe.without_controls(f"\x1b[1m{text}\x1b]52;c;x\x07\x1b[2J\x1b[0m")
     assert found.startswith("\x1b[1m")
     assert found.endswith("\x1b[0m")
-    assert not _ACTS.search(re.sub(wording.STYLES, "", found))
+    assert not _ACTS.search(re.sub(safe.STYLES, "", found))
     assert "]52" not in re.findall("\x1b[^m]*", found)
 
 
@@ -142,21 +146,21 @@ def test_a_screen_of_another_type_is_refused(value: Any, reason: str) -> None:
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
-    many = b"[" + b'"",[],' * protocol.MOST_VALUES + b"[]]"
+    many = b"[" + b'"",[],' * codec.MOST_VALUES + b"[]]"
     tracemalloc.start()
     with pytest.raises(ProtocolError, match="values in one answer"):
-        protocol.value(many)
+        codec.value(many)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20, "counting them takes no memory"
     tracemalloc.stop()
-    text = "[,{" * protocol.MOST_VALUES
-    assert protocol.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
+    text = "[,{" * codec.MOST_VALUES
+    assert codec.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
 
 
 def test_text_of_this_machine_passes_as_it_is() -> None:
     """A directory whose name is no UTF-8, or holds an escape, is still found."""
     facts = data.summary(cwd="/caf\udce9\x1b", command=["x" * 9000])
-    payload = protocol.encode({"id": 1, "result": facts})
-    assert wire.Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
+    payload = codec.encode({"id": 1, "result": facts})
+    assert Connection(-1, -1).decode_response(messages.SUMMARY, payload) == facts
 
 
 def _follow(_who: object, from_: int, set: dict[str, str] | None = None, *, ends: bool = False) -> None:  # noqa: A002
@@ -170,14 +174,14 @@ def test_arguments_are_those_of_the_signature() -> None:
 
 @pytest.mark.parametrize("odd", [{}, [], None, {"from_": 3}, {"from": -1}, {"from": 3, "ends": None}, {"set": {}}])
 def test_arguments_of_another_type_are_refused_and_so_is_a_lack(odd: object) -> None:
-    with pytest.raises(check.Malformed):
+    with pytest.raises(errors.Malformed):
         check.arguments(_follow, odd)
 
 
 @pytest.mark.parametrize("session", ["work", 5, None, [], {"name": "work"}])
 def test_a_session_without_its_facts_is_refused(session: object) -> None:
     with pytest.raises(ProtocolError, match=r"RESPONSE\.result"):
-        _far().decode_response(messages.SUMMARY, protocol.encode({"id": 1, "result": session}))
+        _far().decode_response(messages.SUMMARY, codec.encode({"id": 1, "result": session}))
 
 
 def _changed(value: Any, put: str) -> Iterator[Any]:

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh import config
-from sesh.config import Config, in_quiet_hours
+from sesh.config import config
+from sesh.config.config import Config, in_quiet_hours
 from sesh.errors import UsageError
 from tests.support import ROOT
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sesh import errors
-from sesh.errors import Ended, NotFound, SeshError, UsageError, rebuild
+from sesh.errors import NotFound, SeshError, UsageError, rebuild
+from sesh.schema.outcomes import Ended
 from tests.support.data import job_result
 
 CODES = {

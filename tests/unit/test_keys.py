@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sesh.errors import UsageError
-from sesh.keys import (
+from sesh.text.keys import (
     LONGEST,
     PASTE,
     PASTE_END,

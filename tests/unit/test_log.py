@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import log
+from sesh.config import debug_log
+from sesh.daemon.base.faults import FaultLog
 from sesh.errors import Refused, UsageError
-from sesh.log import FaultLog
 
 
 @pytest.mark.parametrize("debug", ["", "0", "1"])
@@ -18,8 +18,8 @@ def test_faults_are_in_a_private_file_where_it_is_asked_for(
     monkeypatch.setenv("SESH_DIR", str(tmp_path))
     monkeypatch.setenv("SESH_DEBUG", debug)
     FaultLog().note("a fault in a verb", ValueError("typed"))
-    log.write_error("command --send", Refused("typed"))
-    log.write_error("command --send", UsageError("typed"))
+    debug_log.write_error("command --send", Refused("typed"))
+    debug_log.write_error("command --send", UsageError("typed"))
     if debug != "1":
         assert list(tmp_path.iterdir()) == []
         return

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import machine
+from sesh.system import platforms, processes
 from tests.support.waiting import wait_until
 
-linux = pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
+linux = pytest.mark.skipif(not platforms.LINUX, reason="reads /proc")
 
 
 @linux
@@ -24,8 +24,8 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
         try:
             wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
-            assert machine.start_time(process.pid).isdigit()
-            assert machine.groups_of_session(process.pid) == [process.pid]
+            assert processes.start_time(process.pid).isdigit()
+            assert processes.groups_of_session(process.pid) == [process.pid]
         finally:
             process.kill()
 
@@ -50,17 +50,17 @@ def test_on_macos_ps_tells_what_proc_does_not(monkeypatch: pytest.MonkeyPatch, l
     def ps(*words: str) -> str:
         return next(text for key, text in printed.items() if key in words)
 
-    monkeypatch.setattr(machine, "LINUX", False)
-    monkeypatch.setattr(machine, "_output", ps)
-    assert machine.start_time(me) == "Thu Nov 20 08:22:01 2025"
-    assert machine.controlling_tty() == 0
-    assert machine.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
-    assert machine.groups_of_session(child) == [child]
-    assert machine.command_of(me) == ["vim", "a.txt"]
+    monkeypatch.setattr(platforms, "LINUX", False)
+    monkeypatch.setattr(platforms, "_output", ps)
+    assert processes.start_time(me) == "Thu Nov 20 08:22:01 2025"
+    assert processes.controlling_tty() == 0
+    assert platforms.device_number(os.makedev(16, 5)) == os.makedev(16, 5)
+    assert processes.groups_of_session(child) == [child]
+    assert processes.command_of(me) == ["vim", "a.txt"]
     printed["tty="] = "null\n"
-    assert machine.controlling_tty() == os.stat("/dev/null").st_rdev
+    assert processes.controlling_tty() == os.stat("/dev/null").st_rdev
     printed["tty="] = "ttys999\n"
-    assert machine.controlling_tty() == 0
+    assert processes.controlling_tty() == 0
 
 
 @linux
@@ -71,14 +71,14 @@ def test_systemd_tells_whether_the_machine_goes_down(
     (tmp_path / "systemctl").write_text(f"#!/bin/sh\necho {state}\n")
     (tmp_path / "systemctl").chmod(0o755)
     monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    monkeypatch.setattr(machine, "_SYSTEMD", str(tmp_path))
-    assert machine.shutting_down() is down
-    monkeypatch.setattr(machine, "_SYSTEMD", str(tmp_path / "none"))
-    assert not machine.shutting_down()
+    monkeypatch.setattr(platforms, "_SYSTEMD", str(tmp_path))
+    assert platforms.shutting_down() is down
+    monkeypatch.setattr(platforms, "_SYSTEMD", str(tmp_path / "none"))
+    assert not platforms.shutting_down()
 
 
-@pytest.mark.skipif(not machine.LINUX, reason="reads /proc")
-@pytest.mark.parametrize("ask", [lambda: machine.groups_of_session(os.getsid(0)), machine.name, machine.boot_id])
+@pytest.mark.skipif(not platforms.LINUX, reason="reads /proc")
+@pytest.mark.parametrize("ask", [lambda: processes.groups_of_session(os.getsid(0)), platforms.name, platforms.boot_id])
 def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     monkeypatch: pytest.MonkeyPatch, ask: Callable[[], object]
 ) -> None:
@@ -87,6 +87,6 @@ def test_what_cannot_be_read_for_lack_of_descriptors_is_not_taken_for_absent(
     def fails(*_: object) -> bytes:
         raise OSError(errno.EMFILE, "Too many open files")
 
-    monkeypatch.setattr(machine, "read_proc", fails)
+    monkeypatch.setattr(platforms, "read_proc", fails)
     with pytest.raises(OSError, match="Too many"):
         ask()

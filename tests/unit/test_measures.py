@@ -6,9 +6,9 @@ import time
 
 import pytest
 
-from sesh import measures
 from sesh.errors import UsageError
-from sesh.measures import parse_seconds
+from sesh.text import times
+from sesh.text.times import parse_seconds
 
 _DAY = 86400.0
 
@@ -32,7 +32,7 @@ _DAY = 86400.0
 )
 def test_times_are_read_and_shown_as_they_are_typed(word: str, seconds: float, shown: str) -> None:
     assert parse_seconds(word) == seconds
-    assert measures.exact(seconds) == shown
+    assert times.exact(seconds) == shown
 
 
 @pytest.mark.parametrize(
@@ -56,16 +56,16 @@ def test_leftovers_may_be_of_any_age() -> None:
 
 def test_the_day_stands_there_where_it_is_not_today() -> None:
     now = time.time()
-    today, before = measures.stamp(now), measures.stamp(now - 3 * 86400)
-    assert measures.local_time(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
-    assert measures.local_time(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
-    dated = measures.time_of_day(int(now) - 3 * 86400)
-    assert measures.local_time(before) == measures.local_time(before, dated=True) == dated
+    today, before = times.stamp(now), times.stamp(now - 3 * 86400)
+    assert times.local_time(today) == time.strftime("%H:%M:%S", time.localtime(int(now)))
+    assert times.local_time(today, dated=True) == time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(int(now)))
+    dated = times.time_of_day(int(now) - 3 * 86400)
+    assert times.local_time(before) == times.local_time(before, dated=True) == dated
 
 
 @pytest.mark.parametrize(("stamp", "text"), [(None, ""), ("", ""), ("soon", "soon")])
 def test_what_is_no_moment_stays_as_it_is(stamp: object, text: str) -> None:
-    assert measures.local_time(stamp) == text
+    assert times.local_time(stamp) == text
 
 
 NO_MOMENTS = [
@@ -80,20 +80,20 @@ NO_MOMENTS = [
 
 @pytest.mark.parametrize("stamp", NO_MOMENTS)
 def test_what_no_calendar_or_clock_has_is_no_moment(stamp: str) -> None:
-    assert measures.seconds(stamp) is None
-    assert measures.local_time(stamp) == stamp
-    assert measures.age(stamp, time.time()) == ""
+    assert times.seconds(stamp) is None
+    assert times.local_time(stamp) == stamp
+    assert times.age(stamp, time.time()) == ""
 
 
 @pytest.mark.parametrize("stamp", ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", "1969-12-31T23:59:59Z"])
 def test_a_moment_of_any_year_is_shown(stamp: str) -> None:
     """A moment may come from a host, with any year."""
-    moment = measures.seconds(stamp)
+    moment = times.seconds(stamp)
     assert moment is not None
-    assert measures.local_time(stamp) == measures.time_of_day(moment)
-    assert measures.age(stamp, time.time())
+    assert times.local_time(stamp) == times.time_of_day(moment)
+    assert times.age(stamp, time.time())
 
 
 def test_a_moment_comes_back_from_its_stamp() -> None:
-    assert measures.seconds(measures.exact_stamp(1769860800.123)) == 1769860800.123
-    assert measures.seconds(measures.stamp(1769860800)) == 1769860800
+    assert times.seconds(times.exact_stamp(1769860800.123)) == 1769860800.123
+    assert times.seconds(times.stamp(1769860800)) == 1769860800

@@ -16,12 +16,13 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import config, files, machine, paths
+from sesh.config import config
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
 from sesh.store import recent
+from sesh.system import files, paths, platforms
 from tests.unit.writers import at_once
 
 
@@ -155,9 +156,9 @@ def test_a_group_may_write_to_a_parent_where_nobody_else_is_in_it(
         unsafe(parent, rf"{parent} is writable by other users \(mode 0775\); run: chmod go-w {parent}$")
         os.rmdir(paths.directory())
     group(own)
-    monkeypatch.setattr(machine, "has_acl", lambda _: True)
+    monkeypatch.setattr(platforms, "has_acl", lambda _: True)
     unsafe(parent, "is writable by other users")
-    monkeypatch.setattr(machine, "has_acl", lambda _: False)
+    monkeypatch.setattr(platforms, "has_acl", lambda _: False)
     monkeypatch.setattr(grp, "getgrgid", {}.__getitem__)
     with pytest.raises(Refused, match="is writable by other users"):
         paths.names()

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh import programs
+from sesh.system import programs
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.errors import ProtocolError
-from sesh.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
+from sesh.schema import codec
+from sesh.wire import protocol
+from sesh.wire.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
 
 CUTS = st.lists(st.integers(0, 4000), max_size=30)
 JSON = st.recursive(
@@ -51,19 +52,19 @@ def test_a_long_screen_goes_in_parts_of_which_the_last_has_the_position(size: in
 
 def test_names_that_are_no_utf_8_come_back() -> None:
     values = {"cwd": b"/tmp/\xff\xe4".decode("utf-8", "surrogateescape")}
-    assert protocol.parse(protocol.message(protocol.HELLO, values)[5:]) == values
+    assert codec.parse(protocol.message(protocol.HELLO, values)[5:]) == values
 
 
 def test_half_a_pair_that_a_peer_sent_can_be_sent_on() -> None:
     r"""A label with `"\ud800"` in its JSON ended the daemon that answered with it."""
-    values = protocol.parse(rb'{"labels": {"a": "\ud800 \udc80 \u00fc"}}')
-    assert protocol.parse(protocol.message(protocol.RESPONSE, values)[5:]) == values
+    values = codec.parse(rb'{"labels": {"a": "\ud800 \udc80 \u00fc"}}')
+    assert codec.parse(protocol.message(protocol.RESPONSE, values)[5:]) == values
 
 
 @pytest.mark.parametrize("text", [rb"\ud800 " + b"\x80", rb"\ud800" + b"\xc3\xa9", rb"\udcc3\udca9"])
 def test_halves_of_pairs_beside_bytes_that_are_no_utf_8_come_back(text: bytes) -> None:
-    values = protocol.parse(b'{"a": "' + text + b'"}')
-    assert protocol.parse(protocol.encode(values)) == values
+    values = codec.parse(b'{"a": "' + text + b'"}')
+    assert codec.parse(codec.encode(values)) == values
 
 
 @pytest.mark.parametrize(
@@ -76,7 +77,7 @@ def test_halves_of_pairs_beside_bytes_that_are_no_utf_8_come_back(text: bytes) -
 )  # fmt: skip
 def test_what_is_no_json_object_is_refused(payload: bytes) -> None:
     with pytest.raises(ProtocolError):
-        protocol.parse(payload)
+        codec.parse(payload)
 
 
 @given(st.tuples(*[st.integers(-(10**9), 10**9)] * 4))

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.queries import LONGEST_STRING, QueryRemover, QueryScanner
+from sesh.vt.queries import LONGEST_STRING, QueryRemover, QueryScanner
 from tests.unit.daemon.test_replies import ANSWERS, TALKS
 
 #: Queries beyond those of `ANSWERS`.

@@ -12,15 +12,17 @@ from threading import Event, Thread
 
 import pytest
 
-from sesh import files, machine, messages, paths, protocol, wire
 from sesh.errors import Refused, TimedOut, Unreachable
+from sesh.system import files, paths, platforms
+from sesh.wire import messages, protocol
+from sesh.wire.connection import Connection, adopt, connect
 
 
 @pytest.fixture
-def pair() -> Iterator[tuple[wire.Connection, socket.socket]]:
+def pair() -> Iterator[tuple[Connection, socket.socket]]:
     """A connection, and the socket at its other end, where the test plays the daemon."""
     near, far = socket.socketpair()
-    with wire.adopt(near) as connection, far:
+    with adopt(near) as connection, far:
         yield connection, far
 
 
@@ -38,14 +40,14 @@ def soon(seconds: float = 0.05) -> float:
     return time.monotonic() + seconds
 
 
-Pair = tuple[wire.Connection, socket.socket]
+Pair = tuple[Connection, socket.socket]
 
 
 def test_a_daemon_of_another_user_is_not_spoken_to(listener: socket.socket, monkeypatch: pytest.MonkeyPatch) -> None:
     """The directory may change after its check, so the kernel names the listener's user."""
-    monkeypatch.setattr(machine, "peer_uid", lambda _: os.geteuid() + 1)
+    monkeypatch.setattr(platforms, "peer_uid", lambda _: os.geteuid() + 1)
     with pytest.raises(Refused, match=rf"another user \(uid {os.geteuid() + 1}\) listens .*; set SESH_DIR"):
-        wire.connect("work")
+        connect("work")
     listener.settimeout(5)
     accepted, _ = listener.accept()
     accepted.settimeout(5)
@@ -63,7 +65,7 @@ def test_a_daemon_whose_backlog_is_full_is_unreachable_in_time(listener: socket.
             opened.connect_ex(str(sessions / "work.sock"))
         before = len(os.listdir("/dev/fd"))
         with pytest.raises(Unreachable, match="does not answer"):
-            wire.connect("work", timeout=0.2)
+            connect("work", timeout=0.2)
         assert len(os.listdir("/dev/fd")) == before
     finally:
         for opened in waiting:
@@ -100,7 +102,7 @@ def test_a_daemon_that_loads_after_a_reload_has_more_time_to_answer(
     far.sendall(welcome)
     near.handshake()
     far.recv(1 << 16)
-    monkeypatch.setattr(wire, "WELCOME_TIMEOUT", 0.0)
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 0.0)
     loading = Thread(target=lambda: far.send(welcome) if far.recv(1 << 16) else None)
     loading.start()
     assert near.handshake()["id"] == "1"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 
-from sesh.workers import Stop, Workers
+from sesh.system.workers import Stop, Workers
 from tests.support import wait_until
 
 MOST_UNREAD = 1000

@@ -9,10 +9,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh import measures, wording
 from sesh.cli import table
 from sesh.cli.printing import json_line
-from sesh.wording import one_line, plain
+from sesh.text import describe, safe, times
+from sesh.text.safe import one_line, plain
 from tests.support.data import summary
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=timezone.utc).timestamp()
@@ -27,7 +27,7 @@ def test_a_row_tells_name_state_age_idle_time_directory_and_command() -> None:
 @example(["it's\nhere", "two  blanks", "\x1b7\u202e\\"])
 def test_a_command_that_is_pasted_is_the_same_one(words: list[str]) -> None:
     """A line feed was shown as a blank."""
-    line = wording.command_line(["printf", "%s\\0", *words])
+    line = describe.command_line(["printf", "%s\\0", *words])
     assert line.isprintable()
     done = subprocess.run(["bash", "-c", line], stdout=subprocess.PIPE, check=True, timeout=10)
     assert done.stdout.decode().split("\0")[:-1] == words
@@ -39,19 +39,19 @@ def test_a_command_that_is_pasted_is_the_same_one(words: list[str]) -> None:
 )
 def test_ages_are_short(seconds: int, shown: str) -> None:
     moment = datetime.fromtimestamp(NOW - seconds, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
-    assert measures.age(moment, NOW) == shown
+    assert times.age(moment, NOW) == shown
 
 
 @pytest.mark.parametrize("moment", [None, "yesterday", 5])
 def test_an_unknown_age_is_left_out(moment: object) -> None:
-    assert measures.age(moment, NOW) == ""
+    assert times.age(moment, NOW) == ""
 
 
 @given(st.datetimes(datetime(1971, 1, 1), datetime(2199, 12, 31)))
 def test_moments_are_read_as_the_calendar_has_them(moment: datetime) -> None:
     known = moment.replace(tzinfo=timezone.utc, microsecond=0)
-    assert measures.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
-    assert measures.seconds(known.isoformat()) == known.timestamp()
+    assert times.seconds(known.strftime("%Y-%m-%dT%H:%M:%SZ")) == known.timestamp()
+    assert times.seconds(known.isoformat()) == known.timestamp()
 
 
 @given(st.text(max_size=200), st.text(max_size=200), st.integers(1, 200))
@@ -62,7 +62,7 @@ def test_no_line_is_wider_than_the_terminal_or_steers_it(cwd: str, command: str,
     assert len(lines) == 2
     lines += drawn.lines([summary(name="x" * 64, state="exited", exit_code=127, current=True)], NOW)
     assert len(lines) == 3
-    assert all(wording.columns(line) <= width for line in lines)
+    assert all(safe.columns(line) <= width for line in lines)
     assert all(line.isprintable() for line in lines)
 
 
@@ -85,10 +85,10 @@ def test_a_line_ends_at_the_edge_of_the_terminal(width: int, line: str) -> None:
 
 
 def test_wide_characters_count_twice() -> None:
-    assert wording.columns("日本") == 4
-    assert wording.cut("日本語", 5) == "日本…"
-    assert wording.cut("日本語", 5, keeps_end=True) == "…本語"
-    assert wording.columns("e\u0301❤\ufe0f") == 3
+    assert safe.columns("日本") == 4
+    assert safe.cut("日本語", 5) == "日本…"
+    assert safe.cut("日本語", 5, keeps_end=True) == "…本語"
+    assert safe.columns("e\u0301❤\ufe0f") == 3
 
 
 @given(st.text())

@@ -7,8 +7,8 @@ from unittest.mock import patch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.client.channel import Channel, UnacknowledgedInput
+from sesh.wire import protocol
 
 
 def add(typed: UnacknowledgedInput, data: bytes) -> bytes:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.client.keys import KeyParser
 from sesh.errors import UsageError
-from sesh.keys import CHORDS, PASTE, PASTE_END, DetachKey, Key
+from sesh.text.keys import CHORDS, PASTE, PASTE_END, DetachKey, Key
 
 DETACH = (b"", True)
 TOKENS = st.text("\x1b[O<M;201~\x1c", max_size=30).map(str.encode)

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import random
 
-from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
-from sesh.messages import Message
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repainting
+from sesh.wire import protocol
+from sesh.wire.messages import Message
 from tests.fidelity.rest import held
 from tests.support import rounds
 from tests.unit.vt.streams import cut, piece

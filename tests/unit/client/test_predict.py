@@ -10,12 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.client.predict import FOLLOW_TIMEOUT, Predictor
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import replay
+from sesh.wire import protocol
 
 COLUMNS, ROWS = 20, 4
 LEFT, RIGHT, UP, ERASE, ENTER, HOME, HIGHLIGHT = b"\x1b[D", b"\x1b[C", b"\x1b[A", b"\x7f", b"\r", b"\x01", b"\x0c"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from sesh.client.terminal import RawTerminal
-from sesh.descriptors import polled
+from sesh.system.descriptors import polled
 
 WATCHED = (
     signal.SIGHUP,

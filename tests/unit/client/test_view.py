@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from unittest.mock import Mock
 
-from sesh import protocol
 from sesh.client.channel import Channel
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
-from sesh.protocol import PART, SCREEN
+from sesh.wire import protocol
+from sesh.wire.protocol import PART, SCREEN
 
 _UNASKED, _FIRST = bytes(8), (1).to_bytes(8, "big")  # the number of the request that a screen answers
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import socket
 from typing import Any
 
-from sesh import check, protocol
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.messages import Hello
+from sesh.schema import check
+from sesh.wire import protocol
+from sesh.wire.messages import Hello
 
 
 class Link:

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon import checkpoint
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
+from sesh.daemon.watching import checkpoint
 from sesh.errors import Refused
 from sesh.ops.views import emulator_of
 from sesh.store import checkpoints, records

@@ -8,7 +8,6 @@ from types import FunctionType
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.client import Live
 from sesh.daemon.clients.connection import Reader
@@ -18,6 +17,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.replier import Replier
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

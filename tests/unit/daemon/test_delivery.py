@@ -14,7 +14,7 @@ from sesh.daemon import delivery
 from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
 from sesh.daemon.pty import reads
 from sesh.daemon.shell import shells
-from sesh.keys import PASTE, PASTE_END
+from sesh.text.keys import PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
 
 ENTER, MISSING = "", ", so there was no Enter"

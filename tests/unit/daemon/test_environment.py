@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from sesh import machine, paths
 from sesh.daemon.pty.program import Program, environment, resolve, shell_words
 from sesh.errors import SeshError
-from sesh.machine import has_terminfo
-from sesh.programs import shell
 from sesh.store import records
+from sesh.system import paths, platforms
+from sesh.system.platforms import has_terminfo
+from sesh.system.programs import shell
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 
@@ -95,10 +95,10 @@ def test_the_shell_is_the_users_own_if_it_can_be_executed(tmp_path: Path) -> Non
 
 
 def test_a_login_shell_has_a_dash(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "USES_LOGIN_SHELLS", False)
+    monkeypatch.setattr(platforms, "USES_LOGIN_SHELLS", False)
     assert shell_words("/usr/bin/zsh", login=False) == ["zsh"]
     assert shell_words("/usr/bin/zsh", login=True) == ["-zsh"]
-    monkeypatch.setattr(machine, "USES_LOGIN_SHELLS", True)
+    monkeypatch.setattr(platforms, "USES_LOGIN_SHELLS", True)
     assert shell_words("/bin/zsh", login=False) == ["-zsh"]
 
 

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
-from sesh.daemon import events as module
-from sesh.daemon.events import Events
+from sesh.daemon.clients import events as module
+from sesh.daemon.clients.events import Events
+from sesh.schema import codec
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
@@ -30,7 +31,7 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
         frames = link.take()
         if not frames:
             return found
-        found += [protocol.parse(payload) for kind, payload in frames if kind == protocol.DATA]
+        found += [codec.parse(payload) for kind, payload in frames if kind == protocol.DATA]
 
 
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:

@@ -12,19 +12,20 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
+from sesh.wire import protocol
+from sesh.wire.connection import hello_frame, request_frames
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 
 LINES = b"".join(b"\x1b[4%dm%d Gr\xc3\xbc\xc3\x9fe\x1b[m\r\n" % (n % 8, n) for n in range(3000))
-ATTACH = wire.hello_frame("attach", columns=80, rows=24, lines=1000)
+ATTACH = hello_frame("attach", columns=80, rows=24, lines=1000)
 FROM_FIRST: dict[str, Any] = {"follow": True, "from": 0}
-REQUEST = wire.hello_frame("request")
+REQUEST = hello_frame("request")
 
 
 @pytest.fixture
@@ -51,9 +52,9 @@ def visit(server: Server, frames: bytes, last: int) -> None:
 ACTS: dict[str, Callable[[Server], object]] = {
     "an attachment": lambda server: visit(server, ATTACH, protocol.SCREEN),
     "one of another size": lambda server: visit(server, ATTACH.replace(b"80", b"40"), protocol.SCREEN),
-    "a follower": lambda server: visit(server, REQUEST + wire.request_frames("wait", 1, **FROM_FIRST), protocol.OUTPUT),
+    "a follower": lambda server: visit(server, REQUEST + request_frames("wait", 1, **FROM_FIRST), protocol.OUTPUT),
     "a reader of coloured lines": lambda server: visit(
-        server, REQUEST + wire.request_frames("logs", 1, lines=2000, ansi=True), protocol.RESPONSE
+        server, REQUEST + request_frames("logs", 1, lines=2000, ansi=True), protocol.RESPONSE
     ),
     "the packing of the scrollback": lambda server: server.session.model.pack(),
 }

@@ -15,8 +15,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh import paths
-from sesh.check import Malformed
 from sesh.daemon import description, reload, snapshot
 from sesh.daemon.activity.rules import Standing, State, Why
 from sesh.daemon.activity.screen_work import WorkState
@@ -30,6 +28,8 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
+from sesh.errors import Malformed
+from sesh.system import paths
 from sesh.vt.emulator import Emulator
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -204,7 +204,7 @@ def parts(root: object) -> dict[str, object]:
 def is_part(value: object) -> bool:
     kind = type(value)
     is_value = is_dataclass(value) or callable(value) or isinstance(value, Enum | tuple)
-    return kind.__module__.startswith(("sesh.daemon.", "sesh.log")) and not is_value
+    return kind.__module__.startswith(("sesh.daemon.", "sesh.config.debug_log")) and not is_value
 
 
 def set_later() -> set[str]:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon.shell.command_marks import own_output, parse_command
 from sesh.daemon.shell.history import MAX_COMMAND, MAX_ENTRIES, History
-from sesh.schema import CheckpointFacts
+from sesh.schema.facts import CheckpointFacts
 from sesh.store import checkpoints
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import files, paths, wire
 from sesh.daemon.clients.listener import Listener
 from sesh.store import records
+from sesh.system import files, paths
+from sesh.wire.connection import open_socket
 from tests.support import data
 
 
@@ -32,7 +33,7 @@ def record(name: str, **more: object) -> None:
 
 
 def connects(name: str) -> bool:
-    opened = wire.open_socket(f"{name}.sock")
+    opened = open_socket(f"{name}.sock")
     if opened is not None:
         opened.close()
     return opened is not None

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from sesh.about import __version__
 from sesh.daemon.screen.own_replies import reply_to, size_report
-from sesh.queries import QueryScanner, form, reply_form
 from sesh.vt.emulator import Emulator
+from sesh.vt.queries import QueryScanner, form, reply_form
 
 
 def model(*, origin: bool = False) -> Emulator:

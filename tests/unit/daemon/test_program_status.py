@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity.declared import standing_of
-from sesh.daemon.reports import MOST_RECORDS, STATES, Reports, parse
+from sesh.daemon.screen.reports import MOST_RECORDS, STATES, Reports, parse
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)

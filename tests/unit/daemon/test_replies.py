@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.replies import ReplyFilter
-from sesh.queries import QueryScanner, form, reply_form
+from sesh.vt.queries import QueryScanner, form, reply_form
 
 #: A query, and a reply to it.
 ANSWERS = [

@@ -14,7 +14,6 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh import messages, protocol
 from sesh.daemon import description
 from sesh.daemon.base.phase import Life, Phase, ProgramEnd
 from sesh.daemon.clients import connection
@@ -24,9 +23,11 @@ from sesh.daemon.reload import steps
 from sesh.daemon.requests import MAX_REQUESTS, REQUESTS
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.waits import MAX_WAITS
+from sesh.daemon.watching.waits import MAX_WAITS
 from sesh.errors import ProtocolError
+from sesh.schema import codec
 from sesh.store import records
+from sesh.wire import messages, protocol
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -59,7 +60,7 @@ def link() -> Iterator[Link]:
 def answer(server: Server, link: Link, **words: object) -> dict[str, Any]:
     server.requests.handle(link.connection, {"id": 1, **words})
     link.connection.flush()
-    (found,) = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+    (found,) = [codec.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
     return found
 
 
@@ -200,7 +201,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     gone.close()
     assert typed == [(b"%d" % number, True) for number in range(2, MAX_REQUESTS)]
     link.connection.flush()
-    refused = [protocol.parse(payload) for _, payload in link.take()]
+    refused = [codec.parse(payload) for _, payload in link.take()]
     codes = {each["id"]: each["error"]["code"] for each in refused if "error" in each}
     assert codes == {MAX_REQUESTS: "busy", 1: "timeout"}
 

@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from sesh import protocol
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import ClientState, Due, Live, Viewing
 from sesh.daemon.clients.connection import PeerRequest
@@ -17,7 +16,8 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.waits import Wait
+from sesh.daemon.watching.waits import Wait
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
 

@@ -12,7 +12,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
 from sesh.daemon import description
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.pty.pty import Pty
@@ -22,6 +21,8 @@ from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.daemon.typed_text import Typing
 from sesh.ops.shell import without_sequences
+from sesh.schema import codec
+from sesh.wire import protocol
 from tests.support import need
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link
@@ -161,7 +162,7 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
         with pytest.raises(RuntimeError):
             own.loop.timers.run()
     link.connection.flush()
-    answers = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+    answers = [codec.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
     assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(1, "internal"), (2, "internal")]
     link.close()
     pty.close()
@@ -176,6 +177,6 @@ def test_a_run_that_was_interrupted_is_not_begun_for_a_caller_that_comes_back() 
         own.runs.add(Run(["true"], PeerRequest(link.connection, 1, b""), wait=True, key="run"), None)
         typing.run_interrupt(PeerRequest(link.connection, 2, b""), "ctrl-c")
         link.connection.flush()
-        first, second = [protocol.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
+        first, second = [codec.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
         assert (first["error"]["code"], "result" in second, own.runs.all_runs()) == ("interrupted", True, [])
         link.close()

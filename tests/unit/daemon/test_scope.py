@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh import machine
 from sesh.daemon.spawn import launch
+from sesh.system import platforms
 
 
 class System:
@@ -25,7 +25,7 @@ class System:
         self.runner.chmod(0o755)
         patch.setenv("XDG_RUNTIME_DIR", str(path))
         patch.setenv("PATH", f"/nonexistent:{self.bin}")
-        patch.setattr(machine, "content", lambda path: self.files.get(path, "").encode())
+        patch.setattr(platforms, "content", lambda path: self.files.get(path, "").encode())
         patch.setattr(os.path, "isdir", lambda folder: any(name.startswith(f"{folder}/") for name in self.files))
         patch.setattr(os, "listdir", lambda folder: [os.path.basename(n) for n in self.files if folder in n])
 

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from sesh import machine
 from sesh.daemon.shell import shells
+from sesh.system import processes
 
 
 @pytest.mark.parametrize(
@@ -30,6 +30,6 @@ from sesh.daemon.shell import shells
 )
 def test_a_shell_that_runs_a_script_is_none(monkeypatch: pytest.MonkeyPatch, words: list[str], kind: str) -> None:
     """The script's program got text and Enter in one, like a shell at its prompt."""
-    monkeypatch.setattr(machine, "command_of", lambda _: words)
+    monkeypatch.setattr(processes, "command_of", lambda _: words)
     monkeypatch.setattr(os, "readlink", lambda _: "/usr/bin/bash")
     assert shells.kind_of(1) == kind

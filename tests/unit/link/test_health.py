@@ -10,8 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol
-from sesh.health import (
+from sesh.link.health import (
     BUSY_PING_INTERVAL,
     DOUBTED_AFTER,
     LOST_AFTER,
@@ -21,10 +20,11 @@ from sesh.health import (
     Health,
     LinkHealth,
 )
-from sesh.measures import uptime
+from sesh.link.link import Link
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link
-from sesh.wire import Connection
+from sesh.system.clock import uptime
+from sesh.wire import protocol
+from sesh.wire.connection import Connection
 
 START = 1000.0
 

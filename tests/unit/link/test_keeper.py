@@ -11,17 +11,17 @@ from unittest.mock import Mock
 
 import pytest
 
-from sesh import descriptors, health
 from sesh.errors import LoginRefused
-from sesh.health import LinkHealth
+from sesh.link import health, opening
 from sesh.link import keeper as keeping
+from sesh.link.health import LinkHealth
 from sesh.link.keeper import LinkKeeper
-from sesh.measures import uptime
+from sesh.link.opening import Race
 from sesh.remote import known
-from sesh.remote.ssh import opening
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.opening import Race
-from sesh.wire import Connection
+from sesh.system import descriptors
+from sesh.system.clock import uptime
+from sesh.wire.connection import Connection
 from tests.support import wait_until
 
 Start = Callable[..., None]

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sesh.errors import LoginRefused
-from sesh.health import Health, LinkHealth
 from sesh.link import keeper
+from sesh.link.health import Health, LinkHealth
 from sesh.link.keeper import (
     INTERVAL,
     INTERVAL_AFTER_NUDGE,

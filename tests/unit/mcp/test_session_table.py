@@ -9,7 +9,7 @@ import pytest
 from sesh import Session
 from sesh.errors import NotFound, SeshError, Unreachable
 from sesh.mcp.table import IDLE, UsedSession
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
 from tests.support.data import summary
 
 

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from sesh import files
 from sesh.errors import SeshError
 from sesh.ops import create, dormant
 from sesh.reach.caller import Caller
 from sesh.store import checkpoints, records
+from sesh.system import files
 from tests.support.data import record
 
 pytestmark = pytest.mark.usefixtures("sessions")

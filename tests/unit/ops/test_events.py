@@ -11,7 +11,7 @@ import pytest
 from sesh.errors import Unreachable
 from sesh.ops import events
 from sesh.reach.caller import Caller
-from sesh.schema import Event
+from sesh.schema.facts import Event
 
 
 def test_a_session_followed_again_repeats_no_event(sessions: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -14,13 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import bridge, check, ops, protocol
+from sesh import errors, ops
+from sesh.bridge import bridge
 from sesh.errors import ConnectionLost, ExitCode, Unreachable, UsageError
+from sesh.link.link import Link, LinkRequest, Stage
 from sesh.ops import jobs, sessions, shell, wait
 from sesh.reach.caller import Caller
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import Connected, by_name, encoded, result_type
-from sesh.remote.ssh.link import Link, LinkRequest, Stage
+from sesh.schema import check, codec
 
 if TYPE_CHECKING:
     from sesh.reach.op import Op
@@ -108,7 +110,7 @@ def test_only_ops_are_carried_out_by_name(name: str) -> None:
     ],
 )
 def test_a_request_that_lacks_arguments_of_an_op_is_refused(op: Op[..., object], data: dict[str, object]) -> None:
-    with pytest.raises(check.Malformed):
+    with pytest.raises(errors.Malformed):
         check.arguments(op, data)
 
 
@@ -122,4 +124,4 @@ def test_arguments_go_over_a_link_by_their_names_however_they_are_given() -> Non
 def test_words_of_any_bytes_survive_the_link(argv: list[str]) -> None:
     """No shell of a host reads them: controls, quotes, empty words, bytes beyond UTF-8."""
     data = {"name": "work", "command": argv}
-    assert check.arguments(sessions.resume_with, protocol.value(encoded(data))) == data
+    assert check.arguments(sessions.resume_with, codec.value(encoded(data))) == data

@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from sesh import machine
 from sesh.ops import sweep
+from sesh.system import processes
 
 
 def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_is_cleared(
@@ -20,9 +20,9 @@ def test_a_bridge_is_orphaned_when_its_ssh_has_died_and_one_that_ends_by_itself_
 
     bridge = ["python3", "-m", "sesh", "--bridge"]
     rows = [(10, 1, bridge), (11, 9, bridge), (12, 8, bridge), (13, 1, ["vi", "--bridge"]), (8, 1, ["/lib/systemd"])]
-    monkeypatch.setattr(machine, "own_processes", lambda: rows)
-    monkeypatch.setattr(machine, "start_time", lambda _: "1")
-    monkeypatch.setattr(machine, "directory_of", lambda _: "/home/me")
+    monkeypatch.setattr(processes, "own_processes", lambda: rows)
+    monkeypatch.setattr(processes, "start_time", lambda _: "1")
+    monkeypatch.setattr(processes, "directory_of", lambda _: "/home/me")
     monkeypatch.setattr(os, "kill", kill)
     orphans = list(sweep.bridges())
     assert [each.pid for each in orphans] == [10, 12]

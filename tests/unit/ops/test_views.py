@@ -6,11 +6,11 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh import protocol
 from sesh.ops import views
 from sesh.reach.caller import Caller
 from sesh.reach.op import encoded
 from sesh.reach.origin import Origin
+from sesh.wire import protocol
 
 Come = Callable[[list[str]], list[str]]
 

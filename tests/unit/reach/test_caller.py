@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.about import SESH
-from sesh.bridge import LinkCaller
+from sesh.bridge.bridge import LinkCaller
 from sesh.errors import NotFound, SeshError
 from sesh.reach.caller import YES_NO, Question
 from sesh.reach.origin import Origin

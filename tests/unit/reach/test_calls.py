@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh import wire
 from sesh.cli.main import run_line
+from sesh.wire.connection import Connection
 from tests.support import ROOT
 
 MOST = 6
@@ -48,7 +48,7 @@ def test_a_verb_reaches_a_host_in_six_calls(
         calls.extend(frame.filename.removeprefix(f"{ROOT}/") for frame in traceback.extract_stack()[:-1])
         raise Written
 
-    monkeypatch.setattr(wire.Connection, "send", send)
+    monkeypatch.setattr(Connection, "send", send)
     with pytest.raises(Written):
         run_line(["@box", *line.split()])
     own = [path for path in calls if path.startswith(("sesh/", "client/", "remote/"))]

@@ -7,11 +7,12 @@ from threading import Thread
 
 import pytest
 
-from sesh import paths, wire
 from sesh.errors import NotFound
-from sesh.messages import LOGS
 from sesh.reach import find
 from sesh.store import records
+from sesh.system import paths
+from sesh.wire.connection import listen
+from sesh.wire.messages import LOGS
 from tests.support import data
 
 
@@ -19,7 +20,7 @@ from tests.support import data
 def test_a_daemon_that_ends_before_it_responds_has_ended(sessions: Path, *, leaves_a_record: bool) -> None:
     """A reader was told that the daemon had closed the connection."""
     records.write(data.record("work"))
-    with wire.listen("work.sock", 1) as listening:
+    with listen("work.sock", 1) as listening:
 
         def end() -> None:
             daemon, _ = listening.accept()

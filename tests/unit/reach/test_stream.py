@@ -14,25 +14,27 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh import protocol, wire
-from sesh.errors import ConnectionLost, Ended, Interrupted, Refused, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreachable
 from sesh.link.keeper import LinkKeeper
+from sesh.link.opening import Race
 from sesh.reach.caller import Caller
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.opening import Race
-from sesh.workers import Stop
+from sesh.schema.outcomes import Ended
+from sesh.system.workers import Stop
+from sesh.wire import protocol
+from sesh.wire.connection import Connection, Peer, adopt
 from tests.support.data import job_result
 
-Ends = tuple[wire.Connection, socket.socket]
+Ends = tuple[Connection, socket.socket]
 
 
 @pytest.fixture
 def ends() -> Iterator[Ends]:
     """A connection, and the socket at its other end, where the test plays the daemon."""
     near, far = socket.socketpair()
-    with wire.adopt(near) as connection, far:
+    with adopt(near) as connection, far:
         yield connection, far
 
 
@@ -82,8 +84,8 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
 
 
 def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_the_answer() -> None:
-    first, *links = [Mock(spec=wire.Connection, peer=wire.Peer(), welcome={}) for _ in range(3)]
-    first.peer = wire.Peer("work", "c0ffee")
+    first, *links = [Mock(spec=Connection, peer=Peer(), welcome={}) for _ in range(3)]
+    first.peer = Peer("work", "c0ffee")
     keeper = Mock(refusal=None, **{"run.side_effect": links})
     target = Target(Caller())
     target.host = "box"
@@ -95,7 +97,7 @@ def test_a_session_is_requested_by_its_id_also_after_a_link_that_broke_before_th
 
 def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     """An end between WELCOME and the request gave `lost the link` and `reconnected`."""
-    link = Mock(spec=wire.Connection, peer=wire.Peer("work"), welcome={"id": "c0ffee"})
+    link = Mock(spec=Connection, peer=Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
     stream = Stream(target, link, "work", Mock())
@@ -116,7 +118,7 @@ def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
-    with Stream(target, wire.Connection(-1, -1), "work", keeper) as stream:
+    with Stream(target, Connection(-1, -1), "work", keeper) as stream:
         yield stream
 
 

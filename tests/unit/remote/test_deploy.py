@@ -16,11 +16,11 @@ from pathlib import Path
 
 import pytest
 
-from sesh import workers
 from sesh.errors import Refused, Unreachable
 from sesh.remote.deploy import deploy, fabric_carrier, install
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
+from sesh.system import workers
 
 TOKEN = "0123abcd"  # noqa: S105 (it is no secret)
 BOX = Destination("box", via=["false"])

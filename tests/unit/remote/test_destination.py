@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from sesh.errors import Interrupted, Unreachable, UsageError
+from sesh.link.opening import open_link
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
-from sesh.remote.ssh.opening import open_link
-from sesh.workers import Stop
+from sesh.system.workers import Stop
 from tests.support import Home
 
 Fake = Callable[[str], None]

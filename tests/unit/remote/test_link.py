@@ -14,15 +14,16 @@ from pathlib import Path
 
 import pytest
 
-from sesh import protocol
 from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
-from sesh.remote.ssh import link, master, opening
+from sesh.link import link, opening
+from sesh.link.link import Link, LinkRequest
+from sesh.link.opening import open_link
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
-from sesh.remote.ssh.link import Link, LinkRequest
 from sesh.remote.ssh.master import LoginOptions
-from sesh.remote.ssh.opening import open_link
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, REACHED
-from sesh.workers import Stop
+from sesh.system.workers import Stop
+from sesh.wire import protocol
 from tests.support import wait_until
 
 

@@ -11,12 +11,12 @@ from typing import Any
 
 import pytest
 
-from sesh import programs
 from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import sync
 from sesh.remote.sync.home import PROTECTED, HomeDirectory
+from sesh.system import programs
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest.param(False, id="tar")]

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from sesh import files, machine, paths
 from sesh.errors import UsageError
 from sesh.store import listing, records
+from sesh.system import files, paths, platforms, processes
 from tests.support import data
 
 TTY = 34822
@@ -20,12 +20,12 @@ TTY = 34822
 def _own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SESH_DIR", str(tmp_path / "s"))
     monkeypatch.setenv("SESH_SESSION", "liar")
-    monkeypatch.setattr(machine, "controlling_tty", lambda: TTY)
+    monkeypatch.setattr(processes, "controlling_tty", lambda: TTY)
     files.ready_directory()
 
 
 def record(name: str, **more: object) -> None:
-    records.write(data.record(name, **{"tty_number": TTY, "terminals": machine.terminal_filesystem(), **more}))
+    records.write(data.record(name, **{"tty_number": TTY, "terminals": platforms.terminal_filesystem(), **more}))
 
 
 def test_the_session_whose_terminal_it_is() -> None:
@@ -64,7 +64,7 @@ def test_a_session_that_begins_is_waited_for_as_its_record_has_no_terminal_yet(m
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", tty_number=0)
-    monkeypatch.setattr(machine, "controlling_tty", lambda: 0)
+    monkeypatch.setattr(processes, "controlling_tty", lambda: 0)
     assert listing.current() is None
 
 

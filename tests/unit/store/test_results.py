@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from sesh import files
 from sesh.errors import Refused
-from sesh.schema import JobResult
+from sesh.schema.facts import JobResult
 from sesh.store import records, results
+from sesh.system import files
 from tests.support.data import job_result
 
 pytestmark = pytest.mark.usefixtures("sessions")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, cast
 
-from sesh.schema import Place, Summary
+from sesh.schema.facts import Place, Summary
 from sesh.tui.alerts import Alerts
 
 _ASKS = {"activity": {"state": "waiting", "since": "2026-03-01T11:57:00Z", "question": "push it?"}}

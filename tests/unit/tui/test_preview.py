@@ -7,7 +7,7 @@ import re
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh import wording
+from sesh.text import safe
 from sesh.tui import preview
 
 _SGR = re.compile(r"\x1b\[[0-9;:]*m")
@@ -45,5 +45,5 @@ def test_no_row_is_too_wide_or_steers_the_terminal(texts: list[str], columns: in
     assert len(drawn) == rows
     for line in drawn:
         plain = _SGR.sub("", line)
-        assert wording.columns(plain) <= columns
+        assert safe.columns(plain) <= columns
         assert plain.isprintable()

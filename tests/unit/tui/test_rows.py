@@ -8,9 +8,9 @@ from typing import Any, cast
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.schema import Summary
+from sesh.schema.facts import Summary
+from sesh.text.safe import columns
 from sesh.tui.rows import STEPS, BoardRow, Selection, drawn
-from sesh.wording import columns
 
 _SGR = re.compile(r"\x1b\[[0-9;]*m")
 
