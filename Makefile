@@ -15,16 +15,18 @@ WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 
-.PHONY: help run test test-on test-in test-packages fidelity fuzz soak fix check bench pyz install uninstall clean
+.PHONY: help run test test-on test-in test-installed test-packages fidelity fuzz soak soak-short fix check bench pyz install uninstall clean
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
 	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make test-in    the same in a root of a Debian release, as root (SUITE=sid: newer Pythons; bullseye: a host with 3.9)'
+	@echo 'make test-installed  the tests of the terminal with the wheel, installed in an environment of its own'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
+	@echo 'make soak-short  the slow tests once, and sessions in use for some minutes'
 	@echo 'make fix        format the code, and write every generated file: manual page, docs/JSON.md, pictures'
 	@echo 'make check      ruff, its formatter, mypy --strict, the directions of imports, and tests/house'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md'
@@ -84,6 +86,11 @@ test-on:
 test-in: $(STAMP)
 	@sh .ci/test-in.sh $(or $(SUITE),$(error make test-in SUITE=sid, or another release of Debian))
 
+# Each sesh is an interpreter there, not a fork of the tests, and takes ten times as long to start: fewer workers.
+test-installed: test-packages
+	@$(BIN)/python -m tests.support.installed $(VENV)/wheel
+	SESH_UNDER_TEST=$(CURDIR)/$(VENV)/wheel/bin/sesh $(PYTEST) -q -n $(UNITS) $(wildcard tests/smoke) tests/terminal
+
 fidelity: test-packages
 	LONG=1 $(BIN)/pytest -q tests/fidelity
 	@$(BIN)/python -m tests.fidelity
@@ -92,6 +99,11 @@ soak: test-packages
 	LONG=1 $(BIN)/pytest -q -m soak tests
 	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlE '\brounds\b|@given' tests --include='test_*.py')
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
+
+# What .ci/run takes of it: each test once, with few rounds.
+soak-short: test-packages
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak tests
+	$(BIN)/python -m bench.soak --hours 0.05 --sessions 20
 
 fuzz: $(STAMP)
 	$(BIN)/python -m tests.fuzz all --minutes $(or $(MINUTES),5) $(ARGS)

@@ -15,10 +15,10 @@ sys.dont_write_bytecode = False
 
 import pytest  # noqa: E402
 
-from sesh.daemon.spawn import launch  # noqa: E402
+from sesh.daemon.spawn import launch, zygote  # noqa: E402
 from sesh.store import listing  # noqa: E402
 from sesh.system import processes as system  # noqa: E402
-from tests.support import Home, Open, Sesh, need, processes  # noqa: E402
+from tests.support import Home, Open, Sesh, disk, forking, need, processes, told  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
 os.environ["PATH"] = ":".join(
@@ -32,10 +32,26 @@ _RUN = uuid.uuid4().hex
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test with @pytest.mark.needs("zsh"), and name zsh, if it is not installed."""
+    """Skip a test, by name, whose program is not installed (`needs`), or that needs forks where there are none."""
+    told.forget()
+    if forking.COLD and (mark := item.get_closest_marker("needs_fork")):
+        pytest.skip(f"needs sesh as a fork of the tests: {mark.args[0] if mark.args else 'it patches sesh'}")
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             need(tool)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show with each failure what the last commands of the test have printed, and its terminals."""
+    report = yield
+    home = item.funcargs.get("home") if isinstance(item, pytest.Function) else None
+    if report.failed:
+        if printed := told.told():
+            report.sections.append(("the last commands of sesh in this test", printed))
+        if isinstance(home, Home) and (terminals := home.portraits()):
+            report.sections.append(("the terminals of this test", terminals))
+    return report
 
 
 @pytest.hookimpl(wrapper=True)
@@ -77,10 +93,11 @@ def _own_environment() -> Iterator[None]:
     """Keep tests away from the developer's sessions; fail if a process outlives the run."""
     before = dict(os.environ)
     existed = os.path.lexists(_REAL)
-    for key in [key for key in os.environ if key.startswith(("SESH_", "XDG_"))]:
+    for key in [key for key in os.environ if key.startswith(("SESH_", "XDG_")) and key != "SESH_UNDER_TEST"]:
         del os.environ[key]
     for number in (signal.SIGHUP, signal.SIGQUIT):  # nohup and `&` ignore these, and children inherit that
         signal.signal(number, signal.SIG_DFL)
+    os.umask(0o022)  # the users of hosts read the files of a farm
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     with tempfile.TemporaryDirectory(prefix="sesh-", dir="/tmp") as home:
@@ -114,6 +131,19 @@ def home() -> Iterator[Home]:
         patch.setattr(launch, "ANSWER_TIMEOUT", 20.0)  # its zygotes, too
         yield own
     own.close()
+
+
+@pytest.fixture
+def lasting_zygotes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the zygotes of forks live as long as a user's; see tests.support.forking."""
+    monkeypatch.setattr(zygote, "IDLE", forking.IDLE)
+
+
+@pytest.fixture
+def disks() -> Iterator[disk.Disks]:
+    """`disks(folder)` mounts a small disk on it; name it before `home`, whose daemons must end before the disk."""
+    with disk.opened() as own:
+        yield own
 
 
 @pytest.fixture

@@ -17,10 +17,3 @@ def daemons(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Daemons]:
     own = Daemons(home)
     yield own
     own.close()
-
-
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make daemons wait for only a second for a client that reads nothing."""
-    for constant in ("ending.LAST_READ", "clients.relay.STALLED", "clients.connection.STALLED"):
-        monkeypatch.setattr(f"sesh.daemon.{constant}", 1.0)  # less would be the pause of a busy reader

@@ -73,7 +73,7 @@ def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_u
     sleeper.close()
 
 
-def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impatient: None) -> None:
+def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons) -> None:
     daemons.sh("work", "read go; seq 1 200000; echo the end; exec cat")
     sleeper = daemons.attach("work")
     reader = daemons.attach("work")
@@ -89,9 +89,7 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons, impat
     sleeper.wait_output(b"both")
 
 
-def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
-    daemons: Daemons, impatient: None
-) -> None:
+def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(daemons: Daemons) -> None:
     lines = f"seq -f '%.0f {'x' * 200}'"
     daemons.sh("work", f"read go; {lines} 1 3000; echo half of it; read go; {lines} 3001 9000; echo the end; exec cat")
     sleeper = daemons.attach("work", lines=9000)
@@ -111,7 +109,7 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(
     assert numbers == list(range(1, 9001))
 
 
-def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(daemons: Daemons, impatient: None) -> None:
+def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(daemons: Daemons) -> None:
     daemons.sh("work", f"read go; {FLOOD}")
     other = daemons.attach("work")
     leader = daemons.attach("work")
@@ -287,8 +285,9 @@ def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> 
     assert b"52;" not in b"".join(payload for _, payload in late.frames)
 
 
+@pytest.mark.needs_fork("a daemon that notes that it sleeps")
 def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
-    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, impatient: None
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
@@ -323,6 +322,7 @@ def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
     client.wait(protocol.ACK)
 
 
+@pytest.mark.needs_fork("an acknowledgement without a pause")
 def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -43,6 +43,7 @@ def test_all_output_comes_before_the_exit(daemons: Daemons) -> None:
     assert (end["code"], end["signal"], end["name"]) == (5, None, "work")
 
 
+@pytest.mark.needs_fork("an emulator that halts")
 def test_a_wait_is_answered_once_the_name_is_free(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -65,15 +66,14 @@ def test_a_wait_is_answered_once_the_name_is_free(
     waiter.close()
 
 
-def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons, impatient: None) -> None:
+def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons) -> None:
     daemons.quiet("work", "read go; seq 1 200000; exit 5")
     daemon, sleeper = daemons.pid("work"), daemons.attach("work")
     sleeper.type(b"\n")
     gone(daemon)
 
 
-def test_r32_a_kill_ends_what_ignores_hangups(daemons: Daemons, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("sesh.daemon.ending.KILL_AFTER", 0.3)
+def test_r32_a_kill_ends_what_ignores_hangups(daemons: Daemons) -> None:
     pid = daemons.sh("work", STUBBORN)
     text = daemons.wait_for("work", "ready")
     client = daemons.attach("work")

@@ -16,6 +16,7 @@ from sesh.wire import messages, protocol
 from sesh.wire.connection import Connection, connect, hello_frame, request_frames
 from tests.faults.daemons import Daemons, resident
 from tests.support.greeting import greet
+from tests.support.waiting import PATIENCE
 
 HELLO = hello_frame("request")
 
@@ -69,16 +70,13 @@ def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> Non
             other.request(messages.SUMMARY)
 
 
-def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(
-    daemons: Daemons, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sesh.daemon.server.HELLO_TIMEOUT", 0.3)
+def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daemons) -> None:
     daemons.start("work", "/bin/cat")
     with connect("work") as silent, connect("work") as known, connect("work") as half:
         greet(known)
         half.send(HELLO[:10])
-        assert closed(silent)
-        assert closed(half)
+        assert closed(silent, PATIENCE)
+        assert closed(half, PATIENCE)
         known.request(messages.SUMMARY)
 
 
@@ -109,6 +107,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> int:
     return MAX_UNFINISHED // 2
 
 
+@pytest.mark.needs_fork("smaller bounds of memory")
 @pytest.mark.parametrize("kind", ["data", "frame"])
 def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow: int, work: Daemons, kind: str) -> None:
     """100 connections with 4 MB of DATA each and no request cost 405 MB."""
@@ -154,6 +153,7 @@ def send_all(connection: Connection, pieces: Iterable[bytes]) -> None:
         connection.send(piece, time.monotonic() + 0.5)
 
 
+@pytest.mark.needs_fork("smaller bounds of memory")
 @pytest.mark.parametrize("kind", ["ping", "request", "change"])
 def test_one_that_asks_without_end_and_reads_nothing_is_closed(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch, kind: str

@@ -56,7 +56,10 @@ CREATIONS: dict[str, tuple[str, ...]] = {
 }
 Process = subprocess.Popen[bytes]
 
-pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes")
+pytestmark = [
+    pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes"),
+    pytest.mark.needs_fork("daemons and commands that stop at a step"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,6 @@ from pathlib import Path
 import pytest
 
 from sesh import about
-from sesh.daemon.spawn import zygote
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.store import records
 from sesh.system import paths
@@ -61,9 +60,8 @@ def words(pid: int) -> str:
     return " ".join(command_of(pid)) + " " + Path(f"/proc/{pid}/comm").read_text().strip()
 
 
-def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, lasting_zygotes: None) -> None:
     """All users of the machine could read the creator's words in the process list."""
-    monkeypatch.setattr(zygote, "IDLE", 60.0)
     for name in ("one", "two"):
         assert home.sesh("--open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
     for name in home.names():
@@ -99,6 +97,7 @@ def test_r03_a_missing_directory_is_made_private_under_any_umask(daemons: Daemon
         assert stat.S_IMODE(os.lstat(path).st_mode) == 0o600
 
 
+@pytest.mark.needs_fork("a daemon that tries again late")
 def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
     daemons: Daemons, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -26,6 +26,7 @@ def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     return path
 
 
+@pytest.mark.needs_fork("an emulator that halts")
 def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_lost(
     daemons: Daemons, home: Home, halt: str
 ) -> None:
@@ -54,6 +55,7 @@ seq -f "$(printf '\033[K')line %.0f" 1 40000; : >done; exec cat
 """
 
 
+@pytest.mark.needs_fork("an emulator that is late")
 def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_old_bytes(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,10 +18,17 @@ from tests.support import Home
 
 
 @pytest.fixture(autouse=True)
-def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Wait long for hosts, without the line about a slow one."""
+def unhurried(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait long for hosts, without the line about a slow one, unless the test is about these: then it is `hurried`."""
+    if "hurried" in request.fixturenames:
+        return
     monkeypatch.setattr(person, "_CONNECTING_AFTER", 120.0)
     monkeypatch.setattr(lookup, "HOST_TIMEOUT", 30.0)
+
+
+@pytest.fixture
+def hurried() -> None:
+    """Leave the times for hosts as they are."""
 
 
 @pytest.fixture(scope="session")

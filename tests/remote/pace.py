@@ -8,15 +8,10 @@ from sesh.client import attachment
 from sesh.link import health, keeper
 
 
-def brisk(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
-    """Try hosts again after shorter pauses, and tell of a loss after `notice_after` seconds."""
+def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
+    """Notice silence on a link within a second, tell of it after `notice_after`, and try the host again soon."""
     monkeypatch.setattr(keeper, "INTERVAL", 0.2)
     monkeypatch.setattr(keeper, "MAX_INTERVAL", 0.2)
     monkeypatch.setattr(attachment, "LINK_LINE_AFTER", notice_after)
-
-
-def hasty(monkeypatch: pytest.MonkeyPatch, notice_after: float = 0.3) -> None:
-    """Do as `brisk`, and notice silence on a link within a second."""
-    brisk(monkeypatch, notice_after)
     monkeypatch.setattr(health, "PING_AFTER", 0.3)
     monkeypatch.setattr(health, "LOST_AFTER", 0.6)

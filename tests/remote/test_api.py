@@ -10,7 +10,6 @@ import pytest
 
 from sesh import Session, Stop, sessions
 from sesh.errors import Exists, NotDeployed, NotFound, SeshError, TimedOut, Unreachable, UsageError
-from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, wait_until
 
@@ -119,7 +118,6 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: B
 def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    brisk(monkeypatch)
     far = beside("box")
     work = Session.open("work", "box")
     work.wait(prompt=True, timeout=20)

@@ -22,11 +22,8 @@ _FEW = 8
 
 
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
-def test_without_a_descriptor_left_the_client_stays_and_comes_back(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, beside: Beside) -> None:
     """The client ended, because it could not load the emulator of the notice's row."""
-    hasty(monkeypatch)
     far = beside("box")
     terminal = attached(home, "@box", "work")
     limits = resource.prlimit(terminal.pid, resource.RLIMIT_NOFILE)
@@ -39,6 +36,7 @@ def test_without_a_descriptor_left_the_client_stays_and_comes_back(
     assert not any("files" in row for row in terminal.screen())
 
 
+@pytest.mark.needs_fork("a client that cannot start a thread for its link")
 def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
     """The client said that it was detached, and exited with 0."""
 
@@ -55,6 +53,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
 ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
+@pytest.mark.needs_fork("silence that loses no link")
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,11 +78,8 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     ("shown", "missed"),
     [(50, 60), *(pytest.param(shown, missed, marks=pytest.mark.soak) for shown, missed in ((50, 0), (3, 60)))],
 )
-def test_a_window_that_became_lower_has_each_row_once(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, shown: int, missed: int
-) -> None:
+def test_a_window_that_became_lower_has_each_row_once(home: Home, farm: Farm, shown: int, missed: int) -> None:
     """Rows that the lower window had scrolled off came twice."""
-    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     storm = Storm(home, far, ROWS, 1)
     terminal, last = storm.terminal, shown + missed + 1

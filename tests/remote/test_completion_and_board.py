@@ -8,7 +8,6 @@ import pytest
 
 from sesh.link import health
 from sesh.reach import host_target
-from tests.remote.pace import brisk
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
 from tests.support import PROMPT, Home, wait_until
@@ -63,11 +62,11 @@ def test_the_board_shows_other_hosts_for_watch_and_pick(home: Home, beside: Besi
     assert far.names() == ["fresh", "work"]
 
 
+@pytest.mark.needs_fork("silence that loses no link")
 def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The next question got the answer, because the list of a host lags behind."""
-    brisk(monkeypatch)
     monkeypatch.setattr(host_target, "LIST_DOUBTED_AFTER", 99.0)  # a silent link is not doubted
     monkeypatch.setattr(health, "LOST_AFTER", 99.0)
     far = beside("box")

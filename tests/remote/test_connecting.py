@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from sesh.cli import person
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.support import PROMPT, Home
@@ -15,10 +14,7 @@ LINE = "connecting to box"
 SECRET = "far away"  # noqa: S105 (the test's own)
 
 
-@pytest.fixture(autouse=True)
-def soon(unhurried: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Show the line as early as outside of tests."""
-    monkeypatch.setattr(person, "_CONNECTING_AFTER", 0.5)
+pytestmark = pytest.mark.usefixtures("hurried")
 
 
 @pytest.fixture

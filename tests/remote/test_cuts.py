@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import shlex
@@ -14,10 +13,9 @@ from typing import Any
 import pytest
 
 from sesh.bridge import bridge
-from sesh.store import results
-from tests.remote.pace import brisk, hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
+from tests.support.disk import Disks
 
 DETACH = b"\x1c"
 LOST = "Enter tries"
@@ -45,10 +43,7 @@ def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, be
     assert terminal.exit_code() == 0
 
 
-def test_too_much_was_missed_and_the_screen_is_drawn_anew(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
+def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, beside: Beside) -> None:
     far = beside("box")
     terminal = attached(home, "@box", "work", columns=120)
     far.write("flood", "".join(f"row {number:0100d}\n" for number in range(10_000)))  # four times what is kept
@@ -65,10 +60,7 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(
     shows(terminal, "on-42")
 
 
-def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
+def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(home: Home, beside: Beside) -> None:
     far = beside("box")
     terminal = attached(home, "@box", "work")
     far.away()
@@ -81,11 +73,8 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.names() == ["work"]
 
 
-def test_a_session_that_was_renamed_is_found_again_by_its_id(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, beside: Beside) -> None:
     """The client said `[old is no more]`, while the session ran on as `new`."""
-    brisk(monkeypatch)
     far = beside("box")
     terminal = attached(home, "@box", "old")
     waits = home.start("@box", "--wait", "old", "--exit")
@@ -125,10 +114,7 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(
     far.sesh("--kill", "old")
 
 
-def test_what_happens_to_a_link_is_told_to_programs(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    brisk(monkeypatch)
+def test_what_happens_to_a_link_is_told_to_programs(home: Home, beside: Beside) -> None:
     far = beside("box")
     log = os.path.join(home.path, "events")
     terminal = attached(home, "@box", "work", env={"SESH_EVENT_LOG": log})
@@ -164,16 +150,11 @@ GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 
 def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+    disks: Disks, home: Home, beside: Beside
 ) -> None:
     """The waiter heard that the host has nothing of the job any more."""
-    brisk(monkeypatch)
-
-    def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-    monkeypatch.setattr(results, "keep", fail)
     far = beside("box")
+    disks(os.path.join(far.directory, ".results")).fill()
     job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
     daemon = far.summary("job")["daemon_pid"]
     far.away()
@@ -201,11 +182,8 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, b
     assert far.names() == ["job"]
 
 
-def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(home: Home, beside: Beside) -> None:
     """The terminal had printed `^C`, and the job went on."""
-    hasty(monkeypatch)
     far = beside("box")
     script = "trap 'echo caught; exit 5' INT; echo ready; while :; do sleep 0.02; done"
     job = running(home, far, "--follow", script=script)
@@ -234,6 +212,7 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
     return beside("box")
 
 
+@pytest.mark.needs_fork("a bridge that answers late")
 def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaHost) -> None:
     """Ctrl-C ended only the near side, and the job went on."""
     job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
@@ -245,6 +224,7 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaH
     assert slow.names() == []
 
 
+@pytest.mark.needs_fork("a bridge that answers late")
 @pytest.mark.parametrize("name", [("job",), ()])
 def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: ViaHost, name: tuple[str, ...]) -> None:
     """Such a break gave 125, and nobody knew whether the job ran."""
@@ -258,6 +238,7 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: Via
     assert (job.returncode, out, slow.read("ran")) == (7, b"done\n", "x\n"), error
 
 
+@pytest.mark.needs_fork("a bridge that answers late")
 @pytest.mark.parametrize("words", [("--open", "job"), ("--new", "-d", "job"), ("--exec", "-d", "job")])
 def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
     home: Home, slow: ViaHost, words: tuple[str, ...]
@@ -271,6 +252,7 @@ def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
     assert (verb.returncode, slow.names(), slow.read("ran")) == (0, ["job"], "x\n"), error
 
 
+@pytest.mark.needs_fork("a bridge that answers late")
 def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: ViaHost) -> None:
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo x >>ran; echo he''re; read x")
     wait_until(lambda: slow.exists("entered"))
@@ -298,7 +280,7 @@ def test_a_via_command_that_fails_does_not_say_that_the_job_never_began(home: Ho
     far = beside("box")
     script = f'exec 3<&0; "$@" <&3 >/dev/null & until [ -e {far.path}/ran ]; do sleep 0.02; done; exit 1'
     cut = home.write("cut", f"#!/bin/sh\n{script}\n", 0o755)
-    way = shlex.join([cut, "env", *reversed(far.way[1:])])
+    way = shlex.join([cut, *far.way])
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {json.dumps(way)}\n")
     done = home.sesh("@box", "--exec", "-d", "job", "--", "sh", "-c", "echo >>ran")
     wait_until(lambda: far.exists("ran"))

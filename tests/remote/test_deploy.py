@@ -11,7 +11,7 @@ import pytest
 from sesh.about import __version__
 from sesh.remote import known
 from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
-from sesh.remote.ssh import exchange, master
+from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.schema.outcomes import DeployedHost, PrintedDeployError
 from sesh.system.workers import Stop
@@ -86,9 +86,9 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     ("config", "sshd"),
     [
         ({"Ciphers": "aes128-ctr"}, {}),
-        ({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}),
+        pytest.param({}, {"KexAlgorithms": "sntrup761x25519-sha512@openssh.com"}, marks=pytest.mark.soak),
         ({"ControlPath": "~/own-%C", "ControlMaster": "no"}, {}),
-        ({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}),
+        pytest.param({"IdentityFile": "/nonexistent", "CertificateFile": "/nonexistent"}, {}, marks=pytest.mark.soak),
     ],
     ids=["ciphers", "key exchange", "no shared connection", "certificate"],
 )
@@ -105,8 +105,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
 
 
-def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(exchange, "PROBE_TIMEOUT", 0.5)
+def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     master.ensure(Destination("box"))
     far.proxy.strand()

@@ -55,13 +55,6 @@ def versions(far: SshHost | ViaHome) -> list[str]:
     return sorted(os.listdir(folder))
 
 
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give a busy host long to remove what a deploy has left."""
-    monkeypatch.setattr(workers, "LEAVING", 30.0)
-    monkeypatch.setattr("sesh.remote.deploy.deploy.CLEARING_TIMEOUT", 27.0)
-
-
 def interrupted(home: Home, far: SshHost | ViaHome) -> subprocess.Popen[bytes]:
     """Deploy until the host halts; press Ctrl-C then."""
     process = home.start("--deploy", "@box")
@@ -70,7 +63,7 @@ def interrupted(home: Home, far: SshHost | ViaHome) -> subprocess.Popen[bytes]:
     return process
 
 
-@pytest.mark.usefixtures("light", "patient")
+@pytest.mark.usefixtures("light")
 @pytest.mark.parametrize("host", [lambda farm: ViaHome(farm.home), by_ssh], ids=["via", "ssh"])
 def test_an_upload_that_is_interrupted_leaves_nothing(
     home: Home, farm: Farm, host: Callable[[Farm], SshHost | ViaHome]
@@ -83,7 +76,8 @@ def test_an_upload_that_is_interrupted_leaves_nothing(
     assert err.startswith(b"sesh: interrupted; "), err
 
 
-@pytest.mark.usefixtures("light", "patient")
+@pytest.mark.needs_fork("an upload that stops")
+@pytest.mark.usefixtures("light")
 def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType
 ) -> None:
@@ -103,7 +97,7 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     assert (process.returncode, versions(far)) == (130, []), err
 
 
-@pytest.mark.usefixtures("light", "patient")
+@pytest.mark.usefixtures("light")
 def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home) -> None:
     far = ViaHome(home)
     os.unlink(os.path.join(far.home, "bin/cat"))
@@ -118,6 +112,7 @@ def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home) -> None:
     assert (process.returncode, versions(far)) == (130, [name]), err
 
 
+@pytest.mark.needs_fork("a thread that is not waited for")
 def test_a_trial_that_is_interrupted_ends_and_leaves_nothing_unfinished(
     home: Home, monkeypatch: pytest.MonkeyPatch, light: dict[str, bytes]
 ) -> None:

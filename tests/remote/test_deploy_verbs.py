@@ -9,24 +9,27 @@ from sesh.remote.deploy import bundle
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import deployed, versions
-from tests.support import Home
+from tests.support import Home, need
 
 
+@pytest.mark.needs("runuser")
+@pytest.mark.needs_fork("a newer sesh")
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")
 def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, light: dict[str, bytes]
 ) -> None:
     hosts, foreign = [farm.host("one", installed=False), farm.host("elsewhere")], farm.host("theirs")
-    home.write(".config/sesh/config.toml", f'[remotes.two]\nvia = "runuser -u {hosts[1].user} --"\n')
+    runuser = need("runuser")
+    home.write(".config/sesh/config.toml", f'[remotes.two]\nvia = "{runuser} -u {hosts[1].user} --"\n')
     assert home.sesh("--upgrade").code == 0, "nothing is known yet"
     done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--force", "--json", timeout=60)
-    assert done.code == 1
+    assert done.code == 1, done
     answer = done.json()
     assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
         ("one", True),
         ("two", True),
         ("nowhere.invalid", False),
-    ]
+    ], done
     assert {each.get("version") for each in answer["hosts"][:2]} == {__version__}
     assert (answer["hosts"][2]["error"]["code"], answer["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
     assert home.sesh("@one", "--open", "work", "--", "sleep", "1000").code == 0
@@ -36,7 +39,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     monkeypatch.setattr(bundle, "build", lambda: newer)
     upgraded = home.sesh("--upgrade", timeout=60)
     lines = sorted(upgraded.stderr.splitlines())
-    assert (upgraded.code, len(lines)) == (0, 3)
+    assert (upgraded.code, len(lines)) == (0, 3), upgraded
     assert [line.split()[1] for line in lines] == ["installed", "installed", "theirs"]
     assert lines[2].startswith(f"sesh: theirs skipped: {foreign.home}/.local/bin/sesh "), "it is no failure"
     assert [len(versions(far)) for far in hosts] == [2, 2]

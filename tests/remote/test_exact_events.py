@@ -5,9 +5,6 @@ from __future__ import annotations
 import re
 import signal
 
-import pytest
-
-from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, Terminal
 
@@ -25,11 +22,8 @@ def waiting(home: Home, far: ViaHost, end: str) -> Terminal:
     return terminal
 
 
-def test_the_end_of_a_session_during_an_outage_is_said_once(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_end_of_a_session_during_an_outage_is_said_once(home: Home, beside: Beside) -> None:
     """The client shows each line that came before the loss, then how the session ended."""
-    brisk(monkeypatch)
     far = beside("box")
     terminal = waiting(home, far, "exit 7")
     far.away()
@@ -42,11 +36,8 @@ def test_the_end_of_a_session_during_an_outage_is_said_once(
     assert lines(terminal) == list(range(1, 31))
 
 
-def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(home: Home, beside: Beside) -> None:
     """Only the rows that the screen showed at the stop may appear twice."""
-    brisk(monkeypatch)
     far = beside("box")
     terminal = waiting(home, far, "sleep 900")
     far.away()

@@ -9,7 +9,6 @@ from random import Random
 import pytest
 
 from tests.remote.farm import Farm, SshHost
-from tests.remote.pace import hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import Glass, Home, Terminal, rounds
 
@@ -98,11 +97,8 @@ def same(terminal: Terminal, glass: Glass) -> bool:
     ],
     ids=["predicted", "echoed", "silent"],
 )
-def test_keys_arrive_once_and_in_order_through_many_cuts(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, echo: bool, predict: str
-) -> None:
+def test_keys_arrive_once_and_in_order_through_many_cuts(home: Home, farm: Farm, echo: bool, predict: str) -> None:
     """Keys come before, during and after the loss of the link, and under the notice."""
-    hasty(monkeypatch)
     far = farm.host("box", proxied=True)
     typist = Typist(recording(home, far, echo, predict), far, 1)
     terminal, random = typist.terminal, typist.random
@@ -133,20 +129,17 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(
             terminal.wait_until(typist.arrived, 30, "all keys")
     typist.judge()
     wanted = shown(typist.typed if echo else b"")
-    terminal.wait_until(lambda: same(terminal, wanted), 20, "what was typed, and nothing else")
+    terminal.wait_until(lambda: same(terminal, wanted), what="what was typed, and nothing else")
 
 
-def test_guesses_are_withdrawn_when_the_link_breaks(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    hasty(monkeypatch)
+def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) -> None:
     far = beside("box")
     typist = Typist(recording(home, far, True, "always"), far, 1)
     terminal = typist.terminal
     for word in ("one", "two", "three")[: rounds(1, 3)]:
         typist.typed += word.encode()
         terminal.type(word)
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
         before = shown(typist.typed).rows()
         far.fall_silent()
         terminal.type("ghost")
@@ -155,5 +148,5 @@ def test_guesses_are_withdrawn_when_the_link_breaks(
         assert terminal.screen()[:-1] == before[:-1]
         far.cut()
         far.end_silence()
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), 20, "the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
     typist.judge()

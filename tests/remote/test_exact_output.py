@@ -20,22 +20,21 @@ from tests.remote.via import Beside
 from tests.support import Home, processes, rounds
 
 
+@pytest.mark.needs_fork("no line about a host that takes half a second to connect")
 @pytest.mark.timeout(rounds(120, 600))
 @pytest.mark.parametrize(
     "kind",
     [pytest.param(kind, marks=[] if kind == "mixed" else [pytest.mark.soak]) for kind in KINDS],
 )
 @pytest.mark.parametrize("seed", range(1, rounds(1, 3) + 1))
-def test_a_flood_over_a_link_that_breaks_is_shown_exactly(
-    home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, kind: str, seed: int
-) -> None:
-    hasty(monkeypatch)
+def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm, kind: str, seed: int) -> None:
     far = farm.host("box", proxied=True)
     storm = Storm(home, far, stream(kind, seed, rounds(40_000, 160_000)), seed)
     storm.rounds(rounds(len(BREAKS), 20), BREAKS)
     storm.judge()
 
 
+@pytest.mark.needs_fork("a daemon that stops within a screen")
 def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_none(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -72,11 +71,8 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_no
     assert len(lines) >= 1000
 
 
-def test_all_lines_come_that_were_printed_without_a_link(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_all_lines_come_that_were_printed_without_a_link(home: Home, beside: Beside) -> None:
     """The limit of a replay is for a terminal that attaches, or is late."""
-    hasty(monkeypatch)
     storm = Storm(home, beside("box"), b"".join(b"%d\r\n" % number for number in range(3000)), 1)
     storm.shows(1000)
     storm.allow(len(storm.data))
@@ -99,11 +95,8 @@ MIDDLES = {
 
 
 @pytest.mark.parametrize("told", [True, pytest.param(False, marks=pytest.mark.soak)], ids=["told", "brief"])
-def test_a_link_that_breaks_in_the_middle_of_something(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, told: bool
-) -> None:
+def test_a_link_that_breaks_in_the_middle_of_something(home: Home, beside: Beside, told: bool) -> None:
     """Output goes on from the break or an earlier byte, with half characters held back."""
-    hasty(monkeypatch)
     far = beside("box")
     lines = b"".join(b"row %d\r\n" % row for row in range(30))
     middles = list(MIDDLES.items())[: rounds(5, len(MIDDLES))]

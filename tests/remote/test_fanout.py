@@ -19,9 +19,8 @@ from sesh.reach.cancelling import Interrupts
 from sesh.reach.target import Target
 from sesh.schema.facts import JobResult, JobSpec
 from sesh.system.descriptors import polled
-from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
-from tests.support import Home, processes, rounds, wait_until
+from tests.support import Home, processes, wait_until
 from tests.support.waiting import PATIENCE
 
 
@@ -200,11 +199,8 @@ def test_nothing_is_left_running_where_nobody_reads_any_more(home: Home, hosts: 
     assert [host.names() for host in hosts] == [["job"], ["job"]]
 
 
-def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
-    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(home: Home, hosts: list[ViaHost]) -> None:
     """The loss was not told, and the summary gave `reconnected` as the failure's reason."""
-    brisk(monkeypatch)
     script = "touch begun; until [ -e go ]; do sleep 0.02; done; exit 3"
     jobs = home.start(*BOTH, "--exec", "job", "--follow", "--", "sh", "-c", script)
     wait_until(lambda: begun(hosts))
@@ -218,13 +214,11 @@ def test_a_link_that_is_lost_and_comes_back_is_told_as_it_happens(
     assert rows(summary) == [["one", "failed", "(3)"], ["other", "failed", "(3)"]]
 
 
-def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.soak
+def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(home: Home, beside: Beside) -> None:
     """Hosts outnumber threads, so that the last ones begin as others end."""
-    hosts = [beside(f"h{number}") for number in range(rounds(4, 50))]
-    monkeypatch.setattr(fanout, "_MOST", len(hosts) // 2)
-    hanging, healthy = hosts[: rounds(1, 5)], hosts[rounds(1, 5) :]
+    hosts = [beside(f"h{number}") for number in range(40)]
+    hanging, healthy = hosts[:5], hosts[5:]
     for far in hanging:
         far.fall_silent()
     done = home.start(*[host.at for host in hosts], "--open", "work", "--", "cat")
@@ -239,11 +233,8 @@ def test_hosts_that_hang_make_no_other_late_and_end_at_ctrl_c(
     wait_until(lambda: not home.processes())
 
 
-def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(
-    home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(home: Home, hosts: list[ViaHost]) -> None:
     """`--send` went on, and was left alone after a second."""
-    monkeypatch.setattr(fanout, "_LEAVING", PATIENCE)
     assert home.sesh(*BOTH, "--open", "work", "--", "cat").code == 0
     daemons = [far.summary("work")["daemon_pid"] for far in hosts]
     for daemon in daemons:
@@ -257,6 +248,7 @@ def test_ctrl_c_ends_what_types_into_a_session_whose_daemon_hangs(
     assert [row["exit_code"] for row in json.loads(out)] == [130, 130]
 
 
+@pytest.mark.needs_fork("Ctrl-C at the begin of a host")
 @pytest.mark.parametrize("line", ["--status work", "--doctor", "--kill work play -y"])
 def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, line: str
@@ -280,6 +272,7 @@ def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
     wait_until(lambda: not home.processes())
 
 
+@pytest.mark.needs_fork("Ctrl-C before a link")
 @pytest.mark.parametrize("at", [("@one",), BOTH])
 def test_ctrl_c_just_before_a_link_is_opened_begins_no_job(
     home: Home, hosts: list[ViaHost], monkeypatch: pytest.MonkeyPatch, at: tuple[str, ...]

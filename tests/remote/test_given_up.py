@@ -10,7 +10,6 @@ import pytest
 from sesh.bridge import bridge
 from sesh.system import platforms
 from sesh.system.processes import start_time
-from sesh.wire import protocol
 from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, rounds, wait_until
@@ -24,11 +23,8 @@ def lines(far: ViaHost) -> int:
     return far.read("ran").count("x")
 
 
-def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, beside: Beside) -> None:
     far = beside("box")
-    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 4)  # seconds that a daemon has to answer
     assert home.sesh("@box", "--open", "work").code == 0
     assert home.sesh("@box", "--run", "work", "--", "true").code == 0
     pid = far.summary("work")["daemon_pid"]
@@ -42,6 +38,7 @@ def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(
         assert lines(far) == 0
 
 
+@pytest.mark.needs_fork("a bridge that stops at its greeting")
 def test_what_a_stopped_bridge_was_asked_for_is_dropped_with_its_asker(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:

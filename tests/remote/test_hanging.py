@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import pytest
 
-from sesh.ops import lookup
 from tests.remote.farm import Farm, SshHost
 from tests.remote.hanging import WAYS
 from tests.remote.test_live import Row, Watch, held, known, label
@@ -44,11 +43,11 @@ def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_
     wait_until(lambda: not links_left(), what="so does one that was open")
 
 
+@pytest.mark.usefixtures("hurried")
 def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behind(
-    home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
+    home: Home, beside: Beside, watch: Watch
 ) -> None:
     """Each list left an ssh behind for a host whose sesh was stopped."""
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 6)  # the sound host answers in time, however busy this machine is
     far, sound = beside("hangs"), beside("sound")
     known(home, far, sound)
     far.fall_silent()
@@ -58,10 +57,10 @@ def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behin
 @pytest.mark.soak
 @pytest.mark.needs("bash")
 @pytest.mark.parametrize("way", WAYS)
+@pytest.mark.usefixtures("hurried")
 def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
-    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch, way: str
+    home: Home, farm: Farm, watch: Watch, way: str
 ) -> None:
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 6)
     farm.strict, farm.patience = False, 0.0  # the hanging processes on the host stay
     far, sound = farm.host("hangs", proxied=True), farm.host("sound")
     known(home, far, sound)

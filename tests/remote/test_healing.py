@@ -12,7 +12,7 @@ import pytest
 
 from sesh.errors import LoginRefused
 from sesh.link.opening import Race
-from tests.remote.pace import brisk, hasty
+from tests.remote.pace import hasty
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes, wait_until
 
@@ -20,9 +20,8 @@ GO = "while [ ! -e go ]; do sleep 0.02; done"
 
 
 @pytest.fixture
-def box(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
+def box(home: Home, beside: Beside) -> ViaHost:
     """A host with a session `work`."""
-    brisk(monkeypatch)
     far = beside("box")
     assert far.sesh("--open", "work").code == 0
     far.prints("work", PROMPT)
@@ -133,6 +132,7 @@ def test_a_command_that_ends_the_session_while_the_link_is_down_gives_its_code(h
     assert (code, json.loads(out)["exit_code"], json.loads(out)["host"]) == (9, 9, "box"), error
 
 
+@pytest.mark.needs_fork("a login that is refused")
 def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_lost(
     home: Home, box: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:

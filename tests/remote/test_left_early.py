@@ -59,6 +59,7 @@ def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> 
     assert far.names() == home.names() == []
 
 
+@pytest.mark.needs_fork("Ctrl-C between two calls")
 @pytest.mark.parametrize(("module", "function"), [(known, "cache_changes"), (attach, "_check_not_inside")])
 @pytest.mark.parametrize("words", [["@box", "work"], ["@box", "--new", "work"]], ids=["go", "new"])
 def test_once_the_host_has_created_the_session_the_last_line_says_so(
@@ -92,6 +93,7 @@ def test_while_a_switch_connects_to_a_host_the_key_returns_to_the_session_that_w
     terminal.wait_for("still-one")
 
 
+@pytest.mark.needs_fork("Ctrl-C between two calls")
 def test_once_it_is_created_here_too(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(recent, "remember", lambda *_: signal.raise_signal(signal.SIGINT))
     terminal = home.terminal("work", columns=120)

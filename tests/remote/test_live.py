@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from sesh.link import health, opening
-from sesh.ops import index
 from sesh.reach import host_target
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside, ViaHost
@@ -78,11 +77,8 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home,
     assert [len(far.links()) for far in hosts] == [number + 1 for number in before], "each has one link"
 
 
-def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(
-    home: Home, farm: Farm, watch: Watch, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home, farm: Farm, watch: Watch) -> None:
     """To replace the held link, sesh closed the ssh connection that the attached client shared."""
-    monkeypatch.setattr(index, "HOSTS_POLL", 1.0)  # a link that had brought nothing yet is replaced soon, too
     far = farm.host("box")
     opened = home.terminal("@box", "work")
     opened.wait_for(PROMPT)
@@ -114,6 +110,7 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
 
 
+@pytest.mark.needs_fork("a link that is doubted sooner and lost later")
 def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch
 ) -> None:

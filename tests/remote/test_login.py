@@ -10,7 +10,6 @@ from functools import partial
 
 import pytest
 
-from sesh.link import keeper
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm, SshHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
@@ -21,20 +20,13 @@ SECRET = "far away"  # noqa: S105 (the test's own)
 DETACH = b"\x1c"
 WANTED = "no link to box since "
 ENTER = "Enter logs in, Ctrl-C leaves"
-LATER = 1.0
-"""Seconds in which many attempts could be made: the pause between two is a tenth of this."""
+LATER = 3.0
+"""Seconds in which another attempt would be made: the first pause is a second."""
 
 
 def refusals(far: SshHost) -> int:
     """Count the logins that were begun and not completed since sshd was started."""
     return len(re.findall("Connection (closed|reset) by authenticating user", far.sshd.messages()))
-
-
-@pytest.fixture(autouse=True)
-def pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the pauses between attempts short."""
-    monkeypatch.setattr(keeper, "INTERVAL", LATER / 10)
-    monkeypatch.setattr(keeper, "MAX_INTERVAL", LATER / 10)
 
 
 @pytest.fixture
@@ -180,7 +172,10 @@ def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: Ss
     assert terminal.exit_code() == 0
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.soak) for number in (signal.SIGHUP, signal.SIGUSR1))],
+)
 def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     home: Home, far: SshHost, number: signal.Signals
 ) -> None:
@@ -192,8 +187,15 @@ def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     assert terminal.termios() == terminal.first_termios
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("again", [False, True])
+@pytest.mark.parametrize(
+    ("number", "again"),
+    [
+        (signal.SIGHUP, False),
+        (signal.SIGTERM, True),
+        pytest.param(signal.SIGTERM, False, marks=pytest.mark.soak),
+        pytest.param(signal.SIGHUP, True, marks=pytest.mark.soak),
+    ],
+)
 def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
     home: Home, farm: Farm, far: SshHost, number: signal.Signals, again: bool
 ) -> None:

@@ -6,7 +6,6 @@ import re
 
 import pytest
 
-from sesh.ops import lookup
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, processes
@@ -131,11 +130,11 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     assert home.names() == ["solo"]
 
 
-def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.usefixtures("hurried")
+def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
     assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 0.2)
     far.fall_silent()
     done = home.sesh("--kill", "solo")
     far.end_silence()

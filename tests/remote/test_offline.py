@@ -9,7 +9,6 @@ import pytest
 
 from sesh.client import channel
 from sesh.remote.ssh import ssh
-from tests.remote.pace import brisk
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
@@ -39,11 +38,6 @@ def attached(home: Home) -> Terminal:
     return terminal
 
 
-@pytest.fixture(autouse=True)
-def pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    brisk(monkeypatch)
-
-
 def cut(far: ViaHost, terminal: Terminal) -> None:
     far.away()
     terminal.wait_until(lambda: "Enter tries" in terminal.text(), what="the loss is said")
@@ -55,6 +49,7 @@ def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
         terminal.wait_until(lambda: processes.rested([terminal.pid]), what="it is read")
 
 
+@pytest.mark.needs_fork("a smaller bound of input")
 def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -79,6 +74,7 @@ def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home
     assert (far.read("typed"), far.names()) == ("", ["work"])
 
 
+@pytest.mark.needs_fork("a command that is waited for without end")
 def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from sesh.bridge import bridge
-from sesh.link import health
 from sesh.remote import known
 from sesh.wire import protocol
 from tests.remote.accounts import ROOT
@@ -21,13 +20,6 @@ from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, find, wait_until
 
 ADDRESS = "127.91.7.3/32"
-
-
-@pytest.fixture(autouse=True)
-def questions(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let silence alone lose no link, and ask a link that ignores a key."""
-    monkeypatch.setattr(health, "LOST_AFTER", 99.0)
-    monkeypatch.setattr(health, "PING_AFTER_KEY", 0.2)
 
 
 @pytest.fixture
@@ -58,7 +50,7 @@ def test_a_key_typed_into_silence_finds_another_way(home: Home, far: ViaHost) ->
     assert terminal.text().count("echo ke") == 2
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
-    assert "lost" not in terminal.text()
+    assert b"no link to box" not in terminal.raw, "it was found before the link was lost"
 
 
 def shows(terminal: Terminal, line: str) -> None:
@@ -78,6 +70,7 @@ def test_a_changed_address_finds_another_way_unasked(home: Home, far: ViaHost, a
     subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
     typed(far)
     terminal.wait_until(lambda: "from the other side" in terminal.text())
+    assert b"no link to box" not in terminal.raw, "it was found before the link was lost"
 
 
 @pytest.fixture
@@ -95,6 +88,7 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
     typed(far)
     os.kill(terminal.pid, signal.SIGCONT)
     terminal.wait_until(lambda: "from the other side" in terminal.text())
+    assert b"no link to box" not in terminal.raw, "it was found before the link was lost"
 
 
 def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
@@ -125,6 +119,7 @@ def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: V
     terminal.wait_for(re.compile(r"no link to box since [:\d]+ \(no route\)"))
 
 
+@pytest.mark.needs_fork("a bridge that hangs")
 def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -162,6 +157,7 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
     wait_until(pressed, what="the new link")
 
 
+@pytest.mark.needs_fork("a login that is said to have prompted")
 def test_a_host_where_somebody_would_be_asked_is_not_raced(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

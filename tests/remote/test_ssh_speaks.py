@@ -10,7 +10,6 @@ import time
 import pytest
 
 from sesh.errors import Unreachable
-from sesh.ops import lookup
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
@@ -34,8 +33,8 @@ def behind(here: Home, farm: Farm) -> str:
     return go
 
 
-def test_lines_of_a_via_command_are_shown_too(here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 5.0)
+@pytest.mark.usefixtures("hurried")
+def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
     script = here.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
     here.write(".config/sesh/config.toml", f'[remotes.box]\nvia = "{script}"\n')
     terminal = here.terminal("@box", "work", columns=120)

@@ -6,8 +6,6 @@ import os
 
 import pytest
 
-from sesh.link import opening
-from sesh.ops import lookup
 from sesh.remote import known
 from tests.remote.farm import Farm, SshHost
 from tests.support import Home, wait_until
@@ -27,24 +25,19 @@ def dies(box: SshHost) -> None:
     box.proxy.strand()
 
 
-def test_the_first_command_over_a_dead_connection_succeeds(
-    home: Home, box: SshHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: SshHost) -> None:
     """The command failed after 14 s: `box does not answer: nothing arrives from it`."""
     dies(box)
     done = home.sesh("@box", "--exec", "--", "true", timeout=30)
     assert done.code == 0, done
-    monkeypatch.setattr(opening, "SHARED_SILENCE", 60.0)  # a busy host is not silent
     assert home.sesh("@box", "--list").code == 0
     accepted = box.proxy.accepted
     assert home.sesh("@box", "--list").code == 0
     assert box.proxy.accepted == accepted, "the new connection is shared"
 
 
-def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(
-    here: Home, box: SshHost, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lookup, "HOST_TIMEOUT", 2.0)
+@pytest.mark.usefixtures("hurried")
+def test_a_dead_connection_is_kept_if_a_new_one_would_ask_somebody(here: Home, box: SshHost) -> None:
     known.record("box", login_prompted=True)
     sockets = os.listdir(os.path.join(here.directory, ".control"))
     dies(box)

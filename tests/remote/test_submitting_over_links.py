@@ -6,7 +6,6 @@ import os
 
 import pytest
 
-from tests.remote.pace import brisk
 from tests.remote.via import Beside
 from tests.support import Home, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged
@@ -17,10 +16,7 @@ TEXT = " ".join(f"word{number}" for number in range(900))
 
 
 @pytest.mark.parametrize("step", ["typed", "submitted"])
-def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(
-    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, step: str
-) -> None:
-    brisk(monkeypatch)
+def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(home: Home, beside: Beside, step: str) -> None:
     far = beside("box")
     proof = os.path.join(far.path, "proof")
     opened = home.sesh("@box", "--open", "agent", "--", *composer(proof, window=0.04))

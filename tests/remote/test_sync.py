@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -15,10 +14,8 @@ from typing import Any
 import pytest
 
 from sesh.errors import Unreachable
-from sesh.remote.ssh import exchange
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync.sync import sync
-from sesh.system import programs
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside
 from tests.support import Home, processes, wait_until
@@ -29,11 +26,25 @@ WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest
 
 
 @pytest.fixture(params=WAYS)
-def rsync(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+def rsync(request: pytest.FixtureRequest, here: Home, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Return whether this machine has rsync; if not, hide it."""
     if not request.param:
-        monkeypatch.setattr(programs, "find", lambda name: None if name == "rsync" else shutil.which(name))
+        monkeypatch.setenv("PATH", without_rsync(here))
     return bool(request.param)
+
+
+def without_rsync(here: Home) -> str:
+    """Return a PATH that has all programs but rsync."""
+    folders = []
+    for number, folder in enumerate(os.environ["PATH"].split(":")):
+        if os.path.exists(f"{folder}/rsync"):
+            own = os.path.join(here.root, f"path{number}")
+            os.mkdir(own)
+            for name in set(os.listdir(folder)) - {"rsync"}:
+                os.symlink(f"{folder}/{name}", f"{own}/{name}")
+            folder = own
+        folders.append(folder)
+    return ":".join(folders)
 
 
 def pushed(here: Home, far: SshHost, *lines: str) -> list[str]:
@@ -136,9 +147,8 @@ def test_what_a_cut_left_undone_is_told_and_done_the_next_time(
     assert os.path.getsize(f"{far.home}/large/file") == 6_000_000
 
 
-def test_a_connection_that_has_gone_silent_is_replaced(farm: Farm, here: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_that_has_gone_silent_is_replaced(farm: Farm, here: Home) -> None:
     """The push waited half a minute for it, and failed."""
-    monkeypatch.setattr(exchange, "PROBE_TIMEOUT", 0.5)
     far = farm.host("box", installed=False, proxied=True)
     here.write("a", "1")
     assert pushed(here, far, "a") == ["a"]

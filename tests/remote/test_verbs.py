@@ -122,8 +122,8 @@ def test_jobs_over_there_end_with_their_own_code_and_what_they_print_comes_back(
 def test_programs_beside_the_launcher_are_found_over_there(home: Home, beside: Beside) -> None:
     """sshd's PATH lacks ~/.local/bin, where agents and their hooks are."""
     far = beside("box", path="/usr/bin:/bin")
-    far.write("bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
-    folder = os.path.join(far.path, "bin")
+    far.write(".local/bin/agent", "#!/bin/sh\ncommand -v sesh; echo $PATH", 0o755)
+    folder = os.path.join(far.path, ".local/bin")
     found, path = home.sesh("@box", "--exec", "--print", "--", "agent").stdout.split("\n")[:2]
     assert (found, path.split(":")[-1], path.count(folder)) == (f"{folder}/sesh", folder, 1)
 

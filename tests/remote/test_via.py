@@ -75,13 +75,13 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
     assert (terminal.exit_code(), terminal.text().split()) == (4, ["ready", "^Ccaught"])
 
 
-def test_a_command_that_does_not_answer_ends_with_its_children(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(opening, "START_TIMEOUT", 1.0)
+def test_a_command_that_does_not_answer_ends_with_its_children(home: Home) -> None:
     configure_via(home, "sh -c 'sleep 600; true'")
     assert home.sesh("@there", "--list").code == 1
     wait_until(lambda: not home.processes(), what="the command and its children have ended")
 
 
+@pytest.mark.needs_fork("a command that no signal ends")
 def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     configure_via(home, "sh -c 'exec sleep 600'")
     with monkeypatch.context() as patch:

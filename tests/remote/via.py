@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -19,6 +20,33 @@ import sesh.__main__
 from sesh.system import processes as system
 from sesh.system import programs
 from tests.support import Home, forking, processes
+
+_WAY = """#!{python} -IS
+import fcntl, os, signal, sys
+
+def started():
+    if sys.platform == "linux":
+        with open("/proc/self/stat", "rb") as file:
+            return file.read().rpartition(b")")[2].split()[19].decode()
+    return os.popen(f"ps -o lstart= -p {{os.getpid()}}").read().strip()
+
+with open({starting!r}, "w") as lock:
+    fcntl.flock(lock, fcntl.LOCK_EX)
+    if os.path.exists({down!r}):
+        with open({down!r}) as file:
+            sys.exit(file.read())
+    with open({links!r}, "a") as file:
+        file.write(f"{{os.getpid()}} {{started()}}\\n")
+if os.path.exists({halt!r}):
+    os.kill(os.getpid(), signal.SIGSTOP)
+os.environ.update({env!r})
+os.execvp(sys.argv[1], sys.argv[1:])
+"""
+"""The program by which a link reaches the host: it does without a fork what `ViaHost.begin` does."""
+
+
+def _program(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o755)
 
 
 class ViaHost(Home):
@@ -34,6 +62,10 @@ class ViaHost(Home):
         self._links = os.path.join(self.root, "links")
         self.down, self.halt = os.path.join(self.root, "down"), os.path.join(self.root, "halt")
         self.env["PATH"] = path or f"{self.path}/bin:{os.environ['PATH']}"
+        if path:  # which has no sesh: it lies where a deploy puts it
+            os.makedirs(f"{self.path}/.local/bin")
+            self.launcher = shutil.move(self.launcher, f"{self.path}/.local/bin/sesh")
+            self.command = self._plain = [self.launcher]
 
     @property
     def at(self) -> str:
@@ -43,7 +75,13 @@ class ViaHost(Home):
     @property
     def way(self) -> list[str]:
         """The `via` command of the host."""
-        return ["env", *(f"{key}={value}" for key, value in self.env.items())]
+        files = {"starting": os.path.join(self.root, "starting"), "links": self._links}
+        text = _WAY.format(python=sys.executable, down=self.down, halt=self.halt, env=self.env, **files)
+        path = os.path.join(self.root, "way")
+        if not os.path.exists(path):
+            with open(path, "w", encoding="utf-8", opener=_program) as file:
+                file.write(text)
+        return [path]
 
     def read(self, name: str) -> str:
         """Return the text of a file in the host's HOME; empty without the file."""
@@ -114,19 +152,13 @@ class ViaHost(Home):
 
     def begin(self, words: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
         """Begin the command of a link; called in the process that wants the link."""
-        environment = {**options.pop("env"), **self.env}
+        environment = {**options["env"], **self.env}
         with self._starting():
-            return self._start(words, environment, options)
+            if os.path.exists(self.launcher) and not os.path.exists(self.down) and forking.fits(environment):
+                return self._fork(environment, options)
+        return subprocess.Popen(words, **options)
 
-    def _start(self, words: Sequence[str], environment: dict[str, str], options: Any) -> subprocess.Popen[bytes]:
-        if os.path.exists(self.down):
-            with open(self.down, encoding="utf-8") as file:
-                words = ["sh", "-c", 'echo "$1" >&2; exit 1', "-", file.read()]
-            return subprocess.Popen(words, env=environment, **options)
-        if not forking.fits(environment) or not os.path.exists(self.launcher):
-            process = subprocess.Popen(words, env=environment, **options)
-            self._note(process.pid)
-            return process
+    def _fork(self, environment: dict[str, str], options: Any) -> subprocess.Popen[bytes]:
         with forking.signals_wait():
             process = forking.start(
                 [self.launcher, "--bridge"],
@@ -163,10 +195,12 @@ class Beside:
         start = programs.start
 
         def begin(argv: Sequence[str], **options: Any) -> subprocess.Popen[bytes]:
-            far = next((far for far in self.hosts.values() if shlex.join(far.way) in shlex.join(argv)), None)
+            first = {*argv[:1], *argv[3:4]}  # sh starts it where ssh may prompt: sh -c 'trap …; exec "$0" "$@"' WAY …
+            far = next((far for far in self.hosts.values() if first.intersection(far.way)), None)
             return start(argv, **options) if far is None else far.begin(argv, **options)
 
-        monkeypatch.setattr(programs, "start", begin)
+        if forking.ABLE:
+            monkeypatch.setattr(programs, "start", begin)
 
     def __call__(self, word: str, path: str = "") -> ViaHost:
         """Make a host; `path` is a PATH that lacks its own sesh."""

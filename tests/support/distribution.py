@@ -42,13 +42,15 @@ def build(folder: Path) -> Path:
     return folder / "dist"
 
 
-def wheelhouse(folder: Path) -> Path:
-    """Pack wheels of all requirements from the installed packages; return `folder`."""
+def wheelhouse(folder: Path, extra: str = "") -> Path:
+    """Pack wheels of all requirements, and of an extra's, from the installed packages; return `folder`."""
     wanted, packed = [DISTRIBUTION], {DISTRIBUTION}
     while wanted:
         for line in importlib.metadata.distribution(wanted.pop()).requires or ():
             requirement = Requirement(line)
-            if requirement.name in packed or not (requirement.marker is None or requirement.marker.evaluate()):
+            if requirement.name in packed or not (
+                requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+            ):
                 continue
             packed.add(requirement.name)
             wanted.append(requirement.name)

@@ -13,7 +13,7 @@ def load() -> None:
     """Load settings: no deadline on slow machines, and the same examples in CI."""
     health = [HealthCheck.too_slow]
     settings.register_profile(
-        "default", max_examples=rounds(40, 1000), deadline=None, suppress_health_check=health, print_blob=True
+        "default", max_examples=rounds(20, 1000), deadline=None, suppress_health_check=health, print_blob=True
     )
     settings.register_profile("ci", settings.get_profile("default"), derandomize=True)
     settings.load_profile("ci" if os.environ.get("CI") else "default")

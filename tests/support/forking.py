@@ -2,9 +2,9 @@
 
 The process of the tests has sesh loaded already. The zygotes that a fork starts are forks, too. So all of them have
 what a test has changed in its own process by then, such as a shorter constant, or a system call that fails. For the
-sake of later changes, a zygote ends as soon as nobody waits for it, unless a test sets `zygote.IDLE`. From outside, a
-fork is a process like any other, but /proc shows the command line and environment of the tests' process for it. So each
-fork maps the file `mark`, and /proc/PID/maps tells which home the fork belongs to.
+sake of later changes, a zygote ends as soon as nobody waits for it, except in a test with `lasting_zygotes`. From
+outside, a fork is a process like any other, but /proc shows the command line and environment of the tests' process for
+it. So each fork maps the file `mark`, and /proc/PID/maps tells which home the fork belongs to.
 """
 
 from __future__ import annotations
@@ -39,16 +39,33 @@ import sesh.remote.ssh
 import sesh.vt
 from sesh.cli import app, verbs
 from sesh.daemon.spawn import launch, zygote
+from tests.support import told
 
-ABLE = sys.platform.startswith("linux") and os.environ.get("COLD") != "1"
-"""Whether sesh is forked; with COLD=1 each sesh starts an interpreter."""
+COLD = os.environ.get("COLD") == "1" or "SESH_UNDER_TEST" in os.environ
+"""Whether each sesh starts an interpreter of its own: wanted by COLD=1, and by the path of an installed sesh."""
+ABLE = sys.platform.startswith("linux") and not COLD
+"""Whether sesh is forked."""
 _EARLY = ("LANG", "LC_", "TZ", "LD_", "MALLOC_", "GLIBC_", "PYTHON", "FORCE_COLOR", "TERMINAL_WIDTH", "GITHUB_")
 """Beginnings of variables that have an effect only when an interpreter starts or a module is loaded."""
 _LOADED = (sesh.cli, sesh.client, sesh.daemon, sesh.ops, sesh.reach, sesh.remote.ssh, sesh.vt)
 """Packages of the modules that verbs, clients and daemons load when they need them."""
+IDLE = zygote.IDLE
+"""The seconds that a user's zygote lives without work."""
 zygote.IDLE = 0.0
+HELD = ("sh", "-c", 'kill -STOP $$; exec "$@"', "sh")
+"""The words before a command that stops itself before it begins, until SIGCONT."""
 USUAL = {"LANG": "C.UTF-8", **{key: os.environ[key] for key in ("TZ", "LD_LIBRARY_PATH") if key in os.environ}}
 """The variables with these beginnings that each home has."""
+
+
+class Started(subprocess.Popen[bytes]):
+    """A process of a test, whose output a failure shows once the test has read it."""
+
+    def communicate(self, input: bytes | None = None, timeout: float | None = None) -> tuple[bytes, bytes]:  # noqa: A002
+        """Read all output; see Popen."""
+        out, err = super().communicate(input, timeout)
+        told.note([str(word) for word in self.args], self.returncode, out, err)  # type: ignore[union-attr]
+        return out, err
 
 
 def fits(environment: Mapping[str, str]) -> bool:
@@ -66,7 +83,7 @@ def start(
     tty: bool = False,
     held: bool = False,
     program: Callable[[], object] = sesh.__main__.start,
-) -> subprocess.Popen[bytes]:
+) -> Started:
     """Start a fork that runs `program` with the command line `words`.
 
     `streams`: stdin, stdout and stderr, as for Popen. `tty`: stdin becomes the fork's controlling terminal. `held`: the
@@ -89,7 +106,7 @@ def start(
             code = 1
         _end(code if isinstance(code, int) else 0 if code is None else 1)
 
-    return subprocess.Popen(
+    return Started(
         list(words),
         stdin=streams[0],
         stdout=streams[1],
@@ -97,7 +114,7 @@ def start(
         env=dict(env),
         cwd=cwd,
         start_new_session=True,
-        preexec_fn=run,  # noqa: PLW1509 - it never returns
+        preexec_fn=run,
     )
 
 

@@ -33,6 +33,8 @@ from tests.support.waiting import PATIENCE, wait_until
 
 PROMPT = "ready>"  # a blank follows it
 
+UNDER_TEST = os.environ.get("SESH_UNDER_TEST", "")
+"""The path of an installed sesh that the tests run, instead of this checkout's."""
 PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path("platlib")])]
 """The directories from which sesh and its requirements are loaded."""
 # What a test may know of the developer's environment; all else (XDG_*, SESH_*, TMUX, ZDOTDIR, BASH_ENV, …) stays out.
@@ -108,8 +110,14 @@ class Home:
         for name, content in _FILES.items():
             self.write(name, content)
         # A command line inside a session must find the sesh under test.
-        self.launcher = self.write("bin/sesh", launcher(PATHS), mode=0o755)
-        self.command = self._plain = [sys.executable, "-IS", self.launcher]
+        if UNDER_TEST:
+            text = f'#!/bin/sh\nexec {shlex.quote(UNDER_TEST)} "$@"  # sesh.__main__\n'
+            self.launcher = self.write("bin/sesh", text, mode=0o755)
+            self.command = [UNDER_TEST]
+        else:
+            self.launcher = self.write("bin/sesh", launcher(PATHS), mode=0o755)
+            self.command = [sys.executable, "-IS", self.launcher]
+        self._plain = self.command
         self.mark = os.path.join(self.root, "mark")
         with open(self.mark, "wb") as file:
             file.write(b"mapped by each fork of the tests' process")
@@ -170,7 +178,7 @@ class Home:
         cwd: str | None = None,
         stdin: int = subprocess.DEVNULL,
         held: bool = False,
-    ) -> subprocess.Popen[bytes]:
+    ) -> forking.Started:
         """Start `sesh ARGUMENTS` without a terminal, with its output in pipes.
 
         `env`: variables to set, or to remove if the value is None. `held`: sesh stops before it begins, until SIGCONT.
@@ -183,8 +191,8 @@ class Home:
                 words, env=environment, cwd=cwd or self.path, streams=streams, mark=self.mark, held=held
             )
         else:
-            process = subprocess.Popen(
-                [*self.command, *arguments],
+            process = forking.Started(
+                [*(forking.HELD if held else ()), *self.command, *arguments],
                 stdin=streams[0],
                 stdout=streams[1],
                 stderr=streams[2],
@@ -230,6 +238,7 @@ class Home:
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
+        words = [*forking.HELD, *words] if held and not forked else words
         terminal = Terminal(
             words,
             columns=columns,
@@ -252,6 +261,10 @@ class Home:
         """Return the environment with some variables set, or removed if the value is None."""
         changed: dict[str, str | None] = {**self.env, **(changes or {})}
         return {key: value for key, value in changed.items() if value is not None}
+
+    def portraits(self) -> str:
+        """Return the screens of the open terminals, for a failing test."""
+        return "\n".join(each.portrait() for each in self._terminals)
 
     # -- the end
 

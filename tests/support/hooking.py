@@ -18,6 +18,73 @@ from tests.support.home import Home
 from tests.support.waiting import wait_until
 
 SESSION = "0b5a6d4e-9f0a-4d54-8a2c-3f1f0c3d2b11"
+RESUME = {
+    "claude": ["claude", "--resume", SESSION],
+    "codex": ["codex", "resume", SESSION],
+    "gemini": ["gemini", "--resume", SESSION],
+}
+# One turn of each agent: each event with its published fields, then the session's state and question.
+COMMAND = {"tool_name": "Bash", "tool_input": {"command": "make test", "description": "Runs the tests"}}
+START = ("SessionStart", {"source": "startup"}, "idle", None)
+TURNS: dict[str, list[tuple[str, dict[str, Any], str, str | None]]] = {
+    "claude": [
+        START,
+        ("UserPromptSubmit", {"prompt": "test it"}, "working", None),
+        ("PermissionRequest", {**COMMAND, "permission_mode": "default"}, "waiting", "Bash: make test"),
+        (
+            "Notification",
+            {"notification_type": "permission_prompt", "message": "Claude needs your permission to use Bash"},
+            "waiting",
+            "Bash: make test",
+        ),
+        ("Stop", {"stop_hook_active": False}, "done", None),
+        ("SessionStart", {"source": "compact"}, "done", None),
+        (
+            "PermissionRequest",
+            {"tool_name": "AskUserQuestion", "tool_input": {"questions": [{"question": "Which one?", "options": []}]}},
+            "waiting",
+            "Which one?",
+        ),
+        ("Notification", {"notification_type": "idle_prompt", "message": "Claude is waiting"}, "done", None),
+        ("Notification", {"notification_type": "elicitation_dialog", "message": "Key?"}, "waiting", "Key?"),
+        ("UserPromptSubmit", {"prompt": "x" * 100_000}, "working", None),
+        ("Notification", {"notification_type": "auth_success", "message": "Signed in"}, "working", None),
+        (
+            "Notification",
+            {"notification_type": "permission_prompt", "message": "Claude needs your permission"},
+            "waiting",
+            "Claude needs your permission",
+        ),
+    ],
+    "codex": [
+        START,
+        ("UserPromptSubmit", {"prompt": "test it", "turn_id": "1"}, "working", None),
+        ("PermissionRequest", {**COMMAND, "turn_id": "1"}, "waiting", "Bash: make test"),
+        (
+            "PermissionRequest",
+            {"tool_name": "shell", "tool_input": {"command": ["rm", "-r", "x y"]}},
+            "waiting",
+            "shell: rm -r x y",
+        ),
+        ("Interrupt", {"turn_id": "1"}, "idle", None),
+        ("Stop", {"stop_hook_active": False, "last_assistant_message": None}, "done", None),
+    ],
+    "gemini": [
+        START,
+        ("BeforeAgent", {"prompt": "test it"}, "working", None),
+        (
+            "Notification",
+            {
+                "notification_type": "ToolPermission",
+                "message": "Tool Shell requires execution",
+                "details": {"type": "exec", "title": "Shell", "command": "make test", "rootCommand": "make"},
+            },
+            "waiting",
+            "Tool Shell requires execution: make test",
+        ),
+        ("AfterAgent", {"prompt_response": "ok"}, "done", None),
+    ],
+}
 _FILES = {"claude": ".claude/settings.json", "codex": ".codex/hooks.json", "gemini": ".gemini/settings.json"}
 _PROGRAM = """#!{python} -IS
 import json, os, subprocess, sys

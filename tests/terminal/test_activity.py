@@ -7,7 +7,6 @@ import sys
 
 import pytest
 
-from sesh.daemon.activity import rules
 from tests.support import Home, Sesh, processes, says_who_reads, wait_until
 
 pytestmark = says_who_reads
@@ -140,10 +139,7 @@ def test_a_program_that_reads_waits(sesh: Sesh, home: Home) -> None:
         becomes(home, "idle", "prompt", None)
 
 
-def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(rules, "QUIET_AFTER", 1.0)
+def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(sesh: Sesh, home: Home) -> None:
     programs = {
         "sleeps": ["sleep", "60"],
         "polls": [sys.executable, "-ISc", "while True: __import__('select').select([0], [], [], 0.5)"],

@@ -17,10 +17,8 @@ from collections.abc import Iterable
 
 import pytest
 
-from sesh.daemon.spawn import zygote
 from sesh.system import descriptors
 from tests.support import PROMPT, Home, Open, Terminal, rounds, wait_until
-from tests.support.waiting import PATIENCE
 from tests.terminal.looking import logs
 
 READY = "ready>"
@@ -68,10 +66,9 @@ def test_leaving_in_the_middle_of_a_flood_is_immediate_and_tidy(terminal: Open) 
 
 @pytest.mark.parametrize("key", [b"\x1c", b"\x03"], ids=["quit", "interrupt"])
 def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(
-    home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch, key: bytes
+    home: Home, terminal: Open, lasting_zygotes: None, key: bytes
 ) -> None:
     """An interrupted launch must not create its session once the lock is free."""
-    monkeypatch.setattr(zygote, "IDLE", 60.0)
     assert home.sesh("--open", "other").code == 0
     before = {*home.processes()}
     with open(os.path.join(home.directory, ".lock"), "w") as lock:
@@ -229,10 +226,7 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
     wait_until(lambda: len(os.listdir(f"/proc/{daemon}/fd")) <= before)
 
 
-def test_keys_typed_while_the_client_leaves_do_not_reach_the_shell_outside(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("sesh.client.attachment.DETACH_TIMEOUT", PATIENCE)
+def test_keys_typed_while_the_client_leaves_do_not_reach_the_shell_outside(home: Home) -> None:
     home.sesh("--open", "work")
     daemon = home.summary("work")["daemon_pid"]
     with home.terminal("work") as window, open(window.tty, "rb", buffering=0) as line:
@@ -283,6 +277,7 @@ def test_a_mode_that_only_some_terminals_have_is_set_again_and_undone_each_time(
         assert window.exit_code() == 0
 
 
+@pytest.mark.needs_fork("the client stops between two system calls")
 def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -62,6 +62,7 @@ def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -
     assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
 
 
+@pytest.mark.needs_fork("smaller pages than 512 KiB")
 def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -3,25 +3,31 @@
 from __future__ import annotations
 
 import os
-
-import pytest
+import shutil
+import time
 
 from sesh.store import results
 from tests.support import Home, wait_until
 from tests.terminal.looking import logs
 
 
-def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """With two results kept, five jobs show what ten thousand did by hand."""
-    newest, count = 2, 5
-    monkeypatch.setattr(results, "NEWEST", newest)
-    for number in range(1, count + 1):
-        done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {number % 7}")
-        assert (done.code, done.stdout, done.stderr) == (number % 7, "", "")
-    assert sorted(os.listdir(home.directory)) == [".lock", ".results", ".starting"]
-    kept = os.listdir(os.path.join(home.directory, ".results"))
-    assert len(kept) == newest
-    assert home.sesh("--wait", "job", "--exit").code == count % 7
+def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None:
+    folder = os.path.join(home.directory, ".results")
+    assert home.sesh("--exec", "job", "--", "true").code == 0
+    (first,) = os.listdir(folder)
+    for number in range(results.NEWEST):  # each a little older than the next one
+        copied = shutil.copy2(os.path.join(folder, first), os.path.join(folder, f"{number:016x}.json"))
+        os.utime(copied, (time.time() - 1000 + number,) * 2)
+    for code in (2, 3):
+        done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {code}")
+        assert (done.code, done.stdout, done.stderr) == (code, "", "")
+    left = [name for name in os.listdir(home.directory) if not name.startswith(".zygote.")]
+    assert sorted(left) == [".lock", ".results", ".starting"]
+    kept = os.listdir(folder)
+    assert len(kept) == results.NEWEST
+    assert first in kept
+    assert not {f"{number:016x}.json" for number in range(3)}.intersection(kept), "the oldest go"
+    assert home.sesh("--wait", "job", "--exit").code == 3
 
 
 def test_a_watcher_attaches_at_any_moment_and_its_keys_reach_the_job(home: Home) -> None:

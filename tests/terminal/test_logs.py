@@ -10,7 +10,6 @@ import subprocess
 import pytest
 
 from sesh.daemon import request_methods
-from sesh.daemon.clients import connection
 from sesh.wire import protocol
 from tests.support import Home, Sesh, wait_until
 
@@ -55,10 +54,7 @@ def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> No
     assert [json.loads(line) for line in ended(objects)] == [{"line": line} for line in lines]
 
 
-def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_ended(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(connection, "STALLED", 0.0)  # the program waits for no reader
+def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_ended(sesh: Sesh, home: Home) -> None:
     sesh("--open", "work")
     typed(sesh, "seq 1 50")
     process = followed(home, "3")
@@ -114,6 +110,7 @@ def many_then_new(sesh: Sesh, home: Home) -> tuple[list[int], list[str]]:
     return [int(number) for number in numbers], notes
 
 
+@pytest.mark.needs_fork("smaller pages than 512 KiB")
 def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -122,6 +119,7 @@ def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     assert many_then_new(sesh, home) == (list(range(101, 601)), [])
 
 
+@pytest.mark.needs_fork("smaller answers than 40 MiB")
 def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

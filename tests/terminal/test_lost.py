@@ -13,7 +13,6 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.watching import checkpoint
 from sesh.system import platforms, processes
 from tests.support import Home, Sesh, need, wait_until
 from tests.terminal.looking import logs, screen
@@ -58,12 +57,8 @@ _CLOCK = "import time\nprint('begun')\nwhile True: print(f'{time.time():.2f}', f
 """A program that prints the time, without a pause that would count as the end of its output."""
 
 
-def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A crash loses at most five seconds of output, even if the program never pauses.
-
-    With the pause shortened to half a second here, the bound is 1.5 s.
-    """
-    monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
+def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
+    """A crash loses at most five seconds of output, even if the program never pauses."""
     names = ["clock", "looked-at"]
     for name in names:
         sesh("--open", name, "--", sys.executable, "-c", _CLOCK)
@@ -79,13 +74,10 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home, monkeypatch:
         wait_until(lambda name=name: home.summary(name).get("state") == "lost")  # type: ignore[misc]
         _, *lines = sesh("--logs", name, "20000").stdout.split()
         assert float(lines[0]) < began
-        assert killed[name] - float(lines[-1]) < 5, "1.5 s, and the rest for a machine that is busy"
+        assert killed[name] - float(lines[-1]) < 8.5, "five seconds, and the rest for a machine that is busy"
 
 
-def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(checkpoint, "PAUSE", 0.5)
+def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(sesh: Sesh, home: Home) -> None:
     names = ["web", "looked-at"]
     for name in names:
         sesh("--open", name, "--", "sh", "-c", f"echo first {name}; read x; echo second {name}; read x")
@@ -172,6 +164,7 @@ def test_a_lost_shell_comes_back_as_the_shell_that_it_was(home: Home) -> None:
         assert home.record("web")["shell"] is True
 
 
+@pytest.mark.needs_fork("a machine that seems to have systemd")
 @pytest.mark.skipif(not platforms.LINUX, reason="asks systemd")
 def test_a_machine_that_goes_down_leaves_its_sessions_to_be_restored(
     home: Home, monkeypatch: pytest.MonkeyPatch

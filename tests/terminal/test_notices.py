@@ -66,8 +66,7 @@ def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home
     assert WATCHES.encode() not in terminal.raw
 
 
-def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(view, "NOTICE_TIME", 0.1)
+def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L10\n")
     for line in ("L20\n", "L35\n"):
@@ -76,6 +75,7 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home, monk
     counted(terminal, 60)
 
 
+@pytest.mark.needs_fork("a line that does not go by itself")
 def test_a_line_holds_up_no_output(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "NOTICE_TIME", 600.0)
     source = "stty -echo; echo begun; read go; clear; seq -f L%g 900; sleep 900"
@@ -116,10 +116,7 @@ OFTEN = ("a sequence", "a character", "origin", "a pending wrap")
     [pytest.param("main", state, marks=[] if state in OFTEN else pytest.mark.soak) for state in STATES]
     + [("alternate", "margins")],
 )
-def test_the_screen_below_a_line_comes_back_as_it_was(
-    sesh: Sesh, home: Home, screen: str, state: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(view, "NOTICE_TIME", 0.1)
+def test_the_screen_below_a_line_comes_back_as_it_was(sesh: Sesh, home: Home, screen: str, state: str) -> None:
     enter = r"\033[?1049h" * (screen == "alternate")
     script = (
         f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
@@ -137,6 +134,7 @@ def test_the_screen_below_a_line_comes_back_as_it_was(
     )
 
 
+@pytest.mark.needs_fork("a line that does not go by itself")
 def test_a_window_that_changes_its_size_takes_the_line_away(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -147,10 +145,7 @@ def test_a_window_that_changes_its_size_takes_the_line_away(
     terminal.wait_until(lambda: "L60" in terminal.text() and WATCHES not in terminal.text())
 
 
-def test_a_line_that_greets_leaves_nothing_in_the_scrollback(
-    sesh: Sesh, home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(view, "NOTICE_TIME", 0.3)
+def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:
     assert sesh("--open", "x", "--", *counting(60)).code == 0
     terminal = home.terminal("x", str(tmp_path))
     terminal.wait_for_raw(b"already runs")

@@ -93,6 +93,7 @@ def test_of_several_terminals_one_answers_and_none_that_only_watches(home: Home,
     assert [got for _, _, got in answers(home, 2)] == [DA1, DA1]
 
 
+@pytest.mark.needs_fork("pieces of an answer that may come late")
 def test_whatever_a_program_asks_it_gets_the_answer_once(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

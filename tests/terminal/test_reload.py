@@ -231,6 +231,7 @@ def test_a_job_is_fed_on(sesh: Sesh, home: Home) -> None:
     assert job.communicate(b"two\n", timeout=30)[0].replace(b"\r", b"") == b"one\ntwo\n"
 
 
+@pytest.mark.needs_fork("the daemon notes that the text waits")
 def test_a_long_text_that_waits_for_its_program_is_typed_once(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.watching import checkpoint
 from sesh.errors import UsageError
 from sesh.names import MAX_RESUME
 from sesh.reach import find
@@ -24,9 +23,7 @@ AGENT = '#!/bin/sh\necho "$(basename "$0") $* in $PWD" >> ~/runs\necho "ready $*
 
 
 @pytest.fixture(autouse=True)
-def programs(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoint, "PAUSE", 0.2)
-    monkeypatch.setattr("sesh.daemon.watching.checkpoint.CHECKPOINT_AFTER", 0.1)
+def programs(home: Home) -> None:
     for name in ("agent", "server", "make"):
         home.write(f"bin/{name}", AGENT, mode=0o755)
 

@@ -36,7 +36,7 @@ def ran(home: Home, *words: str, timeout: float = 20) -> tuple[int, str]:
     return done.code, done.raw.decode("utf-8", "surrogateescape")
 
 
-@pytest.fixture(params=SHELLS)
+@pytest.fixture(params=[*SHELLS[:-1], pytest.param("busybox", marks=pytest.mark.soak)])
 def shell(request: pytest.FixtureRequest, home: Home) -> str:
     """Each shell in turn, opened as `t`."""
     name = str(request.param)
@@ -326,6 +326,7 @@ def test_whole_lines_come_while_the_command_runs_without_its_trace_and_prompts(h
     assert (lines[:2], len(lines), b"gone" in lines[2]) == ([b"one\n", b"two\n"], 3, True), lines
 
 
+@pytest.mark.needs_fork("smaller bounds of an output")
 def test_more_than_is_kept_comes_whole_to_who_reads(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     for bound in ("MAX_OUTPUT", "MAX_UNREAD"):  # 1/128 of the real bounds
         monkeypatch.setattr(run, bound, getattr(run, bound) >> 7)

@@ -79,6 +79,7 @@ def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_as
     assert got.count(b"7501") == 1
 
 
+@pytest.mark.needs_fork("pieces of an answer that may come late")
 def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:

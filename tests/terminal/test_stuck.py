@@ -8,15 +8,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from sesh.wire import protocol
 from tests.support import Home
 
 
 @pytest.fixture
-def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
-    """The daemon of `work`, continued at the end, with timeouts of 0.5 s."""
-    assert protocol.WELCOME_TIMEOUT <= 5
-    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 0.5)
+def daemon(home: Home) -> Iterator[int]:
+    """The daemon of `work`, continued at the end."""
     assert home.sesh("--open", "work", "--", "cat").code == 0
     found = home.summary("work")["daemon_pid"]
     yield found
@@ -26,16 +23,13 @@ def daemon(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemon: int) -> None:
     """The error comes within seconds, and names the session."""
     os.kill(daemon, signal.SIGSTOP)
-    for line, code in (
-        ("--logs work -f", 1),
-        ("--send work text", 1),
-        ("--events work", 1),
-        ("--run work -- true", 125),
-    ):
-        done = home.sesh(*line.split())
-        assert (done.code, done.stdout) == (code, ""), line
-        assert "the daemon of work does not answer" in done.stderr
-        assert "sesh status work" in done.stderr
+    codes = {"--logs work -f": 1, "--send work text": 1, "--events work": 1, "--run work -- true": 125}
+    asked = {line: home.start(*line.split()) for line in codes}
+    for line, process in asked.items():
+        out, err = process.communicate(timeout=60)
+        assert (process.returncode, out) == (codes[line], b""), line
+        assert b"the daemon of work does not answer" in err
+        assert b"sesh status work" in err
 
 
 def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home, daemon: int) -> None:

@@ -123,6 +123,7 @@ def test_a_line_that_a_person_has_begun_at_a_prompt_is_not_entered(sesh: Sesh, t
         assert file.read() == "one two\n"
 
 
+@pytest.mark.needs_fork("a screen that never settles")
 def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -144,6 +145,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     assert "^M" not in home.sesh("--screen", "raw").stdout
 
 
+@pytest.mark.needs_fork("three seconds for a piece in place of 30")
 def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothing_is_typed_after_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -169,6 +171,7 @@ def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothin
     assert taken.read_bytes() == b"y" * CHUNK + kept + b"!"
 
 
+@pytest.mark.needs_fork("a daemon that looks at the program twice a second")
 def test_the_rest_of_a_text_never_reaches_another_program(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """Otherwise a long text's lines run in the shell behind a program that ends."""
     monkeypatch.setattr(delivery, "POLL", 0.5)
@@ -230,6 +233,7 @@ def test_enter_does_not_go_to_what_comes_after_the_text(
     assert "\ngot" not in shown.replace("got b'1'", "")
 
 
+@pytest.mark.needs_fork("a text that waits without end")
 def test_keys_do_not_wait_for_a_text_that_the_program_does_not_read(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -250,10 +254,7 @@ def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Ses
     assert "xxx" not in sesh("--screen", "agent").stdout
 
 
-def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(
-    home: Home, inside: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(delivery, "STALLED", 1.0)
+def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(home: Home, inside: None) -> None:
     script = "stty raw -echo; echo ready; dd bs=1 count=7 of=got 2>/dev/null; echo more; exec cat >>got"
     opened(home, "mute", script, "ready")
     answers: list[messages.SendResponse] = []

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import os
-import time
 from collections.abc import Callable
 
 import pytest
 
 from sesh.client.display import notification
-from sesh.config.config import in_quiet_hours
 from sesh.daemon.clients import client
 from sesh.reach import find
 from sesh.wire import messages
@@ -78,6 +76,7 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     assert not os.path.exists(os.path.join(home.path, "told"))
 
 
+@pytest.mark.needs_fork("a session that is unwatched at once")
 def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,23 +167,6 @@ def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     hooked(home)
     needs(home, name="late")
     assert written(home, "told") == "waiting late\n"
-
-
-@pytest.mark.parametrize(
-    ("span", "minute", "quiet"),
-    [
-        ("22:00-07:00", 23 * 60, True),
-        ("22:00-07:00", 7 * 60, False),
-        ("12:00-13:00", 13 * 60, False),
-        (" 9:00 - 10:00 ", 9 * 60, True),
-        ("00:00-24:00", 24 * 60 - 1, True),
-        ("", 0, False),
-    ],
-)
-def test_quiet_hours_may_go_over_midnight(monkeypatch: pytest.MonkeyPatch, span: str, minute: int, quiet: bool) -> None:
-    now = time.struct_time((2026, 3, 1, *divmod(minute, 60), 0, 6, 60, 0))
-    monkeypatch.setattr(time, "localtime", lambda: now)
-    assert in_quiet_hours(span) is quiet
 
 
 @pytest.mark.parametrize(

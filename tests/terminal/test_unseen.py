@@ -189,6 +189,7 @@ def test_nothing_takes_its_place_in_silence(home: Home) -> None:
     assert state(home, "srv") == "running"
 
 
+@pytest.mark.needs_fork("a session that ends between two looks")
 def test_what_ends_after_the_name_was_looked_at_keeps_the_name(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     """A job took the name of a session that had just ended."""
     crashed(home)

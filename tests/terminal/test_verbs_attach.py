@@ -10,7 +10,6 @@ import threading
 import pytest
 
 from sesh.cli import attach
-from sesh.client import view
 from sesh.reach import find
 from sesh.wire import messages
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
@@ -48,6 +47,7 @@ def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_agai
     assert sesh("--list", "--json").json()[0]["attached"] == 0
 
 
+@pytest.mark.needs_fork("a count that may take longer than 0.2 s")
 def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(
     terminal: Open, sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -156,10 +156,7 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
     left(inside(terminal("-")), "uno")
 
 
-def test_replace_detaches_the_others_and_read_only_types_nothing(
-    terminal: Open, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(view, "NOTICE_TIME", 0.3)  # the read-only notice covers the last row
+def test_replace_detaches_the_others_and_read_only_types_nothing(terminal: Open) -> None:
     first = inside(terminal("work"))
     watcher = inside(terminal("-r", "work"))
     watcher.type("echo never\n")

@@ -10,7 +10,6 @@ import subprocess
 
 import pytest
 
-from sesh.ops import sessions
 from sesh.system import platforms
 from tests.support import Home, Sesh
 
@@ -98,10 +97,7 @@ def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Hom
     assert home.names() == []
 
 
-def test_a_daemon_that_hangs_is_listed_and_can_be_killed(
-    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sessions, "_END_TIMEOUT", 0.5)
+def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
     sesh("--open", "web", "--", "sleep", "60")
     os.kill(home.summary("web")["daemon_pid"], signal.SIGSTOP)
     assert "not answering" in sesh().stdout

@@ -162,6 +162,7 @@ def test_a_position_that_output_has_not_reached_is_waited_for(sesh: Sesh, home: 
     assert waiting.communicate(timeout=30)[0] == b"for: needle three\n"
 
 
+@pytest.mark.needs_fork("a search that may take a tenth of a second")
 def test_a_pattern_that_explodes_ends_with_the_timeout_and_holds_nobody(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,13 +25,10 @@ from tests.terminal.looking import screen
 SLEEP = ("/bin/sleep", "100")
 SHOW = 'echo "is $MINE in $PWD by $(umask)"; read _; exit 3'
 
-pytestmark = pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes")
-
-
-@pytest.fixture(autouse=True)
-def lasting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make zygotes stay for the next session."""
-    monkeypatch.setattr(zygote, "IDLE", 60.0)
+pytestmark = [
+    pytest.mark.skipif(not platforms.LINUX, reason="needs the states of processes"),
+    pytest.mark.usefixtures("lasting_zygotes"),
+]
 
 
 def zygotes(home: Home) -> set[int]:
@@ -152,6 +149,7 @@ def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home)
     assert (len(home.names()), len(zygotes(home))) == (8, 1)
 
 
+@pytest.mark.needs_fork("another install, and a shorter wait for an answer")
 def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -187,6 +185,7 @@ def test_a_session_outlives_its_zygote_and_leaves_no_zombie_with_it(home: Home) 
     assert home.summary("one")["state"] == "running"
 
 
+@pytest.mark.needs_fork("a zygote that ends after 0.2 s")
 def test_a_zygote_without_work_ends_and_removes_its_socket(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zygote, "IDLE", 0.2)
     assert home.sesh("--open", "one").code == 0

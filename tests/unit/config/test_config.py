@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
 from sesh.config import config
-from sesh.config.config import Config
+from sesh.config.config import Config, in_quiet_hours
 from sesh.errors import UsageError
 from tests.support import ROOT
 
@@ -189,3 +190,20 @@ def test_a_file_that_has_not_changed_is_parsed_once(place: Path) -> None:
     first = loaded(place, "replay_lines = 3")
     assert loaded(place, "replay_lines = 3") is first
     assert loaded(place, "replay_lines = 4").replay_lines == 4
+
+
+@pytest.mark.parametrize(
+    ("span", "minute", "quiet"),
+    [
+        ("22:00-07:00", 23 * 60, True),
+        ("22:00-07:00", 7 * 60, False),
+        ("12:00-13:00", 13 * 60, False),
+        (" 9:00 - 10:00 ", 9 * 60, True),
+        ("00:00-24:00", 24 * 60 - 1, True),
+        ("", 0, False),
+    ],
+)
+def test_quiet_hours_may_go_over_midnight(monkeypatch: pytest.MonkeyPatch, span: str, minute: int, quiet: bool) -> None:
+    now = time.struct_time((2026, 3, 1, *divmod(minute, 60), 0, 6, 60, 0))
+    monkeypatch.setattr(time, "localtime", lambda: now)
+    assert in_quiet_hours(span) is quiet

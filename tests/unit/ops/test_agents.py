@@ -8,6 +8,7 @@ import shlex
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, given
@@ -16,7 +17,9 @@ from hypothesis import strategies as st
 
 from sesh.errors import Refused
 from sesh.ops import agents
+from sesh.reach import find
 from tests.support import rounds
+from tests.support.hooking import RESUME, SESSION, TURNS
 
 AGENTS = tuple(agents.AGENTS)
 LAUNCHER = "/opt/my tools/it's/sesh"
@@ -220,3 +223,28 @@ def test_settings_of_another_user_are_left(monkeypatch: pytest.MonkeyPatch) -> N
     with pytest.raises(Refused, match="another user"):
         agents.integrate("claude")
     assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("name", list(TURNS))
+def test_the_states_and_questions_of_a_turn_are_those_of_its_events(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Handle the events in this process, with a fake daemon."""
+    stands: dict[str, Any] = {}
+
+    def ask(_session: str, verb: str, **words: Any) -> list[dict[str, Any]]:
+        if verb != "status":
+            stands.update(words)
+        return [{"activity": {"why": "hook", **stands}}]
+
+    monkeypatch.setattr(find, "request", ask)
+    monkeypatch.setattr(agents, "_session_of", lambda _agent: {"name": "work"})
+    for event, words, state, question in TURNS[name]:
+        agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": SESSION, **words}))
+        assert (stands["state"], stands["question"] or None) == (state, question), event
+    assert stands["command"] == RESUME[name]
+    for event, words, word in (
+        ("SessionStart", {"source": "clear"}, SESSION),
+        ("SessionStart", {"source": "resume"}, "other-1"),
+        ("SessionEnd", {"reason": "clear"}, "other-1"),
+    ):
+        agents.report_event(name, json.dumps({"hook_event_name": event, "session_id": "other-1", **words}))
+        assert stands["command"] == [*RESUME[name][:-1], word], event
