@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
@@ -28,7 +28,6 @@ from sesh.wire.messages import Hello, Message, Welcome
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
-    from sesh.link.link import Link
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
@@ -84,7 +83,7 @@ class Attachment:
         is_reloaded = self.keeper is None and self.session_id != ""
         self.timers.set(self._handle_disconnect, protocol.RELOAD_TIMEOUT if is_reloaded else protocol.WELCOME_TIMEOUT)
         if self.keeper is not None:
-            self.keeper.watch(cast("Link", connection), self._ping)
+            self.keeper.watch(connection, self._ping)
         if self.session_id and not self.view.continues:
             self.display.resume()
             self.view.redraw()

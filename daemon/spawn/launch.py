@@ -36,7 +36,7 @@ _STATUS = (  # lines of /proc/self/status
 _FILES = (  # in /proc/self
     "loginuid", "sessionid", "attr/current", "personality", "coredump_filter", "timerslack_ns", "oom_score_adj",
 )  # fmt: skip
-_PRIORITIES = slice(37, 39)  # the fields of `machine.stat_of` for real-time priority and policy
+_PRIORITIES = slice(37, 39)  # the fields of `processes.stat_of` for real-time priority and policy
 
 
 def start_daemon(spec: LaunchSpec) -> Connection:

@@ -16,11 +16,12 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from math import inf
-from typing import Optional, Protocol
+from typing import Optional
 
 from sesh.errors import LoginRefused, SeshError, TimedOut, Unreachable
 from sesh.link import opening
 from sesh.link.health import STOP_TIME, Health, LinkHealth
+from sesh.link.link import Link
 from sesh.link.opening import Race
 from sesh.remote import eventlog, known
 from sesh.remote.ssh.destination import Destination
@@ -41,12 +42,6 @@ _LOOK_INTERVAL = 0.3  # seconds between two looks at the deadlines of attempts, 
 Ping = Callable[[bytes], object]  # sends a PING with a payload
 # Receives why the link is not up, empty if unknown; None once it is up.
 ReportOutage = Callable[[Optional[str]], object]
-
-
-class Watched(Protocol):
-    """A link, by what the keeper watches of it."""
-
-    health: LinkHealth
 
 
 class Schedule:
@@ -180,11 +175,12 @@ class LinkKeeper:
         lines = (link.output.reason() for link in self._race.links)
         return next(filter(None, lines), None) or self.schedule.failure
 
-    def watch(self, link: Watched, ping: Ping) -> None:
-        """Watch a first or another link; end all attempts."""
+    def watch(self, link: Connection, ping: Ping) -> None:
+        """Watch a first or another link; end all attempts. A closed connection stands for a link that is lost."""
         self._ping = ping
-        link.health.round_trip = link.health.round_trip or self.health.round_trip
-        self.health = link.health
+        if isinstance(link, Link):
+            link.health.round_trip = link.health.round_trip or self.health.round_trip
+            self.health = link.health
         self._login_prompted = known.login_prompted(self._destination.host)
         self._end_attempts()
         self._report_health()

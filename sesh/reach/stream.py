@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING, Any, NamedTuple, cast
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesh import errors
 from sesh.about import SESH
@@ -23,7 +23,6 @@ from sesh.wire.messages import Welcome
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
-    from sesh.link.link import Link
 
 _STOP_INTERVAL = 0.1  # seconds between two looks at the Stop without a link
 Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, with events, and what to call once ready
@@ -89,7 +88,7 @@ class Stream:
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
-            keeper.watch(cast("Link", connection), connection.ping)
+            keeper.watch(connection, connection.ping)
 
     @classmethod
     def open(cls, target: Target, name: str, limit: float | None = None) -> Stream:
@@ -229,7 +228,7 @@ class Stream:
             raise self._end()
         self.connection.close()
         self.connection = link = next_link or self._await_link(self._keeper)
-        self._keeper.watch(cast("Link", link), link.ping)
+        self._keeper.watch(link, link.ping)
         self._stop.check()  # `cut` may have aborted the link before
         if self.name:
             with suppress(errors.Unreachable):  # the handshake raises the error again

@@ -20,7 +20,7 @@ from sesh.store import records
 from sesh.system import files
 
 FORMAT = 3  # a screen of another format is refused
-LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `measures.scrollback_bytes`
+LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `sizes.scrollback_bytes`
 _LARGEST_FACTS = 8 << 20  # bytes: each character of the history may take twelve
 
 

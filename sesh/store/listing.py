@@ -171,7 +171,7 @@ def of_job(name: str) -> Summary | None:
 def current(tty: int | None = None) -> Record | None:
     """Return the record of the session that has a terminal, or None.
 
-    `tty`: the number of the terminal (`machine.controlling_tty`), by default the caller's.
+    `tty`: the number of the terminal (`processes.controlling_tty`), by default the caller's.
     """
     tty = processes.controlling_tty() if tty is None else tty
     if not tty:

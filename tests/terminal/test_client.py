@@ -28,7 +28,7 @@ sys.path[:0] = {sys.path!r}
 
 from sesh.cli import attach
 from sesh.daemon.spawn import launch
-owner, name = {{"report": (launch.wire.Connection, "await_response"), "raw": (attach, "run_client")}}[sys.argv.pop(1)]
+owner, name = {{"report": (launch.Connection, "await_response"), "raw": (attach, "run_client")}}[sys.argv.pop(1)]
 whole = getattr(owner, name)
 
 def struck(*words, **options):

@@ -11,11 +11,11 @@ from tests.support import Home, Sesh
 from tests.terminal.test_reload import other
 
 NEXT = "PROTOCOL += 1\n"
-"""For protocol.py: the next protocol number."""
+"""For wire/protocol.py: the next protocol number."""
 
 
 def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
-    mine, home.command = home.command, other(home, "next", "protocol.py", NEXT)
+    mine, home.command = home.command, other(home, "next", "wire/protocol.py", NEXT)
     assert sesh("--open", "work").code == 0
     before = home.record("work")
     home.command = mine
@@ -50,7 +50,7 @@ class ViaHost:
 
 
 def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(sesh: Sesh, home: Home) -> None:
-    there = ViaHost(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "protocol.py", NEXT))} "$@"\n')
+    there = ViaHost(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "wire/protocol.py", NEXT))} "$@"\n')
     done = sesh("@there", "--exec", "--", "sleep", "100")
     assert (done.code, done.stdout, done.stderr.count("\n")) == (125, "", 1)
     assert done.stderr.endswith("sesh deploy @there\n")

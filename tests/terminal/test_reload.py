@@ -59,7 +59,7 @@ LOUDER = """
 def _keep(self, lines): vars(self)["kept"] = lines
 FaultLog.kept = property(lambda self: [*vars(self)["kept"], "louder"], _keep)
 """
-"""For log.py: a daemon of that sesh reports the fault `louder`."""
+"""For daemon/base/faults.py: a daemon of that sesh reports the fault `louder`."""
 NOT_HERE = """
 import sys
 if {}:
@@ -199,14 +199,14 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     sesh("--open", "work", "--", "sh", "-c", "echo here; read x")
     wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
     change(home, "sesh", "daemon/reload.py", NOT_HERE.format("'-I' not in sys.orig_argv"))
-    change(home, "sesh", "log.py", LOUDER)
+    change(home, "sesh", "daemon/base/faults.py", LOUDER)
     assert sesh("--reload", "work").code == 0
     assert faults(home, "work")[-1:] == ["louder"]
 
 
 def test_a_session_whose_sesh_was_removed_goes_on_and_can_be_moved(home: Home) -> None:
     command = home.command
-    home.command = other(home, "removed", "log.py", LOUDER)
+    home.command = other(home, "removed", "daemon/base/faults.py", LOUDER)
     assert home.sesh("--open", "work").code == 0
     before = pids(home, "work")
     assert faults(home, "work")[-1:] == ["louder"]

@@ -16,6 +16,7 @@ from sesh.link import health, opening
 from sesh.link import keeper as keeping
 from sesh.link.health import LinkHealth
 from sesh.link.keeper import LinkKeeper
+from sesh.link.link import Link
 from sesh.link.opening import Race
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
@@ -27,15 +28,18 @@ from tests.support import wait_until
 Start = Callable[..., None]
 
 
-class Attempt(Connection):
+class Attempt(Link):
     """The link of an attempt, which is open as soon as `arrives` was called."""
 
     open_by = inf
     output = Mock(**{"reason.return_value": ""})
 
     def __init__(self) -> None:
-        super().__init__(*os.pipe())
+        Connection.__init__(self, *os.pipe())  # no ssh runs
         self.health = LinkHealth(uptime())
+
+    def close(self) -> None:
+        Connection.close(self)
 
     def arrives(self) -> None:
         os.write(self.outbound, b".")
@@ -52,7 +56,7 @@ def results(*steps: Exception | Attempt) -> Start:
         step = rest.pop(0)
         if isinstance(step, Exception):
             raise step
-        race.links.append(step)  # type: ignore[arg-type]
+        race.links.append(step)
         step.arrives()
 
     return start
@@ -110,7 +114,7 @@ def test_of_two_links_that_come_at_once_one_is_taken_and_the_other_is_closed(mad
     both = [Attempt(), Attempt()]
 
     def start(race: Race, *_: object) -> None:
-        race.links.append(both[len(race.links)])  # type: ignore[arg-type]
+        race.links.append(both[len(race.links)])
         if len(race.links) == len(both):
             for each in both:
                 each.arrives()

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreachable
-from sesh.link.health import LinkHealth
 from sesh.link.keeper import LinkKeeper
 from sesh.link.opening import Race
 from sesh.reach.caller import Caller
@@ -112,12 +111,6 @@ def stop() -> Stop:
     return Stop()
 
 
-class Lost(Connection):
-    """A link that is lost."""
-
-    health = LinkHealth(0.0)
-
-
 @pytest.fixture
 def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     """A stream whose link is lost, and to whose host no other one opens."""
@@ -125,7 +118,7 @@ def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
-    with Stream(target, Lost(-1, -1), "work", keeper) as stream:
+    with Stream(target, Connection(-1, -1), "work", keeper) as stream:
         yield stream
 
 
