@@ -13,7 +13,7 @@ from tests.support import Home
 
 @pytest.fixture
 def box(home: Home) -> Iterator[Home]:
-    """Yield the host that `sesh @box` reaches: a second home on this machine, behind `via` in place of ssh."""
+    """Yield the host `@box`: a second home here, reached by `via` instead of ssh."""
     far = Home()
     home.hosts.append(far)
     way = shlex.join(["env", *(f"{key}={value}" for key, value in far.env.items())])

@@ -139,7 +139,10 @@ class Terminal:
     # -- waiting
 
     def wait_until(self, condition: Callable[[], Value | None], what: str, *, timeout: float = PATIENCE) -> Value:
-        """Return the first true value of `condition`, called after output and now and then; `what` is awaited."""
+        """Return the first true value of `condition`, called after output and now and then.
+
+        The error says `what` was awaited, and shows the screen.
+        """
         return wait_until(condition, what, timeout=timeout, interval=_TICK, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
