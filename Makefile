@@ -63,13 +63,14 @@ test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
 
-# In two runs: what the second one starts is a fork of its workers, which are smaller without what the first one loads.
+# What sesh is comes first. The others are in two runs: what the second one starts is a fork of its workers, which are
+# smaller without what the first one loads.
 test: test-packages
 	@# In a new clone each worker would compile all of it.
 	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
 	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	$(PYTEST) -n $(WORKERS) tests/faults tests/fidelity tests/remote tests/terminal
+	$(PYTEST) -n $(WORKERS) tests/smoke tests/faults tests/fidelity tests/remote tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif

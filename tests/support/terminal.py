@@ -138,11 +138,12 @@ class Terminal:
 
     # -- waiting
 
-    def wait_until(
-        self, predicate: Callable[[], Value | None], timeout: float = PATIENCE, what: str | None = None
-    ) -> Value:
-        """Return the first true value of `predicate`, called after output and now and then."""
-        return wait_until(predicate, timeout, _TICK, what, pause=self._wait, portrait=self.portrait)
+    def wait_until(self, condition: Callable[[], Value | None], what: str, *, timeout: float = PATIENCE) -> Value:
+        """Return the first true value of `condition`, called after output and now and then.
+
+        The error says `what` was awaited, and shows the screen.
+        """
+        return wait_until(condition, what, timeout=timeout, interval=_TICK, pause=self._wait, portrait=self.portrait)
 
     def _wait(self, seconds: float) -> None:
         """Read output for up to `seconds`; sleep after its end, when `pump` returns at once."""
@@ -153,7 +154,9 @@ class Terminal:
         """Wait until the rows, joined by line feeds, contain a text or match it."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, str) else pattern
         return self.wait_until(
-            lambda: expression.search("\n".join(self._show().rows())), timeout, f"{expression.pattern!r} on the screen"
+            lambda: expression.search("\n".join(self._show().rows())),
+            f"{expression.pattern!r} on the screen",
+            timeout=timeout,
         )
 
     def wait_for_raw(
@@ -162,12 +165,12 @@ class Terminal:
         """Wait until the bytes from `start` on contain some bytes or match an expression."""
         expression = re.compile(re.escape(pattern)) if isinstance(pattern, bytes) else pattern
         return self.wait_until(
-            lambda: expression.search(self.raw, start), timeout, f"{expression.pattern!r} in the bytes"
+            lambda: expression.search(self.raw, start), f"{expression.pattern!r} in the bytes", timeout=timeout
         )
 
     def exit_code(self, timeout: float = PATIENCE) -> int:
         """Wait for the end and all output; return the exit code, negative for a signal."""
-        self.wait_until(self.ended, timeout, f"the end of {' '.join(self.command)}")
+        self.wait_until(self.ended, f"the end of {' '.join(self.command)}", timeout=timeout)
         if self._line >= 0:
             # With our end closed the kernel says when there is nothing left to read.
             self.termios()

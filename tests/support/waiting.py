@@ -14,28 +14,27 @@ PATIENCE = 60.0
 
 
 def wait_until(
-    predicate: Callable[[], Value | None],
+    condition: Callable[[], Value | None],
+    what: str,
+    *,
     timeout: float = PATIENCE,
     interval: float = 0.02,
-    what: str | None = None,
-    *,
     pause: Callable[[float], object] = time.sleep,
     portrait: Callable[[], str] = str,
 ) -> Value:
-    """Return the first true value of `predicate`. Raises AssertionError after `timeout` seconds.
+    """Return the first true value of `condition`. Raises AssertionError after `timeout` seconds.
 
-    `predicate` is called again after `interval` seconds, then less often, because a call may start processes. A file
-    that `predicate` reads may still be missing. `pause` is called between two calls. The error ends with what
-    `portrait` returns.
+    `what` is awaited: "the session has ended". The error names it, and ends with what `portrait` returns. `condition`
+    is called again after `interval` seconds, then less often, because a call may start processes. A file that
+    `condition` reads may still be missing. `pause` is called between two calls.
     """
     longest = 10 * interval
     deadline = time.monotonic() + timeout
     while True:
         with suppress(FileNotFoundError):
-            if value := predicate():
+            if value := condition():
                 return value
         if time.monotonic() >= deadline:
-            what = what or getattr(predicate, "__name__", str(predicate))
             raise AssertionError(f"not within {timeout:g} s: {what}\n{portrait()}".rstrip())
         pause(interval)
         interval = min(1.25 * interval, longest)
