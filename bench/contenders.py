@@ -80,7 +80,7 @@ class Sesh(Contender):
         self.environment["SESH_DIR"] = os.path.join(self.root, "s")
 
     def creating(self, session: str, words: Words) -> Words:
-        return [self.program, "--open", session, "--", *words]
+        return [self.program, "open", session, "--", *words]
 
     def attaching(self, session: str) -> Words:
         return [self.program, session]

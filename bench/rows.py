@@ -91,19 +91,19 @@ KINDS = ("plain", "colour", "frames")
 _AS_BEFORE = (Goal(0.9, BEFORE), Goal(1, "tmux"))
 _WITH_VERB = (Goal(1.3, "typer"),)
 VERBS = {
-    "--list --json": "--list --json",
-    "--send": "--send work x",
-    "--run": "--run shell -- true",
-    "--exec": "--exec -- true",
-    "--status": "--status work",
-    "--screen": "--screen work",
-    "--logs": "--logs work",
-    "--grep": "--grep CONTENT",
-    "--history": "--history shell",
-    "--label": "--label work a=b",
-    "--open": "--open work",
-    "--wait": "--wait work --idle 0.01",
-    "--export": "--export",
+    "list --json": "list --json",
+    "send": "send work x",
+    "run": "run shell -- true",
+    "exec": "exec -- true",
+    "status": "status work",
+    "screen": "screen work",
+    "logs": "logs work",
+    "grep": "grep CONTENT",
+    "history": "history shell",
+    "label": "label work a=b",
+    "open": "open work",
+    "wait": "wait work --idle 0.01",
+    "export": "export",
 }
 """The verbs that are measured, and their command lines."""
 

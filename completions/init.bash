@@ -1,4 +1,4 @@
-# sesh's part of bash: eval "$(sesh --shell-init bash)" at the end of ~/.bashrc
+# sesh's part of bash: eval "$(sesh shell-init bash)" at the end of ~/.bashrc
 if [[ $- == *i* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
 __sesh_shell=1 __sesh_ran= __sesh_line= __sesh_none=
 
@@ -74,6 +74,6 @@ if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_pree
 fi
 # In POSIX mode a function's name with a dash is an error.
 if [[ $- == *i* ]] && ! shopt -qo posix; then
-sesh-pick() { sesh --pick; }
-sesh-next() { sesh --next; }
+sesh-pick() { sesh pick; }
+sesh-next() { sesh next; }
 fi

@@ -1,4 +1,4 @@
-# sesh's part of fish: sesh --shell-init fish | source, in ~/.config/fish/config.fish
+# sesh's part of fish: sesh shell-init fish | source, in ~/.config/fish/config.fish
 if status is-interactive; and set -q SESH_ENV_FILE; and not set -q __sesh_shell
 set -g __sesh_shell 1
 set -g __sesh_code ''
@@ -57,11 +57,11 @@ end
 end
 if status is-interactive
 function sesh-pick
-    sesh --pick
+    sesh pick
     commandline -f repaint
 end
 function sesh-next
-    sesh --next
+    sesh next
     commandline -f repaint
 end
 end

@@ -1,4 +1,4 @@
-# sesh's part of zsh: eval "$(sesh --shell-init zsh)" at the end of ~/.zshrc
+# sesh's part of zsh: eval "$(sesh shell-init zsh)" at the end of ~/.zshrc
 if [[ -o interactive && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
 typeset -g __sesh_shell=1 __sesh_ran=
 
@@ -54,7 +54,7 @@ fi
 if [[ -o interactive ]]; then
 # Widgets for a key of your choice: their stdin is /dev/null, and `zle -I` leaves the mode in which zsh runs them.
 sesh-pick() {
-  if sesh --pick <$TTY || [[ $? != 1 ]]; then
+  if sesh pick <$TTY || [[ $? != 1 ]]; then
     print -n '\e[A' >$TTY  # because zle -I goes down a row, below `[detached from NAME]`
     zle -I
   else
@@ -64,7 +64,7 @@ sesh-pick() {
 zle -N sesh-pick
 sesh-next() {
   zle -I
-  sesh --next <$TTY
+  sesh next <$TTY
 }
 zle -N sesh-next
 fi

@@ -8,8 +8,8 @@ set -eu
 name=${1:?usage: agent-loop.sh NAME [@HOST]}
 host=${2:-}
 
-sesh ${host:+"$host"} --open "$name" >&2
+sesh ${host:+"$host"} open "$name" >&2
 while IFS= read -r command; do
     # The answer also says if it was 124 (timed out), 125 (it did not run) or 255 (not known); the agent decides what to do.
-    sesh ${host:+"$host"} --run "$name" --timeout "${LIMIT:-120}" --json -- "$command" </dev/null || :
+    sesh ${host:+"$host"} run "$name" --timeout "${LIMIT:-120}" --json -- "$command" </dev/null || :
 done

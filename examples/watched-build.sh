@@ -9,7 +9,7 @@ set -u
 name=${NAME:-build}
 
 echo "to watch: sesh ${HOST:+$HOST }$name" >&2
-sesh ${HOST:+"$HOST"} --exec "$name" -C "$PWD" --label kind=build --timeout "${LIMIT:-3600}" --print -- "$@"
+sesh ${HOST:+"$HOST"} exec "$name" -C "$PWD" --label kind=build --timeout "${LIMIT:-3600}" --print -- "$@"
 code=$?
 
 case $code in

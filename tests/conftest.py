@@ -121,7 +121,7 @@ def _of(home: Home, rows: list[tuple[int, int, list[str]]]) -> list[tuple[int, i
 def home() -> Iterator[Home]:
     """Yield a HOME and SESH_DIR for one test; nothing may run there afterwards.
 
-    Its sesh sees no other processes of the user: `--sweep` would end a developer's orphaned bridge.
+    Its sesh sees no other processes of the user: `sweep` would end a developer's orphaned bridge.
     """
     own = Home()
     every = system.own_processes
@@ -159,7 +159,7 @@ def inside(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def sesh(home: Home) -> Sesh:
-    """`sesh("--list", "--json")` runs the command without a terminal; see Home.sesh."""
+    """`sesh("list", "--json")` runs the command without a terminal; see Home.sesh."""
     return home.sesh
 
 

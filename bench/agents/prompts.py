@@ -40,15 +40,15 @@ class Trial:
         self.home, self.name, self.log, self.keep = home, name, log, keep
         command, env, project = prepare(name, os.path.join(home.root, "agent"), port)
         words = ["env", "-u", "SESH_DIR", *(f"{key}={value}" for key, value in env.items()), *command]
-        result = home.sesh("--open", name, project, "--", *words)
+        result = home.sesh("open", name, project, "--", *words)
         assert result.code == 0, result.stderr
-        wait_until(lambda: re.search(AGENTS[name].ready, self.screen()), 90, what=f"{name} takes prompts")
+        wait_until(lambda: re.search(AGENTS[name].ready, self.screen()), f"{name} takes prompts", timeout=90)
         rest_until(time.monotonic() + _REST)
         self.sent: list[str] = []
         self.received, self.entered, self.wrong, self.told = 0, 0, 0.0, 0
 
     def screen(self) -> str:
-        return self.home.sesh("--screen", self.name).stdout
+        return self.home.sesh("screen", self.name).stdout
 
     def requests(self) -> list[dict[str, Any]]:
         """Return the requests that pass on prompts, without requests for a title."""
@@ -69,14 +69,14 @@ class Trial:
     def send(self, text: str, think: int) -> None:
         """Send one prompt, and wait for its request."""
         self.sent.append(text)
-        answer = self.home.sesh("--send", self.name, text, "--enter", "--json", timeout=150).json()
+        answer = self.home.sesh("send", self.name, text, "--enter", "--json", timeout=150).json()
         entered = "error" not in answer
         self.entered += entered
         try:
-            arrived = wait_until(lambda: self.arrival(text), _RECEIVED if entered else 5, what="the prompt")
+            arrived = wait_until(lambda: self.arrival(text), "the prompt", timeout=_RECEIVED if entered else 5)
         except AssertionError:
             self._note(f"{answer}, not received\n{self.screen()}")
-            self.home.sesh("--send", self.name, "--key", "Enter")
+            self.home.sesh("send", self.name, "--key", "Enter")
         else:
             self.received += 1
             if not entered:

@@ -23,7 +23,7 @@ class Watched:
         self._stand, self.name, self.quiet = stand, name, quiet
         python = stand.farm.ground.runtime.python
         far = stand.far
-        done = far.sesh("--open", name, "--", python, "-ISc", _ECHOES if quiet else _COUNTS)
+        done = far.sesh("open", name, "--", python, "-ISc", _ECHOES if quiet else _COUNTS)
         assert done.code == 0, done
         self.attach()
 
@@ -36,7 +36,7 @@ class Watched:
     def _wait_for(self, number: int) -> None:
         terminal = self.terminal
         what = f"{self.name} shows {number}"
-        wait_until(lambda: self.newest() >= number, 40, pause=terminal.pump, portrait=terminal.portrait, what=what)
+        wait_until(lambda: self.newest() >= number, what, timeout=40, pause=terminal.pump, portrait=terminal.portrait)
 
     def newest(self, wait: float = 0) -> int:
         """Return the highest number that the terminal has shown."""
@@ -60,7 +60,7 @@ class Watched:
 
     def close(self) -> None:
         self.terminal.close()
-        self._stand.far.sesh("--kill", self.name)
+        self._stand.far.sesh("kill", self.name)
 
 
 def watch(clients: Sequence[Watched], seconds: float) -> None:

@@ -72,7 +72,7 @@ class Acts:
                 client.resize(self.dice.randrange(20, 200), self.dice.randrange(5, 60))
             for last in (self.dice.choice(SIZES), SIZES[0]):
                 client.resize(*last)
-                wait_until(partial(_has_size, session, last), SETTLING, what=f"{session} has the size {last}")
+                wait_until(partial(_has_size, session, last), f"{session} has the size {last}", timeout=SETTLING)
             client.leave()
 
     def _terminal(self, *words: str) -> Terminal:
@@ -98,7 +98,7 @@ class Acts:
     def follower(self) -> None:
         """Follow events and logs for a moment, while somebody attaches."""
         session = self._any("steady")
-        for words in (("--events", session.name, "--json"), ("--logs", session.name, "-f")):
+        for words in (("events", session.name, "--json"), ("logs", session.name, "-f")):
             process = self.home.start(*words)
             assert process.stdout is not None
             for _ in range(3):
@@ -138,7 +138,7 @@ class Acts:
         def shown() -> bool:
             return end in find.request(session.name, messages.SCREEN, timeout=FLOOD_ENDS)[1]
 
-        wait_until(shown, FLOOD_ENDS, what=f"{end!r} on the screen")
+        wait_until(shown, f"{end!r} on the screen", timeout=FLOOD_ENDS)
         session.flooding = False
 
     # -- the life of sessions
@@ -153,7 +153,7 @@ class Acts:
         """Give a session another name, or its first name back."""
         session = self._any()
         new = session.token if session.name != session.token else f"{session.token}-renamed"
-        self._done("--rename", session.name, new)
+        self._done("rename", session.name, new)
         session.name = new
         assert answers(new)
 
@@ -165,41 +165,43 @@ class Acts:
         """Reload a daemon: the process and the program stay. In a flood it may refuse."""
         session = session or self.dice.choice([each for each in self.sessions.every if each.reloads])
         before = _pids(session)
-        done = self.home.sesh("--reload", session.name, "--json", timeout=60)
+        done = self.home.sesh("reload", session.name, "--json", timeout=60)
         if not (flooded and "goes on unchanged" in done.stdout):
             assert (done.code, done.json().get("reloaded")) == (0, [session.name]), done
         assert _pids(session) == before, f"{session} has other pids"
 
     def job(self) -> None:
         """Run a job from beginning to end: output and code."""
-        done = self.home.sesh("--exec", "brief", "--print", "--", "sh", "-c", "echo brief; exit 7", timeout=SETTLING)
+        done = self.home.sesh("exec", "brief", "--print", "--", "sh", "-c", "echo brief; exit 7", timeout=SETTLING)
         assert (done.code, done.stdout.split(), done.stderr) == (7, ["brief"], ""), done
 
     def abandoned_job(self) -> None:
         """End a job whose creator was killed, find its exit code, and start another job."""
         session, code = self._any("job"), self.dice.randrange(1, 120)
-        waiter = self.home.start("--wait", session.name, "--exit")
+        waiter = self.home.start("wait", session.name, "--exit")
         find.request(session.name, messages.SEND, data=f"{code}\n".encode(), timeout=SETTLING)
         waiter.communicate(timeout=SETTLING)
         assert waiter.returncode == code, (waiter.returncode, code)
-        wait_until(lambda: session.name not in self.home.names(), SETTLING)
+        wait_until(lambda: session.name not in self.home.names(), f"{session.name} is forgotten", timeout=SETTLING)
         self.sessions.create(session)
 
     def killed_creator(self) -> None:
         """Kill a command that creates a session: the session exists completely or not at all."""
-        process = self.home.start("--open", "half", "--", "sleep", "1000")
+        process = self.home.start("open", "half", "--", "sleep", "1000")
         try:
             process.wait(self.dice.random() * 0.2)
         except subprocess.TimeoutExpired:
             process.kill()
         process.communicate()
-        wait_until(self._half_decided, SETTLING, what="a session whose creator was killed runs, or nothing of it does")
+        wait_until(
+            self._half_decided, "a session whose creator was killed runs, or nothing of it does", timeout=SETTLING
+        )
         self.end_half()
 
     def end_half(self) -> None:
         """End the session whose creator was killed, if it exists."""
         if answers("half"):
-            self._done("--kill", "half")
+            self._done("kill", "half")
 
     def _half_decided(self) -> bool:
         left = [name for name in os.listdir(self.home.directory) if name.startswith("half")]
@@ -208,7 +210,7 @@ class Acts:
     def restart(self) -> None:
         """Kill a session, and create it again under its name."""
         session = self._any("brief")
-        self._done("--kill", session.name)
+        self._done("kill", session.name)
         self.sessions.create(session)
 
     # -- the network

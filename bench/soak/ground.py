@@ -76,16 +76,20 @@ class Sessions:
         options = [session.name, "--env", f"TOKEN={session.token}", "--env", f"TICK={TICK}", "--"]
         bash = find("bash") or "/bin/sh"
         if session.kind == "job":
-            waiter = self.home.start("--exec", *options, "sh", "-c", programs.JOB)
-            wait_until(lambda: session.name in self.home.names() or waiter.poll() is not None, SETTLING)
+            waiter = self.home.start("exec", *options, "sh", "-c", programs.JOB)
+            wait_until(
+                lambda: session.name in self.home.names() or waiter.poll() is not None,
+                f"{session.name} exists, or its creator has ended",
+                timeout=SETTLING,
+            )
             waiter.kill()
             waiter.communicate()
         else:
             words = ["-c", PROGRAMS[session.kind]] if session.kind in PROGRAMS else []
-            done = self.home.sesh("--open", *options, bash, *words)
+            done = self.home.sesh("open", *options, bash, *words)
             assert (done.code, done.stderr) == (0, ""), done
         session.daemon = int((records.read(session.name) or {}).get("daemon_pid", 0))
-        wait_until(lambda: self.begun(session), SETTLING, what=f"{session} shows its token")
+        wait_until(lambda: self.begun(session), f"{session} shows its token", timeout=SETTLING)
 
     def begun(self, session: Session) -> bool:
         """Return whether its program has shown its token."""

@@ -97,7 +97,7 @@ class Course:
         """Create a session again if it is lost, and note a fault."""
         if not answers(session.name):
             self.fault(f"{session} is lost")
-            self.ground.home.sesh("--kill", session.name)
+            self.ground.home.sesh("kill", session.name)
             self.ground.create(session)
 
     def fault(self, text: str) -> None:
@@ -114,7 +114,7 @@ class Course:
         for session in self.ground.of("flood"):
             self.do("ends of floods", partial(self.acts.flooded, session))
         try:
-            wait_until(self.ground.settled, SETTLING, what="nobody is attached any more")
+            wait_until(self.ground.settled, "nobody is attached any more", timeout=SETTLING)
         except AssertionError as error:
             self.fault(str(error))
         rest_until(time.monotonic() + rest)
@@ -123,7 +123,7 @@ class Course:
                 if not any(line in fault for fault in self.record.faults):
                     self.fault(f"{session}: {line}")
         try:
-            wait_until(self.tidy, SETTLING, 0.5)
+            wait_until(self.tidy, "each file and process belongs to a session", timeout=SETTLING, interval=0.5)
         except AssertionError:
             for what in self.ground.litter():
                 self.fault(what)

@@ -202,7 +202,7 @@ class Daemons:
 
     def wait_for(self, name: str, text: str, timeout: float = PATIENCE) -> str:
         """Wait until the screen contains a text; return the screen."""
-        wait_until(lambda: text in self.show(name), timeout, what=f"{text!r} on a screen")
+        wait_until(lambda: text in self.show(name), f"{text!r} on a screen", timeout=timeout)
         return self.show(name)
 
     def litter(self) -> list[str]:
@@ -224,7 +224,7 @@ class Daemons:
         for client in self._clients:
             client.close()
         processes.kill(self.home.processes())
-        wait_until(lambda: not self.home.processes(), what="the end of every process")
+        wait_until(lambda: not self.home.processes(), "the end of every process")
 
 
 def running(pid: int) -> bool:
@@ -233,7 +233,7 @@ def running(pid: int) -> bool:
 
 
 def gone(*pids: int) -> None:
-    wait_until(lambda: not any(map(running, pids)), what=f"the end of {pids}")
+    wait_until(lambda: not any(map(running, pids)), f"the end of {pids}")
 
 
 def resident(pid: int) -> int:

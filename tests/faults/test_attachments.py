@@ -53,7 +53,7 @@ def reads_on(client: Client, end: str) -> str:
         text = shown(client).rstrip()
         return text if text.endswith(end) else None
 
-    return wait_until(shows_it, what=f"a screen that ends with {end!r}")
+    return wait_until(shows_it, f"a screen that ends with {end!r}")
 
 
 def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
@@ -79,7 +79,10 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons) -> No
     reader = daemons.attach("work")
     reader.type(b"\n")
     reader.wait_output(b"the end")
-    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]})
+    wait_until(
+        lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]},
+        "the sleeper is set aside",
+    )
     sleeper.wait(protocol.SCREEN)
     text = reads_on(sleeper, "200000\nthe end")
     numbers = [int(line) for line in text.split("the end")[0].split() if line.isdecimal()]
@@ -99,7 +102,10 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(da
     daemons.show("work")  # the emulator has all of it, the sleeper's socket has not
     reader.type(b"\n")
     reader.wait_output(b"the end")
-    wait_until(lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]})
+    wait_until(
+        lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]},
+        "the sleeper is set aside",
+    )
     while b"the end" not in sleeper.frames[-1][1]:
         sleeper.step()
     terminal = Emulator(80, 24)
@@ -129,10 +135,13 @@ def test_a_client_that_comes_back_gets_exactly_the_bytes_that_it_missed(daemons:
     client.type(b"seen\n")
     client.wait_output(b"seen\r\n")
     client.close()
-    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0, "no terminal is attached to work")
     missed = b"".join(b"missed %d\n" % each for each in range(5000))
     daemons.ask("work", "send", missed)
-    wait_until(lambda: daemons.ask("work", "status")["position"] >= client.position + len(missed) + 5000)
+    wait_until(
+        lambda: daemons.ask("work", "status")["position"] >= client.position + len(missed) + 5000,
+        "the program has printed all",
+    )
     back = daemons.attach("work", client="token", position=client.position, id=number)
     back.position = client.position
     back.wait_output(b"missed 4999\r\n")
@@ -168,7 +177,7 @@ def test_input_that_is_sent_twice_is_typed_once(daemons: Daemons) -> None:
     client.type(b"two\n", 2)
     client.wait_output(b"two\r\n")
     client.close()
-    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 0, "no terminal is attached to work")
     back = daemons.attach("work", client="token")
     assert codec.parse(back.wait(protocol.WELCOME))["last_input"] == 2
     for number, line in ((1, b"one\n"), (2, b"two\n"), (3, b"three\n")):
@@ -233,7 +242,9 @@ def test_an_escape_that_waited_for_the_rest_of_a_reply_counts_as_a_key_of_its_cl
     daemons.attach("work", columns=90)
     daemons.ask("work", "state", state="working")
     client.type(b"\x1b")
-    wait_until(lambda: daemons.ask("work", "summary")["activity"]["why"] != "hook")
+    wait_until(
+        lambda: daemons.ask("work", "summary")["activity"]["why"] != "hook", "the Escape has ended the reported state"
+    )
     assert daemons.ask("work", "summary")["columns"] == 80
 
 
@@ -256,18 +267,18 @@ def test_a_client_that_comes_back_over_another_link_has_not_typed(daemons: Daemo
     came = daemons.ask("work", "typed")
     leader = daemons.attach("work")
     idle.close()
-    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 1)
+    wait_until(lambda: daemons.ask("work", "summary")["attached"] == 1, "one terminal is attached to work")
     number = codec.parse(idle.wait(protocol.WELCOME))["id"]
     daemons.attach("work", position=idle.position, id=number, **hello)
     assert daemons.ask("work", "summary")["columns"] == 80
     leader.close()
-    wait_until(lambda: daemons.ask("work", "summary")["columns"] == 90)
+    wait_until(lambda: daemons.ask("work", "summary")["columns"] == 90, "work has 90 columns")
     assert daemons.ask("work", "typed") == came
 
 
 def test_r23_a_title_of_a_megabyte_with_controls_is_harmless(daemons: Daemons) -> None:
     daemons.sh("work", r"printf '\033]2;ti\001t\033le\007\033]2;a\tb\302\205c\007'; echo; exec cat")
-    wait_until(lambda: daemons.ask("work", "summary")["title"])
+    wait_until(lambda: daemons.ask("work", "summary")["title"], "the session has a title")
     assert str(daemons.ask("work", "summary")["title"]).isprintable()
     daemons.sh("long", r"printf '\033]2;'; head -c 1000000 /dev/zero | tr '\0' x; printf '\007'; echo done; exec cat")
     daemons.wait_for("long", "done")
@@ -311,7 +322,7 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     leader.wait_output(b"over")
     daemons.wait_for("work", "over")
     # First the daemon gives up clients that lag, packs what it holds, and writes a checkpoint.
-    wait_until(lambda: os.path.exists(asleep))
+    wait_until(lambda: os.path.exists(asleep), "the daemon is asleep")
 
 
 def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
@@ -349,7 +360,10 @@ def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_s
     client.wait(protocol.SCREEN)
     for least in arrived:
         client.type(b"\r")
-        wait_until(lambda least=least: not client.step() and len(client.output) >= least)  # type: ignore[misc]
+        wait_until(
+            lambda least=least: not client.step() and len(client.output) >= least,  # type: ignore[misc]
+            f"the client has read {least} bytes and rests",
+        )
     client.type(b"\r")  # the window is full
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")

@@ -57,7 +57,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     greet(waiter)
     waiter.send(request_frames("wait", 1))
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", what="the program's end")
+    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", "the program's end")
     waiter.send(protocol.frame(protocol.PING))
     assert waiter.receive(time.monotonic() + PATIENCE)[0] == protocol.PONG
     os.unlink(path)
@@ -97,7 +97,7 @@ def test_a_stopped_program_is_ended_too(daemons: Daemons) -> None:
 def test_a_kill_lets_what_made_a_session_of_its_own_live(daemons: Daemons, home: Home) -> None:
     pidfile = os.path.join(home.path, "pid")
     daemons.sh("work", f"setsid sh -c 'echo $$ > {pidfile}; exec sleep 100' & wait; sleep 100")
-    wait_until(lambda: os.path.exists(pidfile) and os.path.getsize(pidfile))
+    wait_until(lambda: os.path.exists(pidfile) and os.path.getsize(pidfile), "the program has written its pid")
     with open(pidfile, encoding="ascii") as file:
         apart = int(file.read())
     daemons.ask("work", "kill")
@@ -130,9 +130,9 @@ def test_a_daemon_obeys_a_termination_and_no_hangup_or_interrupt(daemons: Daemon
 
 def test_a_kept_session_stays_readable_leaves_no_zombie_and_is_removed_by_a_kill(daemons: Daemons) -> None:
     pid = daemons.sh("work", "(exit 1) & echo last words; exit 9", keep=True, job=True)
-    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited")
+    wait_until(lambda: daemons.ask("work", "summary")["state"] == "exited", "the session work has ended")
     assert "last words" in daemons.show("work", "logs")
-    wait_until(lambda: processes.descendants(pid) == [], what="none is left, dead or alive")
+    wait_until(lambda: processes.descendants(pid) == [], "none is left, dead or alive")
     client = daemons.attach("work")
     client.drain()
     assert codec.parse(client.wait(protocol.EXIT))["code"] == 9
@@ -150,7 +150,10 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
     assert [(each["name"], each["state"]) for each in listing.summaries()] == [("work", "running")]
     shutil.rmtree(paths.directory())
     os.kill(pid, signal.SIGUSR1)
-    wait_until(lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"))
+    wait_until(
+        lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"),
+        "the daemon runs and has its record",
+    )
     times = {"last_activity": 0, "marked": ""}
     assert {**(before or {}), **times} == {**(records.read("work") or {}), **times}
     client.type(b"unbroken\n")
@@ -182,5 +185,5 @@ def test_a_session_ends_where_its_result_cannot_be_kept(daemons: Daemons, home: 
     else:
         os.symlink(elsewhere, folder)
     assert daemons.job("exit 3")["exit_code"] == 3
-    wait_until(lambda: daemons.litter() == [])
+    wait_until(lambda: daemons.litter() == [], "nothing is left over")
     assert os.listdir(elsewhere) == []

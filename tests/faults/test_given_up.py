@@ -42,17 +42,17 @@ BORN: dict[str, tuple[object, str, bool]] = {
 }
 """Steps at which a newborn daemon stops; from `claimed` on, its session has begun."""
 VERBS: dict[str, tuple[str, ...]] = {
-    "run": ("--run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
-    "send": ("--send", "send", "echo x >>ran-send", "--enter"),
-    "label": ("--label", "label", "k=v"),
-    "rename": ("--rename", "rename", "renamed"),
-    "endless": ("--run", "endless", "--", "echo x >>ran-endless"),
+    "run": ("run", "run", "--timeout", "0.7", "--", "echo x >>ran-run"),
+    "send": ("send", "send", "echo x >>ran-send", "--enter"),
+    "label": ("label", "label", "k=v"),
+    "rename": ("rename", "rename", "renamed"),
+    "endless": ("run", "endless", "--", "echo x >>ran-endless"),
 }
 OF_A_SHELL = ("run", "send", "endless")
 CREATIONS: dict[str, tuple[str, ...]] = {
-    "job": ("--exec", "job"),
-    "timeout": ("--exec", "timeout", "--timeout", "0.5"),
-    "open": ("--open", "open"),
+    "job": ("exec", "job"),
+    "timeout": ("exec", "timeout", "--timeout", "0.5"),
+    "open": ("open", "open"),
 }
 Process = subprocess.Popen[bytes]
 
@@ -64,7 +64,7 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let creators wait long and askers briefly; mark a waiting `--run` by a file."""
+    """Let creators wait long and askers briefly; mark a waiting `run` by a file."""
     monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 1.5)
     monkeypatch.setitem(find.request.__kwdefaults__ or {}, "timeout", 1.5)
     monkeypatch.setattr(send, "_TIMEOUT", 0.7)
@@ -165,18 +165,21 @@ def agrees(code: int | None, said: str, count: int) -> bool:
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """`--run` said that the command did not run, and later the daemon ran it."""
+    """`run` said that the command did not run, and later the daemon ran it."""
     halt(home, monkeypatch, *STEPS[step])
     marks: dict[str, str] = {}
     for name in VERBS:
-        assert home.sesh("--open", name, *(() if name in OF_A_SHELL else ("--", "sleep", "100"))).code == 0
+        assert home.sesh("open", name, *(() if name in OF_A_SHELL else ("--", "sleep", "100"))).code == 0
         assert name not in OF_A_SHELL or Session(name).run("true").exit_code == 0
         marks[name] = home.write(f"stop-{home.summary(name)['daemon_pid']}", "")
     askers = {verb: home.start(*words) for verb, words in VERBS.items()}
     told: dict[str, tuple[int | None, str]] = {}
     for verb, asker in askers.items():
         if verb == "endless" and step != "accept":  # it waits without a timeout, once its daemon has come to the step
-            wait_until(lambda asker=asker: not os.path.exists(marks["endless"]) or asker.poll() is not None)  # type: ignore[misc]
+            wait_until(
+                lambda asker=asker: not os.path.exists(marks["endless"]) or asker.poll() is not None,  # type: ignore[misc]
+                "the daemon has come to the step",
+            )
             if asker.poll() is None:
                 killed([asker])
                 told[verb] = None, "killed"
@@ -185,9 +188,9 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     reached = [verb for verb, mark in marks.items() if not os.path.exists(mark)]
     for verb in marks.keys() - {*reached}:
         os.unlink(marks[verb])
-    wait_until(lambda: len(stopped(home)) == len(reached), what="all stop that came to the step")
+    wait_until(lambda: len(stopped(home)) == len(reached), "all stop that came to the step")
     go_on(home)
-    wait_until(lambda: not stopped(home), what="all go on")
+    wait_until(lambda: not stopped(home), "all go on")
     found = {verb: (*each, happened(home, verb)) for verb, each in told.items()}
     assert {verb: each for verb, each in found.items() if not agrees(*each)} == {}, found
     if step == "accept":
@@ -203,12 +206,12 @@ def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
 def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> None:
     """The run waits for the first prompt of the shell, or behind another command."""
     home.write(".bashrc", f"while [ ! -e go ]; do sleep 0.02; done; PS1='{PROMPT} '\n")
-    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("open", "work").code == 0
 
     def waiting(*words: str) -> Process:
         mark = os.path.join(home.path, "asked")
-        asker = home.start("--run", "work", *words, "--", "echo x >>ran")
-        wait_until(lambda: os.path.exists(mark) or asker.poll() is not None, what="the asker waits for its answer")
+        asker = home.start("run", "work", *words, "--", "echo x >>ran")
+        wait_until(lambda: os.path.exists(mark) or asker.poll() is not None, "the asker waits for its answer")
         with suppress(FileNotFoundError):  # its time was over before it had asked
             os.unlink(mark)
         return asker
@@ -231,14 +234,14 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
 ) -> None:
     """The shell stops before the daemon types the line, and goes on after the answer."""
     halt(home, monkeypatch, *STEPS["queued"])  # the daemon stops before it types
-    assert home.sesh("--open", "work", "--", shell).code == 0
+    assert home.sesh("open", "work", "--", shell).code == 0
     assert Session("work").run("true").exit_code == 0
     pid, daemon = Session("work").status()["pid"], home.summary("work")["daemon_pid"]
     assert pid is not None
     for _ in range(ROUNDS):
         home.write(f"stop-{daemon}", "")
-        asker = home.start("--run", "work", "--timeout", "2", "--", "echo x >>ran")
-        wait_until(lambda: processes.stopped(daemon), what="the daemon is stopped")
+        asker = home.start("run", "work", "--timeout", "2", "--", "echo x >>ran")
+        wait_until(lambda: processes.stopped(daemon), "the daemon is stopped")
         os.kill(pid, signal.SIGSTOP)
         os.kill(daemon, signal.SIGCONT)
         code, said = ended(asker)
@@ -265,18 +268,18 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
         verb: home.start(*words, "--", "sh", "-c", f"echo x >>ran-{verb}; exec sleep 100")
         for verb, words in CREATIONS.items()
     }
-    wait_until(lambda: len(stopped(home)) == len(askers), what=f"all stop at {step}")
+    wait_until(lambda: len(stopped(home)) == len(askers), f"all stop at {step}")
     if gone:
         killed(askers.values())
     told = {verb: (None, "") if gone else ended(asker) for verb, asker in askers.items()}
     os.unlink(stop)
     go_on(home)
     if step in ("claimed", "started"):
-        wait_until(lambda: all(lines(home, f"ran-{verb}") == 1 for verb in told), what="commands of what had begun")
+        wait_until(lambda: all(lines(home, f"ran-{verb}") == 1 for verb in told), "commands of what had begun")
         for verb, (code, said) in told.items():
             assert gone or (code, "may have started it" in said) == (1 if verb == "open" else 255, True), (verb, said)
         return
-    wait_until(lambda: not home.processes(), what="the end of the newborns")
+    wait_until(lambda: not home.processes(), "the end of the newborns")
     assert home.names() == []
     for verb, (code, said) in told.items():
         assert lines(home, f"ran-{verb}") == 0, (verb, code, said)
@@ -292,15 +295,15 @@ def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     monkeypatch.setattr(launch, "_START_TIMEOUT", 3.0)
     halt(home, monkeypatch, main, "_check_wanted", True)
     stop = home.write("stop", "")
-    first = home.start("--open", "first", "--", "sleep", "100")
-    wait_until(lambda: len(stopped(home)) == 1, what="it stops as it begins")
+    first = home.start("open", "first", "--", "sleep", "100")
+    wait_until(lambda: len(stopped(home)) == 1, "it stops as it begins")
     os.unlink(stop)
-    second = home.start("--open", "second", "--", "sleep", "100")
+    second = home.start("open", "second", "--", "sleep", "100")
     for creator in (first, second):
         code, error = ended(creator)
         assert (code, "may have started it" in error) == (1, True), error
     go_on(home)
-    wait_until(lambda: home.names() and len(home.processes()) == 2, what="one daemon with its program")
+    wait_until(lambda: home.names() and len(home.processes()) == 2, "one daemon with its program")
     assert home.names() == ["first"]
 
 
@@ -310,21 +313,21 @@ def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_
     """The job read for ever, because nothing closed its input."""
     halt(home, monkeypatch, *BORN["started"])
     stop = home.write("stop", "")
-    words = ("--exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")
+    words = ("exec", "fed", "--stdin", "--", "sh", "-c", "cat >/dev/null; echo x >>ran-fed")
     feeder = home.start(*words, stdin=subprocess.PIPE)
-    wait_until(lambda: len(stopped(home)) == 1, what="the daemon with its program")
+    wait_until(lambda: len(stopped(home)) == 1, "the daemon with its program")
     killed([feeder])
     os.unlink(stop)
     go_on(home)
-    wait_until(lambda: lines(home, "ran-fed") == 1, what="the end of the job's input")
+    wait_until(lambda: lines(home, "ran-fed") == 1, "the end of the job's input")
 
 
 def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_end(home: Home) -> None:
-    job = home.start("--exec", "job", "--timeout", "3", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
-    wait_until(lambda: lines(home, "ran") == 1)
+    job = home.start("exec", "job", "--timeout", "3", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
+    wait_until(lambda: lines(home, "ran") == 1, "the job has run once")
     pid = home.record("job")["daemon_pid"]
     os.kill(pid, signal.SIGSTOP)
     code, said = ended(job)
     os.kill(pid, signal.SIGCONT)
     assert (code, "its daemon does not answer, so the job may still run" in said) == (124, True), said
-    wait_until(lambda: home.names() == [], what="the end of the job, whose time is over")
+    wait_until(lambda: home.names() == [], "the end of the job, whose time is over")

@@ -68,4 +68,4 @@ def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> N
     """Such a host filled the memory of this process."""
     host.does("many")
     assert "malformed" in host.until(lambda report: report.why_silent).why_silent
-    wait_until(lambda: not host.processes(), what="the link is closed")
+    wait_until(lambda: not host.processes(), "the link is closed")

@@ -77,7 +77,7 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
         "subprocess.run(sys.argv[1:])\n"
         "print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)\n"
     )
-    words = [sys.executable, "-c", measured, *evil.home.command, "@evil", "--list"]
+    words = [sys.executable, "-c", measured, *evil.home.command, "@evil", "list"]
     done = subprocess.run(
         words, env=evil.home.environment(), cwd=evil.home.path, capture_output=True, text=True, timeout=60, check=False
     )
@@ -88,15 +88,15 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
 
 def test_a_malformed_row_is_an_error_that_names_it(evil: Evil) -> None:
     for kind in ODD_ROWS:
-        done = evil.sesh(f"row-{kind}", "--list")
+        done = evil.sesh(f"row-{kind}", "list")
         assert (done.code, done.stdout) == (1, ""), kind
         assert "the other side sent a malformed message: views.overview.sessions[1]." in done.stderr, kind
         assert_harmless(done.stderr)
 
 
 def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> None:
-    assert evil.sesh("notes", "--list").code == 0  # from now on it is a known remote
-    evil.home.sesh("--open", "mine", "--", "sleep", "100")
+    assert evil.sesh("notes", "list").code == 0  # from now on it is a known remote
+    evil.home.sesh("open", "mine", "--", "sleep", "100")
     for attack in ("rows", "million", "misframes"):
         evil.does(attack)
         path = os.path.join(evil.home.path, ".local/state/sesh/remotes.json")
@@ -106,7 +106,7 @@ def test_a_host_s_odd_rows_leave_the_list_of_this_machine_whole(evil: Evil) -> N
             facts.pop("failure", None)
         with open(path, "w", encoding="utf-8") as file:
             json.dump(hosts, file)
-        done = evil.home.sesh("--list")
+        done = evil.home.sesh("list")
         assert (done.code, "mine" in done.stdout) == (0, True), done
         assert_harmless(done.stdout + done.stderr)
 
@@ -120,10 +120,10 @@ def test_what_is_not_of_its_shape_is_one_line(evil: Evil) -> None:
         "odd-welcome": "WELCOME.version",
         "asks": "though nobody can be asked",
     }.items():
-        done = evil.sesh(attack, "--list")
+        done = evil.sesh(attack, "list")
         assert (done.code, done.stderr.count("\n"), said in done.stderr) == (1, 1, True), done
     for attack, form in (("picture", "json"), ("picture-cells", "text")):
-        done = evil.sesh(attack, "--screen", "good", "--format", form)
+        done = evil.sesh(attack, "screen", "good", "--format", form)
         assert (done.code, done.stderr.count("\n")) == (1, 1), done
         assert "malformed message: " in done.stderr
 
@@ -131,21 +131,21 @@ def test_what_is_not_of_its_shape_is_one_line(evil: Evil) -> None:
 def test_the_list_to_choose_from_stands_a_host_s_odd_screens(evil: Evil) -> None:
     """The board died of a KeyError."""
     evil.does("picture")
-    terminal = evil.home.terminal("@evil", "--pick", columns=200)
+    terminal = evil.home.terminal("@evil", "pick", columns=200)
     terminal.wait_for("malformed message: ")
     terminal.type("\x1b")
     assert terminal.exit_code() == 1
 
 
 def test_notes_are_printable_and_not_without_end(evil: Evil) -> None:
-    done = evil.sesh("notes", "--list")
+    done = evil.sesh("notes", "list")
     assert done.code == 0
     assert done.stderr.count("\n") == host_target.MAX_NOTES
 
 
 def test_a_job_with_an_odd_code_or_name_is_one_line_and_255_as_it_may_run(evil: Evil) -> None:
     for attack in ("job-range", "odd-name"):
-        done = evil.sesh(attack, "--exec", "w", "--", "true")
+        done = evil.sesh(attack, "exec", "w", "--", "true")
         assert (done.code, done.stderr.count("\n"), "malformed" in done.stderr) == (255, 1, True), done
 
 
@@ -192,10 +192,10 @@ def test_a_question_is_asked_as_text(evil: Evil) -> None:
     assert terminal.exit_code() == 130
 
 
-@pytest.mark.parametrize(("attack", "verb"), [("dies", "--wait"), ("silent", "--run"), ("mute", "--exec")])
+@pytest.mark.parametrize(("attack", "verb"), [("dies", "wait"), ("silent", "run"), ("mute", "exec")])
 def test_a_timeout_bounds_connecting_too(evil: Evil, attack: str, verb: str) -> None:
     """Despite `--timeout`, such a call took eight seconds, or twenty."""
-    done = evil.sesh(attack, verb, "work", "--timeout", "0.5", *(["--", "true"] if verb != "--wait" else []))
+    done = evil.sesh(attack, verb, "work", "--timeout", "0.5", *(["--", "true"] if verb != "wait" else []))
     assert done.code == 124, done
 
 
@@ -207,13 +207,13 @@ def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.Monk
     silent, check = "sesh: evil does not answer", "check what was done: sesh @evil"
     created = "work may have been created"
     for words, code, said in (
-        (["--list"], 1, silent),
-        (["--screen", "work"], 1, silent),
-        (["--kill", "work"], 1, f"{silent}; {check}"),
-        (["--send", "work", "text"], 1, silent),
-        (["--new", "work", "-d"], 1, f"{silent}; {created}; {check}"),
-        (["--exec", "work", "--", "true"], 255, f"{silent}; {created}; {check}"),
-        (["--exec", "work", "-d", "--", "true"], 255, f"{silent}; {created}; {check}"),
+        (["list"], 1, silent),
+        (["screen", "work"], 1, silent),
+        (["kill", "work"], 1, f"{silent}; {check}"),
+        (["send", "work", "text"], 1, silent),
+        (["new", "work", "-d"], 1, f"{silent}; {created}; {check}"),
+        (["exec", "work", "--", "true"], 255, f"{silent}; {created}; {check}"),
+        (["exec", "work", "-d", "--", "true"], 255, f"{silent}; {created}; {check}"),
     ):
         done = evil.sesh(attack, *words)
         assert (done.code, done.stderr) == (code, f"{said}\n"), words
@@ -224,7 +224,7 @@ def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.Monk
 
 def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(evil: Evil) -> None:
     """A request that creates a session logged in without pause and without end."""
-    done = evil.sesh("quits", "--exec", "work", "--", "true")
+    done = evil.sesh("quits", "exec", "work", "--", "true")
     assert (done.code, "work may have been created" in done.stderr) == (255, True), done
     with open(evil.gone, encoding="utf-8") as file:
         times = [float(line) for line in file]
@@ -246,7 +246,7 @@ def test_a_host_that_floods_takes_bounded_memory_and_is_left_at_once(evil: Evil)
     terminal = evil.attaches("crumbs")
     terminal.wait_for_raw(b"hello")  # which the flood soon scrolls away
     before = peak(terminal.pid)
-    terminal.wait_until(lambda: evil.sent() > 1 << 18, 120)
+    terminal.wait_until(lambda: evil.sent() > 1 << 18, "the host has sent 256 KiB", timeout=120)
     assert peak(terminal.pid) < before + (2 << 20)
     terminal.type(DETACH)
     assert terminal.exit_code() == 0

@@ -60,12 +60,12 @@ def test_a_record_that_cannot_be_written_starts_no_program(
     else:
         name = {"open": "open", "rename": "replace"}[step]
         failing(monkeypatch, os, name, errno.EIO, lambda path, *_: str(path).startswith(f"{home.directory}/.work"))
-    opened = home.sesh("--open", "work", "--", "sh", "-c", "touch ran; exec sleep 100")
+    opened = home.sesh("open", "work", "--", "sh", "-c", "touch ran; exec sleep 100")
     assert opened.code == 1
     assert len(opened.stderr.splitlines()) == 1
     assert home.directory in opened.stderr, "the path, and what may be done"
     assert "SESH_DIR" in opened.stderr
-    wait_until(lambda: not home.processes(), what="the end of what was begun")
+    wait_until(lambda: not home.processes(), "the end of what was begun")
     assert not os.path.exists(os.path.join(home.path, "ran"))
     assert home.names() == []
 
@@ -74,7 +74,7 @@ def test_a_record_that_cannot_be_written_starts_no_program(
 def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
     home: Home, daemons: Daemons, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The daemon is killed while it rewrites the record for `--label`."""
+    """The daemon is killed while it rewrites the record for `label`."""
     armed = os.path.join(home.path, "armed")
 
     def die() -> None:
@@ -99,14 +99,14 @@ def test_a_daemon_killed_at_a_step_of_a_write_leaves_the_old_record_or_the_new(
     monkeypatch.setattr(os, "replace", put)
     pid = daemons.start("work", *SLEEP)
     home.write("armed", "")
-    assert home.sesh("--label", "work", "k=v").code != 0
+    assert home.sesh("label", "work", "k=v").code != 0
     gone(pid)
     with open(paths.record_path("work"), encoding="utf-8") as file:
         record = json.load(file)
     assert record["labels"] in ({}, {"k": "v"})
-    assert home.sesh("--list", "--json").json()[0]["state"] == "lost"
+    assert home.sesh("list", "--json").json()[0]["state"] == "lost"
     os.unlink(armed)
-    assert home.sesh("--kill", "work").code == 0
+    assert home.sesh("kill", "work").code == 0
     assert home.names() == []
 
 
@@ -125,11 +125,11 @@ def test_a_session_that_cannot_be_made_is_told_in_one_line_and_leaves_nothing(
 ) -> None:
     for name in names:
         failing(monkeypatch, place, name, number)
-    opened = home.sesh("--open", "work", "--", *SLEEP)
+    opened = home.sesh("open", "work", "--", *SLEEP)
     assert opened.code == 1
     assert len(opened.stderr.splitlines()) == 1, opened.stderr
     assert "Traceback" not in opened.stderr
-    wait_until(lambda: not home.processes(), what="the end of what was begun")
+    wait_until(lambda: not home.processes(), "the end of what was begun")
     assert home.names() == []
 
 
@@ -169,5 +169,5 @@ def test_a_newborn_daemon_outlives_hangup_and_interrupt_at_every_step(
 
     for name in ("_receive_spec", "_set_up"):
         struck(name)
-    assert home.sesh("--open", "work", "--", *SLEEP).code == 0
+    assert home.sesh("open", "work", "--", *SLEEP).code == 0
     assert home.summary("work")["state"] == "running"

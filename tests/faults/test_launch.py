@@ -40,7 +40,7 @@ def status_of(text: str) -> dict[str, int]:
 
 def test_r35_a_daemon_keeps_nothing_of_its_creators_terminal_and_directory(daemons: Daemons) -> None:
     pid = daemons.sh("work", "sleep 100")
-    wait_until(lambda: processes.rested([pid]), what="a daemon that has loaded all its modules")
+    wait_until(lambda: processes.rested([pid]), "a daemon that has loaded all its modules")
     links = {}
     for number in os.listdir(f"/proc/{pid}/fd"):
         with contextlib.suppress(FileNotFoundError):  # one that was open for that moment only
@@ -63,7 +63,7 @@ def words(pid: int) -> str:
 def test_a_daemon_shows_its_name_and_nothing_of_its_creators_words(home: Home, lasting_zygotes: None) -> None:
     """All users of the machine could read the creator's words in the process list."""
     for name in ("one", "two"):
-        assert home.sesh("--open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
+        assert home.sesh("open", name, "--env", "TOKEN=hunter2", "--", *SLEEP).code == 0
     for name in home.names():
         assert words(home.summary(name)["daemon_pid"]) == f"sesh: {name} sesh: {name}"
     shown = " ".join(map(words, home.processes()))
@@ -114,7 +114,7 @@ def test_a_daemon_out_of_descriptors_does_not_try_to_accept_over_and_over(
 
     assert attempts() == 0  # this also loads the modules that the answer needs
     crowd = [connect("work") for _ in range(40)]
-    wait_until(attempts, what="an attempt that fails")
+    wait_until(attempts, "an attempt that fails")
     assert [attempts() for _ in range(20)] == [1] * 20
     for each in (connection, *crowd):
         each.close()
@@ -145,16 +145,16 @@ def test_where_another_user_can_exchange_the_directory_nothing_is_run(home: Home
     place = os.path.join(home.root, "place")
     env = {"SESH_DIR": os.path.join(place, "s")}
     os.mkdir(place, 0o700)
-    assert home.sesh("--open", "work", env=env).code == 0
+    assert home.sesh("open", "work", env=env).code == 0
     os.chmod(place, 0o777)  # noqa: S103
-    for code, words in ((1, ("--open", "other")), (125, ("--run", "work", "--", "touch ran")), (1, ("--kill", "work"))):
+    for code, words in ((1, ("open", "other")), (125, ("run", "work", "--", "touch ran")), (1, ("kill", "work"))):
         done = home.sesh(*words, env=env)
         assert (done.code, done.stderr.count("\n")) == (code, 1), done
         assert f"{place} is writable by other users" in done.stderr
-    assert place in home.sesh("--doctor", env=env).stdout
+    assert place in home.sesh("doctor", env=env).stdout
     os.chmod(place, 0o700)
-    assert home.sesh("--run", "work", "--", "test ! -e ran", env=env).code == 0
-    assert home.sesh("--kill", "work", env=env).code == 0
+    assert home.sesh("run", "work", "--", "test ! -e ran", env=env).code == 0
+    assert home.sesh("kill", "work", env=env).code == 0
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can connect as another user")
@@ -197,22 +197,25 @@ def test_what_keeps_a_session_from_starting_comes_back_and_leaves_nothing(daemon
     with pytest.raises(UsageError):
         daemons.start("../work", "/bin/true")
     assert daemons.litter() == []
-    wait_until(lambda: home.processes() == [], what="the end of those that failed")
+    wait_until(lambda: home.processes() == [], "the end of those that failed")
 
 
 def test_r08_of_several_launches_of_one_name_at_once_exactly_one_succeeds(home: Home) -> None:
     for name in ("one", "two"):
-        creators = [home.start("--exec", name, "--", *SLEEP, held=True) for _ in range(4)]
+        creators = [home.start("exec", name, "--", *SLEEP, held=True) for _ in range(4)]
         for each in creators:
-            wait_until(lambda pid=each.pid: processes.stopped(pid) or not forking.ABLE)  # type: ignore[misc]
+            wait_until(lambda pid=each.pid: processes.stopped(pid) or not forking.ABLE, "the creator is stopped")  # type: ignore[misc]
         for each in creators:
             os.kill(each.pid, signal.SIGCONT)
-        wait_until(lambda these=creators: sum(each.poll() is not None for each in these) == 3)  # type: ignore[misc]
+        wait_until(
+            lambda these=creators: sum(each.poll() is not None for each in these) == 3,  # type: ignore[misc]
+            "three creators have ended",
+        )
         assert home.summary(name)["state"] == "running"
-        assert home.sesh("--kill", name).code == 0
+        assert home.sesh("kill", name).code == 0
         said = sorted(each.communicate()[1] for each in creators)
         assert sum(f"{name} runs".encode() in each for each in said) == 3, said
-    wait_until(lambda: not home.processes(), what="nothing is left of those that did not succeed")
+    wait_until(lambda: not home.processes(), "nothing is left of those that did not succeed")
 
 
 def test_r09_a_name_is_free_again_at_once_each_time(daemons: Daemons) -> None:

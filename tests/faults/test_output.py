@@ -37,12 +37,12 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     begun = position()
     open(halt, "w").close()
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: begun + LARGEST <= position() == position(), what="the program waits")
+    wait_until(lambda: begun + LARGEST <= position() == position(), "the program waits")
     assert position() <= begun + LARGEST + (128 << 10)
     os.unlink(halt)
-    wait_until(lambda: os.path.exists(f"{home.path}/done"), 60, what="the flood's end")
-    daemons.wait_for("work", "\n3000", timeout=60)  # else `--logs` could answer before the flood's last bytes
-    shown = home.sesh("--logs", "work", "3001", timeout=60).stdout.split("\n")
+    wait_until(lambda: os.path.exists(f"{home.path}/done"), "the flood's end", timeout=60)
+    daemons.wait_for("work", "\n3000", timeout=60)  # else `logs` could answer before the flood's last bytes
+    shown = home.sesh("logs", "work", "3001", timeout=60).stdout.split("\n")
     assert shown == [f"{0:0120}", *map(str, range(1, 3001)), ""]
     size = 6_000 * (120 + 3 + 2) + sum(len(str(number)) + 2 for number in range(1, 3001))
     assert position() == begun + size
@@ -63,7 +63,7 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     monkeypatch.setattr("sesh.daemon.screen.model.PAUSE", 1000.0)
     daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: os.path.exists(f"{home.path}/done"), what="the burst")
+    wait_until(lambda: os.path.exists(f"{home.path}/done"), "the burst")
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)
     client.type(b"now\n")

@@ -53,7 +53,7 @@ def play(home: Home, terminal: Open, data: bytes) -> Terminal:
     window = terminal("work", "--", "sh", "-c", player, columns=COLUMNS, rows=ROWS)
     window.wait_for_raw(b"go")
     window.type("x")
-    window.wait_until(lambda: bytes(window.raw).endswith(data), what="the stream")
+    window.wait_until(lambda: bytes(window.raw).endswith(data), "the stream")
     return window
 
 

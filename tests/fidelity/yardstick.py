@@ -26,7 +26,7 @@ def attached(data: bytes, columns: int, rows: int) -> bytes:
                  "stty raw -echo; cat data; touch done; sleep 60"],
                 cwd=home, env=environment, check=True, capture_output=True,
             )  # fmt: skip
-            wait_until(Path(home, "done").exists)
+            wait_until(Path(home, "done").exists, "the program is done")
             client = PtyProcess.spawn([*tmux, "attach"], cwd=home, env=environment, dimensions=(rows, columns))
             select.select([client.fd], [], [], 10)
             out = until_quiet(client)

@@ -183,7 +183,7 @@ class Bridge:
         assert "Traceback" not in said, said[-2000:]
         assert "internal error" not in said, said[-2000:]
         if len(self._home.names()) > MOST_SESSIONS:
-            self._home.sesh("--kill-all", "-y", timeout=60)
+            self._home.sesh("kill-all", "-y", timeout=60)
 
     def _hang_up(self) -> None:
         """Close the direction to the bridge; earlier requests are still answered."""

@@ -235,7 +235,7 @@ def _checkpoints() -> Iterator[Check]:
         _put(home, "work.json", json.dumps({"name": "work", "id": _ID, "machine": platforms.name()}).encode())
 
         def check(case: bytes) -> None:
-            """The checkpoint gives an emulator without errors, or nothing; the list and `--logs` work."""
+            """The checkpoint gives an emulator without errors, or nothing; the list and `logs` work."""
             _put(home, f".screen.{_ID}", case)
             _put(home, f".checkpoint.{_ID}", case.partition(b"\n")[0])
             checkpoints.facts(_ID)

@@ -100,7 +100,7 @@ class Sessions(RuleBasedStateMachine):
                         continue
             return holds()
 
-        wait_until(look, what=what, portrait=found)
+        wait_until(look, what, portrait=found)
 
     def _alive(self, session: Modelled) -> bool:
         return self._sessions.get(session.name) is session

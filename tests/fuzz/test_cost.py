@@ -62,7 +62,7 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "emulator": lambda data: Emulator(80, 24).feed(data, 0.1),
     "queries": lambda data: QueryScanner().scan(data),
     "undo": _undo,
-    "marks of --run": _marked,
+    "marks of run": _marked,
     "output of a command": lambda data: command_marks.own_output(data, translated=True),
     "report": reports.parse,
     "log": lambda data: OutputLog().append(data),

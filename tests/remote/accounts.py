@@ -112,7 +112,7 @@ class Account:
             processes.kill(left)
             return not left
 
-        wait_until(gone, what=f"the processes of {self.name} end")
+        wait_until(gone, f"the processes of {self.name} end")
 
     def set_password(self, secret: str) -> None:
         """Give the user a password, for sshds that allow one; `reset` removes it."""

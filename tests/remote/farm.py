@@ -179,7 +179,7 @@ class SshHost:
 
     def prints(self, name: str, pattern: str) -> None:
         """Wait until a session on the host has printed a line that the pattern matches."""
-        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
+        done = self.sesh("wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
     @contextmanager
@@ -340,7 +340,7 @@ class Farm:
                     find.request(name, messages.KILL, timeout=5)
         processes.kill(processes.zygotes(far.processes()))
         try:
-            wait_until(lambda: not far.processes(), timeout=self.patience)
+            wait_until(lambda: not far.processes(), "no process is left", timeout=self.patience)
         except AssertionError:
             left = "\n".join(processes.describe(pid) for pid in far.processes())
             if left and self.strict:

@@ -96,7 +96,7 @@ class Sshd:
                     cwd="/",
                     start_new_session=True,
                 )
-            if wait_until(self._settled, what="sshd listens") == "listens":
+            if wait_until(self._settled, "sshd listens") == "listens":
                 return
             if "in use" not in self.messages():
                 break

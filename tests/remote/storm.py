@@ -57,7 +57,7 @@ class Storm:
             os.chmod(os.path.join(far.home, name), 0o666)  # noqa: S103 (both users write it)
         program = ("--", far.python, "-ISB", "player.py", str(seed))
         self.terminal: Terminal = home.terminal("@box", "work", *program)
-        self.terminal.wait_until(lambda: b"\x1b" in self.terminal.raw, 20, "the session shows")
+        self.terminal.wait_until(lambda: b"\x1b" in self.terminal.raw, "the session shows", timeout=20)
 
     # -- the program
 
@@ -74,7 +74,7 @@ class Storm:
     def printed(self, until: int) -> None:
         """Wait until the program has printed up to this byte."""
         until = min(until, len(self.data))
-        self.terminal.wait_until(lambda: self.at >= until, 30, f"{until} bytes printed")
+        self.terminal.wait_until(lambda: self.at >= until, f"{until} bytes printed", timeout=30)
 
     # -- the judge
 
@@ -90,7 +90,9 @@ class Storm:
         self.allow(until)
         wanted = self._right(until)
         self.terminal.wait_until(
-            lambda: self.terminal.screen() == wanted and self.terminal.cursor == self._cursor(), 30, "\n".join(wanted)
+            lambda: self.terminal.screen() == wanted and self.terminal.cursor == self._cursor(),
+            "\n".join(wanted),
+            timeout=30,
         )
 
     def _cursor(self) -> tuple[int, int]:
@@ -99,7 +101,7 @@ class Storm:
     def judge(self) -> None:
         """Print all; check that the terminal has each line once, in order."""
         self.shows(len(self.data))
-        self.terminal.wait_until(self.far.settled, 20, "nothing is on its way")
+        self.terminal.wait_until(self.far.settled, "nothing is on its way", timeout=20)
         glass = self.terminal.glass
         wanted, found = self.expected.text().splitlines(), self.terminal.text().splitlines()
         differs = "\n".join(difflib.unified_diff(wanted, found, "printed", "shown", lineterm="", n=2))
@@ -131,7 +133,7 @@ class Storm:
 
     def told(self) -> None:
         """Wait until the last row says that the link is lost."""
-        self.terminal.wait_until(lambda: "Enter tries" in self.terminal.screen()[-1], 20, "one line says so")
+        self.terminal.wait_until(lambda: "Enter tries" in self.terminal.screen()[-1], "one line says so", timeout=20)
 
 
 def _cut(storm: Storm, ends: int) -> None:
@@ -169,7 +171,7 @@ def _silence(storm: Storm, ends: int) -> None:
     """Stay silent until another link is tried, which gets no answer either."""
     links = len(storm.far.links())
     storm.far.fall_silent()
-    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")
+    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, "another connection", timeout=20)
     storm.far.cut()
     storm.far.end_silence()
 
@@ -177,7 +179,7 @@ def _silence(storm: Storm, ends: int) -> None:
 def _strand(storm: Storm, ends: int) -> None:
     links = len(storm.far.links())
     storm.far.strand()
-    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, 20, "another connection")
+    storm.terminal.wait_until(lambda: len(storm.far.links()) > links, "another connection", timeout=20)
 
 
 CUT, OUTAGE, TOLD, LONG, PAUSE, SILENCE, _ = BREAKS = (

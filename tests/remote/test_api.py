@@ -87,7 +87,7 @@ def test_another_thread_ends_what_waits_over_there(beside: Beside) -> None:
     threads = [threading.Thread(target=call) for call in calls.values()]
     for thread in threads:
         thread.start()
-    wait_until(lambda: running(far) == 2 and len(stop._callbacks) == 3)
+    wait_until(lambda: running(far) == 2 and len(stop._callbacks) == 3, "both commands run and all three calls wait")
     stop.stop()
     for thread in threads:
         thread.join(30)
@@ -135,7 +135,10 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     for thread in threads:
         thread.start()
     # A link that is lost before it is logged as connected is not replaced.
-    wait_until(lambda: running(far) == 1 and log.read_text().count('"connect"') == len(calls))
+    wait_until(
+        lambda: running(far) == 1 and log.read_text().count('"connect"') == len(calls),
+        "the command runs and each call is connected",
+    )
     far.away()
     threads[0].join(30)
     assert found == ["timeout"]

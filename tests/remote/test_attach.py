@@ -24,7 +24,7 @@ def test_a_session_is_left_and_found_again(home: Home, beside: Beside) -> None:
         terminal.resize(70, 20)
         terminal.type("stty size\r")
         terminal.wait_for("20 70")
-        status = home.sesh("@box", "--status", "work", "--json").json()
+        status = home.sesh("@box", "status", "work", "--json").json()
         assert (status["columns"], status["rows"], status["attached"], status["link"]) == (70, 20, 1, "up")
         terminal.type(DETACH)
         assert terminal.exit_code() == 0
@@ -47,11 +47,11 @@ def test_a_terminal_that_comes_back_gets_no_line_a_second_time(home: Home, besid
 
     for turn in range(2):
         terminal.type("sesh @box work\r")
-        terminal.wait_until(lambda: at(PROMPT))
+        terminal.wait_until(lambda: at(PROMPT), "the session's prompt")
         terminal.type(f"seq -f 'line-{turn}-%g' 60\r")
         shows(terminal, f"line-{turn}-60")
         terminal.type(DETACH)
-        terminal.wait_until(lambda: at("outside>"))
+        terminal.wait_until(lambda: at("outside>"), "the outer shell's prompt")
     lines = [line.rstrip() for line in terminal.text().splitlines()]
     assert [lines.count(f"line-{turn}-1") for turn in range(2)] == [1, 1]
 
@@ -67,11 +67,11 @@ def test_two_clients_see_the_same_and_one_may_only_watch(home: Home, beside: Bes
     one.type("echo typed-again\r")
     one.wait_for(re.compile("^typed-again", re.MULTILINE))
     assert "refused" not in one.text()
-    three = attached(home, "@box", "--attach", "work", "--replace")
+    three = attached(home, "@box", "attach", "work", "--replace")
     assert one.exit_code() == 0
     assert two.exit_code() == 0
     assert "replaced" in one.text()
-    assert home.sesh("@box", "--detach", "work").code == 0
+    assert home.sesh("@box", "detach", "work").code == 0
     assert three.exit_code() == 0
     assert "[detached from work@box" in three.text()
 
@@ -83,7 +83,7 @@ def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, bes
     def on(name: str, before: str = "") -> None:
         terminal.wait_until(
             lambda: far.summary(name).get("attached") == 1 and not (before and far.summary(before).get("attached")),
-            what=f"it shows {name} alone",
+            f"it shows {name} alone",
         )
 
     terminal = attached(home, "one")
@@ -104,11 +104,11 @@ def test_a_client_goes_to_a_host_and_switching_there_stays_on_it(home: Home, bes
 def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, beside: Beside) -> None:
     """A question that the host would ask is asked at this terminal."""
     far = beside("box")
-    terminal = attached(home, "@box", "--new")
+    terminal = attached(home, "@box", "new")
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     assert far.names() == ["1"]
-    asked = home.terminal("@box", "--new", "1")
+    asked = home.terminal("@box", "new", "1")
     asked.wait_for(re.compile(r"1 already runs.*Join +Replace +New: 1-2 +Cancel", re.DOTALL))
     asked.type("n\r")
     asked.wait_for(PROMPT)
@@ -138,16 +138,16 @@ def test_the_session_attached_last_may_be_on_a_host(home: Home, beside: Beside) 
 
 
 def test_what_a_session_of_a_host_ignores_is_said_on_its_first_screen(home: Home, beside: Beside) -> None:
-    beside("box").sesh("--open", "work")
+    beside("box").sesh("open", "work")
     home.terminal("@box", "-A", "work", "--env", "X=1").wait_for("work already runs; --env is ignored")
 
 
 def test_all_is_ended_over_there_only_with_consent(home: Home, beside: Beside) -> None:
     far = beside("box")
     for place, name in ((home, "near"), (far, "a"), (far, "b")):
-        place.sesh("--open", name, "--", "sleep", "1000")
+        place.sesh("open", name, "--", "sleep", "1000")
     for answer, code, left in (("n", 1, ["a", "b"]), ("y", 0, [])):
-        asked = home.terminal("@box", "--kill-all")
+        asked = home.terminal("@box", "kill-all")
         asked.wait_for(re.compile(r"2 sessions on @box \(a, b\)"))
         asked.type(f"{answer}\r")
         assert asked.exit_code() == code
@@ -193,7 +193,7 @@ def test_a_line_is_not_run_again_once_it_has_reached_the_host(home: Home, beside
     """A job whose host had no sesh after an outage ran twice."""
     far = beside("box", path="/usr/bin:/bin")
     running = home.terminal("@box", "exec", "--", "sh", "-c", "echo ran >>marks; sleep 60", columns=120)
-    wait_until(lambda: far.read("marks"))
+    wait_until(lambda: far.read("marks"), "the job has run")
     os.unlink(far.launcher)
     far.cut()
     running.wait_for("sesh deploy @box")
@@ -211,7 +211,7 @@ def test_a_reload_under_an_editor_costs_its_two_terminals_nothing(home: Home, be
     local.wait_for("~")
     near.type("ione")
     local.wait_for("one")
-    reloading = home.start("@box", "--reload", "work", "--json")
+    reloading = home.start("@box", "reload", "work", "--json")
     near.type(" two")
     local.type(" three")
     assert json.loads(reloading.communicate(timeout=30)[0]) == {"ok": True, "reloaded": ["work"]}

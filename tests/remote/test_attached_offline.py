@@ -92,9 +92,11 @@ def test_a_window_that_became_lower_has_each_row_once(home: Home, farm: Farm, sh
     storm.printed(ROWS.index(b"row-%d-" % (shown + missed)))
     terminal.resize(80, 15)
     attempts = len(farm.connections())
-    terminal.wait_until(lambda: len(farm.connections()) > attempts + 1, 20, "an attempt that tells the new size")
+    terminal.wait_until(
+        lambda: len(farm.connections()) > attempts + 1, "an attempt that tells the new size", timeout=20
+    )
     far.proxy.restore()
     storm.allow(ROWS.index(b"row-%d-" % (last + 1)))
     terminal.wait_for(f"row-{last}-")
-    terminal.wait_until(lambda: not any("link" in row for row in terminal.screen()), what="no notice stands")
+    terminal.wait_until(lambda: not any("link" in row for row in terminal.screen()), "no notice stands")
     assert [int(number) for number in re.findall(r"row-(\d+)-", terminal.text())] == [*range(last + 1)]

@@ -21,7 +21,7 @@ def test_nothing_that_login_files_print_confuses_the_frames_and_sesh_in_the_path
     login = far.write("login", f'#!/bin/sh\ncat {banner}\nexec "$@"\n', 0o755)
     way = json.dumps(shlex.join([login, *far.way]))
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n")
-    done = home.sesh("@box", "--exec", "--print", "--", "echo", "out")
+    done = home.sesh("@box", "exec", "--print", "--", "echo", "out")
     assert (done.code, done.stdout, done.stderr) == (0, "out\n", "")
 
 
@@ -35,7 +35,7 @@ def test_a_program_over_there_that_is_no_sesh_is_told_of_in_one_line(home: Home,
         ("#!/bin/sh\nexec head -c 100 /dev/zero\n", "box"),
     ):
         far.write(".local/bin/sesh", f"{program}# sesh.__main__\n", 0o755)
-        done = home.sesh("@box", "--list")
+        done = home.sesh("@box", "list")
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1), program
         assert message in done.stderr
 

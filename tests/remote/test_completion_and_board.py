@@ -25,7 +25,7 @@ def offered(home: Home, line: str) -> list[str]:
 
 def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside: Beside) -> None:
     far = beside("box")
-    far.sesh("--open", "work", "--", "cat")
+    far.sesh("open", "work", "--", "cat")
     known(home, far)
     far.fall_silent()
     for line in ("@box kill wo", "kill wo", "wo"):
@@ -35,27 +35,27 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
 def test_the_board_shows_other_hosts_for_watch_and_pick(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
-    home.sesh("--open", "here", "--", "sleep", "60")
-    far.sesh("--open", "work", "--", "sh", "-c", "echo seen from afar; sleep 60")
-    watched = home.terminal("--watch")
+    home.sesh("open", "here", "--", "sleep", "60")
+    far.sesh("open", "work", "--", "sh", "-c", "echo seen from afar; sleep 60")
+    watched = home.terminal("watch")
     watched.wait_for(re.compile(r"\n here +detached .*\n @box work +detached"))
     watched.type("\x1b")
     assert watched.exit_code() == 0
-    alone = home.terminal("@box", "--list", "--watch")
+    alone = home.terminal("@box", "list", "--watch")
     alone.wait_for(re.compile(r" @box work +detached"))
     assert "here" not in alone.text()
     alone.type("\x03")
     assert alone.exit_code() == 0
-    picked = home.terminal("--pick")
+    picked = home.terminal("pick")
     picked.wait_for("@box work")
     picked.type("box")
     picked.wait_for(re.compile(r"^ @box work .*│ seen from afar", re.MULTILINE))
     picked.type("\r")
-    picked.wait_until(lambda: "\n".join(picked.screen()).strip() == "seen from afar", what="the session alone")
+    picked.wait_until(lambda: "\n".join(picked.screen()).strip() == "seen from afar", "the session alone")
     assert far.summary("work")["attached"] == 1
     picked.type("\x1c")
     assert picked.exit_code() == 0
-    created = home.terminal("@box", "--pick")
+    created = home.terminal("@box", "pick")
     created.wait_for("1/1")
     created.type("fresh\r")
     created.wait_for(PROMPT)
@@ -72,23 +72,23 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     far = beside("box")
     later = "(until [ -e next ]; do sleep 0.02; done; printf '\\nDELETE ALL? ') &"
     asks = f"{later} printf 'Keep a copy? '; read x; echo got=$x; sleep 60"
-    home.sesh("@box", "--open", "job", "--", "sh", "-c", asks)
-    assert home.sesh("@box", "--wait", "job", "--waiting", "--timeout", "30").code == 0
-    opened = home.terminal("@box", "--watch")
+    home.sesh("@box", "open", "job", "--", "sh", "-c", asks)
+    assert home.sesh("@box", "wait", "job", "--waiting", "--timeout", "30").code == 0
+    opened = home.terminal("@box", "watch")
     opened.wait_for(re.compile(r" @box job +waiting +\d+s +Keep a copy\?"))
     opened.type("\ty")
     opened.wait_for("answer @box job: y")
-    wait_until(lambda: far.held() and far.settled(), what="a link is held for the list, and the echo is known")
+    wait_until(lambda: far.held() and far.settled(), "a link is held for the list, and the echo is known")
     far.strand()
     far.write("next", "")
     far.prints("job", "DELETE ALL")
-    refused = home.sesh("@box", "--send", "job", "y", "--enter", "--question", "Keep")
+    refused = home.sesh("@box", "send", "job", "y", "--enter", "--question", "Keep")
     assert (refused.code, "nothing was typed" in refused.stderr) == (1, True), refused.stderr
     opened.type("\r")
     opened.wait_for("nothing was typed")
     far.cut()  # the next link shows the question that is asked now
     opened.wait_for(re.compile(r" @box job +waiting +\d+s +DELETE ALL\?"))
-    assert "got" not in home.sesh("@box", "--screen", "job").stdout
-    sent = home.sesh("@box", "--send", "job", "n", "--enter", "--question", "DELETE")
+    assert "got" not in home.sesh("@box", "screen", "job").stdout
+    sent = home.sesh("@box", "send", "job", "n", "--enter", "--question", "DELETE")
     assert sent.code == 0, sent.stderr
     far.prints("job", "got=n")

@@ -29,16 +29,19 @@ def attached(home: Home, *words: str, **options: Any) -> Terminal:
 
 def shows(terminal: Terminal, text: str) -> None:
     """Wait until a text is on the screen or in the scrollback."""
-    terminal.wait_until(lambda: text in terminal.text(), what=f"{text!r}")
+    terminal.wait_until(lambda: text in terminal.text(), f"{text!r}")
 
 
 def test_keys_count_while_the_last_output_of_a_lost_link_is_shown(home: Home, beside: Beside) -> None:
     far = beside("box")
     terminal = attached(home, "@box", "work")
     terminal.type("head -c 200000 /dev/zero | tr '\\0' x\r")  # more than any terminal holds
-    wait_until(lambda: far.summary("work")["position"] > 200_000 and far.settled())
+    wait_until(
+        lambda: far.summary("work")["position"] > 200_000 and far.settled(),
+        "all is printed, and both sides are at rest",
+    )
     far.cut()
-    wait_until(far.settled)
+    wait_until(far.settled, "both sides are at rest")
     terminal.type(DETACH)  # the terminal has not read the output yet
     assert terminal.exit_code() == 0
 
@@ -51,7 +54,7 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, beside: Be
     terminal.wait_for("touch done")
     far.away()
     far.write("go", "")
-    wait_until(lambda: far.exists("done"))
+    wait_until(lambda: far.exists("done"), "the host has the file 'done'")
     before = len(terminal.raw)
     far.back()
     shows(terminal, "DONE")
@@ -65,8 +68,8 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     terminal = attached(home, "@box", "work")
     far.away()
     shows(terminal, LOST)
-    assert far.sesh("--kill", "work").code == 0
-    assert far.sesh("--open", "work").code == 0
+    assert far.sesh("kill", "work").code == 0
+    assert far.sesh("open", "work").code == 0
     far.back()
     assert terminal.exit_code() == 129
     assert "[work was killed]" in terminal.text()
@@ -77,30 +80,30 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, beside:
     """The client said `[old is no more]`, while the session ran on as `new`."""
     far = beside("box")
     terminal = attached(home, "@box", "old")
-    waits = home.start("@box", "--wait", "old", "--exit")
+    waits = home.start("@box", "wait", "old", "--exit")
     job = home.start(
-        "@box", "--exec", "job", "--print", "--", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done; echo out; exit 7"
+        "@box", "exec", "job", "--print", "--", "sh", "-c", "while [ ! -e go ]; do sleep 0.02; done; echo out; exit 7"
     )
-    wait_until(lambda: sorted(far.names()) == ["job", "old"])
-    logs = home.start("@box", "--logs", "old", "-f")
+    wait_until(lambda: sorted(far.names()) == ["job", "old"], "the sessions job and old exist on the host")
+    logs = home.start("@box", "logs", "old", "-f")
     assert logs.stdout is not None
     terminal.type("echo be''fore\r")
     shows(terminal, "before")
     while b"before" not in logs.stdout.readline():
         pass
-    wait_until(far.settled, what="those who wait have got to their sessions")
+    wait_until(far.settled, "those who wait have got to their sessions")
     for name, new in (("old", "new"), ("job", "task")):
-        assert far.sesh("--rename", name, new).code == 0
-    wait_until(lambda: sorted(far.names()) == ["new", "task"])
+        assert far.sesh("rename", name, new).code == 0
+    wait_until(lambda: sorted(far.names()) == ["new", "task"], "both sessions have their new names")
     links = len(far.links())
     far.away()
     shows(terminal, LOST)
     far.write("go", "")
-    assert far.sesh("--open", "old").code == 0  # another session takes the free name
+    assert far.sesh("open", "old").code == 0  # another session takes the free name
     far.back()
     terminal.type("echo af''ter\r")
     shows(terminal, "after")
-    wait_until(lambda: len(far.links()) > links)
+    wait_until(lambda: len(far.links()) > links, "another link has begun")
     out, error = job.communicate(timeout=30)
     assert (job.returncode, out) == (7, b"out\n"), error
     while b"after" not in logs.stdout.readline():
@@ -111,7 +114,7 @@ def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, beside:
     _, error = waits.communicate(timeout=30)
     assert waits.returncode == 5, error
     logs.communicate(timeout=30)
-    far.sesh("--kill", "old")
+    far.sesh("kill", "old")
 
 
 def test_what_happens_to_a_link_is_told_to_programs(home: Home, beside: Beside) -> None:
@@ -140,9 +143,9 @@ def test_what_happens_to_a_link_is_told_to_programs(home: Home, beside: Beside) 
 
 def running(home: Home, far: ViaHost, *words: str, script: str) -> subprocess.Popen[bytes]:
     """Start a job with SCRIPT on the host `box`, and wait until it runs."""
-    job = home.start("@box", "--exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
-    wait_until(lambda: far.exists("begun"))
-    wait_until(far.settled, what="the waiter has got to its job")
+    job = home.start("@box", "exec", "job", *words, "--", "sh", "-c", f"touch begun; {script}")
+    wait_until(lambda: far.exists("begun"), "the host has the file 'begun'")
+    wait_until(far.settled, "the waiter has got to its job")
     return job
 
 
@@ -158,10 +161,15 @@ def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
     daemon = far.summary("job")["daemon_pid"]
     far.away()
-    wait_until(lambda: processes.connections(daemon) == 0)  # else the bridge is told the end
+    wait_until(
+        lambda: processes.connections(daemon) == 0, "nobody is connected to the daemon"
+    )  # else the bridge is told the end
     far.write("go", "")
     # On a busy machine a second attempt, begun before the host went away, may have told the end already.
-    wait_until(lambda: far.summary("job").get("exit_code") == 7 or job.poll() is not None)
+    wait_until(
+        lambda: far.summary("job").get("exit_code") == 7 or job.poll() is not None,
+        "the job has ended, or its caller has",
+    )
     far.back()
     _, error = job.communicate(timeout=30)
     assert job.returncode == 7, error
@@ -215,8 +223,8 @@ def slow(beside: Beside, monkeypatch: pytest.MonkeyPatch) -> ViaHost:
 @pytest.mark.needs_fork("a bridge that answers late")
 def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaHost) -> None:
     """Ctrl-C ended only the near side, and the job went on."""
-    job = home.start("@box", "--exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
-    wait_until(lambda: slow.exists("entered"))
+    job = home.start("@box", "exec", "job", "--", "sh", "-c", "trap 'exit 5' INT; while :; do sleep 0.02; done")
+    wait_until(lambda: slow.exists("entered"), "the host has the file 'entered'")
     job.send_signal(signal.SIGINT)
     slow.write("answer", "")
     job.communicate(timeout=30)
@@ -229,8 +237,8 @@ def test_ctrl_c_before_the_job_is_known_to_run_reaches_it(home: Home, slow: ViaH
 def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: ViaHost, name: tuple[str, ...]) -> None:
     """Such a break gave 125, and nobody knew whether the job ran."""
     script = "echo x >>ran; while [ ! -e go ]; do sleep 0.02; done; echo done; exit 7"
-    job = home.start("@box", "--exec", *name, "--print", "--", "sh", "-c", script)
-    wait_until(lambda: slow.exists("entered"))
+    job = home.start("@box", "exec", *name, "--print", "--", "sh", "-c", script)
+    wait_until(lambda: slow.exists("entered"), "the host has the file 'entered'")
     slow.cut()
     slow.write("answer", "")
     slow.write("go", "")
@@ -239,13 +247,13 @@ def test_a_job_whose_start_was_not_heard_of_is_found_again(home: Home, slow: Via
 
 
 @pytest.mark.needs_fork("a bridge that answers late")
-@pytest.mark.parametrize("words", [("--open", "job"), ("--new", "-d", "job"), ("--exec", "-d", "job")])
+@pytest.mark.parametrize("words", [("open", "job"), ("new", "-d", "job"), ("exec", "-d", "job")])
 def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
     home: Home, slow: ViaHost, words: tuple[str, ...]
 ) -> None:
     """Such a break gave an error, and nobody knew whether the session ran."""
     verb = home.start("@box", *words, "--", "sh", "-c", "echo x >>ran; sleep 60")
-    wait_until(lambda: slow.exists("entered"))
+    wait_until(lambda: slow.exists("entered"), "the host has the file 'entered'")
     slow.cut()
     slow.write("answer", "")
     _, error = verb.communicate(timeout=30)
@@ -255,7 +263,7 @@ def test_what_runs_on_alone_is_begun_once_though_its_start_was_not_heard_of(
 @pytest.mark.needs_fork("a bridge that answers late")
 def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: ViaHost) -> None:
     terminal = home.terminal("@box", "work", "--", "sh", "-c", "echo x >>ran; echo he''re; read x")
-    wait_until(lambda: slow.exists("entered"))
+    wait_until(lambda: slow.exists("entered"), "the host has the file 'entered'")
     slow.cut()
     slow.write("answer", "")
     terminal.wait_for("here")
@@ -265,14 +273,14 @@ def test_a_session_whose_start_was_not_heard_of_is_entered(home: Home, slow: Via
 def test_a_verb_whose_link_is_lost_says_so_and_is_not_tried_again(home: Home, beside: Beside) -> None:
     far = beside("box")
     script = "trap 'touch ending' HUP; touch begun; while :; do sleep 0.02; done"
-    assert home.sesh("@box", "--open", "work", "--", "sh", "-c", script).code == 0
-    wait_until(lambda: far.exists("begun"))
-    verb = home.start("@box", "--kill", "work")
-    wait_until(lambda: far.exists("ending"))
+    assert home.sesh("@box", "open", "work", "--", "sh", "-c", script).code == 0
+    wait_until(lambda: far.exists("begun"), "the host has the file 'begun'")
+    verb = home.start("@box", "kill", "work")
+    wait_until(lambda: far.exists("ending"), "the host has the file 'ending'")
     far.away()
     out, error = verb.communicate(timeout=30)
     assert (verb.returncode, out, error.count(b"\n")) == (1, b"", 1)
-    wait_until(lambda: far.names() == [], what="what was asked for is done all the same")
+    wait_until(lambda: far.names() == [], "what was asked for is done all the same")
 
 
 def test_a_via_command_that_fails_does_not_say_that_the_job_never_began(home: Home, beside: Beside) -> None:
@@ -282,6 +290,6 @@ def test_a_via_command_that_fails_does_not_say_that_the_job_never_began(home: Ho
     cut = home.write("cut", f"#!/bin/sh\n{script}\n", 0o755)
     way = shlex.join([cut, *far.way])
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {json.dumps(way)}\n")
-    done = home.sesh("@box", "--exec", "-d", "job", "--", "sh", "-c", "echo >>ran")
-    wait_until(lambda: far.exists("ran"))
+    done = home.sesh("@box", "exec", "-d", "job", "--", "sh", "-c", "echo >>ran")
+    wait_until(lambda: far.exists("ran"), "the host has the file 'ran'")
     assert done.code == 255, done

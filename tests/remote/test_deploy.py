@@ -160,7 +160,7 @@ def test_a_host_that_is_silent_holds_up_no_other_and_is_given_up(home: Home, far
     farm.host("box")  # where another sesh is, which is not replaced
     gone = farm.host("gone", installed=False, proxied=True, config={"ConnectTimeout": "3"})
     gone.proxy.silence()
-    terminal = home.terminal("--deploy", "@box", "@gone", columns=100)
+    terminal = home.terminal("deploy", "@box", "@gone", columns=100)
     assert terminal.exit_code(60) == 1
     text = terminal.text()
     assert "sesh: box failed (switch): " in text

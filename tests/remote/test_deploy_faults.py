@@ -46,14 +46,14 @@ def old_version(far: SshHost) -> str:
 
 def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(home: Home, farm: Farm) -> None:
     far = farm.host("box")
-    assert home.sesh("@box", "--list").code == 0
+    assert home.sesh("@box", "list").code == 0
     far.write(".bashrc", "exit 3\n")
     remedy = "its login files may end it; try: ssh box true"
     told = f"the shell on box ended before sesh was started (exit 3); {remedy}"
-    assert home.sesh("@box", "--list").stderr == f"sesh: {told}\n"
-    assert remedy in home.sesh("@box", "--doctor").stdout
-    assert home.sesh("--list", "--json").code == 0
-    deployed = home.sesh("--deploy", "@box")
+    assert home.sesh("@box", "list").stderr == f"sesh: {told}\n"
+    assert remedy in home.sesh("@box", "doctor").stdout
+    assert home.sesh("list", "--json").code == 0
+    deployed = home.sesh("deploy", "@box")
     assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
 
 
@@ -66,11 +66,11 @@ def test_login_files_that_read_are_told_of(
     monkeypatch.setattr("sesh.remote.deploy.fabric_carrier.LOGIN_TIMEOUT", 1)
     far = farm.host("box", installed=False, config=config)
     far.write(".bashrc", 'read -p "Start tmux? " answer\n')
-    deployed = home.sesh("--deploy", "@box")
+    deployed = home.sesh("deploy", "@box")
     remedy = "let login files read their input only on a terminal ([ -t 0 ])"
     assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
     monkeypatch.setattr(opening, "START_TIMEOUT", 1)
-    opened = home.sesh("@box", "--open", "work")
+    opened = home.sesh("@box", "open", "work")
     assert (opened.code, opened.stderr) == (1, "sesh: box does not answer\n")
 
 

@@ -58,7 +58,7 @@ def host(home: Home, word: str, answers: list[object]) -> None:
 )
 def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(home: Home, answer: object) -> None:
     host(home, "box", [answer])
-    terminal = home.terminal("--deploy", "@box", columns=300)
+    terminal = home.terminal("deploy", "@box", columns=300)
     assert terminal.exit_code() == 1
     for sequence in (b"\x1b]", b"PWN\x07", b"internal error", "\N{BUG}".encode()):
         assert sequence not in terminal.raw
@@ -85,7 +85,7 @@ def test_a_malformed_answer_fails_that_host_alone(home: Home) -> None:
         host(home, f"bad{number}", answers)
     host(home, "poor", ["none"])
     hosts = [f"@bad{number}" for number in range(len(MALFORMED))]
-    done = home.sesh("--deploy", *hosts, "@poor", "--json", timeout=60)
+    done = home.sesh("deploy", *hosts, "@poor", "--json", timeout=60)
     assert done.code == 1
     *bad, poor = done.json()["hosts"]
     said = [(each["error"]["code"], each["error"]["step"]) for each in bad]
@@ -97,7 +97,7 @@ def test_a_malformed_answer_fails_that_host_alone(home: Home) -> None:
 @pytest.mark.parametrize(("rows", "length"), [(60_000, 12), (1, 2_000_000)], ids=["lines", "line"])
 def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows: int, length: int) -> None:
     host(home, "bad", ["x" * length] * rows)
-    done = home.sesh("--deploy", "@bad", "--json", timeout=30)
+    done = home.sesh("deploy", "@bad", "--json", timeout=30)
     (row,) = done.json()["hosts"]
     assert (row["error"]["code"], row["error"]["step"]) == ("protocol", "detect_platform")
     assert "bad printed more than 1 MiB" in row["error"]["message"]

@@ -21,9 +21,9 @@ def test_a_sesh_that_uv_installed_deploys_itself_and_upgrades(home: Home, farm: 
     uv_install(home, wheel, wheelhouse(tmp_path / "wheels"))
     home.env["PATH"] = f"{home.path}/.local/bin:{path}"
     home.command = [f"{home.path}/.local/bin/sesh"]
-    assert f"installed sesh {__version__} on box" in home.sesh("--deploy", "@box").stderr
+    assert f"installed sesh {__version__} on box" in home.sesh("deploy", "@box").stderr
     assert far.run(".local/bin/sesh exec --print -- echo hello").stdout == "hello\n"
-    assert home.sesh("@box", "--open", "work").code == 0
-    upgraded = home.sesh("--upgrade")
+    assert home.sesh("@box", "open", "work").code == 0
+    upgraded = home.sesh("upgrade")
     assert (upgraded.code, f"box has sesh {__version__} already" in upgraded.stderr) == (0, True)
-    assert home.sesh("@box", "--kill", "work").code == 0
+    assert home.sesh("@box", "kill", "work").code == 0

@@ -57,8 +57,8 @@ def versions(far: SshHost | ViaHome) -> list[str]:
 
 def interrupted(home: Home, far: SshHost | ViaHome) -> subprocess.Popen[bytes]:
     """Deploy until the host halts; press Ctrl-C then."""
-    process = home.start("--deploy", "@box")
-    wait_until(lambda: far.exists("halted"), timeout=20, what="the halt")
+    process = home.start("deploy", "@box")
+    wait_until(lambda: far.exists("halted"), "the halt", timeout=20)
     process.send_signal(signal.SIGINT)
     return process
 
@@ -101,14 +101,14 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
 def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home) -> None:
     far = ViaHome(home)
     os.unlink(os.path.join(far.home, "bin/cat"))
-    assert home.sesh("--deploy", "@box").code == 0
+    assert home.sesh("deploy", "@box").code == 0
     (name,) = versions(far)
     code = f"{_HALTS.format(home=far.home)}\nstart()\nraise SystemExit(1)\n"
     far.write(f"{install.VERSIONS}/{name}/start.py", code)
     process = interrupted(home, far)
     far.write("go", "")
     _, err = process.communicate(timeout=30)
-    wait_until(lambda: not home.processes(), what="the end of the host's command")
+    wait_until(lambda: not home.processes(), "the end of the host's command")
     assert (process.returncode, versions(far)) == (130, [name]), err
 
 
@@ -125,4 +125,4 @@ def test_a_trial_that_is_interrupted_ends_and_leaves_nothing_unfinished(
     _, err = process.communicate(timeout=30)
     far.write("go", "")
     assert (process.returncode, b"may still be carried out" in err) == (130, True), err
-    wait_until(lambda: versions(far) == [made.name])
+    wait_until(lambda: versions(far) == [made.name], "the host has the new version alone")

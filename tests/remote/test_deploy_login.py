@@ -35,7 +35,7 @@ def asks_for_a_second_factor(farm: Farm, word: str) -> SshHost:
 
 def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Home, farm: Farm) -> None:
     asks_for_a_second_factor(farm, "box")
-    line = f"{shlex.join([*home.command, '--deploy', '@box', '--json'])}; cat"
+    line = f"{shlex.join([*home.command, 'deploy', '@box', '--json'])}; cat"
     done = subprocess.run(
         ["sh", "-c", line], input=b"next line\n", capture_output=True, env=home.environment(), timeout=60, check=True
     )
@@ -52,7 +52,7 @@ def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(home:
     one, two = (asks_for_a_second_factor(farm, word) for word in ("one", "two"))
     for far in (two, farm.host("open", installed=False)):
         far.write(".local/bin/sesh", "#!/bin/sh\n", 0o755)
-    terminal = home.terminal("--deploy", "@one", "@open", "@two", columns=200)
+    terminal = home.terminal("deploy", "@one", "@open", "@two", columns=200)
     for number in (1, 2):
         prompt = rf"asks you to log in\n[^\n]*({one.user}|{two.user})@127\.0\.0\.1[^\n]*[Pp]assword:.*"
         terminal.wait_for(re.compile(number * prompt, re.DOTALL))

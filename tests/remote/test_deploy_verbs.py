@@ -1,4 +1,4 @@
-"""`--deploy @HOST…` and `--upgrade` as they are typed."""
+"""`deploy @HOST…` and `upgrade` as they are typed."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     hosts, foreign = [farm.host("one", installed=False), farm.host("elsewhere")], farm.host("theirs")
     runuser = need("runuser")
     home.write(".config/sesh/config.toml", f'[remotes.two]\nvia = "{runuser} -u {hosts[1].user} --"\n')
-    assert home.sesh("--upgrade").code == 0, "nothing is known yet"
-    done = home.sesh("--deploy", "@one", "@two", "@nowhere.invalid", "--force", "--json", timeout=60)
+    assert home.sesh("upgrade").code == 0, "nothing is known yet"
+    done = home.sesh("deploy", "@one", "@two", "@nowhere.invalid", "--force", "--json", timeout=60)
     assert done.code == 1, done
     answer = done.json()
     assert [(each["host"], each["ok"]) for each in answer["hosts"]] == [
@@ -32,18 +32,18 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     ], done
     assert {each.get("version") for each in answer["hosts"][:2]} == {__version__}
     assert (answer["hosts"][2]["error"]["code"], answer["hosts"][2]["error"]["step"]) == ("unreachable", "connect")
-    assert home.sesh("@one", "--open", "work", "--", "sleep", "1000").code == 0
-    assert home.sesh("@theirs", "--list").code == 0
+    assert home.sesh("@one", "open", "work", "--", "sleep", "1000").code == 0
+    assert home.sesh("@theirs", "list").code == 0
     before = foreign.read(".local/bin/sesh")
     newer = bundle.packed({**light, "lib/sesh/newer.py": b""})
     monkeypatch.setattr(bundle, "build", lambda: newer)
-    upgraded = home.sesh("--upgrade", timeout=60)
+    upgraded = home.sesh("upgrade", timeout=60)
     lines = sorted(upgraded.stderr.splitlines())
     assert (upgraded.code, len(lines)) == (0, 3), upgraded
     assert [line.split()[1] for line in lines] == ["installed", "installed", "theirs"]
     assert lines[2].startswith(f"sesh: theirs skipped: {foreign.home}/.local/bin/sesh "), "it is no failure"
     assert [len(versions(far)) for far in hosts] == [2, 2]
-    again = home.sesh("--deploy", "@one", "@theirs", "--json", timeout=60)
+    again = home.sesh("deploy", "@one", "@theirs", "--json", timeout=60)
     assert again.code == 1
     one, theirs = again.json()["hosts"]
     assert (one["changed"], theirs["error"]["foreign"]) == (False, True)
@@ -51,27 +51,27 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert "--force" in theirs["error"]["message"]
     assert versions(foreign) == []
     assert foreign.read(".local/bin/sesh") == before
-    assert home.sesh("@one", "--forget", "--json").json()["hosts"] == ["one"]
+    assert home.sesh("@one", "forget", "--json").json()["hosts"] == ["one"]
 
 
 def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(home: Home, farm: Farm) -> None:
     far = farm.host("one", installed=False)
     deployed(far, "1.0-0123456789ab", f"exec(open({farm.ground.runtime.launcher!r}).read())\n")
-    assert home.sesh("@one", "--open", "work", "--", "sleep", "1000").code == 0
+    assert home.sesh("@one", "open", "work", "--", "sleep", "1000").code == 0
     far.write(".sesh/notes.txt", "mine")
-    refused = home.sesh("--forget", "--remove", "@one", "--json")
+    refused = home.sesh("forget", "--remove", "@one", "--json")
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
-    assert "one: the host has sessions: work" in home.sesh("--forget", "--remove", "@one", "@nowhere.invalid").stderr
-    assert home.sesh("@one", "--kill", "work").code == 0, "nothing was removed"
-    done = home.sesh("--forget", "--remove", "@one", "--json")
+    assert "one: the host has sessions: work" in home.sesh("forget", "--remove", "@one", "@nowhere.invalid").stderr
+    assert home.sesh("@one", "kill", "work").code == 0, "nothing was removed"
+    done = home.sesh("forget", "--remove", "@one", "--json")
     assert done.json()["removed"]["one"] == [f"{far.home}/.local/bin/sesh", f"{far.home}/.local/share/sesh/versions"]
     assert far.exists(".sesh/notes.txt")
     assert not far.exists(".local/bin/sesh")
     assert not far.exists(".local/share/sesh")
-    assert "@one is not a known remote" in home.sesh("--forget", "@one").stderr
-    several = home.sesh("--forget", "@one", "@two", "--json").json()["error"]["message"]
+    assert "@one is not a known remote" in home.sesh("forget", "@one").stderr
+    several = home.sesh("forget", "@one", "@two", "--json").json()["error"]["message"]
     assert all(f"@{host} is not a known remote" in several for host in ("one", "two")), several
-    assert home.sesh("--forget", "--remove", "@one", "--json").json()["error"]["code"] == "not_deployed"
+    assert home.sesh("forget", "--remove", "@one", "--json").json()["error"]["code"] == "not_deployed"
 
 
 def test_the_doctor_names_another_sesh_on_a_host_and_nothing_runs_it(home: Home, farm: Farm) -> None:
@@ -80,10 +80,10 @@ def test_the_doctor_names_another_sesh_on_a_host_and_nothing_runs_it(home: Home,
     for far in (both, bare):
         far.write("go/sesh", other, 0o755)
         far.write(".bashrc", "PATH=~/go:$PATH\n")
-    found = home.sesh("@both", "--doctor", "--json").json()["checks"]
+    found = home.sesh("@both", "doctor", "--json").json()["checks"]
     (row,) = (each for each in found if each["check"] == "program" and each["state"] == "warning")
     assert row["message"].startswith(f"{both.home}/go/sesh says that it is 'sesh version v2.28.0'")
-    missing = home.sesh("@bare", "--doctor", "--json")
+    missing = home.sesh("@bare", "doctor", "--json")
     assert missing.code == 1
     (row,) = missing.json()["checks"]
     assert row["message"] == "bare has no sesh"

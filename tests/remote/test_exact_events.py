@@ -27,9 +27,11 @@ def test_the_end_of_a_session_during_an_outage_is_said_once(home: Home, beside: 
     far = beside("box")
     terminal = waiting(home, far, "exit 7")
     far.away()
-    terminal.wait_until(lambda: far.summary("work")["attached"] == 0)  # else the session leaves no files
+    terminal.wait_until(
+        lambda: far.summary("work")["attached"] == 0, "no terminal is attached to work"
+    )  # else the session leaves no files
     far.write("go", "")
-    terminal.wait_until(lambda: "exited" in far.sesh("--status", "work", "--json").stdout, 20, "it has ended")
+    terminal.wait_until(lambda: "exited" in far.sesh("status", "work", "--json").stdout, "it has ended", timeout=20)
     far.back()
     assert terminal.exit_code() == 7
     assert terminal.text().count("[work ended: 7]") == 1
@@ -41,14 +43,16 @@ def test_stopping_the_client_in_an_outage_loses_and_doubles_nothing(home: Home, 
     far = beside("box")
     terminal = waiting(home, far, "sleep 900")
     far.away()
-    terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
+    terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], "one line says so", timeout=20)
     terminal.signal(signal.SIGTSTP)
-    terminal.wait_until(lambda: "line-30-" not in "\n".join(terminal.screen()), 20, "it has made room, to be stopped")
+    terminal.wait_until(
+        lambda: "line-30-" not in "\n".join(terminal.screen()), "it has made room, to be stopped", timeout=20
+    )
     far.write("go", "")
     terminal.signal(signal.SIGCONT)
     far.back()
-    terminal.wait_until(lambda: "line-60-" in terminal.text())
-    terminal.wait_until(far.settled)
+    terminal.wait_until(lambda: "line-60-" in terminal.text(), "the terminal shows 'line-60-'")
+    terminal.wait_until(far.settled, "both sides are at rest")
     assert "since" not in terminal.text()
     found = lines(terminal)
     assert [number for at, number in enumerate(found) if number not in found[at + 1 :]] == list(range(1, 61))

@@ -66,8 +66,8 @@ class Typist:
 
     def judge(self) -> None:
         """Wait until all keys have arrived, and check that nothing else came."""
-        self.terminal.wait_until(self.arrived, 30, "all keys")
-        self.terminal.wait_until(self.far.settled)
+        self.terminal.wait_until(self.arrived, "all keys", timeout=30)
+        self.terminal.wait_until(self.far.settled, "both sides are at rest")
         assert self._recorded() == self.typed
 
 
@@ -116,20 +116,20 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(home: Home, farm: Farm,
             far.proxy.cut()
         typist.some()
         if way == "told":
-            terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
+            terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], "one line says so", timeout=20)
             typist.some()
         elif way in ("silence", "strand"):
-            terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted)  # type: ignore[misc]
+            terminal.wait_until(lambda accepted=accepted: far.proxy.accepted > accepted, "another connection has begun")  # type: ignore[misc]
             typist.some()
         if way == "silence":
             far.proxy.cut()
         far.proxy.restore()
         typist.some()
         if random.random() < 0.6:
-            terminal.wait_until(typist.arrived, 30, "all keys")
+            terminal.wait_until(typist.arrived, "all keys", timeout=30)
     typist.judge()
     wanted = shown(typist.typed if echo else b"")
-    terminal.wait_until(lambda: same(terminal, wanted), what="what was typed, and nothing else")
+    terminal.wait_until(lambda: same(terminal, wanted), "what was typed, and nothing else")
 
 
 def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) -> None:
@@ -139,14 +139,14 @@ def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) 
     for word in ("one", "two", "three")[: rounds(1, 3)]:
         typist.typed += word.encode()
         terminal.type(word)
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), "the echo")
         before = shown(typist.typed).rows()
         far.fall_silent()
         terminal.type("ghost")
         typist.typed += b"ghost"
-        terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], 20, "one line says so")
+        terminal.wait_until(lambda: "Enter tries" in terminal.screen()[-1], "one line says so", timeout=20)
         assert terminal.screen()[:-1] == before[:-1]
         far.cut()
         far.end_silence()
-        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), what="the echo")
+        terminal.wait_until(lambda: same(terminal, shown(typist.typed)), "the echo")
     typist.judge()

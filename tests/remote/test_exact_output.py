@@ -57,12 +57,14 @@ def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_no
 
     monkeypatch.setattr(Client, "send_screen", send_and_halt)
     monkeypatch.setattr(TerminalView, "show", show_and_note)
-    assert far.sesh("--open", "work", "--", "sh", "-c", "seq 1001 3000; exec sleep 1000").code == 0
+    assert far.sesh("open", "work", "--", "sh", "-c", "seq 1001 3000; exec sleep 1000").code == 0
     far.prints("work", "^3000$")
     daemon = far.summary("work")["daemon_pid"]
     terminal = home.terminal("@box", "work")
     # A link that breaks before the client is attached is an error, not a loss.
-    terminal.wait_until(lambda: processes.stopped(daemon) and taken.exists())
+    terminal.wait_until(
+        lambda: processes.stopped(daemon) and taken.exists(), "the daemon is stopped, and the client is attached"
+    )
     far.cut()
     os.kill(daemon, signal.SIGCONT)
     terminal.wait_for("3000")

@@ -1,4 +1,4 @@
-"""Hosts that are forgotten, by `--forget` or by uninstalling: nothing of them stays."""
+"""Hosts that are forgotten, by `forget` or by uninstalling: nothing of them stays."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ def kept(home: Home) -> list[str]:
 def test_what_a_host_answers_after_it_was_forgotten_is_not_kept(home: Home, beside: Beside) -> None:
     """Completion then offered the sessions of a host that was no longer known."""
     far = beside("box")
-    assert home.sesh("@box", "--list").code == 0
+    assert home.sesh("@box", "list").code == 0
     far.fall_silent()
     asked = len(far.links())
-    listed = home.start("--list")
-    wait_until(lambda: len(far.links()) > asked)
-    assert home.sesh("--forget", "@box").code == 0
+    listed = home.start("list")
+    wait_until(lambda: len(far.links()) > asked, "another link has begun")
+    assert home.sesh("forget", "@box").code == 0
     far.end_silence()
     listed.communicate(timeout=30)
     assert (listed.returncode, kept(home)) == (0, [])
@@ -41,15 +41,15 @@ def test_two_words_for_one_machine_are_two_hosts_whose_sessions_are_listed_once(
     far = beside("box")
     way = json.dumps(shlex.join(far.way))
     home.write(".config/sesh/config.toml", f"[remotes.box]\nvia = {way}\n[remotes.pi]\nvia = {way}\n")
-    far.sesh("--open", "work")
+    far.sesh("open", "work")
     for host in ("@pi", "@box"):
-        assert home.sesh(host, "--list").code == 0
+        assert home.sesh(host, "list").code == 0
     assert sorted(kept(home)) == ["box", "pi"]
-    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["box"]
-    assert home.sesh("--forget", "@box").code == 0
+    assert [row["host"] for row in home.sesh("list", "--json").json()] == ["box"]
+    assert home.sesh("forget", "@box").code == 0
     assert kept(home) == ["pi"]
-    assert [row["host"] for row in home.sesh("--list", "--json").json()] == ["pi"]
-    assert home.sesh("--forget", "@box").code == 1
+    assert [row["host"] for row in home.sesh("list", "--json").json()] == ["pi"]
+    assert home.sesh("forget", "@box").code == 1
 
 
 def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm: Farm) -> None:
@@ -63,4 +63,4 @@ def test_uninstalling_ends_the_shared_connections_that_are_left(here: Home, farm
     assert len(masters) == 2
     done = subprocess.run(command, env=here.env, capture_output=True, text=True, check=True)
     assert "ended: shared ssh connections to hosts: 2" in done.stdout
-    wait_until(lambda: not any(map(processes.exists, masters)))
+    wait_until(lambda: not any(map(processes.exists, masters)), "no shared connection is left")

@@ -61,7 +61,7 @@ def test_forwards_are_back_once_the_link_is(home: Home, farm: Farm, served: int)
         loss()
         opened.type(f"echo {loss.__name__}''again\r")
         opened.wait_for(f"{loss.__name__}again")
-        wait_until(lambda: not before & set(farm.masters()), what="the lost connection is given up")  # noqa: B023
-        wait_until(lambda: leads(port), what="the forward is back")
+        wait_until(lambda: not before & set(farm.masters()), "the lost connection is given up")  # noqa: B023
+        wait_until(lambda: leads(port), "the forward is back")
     opened.type("\x1c")
     assert opened.exit_code() == 0

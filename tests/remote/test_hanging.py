@@ -25,12 +25,12 @@ def answering(rows: list[Row]) -> set[str]:
 
 def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_left: Callable[[], object]) -> None:
     """Check that printed and open lists show `sound` and `hangs`, and leave no link."""
-    rows = home.sesh("--list", "--json").json()
+    rows = home.sesh("list", "--json").json()
     assert [(row["host"], row["name"], "stale" in row) for row in rows] == [
         ("sound", "work", False),
         ("hangs", "work", True),
     ]
-    wait_until(lambda: not links_left(), what="the list leaves no link")
+    wait_until(lambda: not links_left(), "the list leaves no link")
     watched = watch()
     watched.until(lambda rows: "sound" in answering(rows))
     changed = label(sound, "1")
@@ -40,7 +40,7 @@ def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_
     opened.type("\x1c")
     assert opened.exit_code() == 0
     watched.close()
-    wait_until(lambda: not links_left(), what="so does one that was open")
+    wait_until(lambda: not links_left(), "so does one that was open")
 
 
 @pytest.mark.usefixtures("hurried")
@@ -75,12 +75,12 @@ def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Ho
     masters = set(farm.masters())
     watched = watch()
     watched.until(lambda rows: answering(rows) == {"box"})
-    wait_until(lambda: held(far), what="a link is held")
-    assert far.sesh("--label", "work", "a=b").code == 0
+    wait_until(lambda: held(far), "a link is held")
+    assert far.sesh("label", "work", "a=b").code == 0
     watched.until(lambda rows: any(row["labels"] for row in rows))  # over that link
     far.proxy.silence()
     far.proxy.cut()
-    logins = wait_until(lambda: set(farm.masters()) - masters, what="it logs in again")
+    logins = wait_until(lambda: set(farm.masters()) - masters, "it logs in again")
     watched.process.send_signal(signal.SIGINT)
     watched.process.communicate(timeout=30)
-    wait_until(lambda: not logins & set(farm.masters()), what="that login has ended")
+    wait_until(lambda: not logins & set(farm.masters()), "that login has ended")

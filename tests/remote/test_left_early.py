@@ -29,31 +29,31 @@ def left(terminal: Terminal, key: bytes, said: str = "interrupted") -> None:
 def test_while_a_name_is_looked_for_the_key_creates_nothing(home: Home, beside: Beside) -> None:
     """The session was created here 1.9 s later, and hid the real one."""
     far = beside("box")
-    assert home.sesh("@box", "--open", "work").code == 0
+    assert home.sesh("@box", "open", "work").code == 0
     far.fall_silent()
     terminal = home.terminal("work", columns=100)
     terminal.wait_for("looking for work on @box")
     left(terminal, b"\x1c")
     assert home.names() == []
-    wait_until(lambda: not home.processes())
+    wait_until(lambda: not home.processes(), "no process is left")
 
 
 def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.silence()
-    for words in (["@box", "work"], ["@box", "--new", "work"]):
+    for words in (["@box", "work"], ["@box", "new", "work"]):
         calls = len(farm.connections())
         terminal = home.terminal(*words)
-        terminal.wait_until(lambda calls=calls: len(farm.connections()) > calls)  # type: ignore[misc]
+        terminal.wait_until(lambda calls=calls: len(farm.connections()) > calls, "ssh has been called")  # type: ignore[misc]
         left(terminal, b"\x1c")
     far.proxy.restore()
     home.write(".config/sesh/sync", "stuff\n")
     home.write("stuff", os.urandom(1 << 20))
-    assert home.sesh("@box", "--list").code == 0
+    assert home.sesh("@box", "list").code == 0
     far.proxy.silence()
     calls = len(farm.connections())
     terminal = home.terminal("@box", "work")
-    terminal.wait_until(lambda: len(farm.connections()) > calls)
+    terminal.wait_until(lambda: len(farm.connections()) > calls, "ssh has been called")
     left(terminal, b"\x1c")
     far.proxy.restore()
     assert far.names() == home.names() == []
@@ -61,7 +61,7 @@ def test_while_it_connects_to_a_host_or_pushes_files(home: Home, farm: Farm) -> 
 
 @pytest.mark.needs_fork("Ctrl-C between two calls")
 @pytest.mark.parametrize(("module", "function"), [(known, "cache_changes"), (attach, "_check_not_inside")])
-@pytest.mark.parametrize("words", [["@box", "work"], ["@box", "--new", "work"]], ids=["go", "new"])
+@pytest.mark.parametrize("words", [["@box", "work"], ["@box", "new", "work"]], ids=["go", "new"])
 def test_once_the_host_has_created_the_session_the_last_line_says_so(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, module: object, function: str, words: list[str]
 ) -> None:
@@ -80,15 +80,15 @@ def test_while_a_switch_connects_to_a_host_the_key_returns_to_the_session_that_w
     """The terminal printed the key, and went on waiting."""
     monkeypatch.setenv("SESH_DIR", home.directory)
     far = beside("box")
-    assert home.sesh("@box", "--open", "work").code == 0
+    assert home.sesh("@box", "open", "work").code == 0
     terminal = home.terminal("one")
     terminal.wait_for(PROMPT)
     far.fall_silent()
     calls = len(far.links())
     find.request("one", messages.SWITCH, to="work", host="box")
-    terminal.wait_until(lambda: len(far.links()) > calls)
+    terminal.wait_until(lambda: len(far.links()) > calls, "another link has begun")
     terminal.type(b"\x1c")
-    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON, what="the session's terminal is raw")
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON, "the session's terminal is raw")
     terminal.type("echo still-$SESH_SESSION\n")
     terminal.wait_for("still-one")
 
@@ -108,4 +108,4 @@ def test_at_ssh_s_own_question(home: Home, farm: Farm) -> None:
     terminal.wait_for("assword:")
     left(terminal, b"\x1c", said="")
     assert far.names() == []
-    wait_until(lambda: not farm.masters())
+    wait_until(lambda: not farm.masters(), "no shared connection is left")

@@ -34,21 +34,28 @@ def leave(terminal: Terminal) -> None:
 def test_no_line_is_lost_that_was_under_way(home: Home, when: str) -> None:
     """The daemon took all that it had sent for shown."""
     Slow(home, 20, 12_000)
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     printing = f"seq -f line-%0.f-{'x' * 40} {LINES}"
     terminal = outer(home)
     if when == "before its first screen":
-        assert home.sesh("--run", "work", "--", printing).code == 0
+        assert home.sesh("run", "work", "--", printing).code == 0
         terminal.type(f"{home.launcher} @slow work\n")
-        wait_until(lambda: home.summary("work")["clients"])
-        wait_until(lambda: not terminal.termios()[3] & termios.ICANON)  # else Ctrl-\ is the terminal's own
+        wait_until(lambda: home.summary("work")["clients"], "a client is attached")
+        wait_until(
+            lambda: not terminal.termios()[3] & termios.ICANON, "the terminal is in raw mode"
+        )  # else Ctrl-\ is the terminal's own
     else:
         terminal.type(f"{home.launcher} @slow work\n")
         terminal.wait_for(PROMPT)
         terminal.type(f"{printing}\n")
-        terminal.wait_until(lambda: ("line-100-" if when == "in a flood" else LAST) in terminal.text())
+        terminal.wait_until(
+            lambda: ("line-100-" if when == "in a flood" else LAST) in terminal.text(),
+            f"the terminal shows what was awaited {when}",
+        )
     leave(terminal)
     seen = shown(terminal)
     terminal.type(f"{home.launcher} @slow work\n")
-    terminal.wait_until(lambda: terminal.text().count(LAST) > seen.count(LINES), 60)
+    terminal.wait_until(
+        lambda: terminal.text().count(LAST) > seen.count(LINES), "the last line is shown once more", timeout=60
+    )
     assert {*shown(terminal)} == {*range(1, LINES + 1)}

@@ -25,7 +25,7 @@ class Watched:
     """`sesh watch --json`, and the rows that it printed last."""
 
     def __init__(self, home: Home, *words: str) -> None:
-        self.process: subprocess.Popen[bytes] = home.start(*words, "--watch", "--json")
+        self.process: subprocess.Popen[bytes] = home.start(*words, "watch", "--json")
 
     def until(self, holds: Callable[[list[Row]], object]) -> list[Row]:
         """Return the first rows for which `holds` is true."""
@@ -45,14 +45,14 @@ Watch = Callable[..., Watched]
 
 def label(far: SshHost | ViaHost, value: str) -> Callable[[list[Row]], object]:
     """Label the session on the host; return a check whether rows show the label."""
-    far.sesh("--label", "work", f"n={value}")
+    far.sesh("label", "work", f"n={value}")
     return lambda rows: (far.word, value) in [(row["host"], row["labels"].get("n")) for row in rows]
 
 
 def known(home: Home, *hosts: SshHost | ViaHost) -> None:
     for far in hosts:
-        far.sesh("--open", "work", "--", "sleep", "1000")
-        assert home.sesh(far.at, "--list").code == 0
+        far.sesh("open", "work", "--", "sleep", "1000")
+        assert home.sesh(far.at, "list").code == 0
 
 
 def held(far: SshHost) -> list[int]:
@@ -67,12 +67,12 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home,
     before = [len(far.links()) for far in hosts]
     watched = watch()
     watched.until(lambda rows: {row["host"] for row in rows} == {"h0", "h1", "h2"})
-    wait_until(lambda: all(far.held() for far in hosts), what="a link is held to each")
+    wait_until(lambda: all(far.held() for far in hosts), "a link is held to each")
     for number, far in enumerate(hosts):
         watched.until(label(far, str(number)))
-    hosts[1].sesh("--open", "more")
+    hosts[1].sesh("open", "more")
     watched.until(lambda rows: ("h1", "more") in [(row["host"], row["name"]) for row in rows])
-    hosts[1].sesh("--kill", "more")
+    hosts[1].sesh("kill", "more")
     watched.until(lambda rows: rows and "more" not in [row["name"] for row in rows])
     assert [len(far.links()) for far in hosts] == [number + 1 for number in before], "each has one link"
 
@@ -85,13 +85,13 @@ def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home
     masters, own = farm.masters(), set(held(far))
     watched = watch()
     watched.until(bool)
-    wait_until(lambda: set(held(far)) - own, what="a link is held")
+    wait_until(lambda: set(held(far)) - own, "a link is held")
     watched.until(label(far, "before"))  # over that link
     links_held = set(held(far)) - own
     for pid in links_held:
         with suppress(ProcessLookupError):  # a bridge that has ended meanwhile
             os.kill(pid, signal.SIGKILL)
-    wait_until(lambda: set(held(far)) - own - links_held, what="another is held")
+    wait_until(lambda: set(held(far)) - own - links_held, "another is held")
     watched.until(label(far, "after"))
     assert set(masters) <= set(farm.masters())
     opened.type("echo still he''re\r")
@@ -106,7 +106,7 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
     opened.wait_for(PROMPT)
     opened.type("echo ty''ped\r")
     opened.wait_for("typed")
-    far.sesh("--open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
+    far.sesh("open", "agent", "--", "sh", "-c", "printf 'push it? '; read x; sleep 60")
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
 
 
@@ -123,7 +123,7 @@ def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_ba
     known(home, far)
     watched = watch()
     watched.until(label(far, "before"))
-    wait_until(far.held, what="a link is held")
+    wait_until(far.held, "a link is held")
     for _ in range(2):
         far.fall_silent()
         (row,) = watched.until(lambda rows: rows and "stale" in rows[0])

@@ -58,7 +58,7 @@ def _prompted(terminal: Terminal, times: int) -> bool:
 def stands(terminal: Terminal, text: str = ENTER) -> None:
     """Wait until the terminal has shown `text`: by default, that Enter logs in."""
     start = len(terminal.raw)
-    terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], 15, text)
+    terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], text, timeout=15)
 
 
 def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for_on_enter(
@@ -73,7 +73,7 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
     stands(terminal)
     stands(other)
     assert WANTED in terminal.text()
-    wait_until(lambda: refusals(far) > before, what="sshd notes the refusal")
+    wait_until(lambda: refusals(far) > before, "sshd notes the refusal")
     while terminal.pump(LATER):
         continue
     refused = refusals(far)
@@ -88,7 +88,10 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
     assert 2004 in terminal.modes
     assert terminal.text().count("meanwhile") == 1
     other.type("\r")
-    other.wait_until(lambda: "dropped" in other.text() and "dropped" not in "\n".join(other.screen()))
+    other.wait_until(
+        lambda: "dropped" in other.text() and "dropped" not in "\n".join(other.screen()),
+        "the word has scrolled out of the screen",
+    )
     for each in (terminal, other):
         each.type("echo b''ack\r")
         each.wait_for(re.compile("^back", re.MULTILINE))
@@ -104,10 +107,10 @@ def test_a_link_in_doubt_has_no_rival_where_the_first_login_prompted(home: Home,
     home.write(".vimrc", "")
     terminal = home.terminal("@box", "work", columns=120)
     terminal.wait_for("password:")
-    wait_until(lambda: not terminal.pump(0.1), what="a person reads")
+    wait_until(lambda: not terminal.pump(0.1), "a person reads")
     terminal.type(f"{SECRET}\r")
     terminal.wait_for(PROMPT)
-    wait_until(far.settled)
+    wait_until(far.settled, "both sides are at rest")
     before = farm.connections()
     far.fall_silent()
     terminal.type("x")
@@ -126,10 +129,10 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     terminal = logged_in(home)
     fresh = terminal.first_termios
     terminal.type("cat >typed\r")
-    wait_until(lambda: far.exists("typed"))
+    wait_until(lambda: far.exists("typed"), "the host has the file 'typed'")
     far.proxy.refuse()
     cut(far)
-    terminal.wait_until(lambda: "Enter tries" in terminal.text())
+    terminal.wait_until(lambda: "Enter tries" in terminal.text(), "the terminal shows 'Enter tries'")
     terminal.type(f"{SECRET}1\r")  # blindly
     far.proxy.restore()
     stands(terminal)
@@ -138,7 +141,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     terminal.wait_for("password:")
     assert re.search(r"\[no link to box since [-\d: ]+; work keeps running; keys .* dropped\]", terminal.text())
     terminal.type(f"{SECRET}\r")
-    terminal.wait_until(lambda: not terminal.termios()[3] & 2)
+    terminal.wait_until(lambda: not terminal.termios()[3] & 2, "the terminal is in raw mode")
     terminal.type("after\r\x04")
     terminal.wait_for(re.compile(f"{PROMPT}\\s*$"))
     assert far.read("typed") == "after\n"
@@ -146,7 +149,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     terminal.wait_for(ENTER)
     prompts = terminal.raw.count(b"password:")
     terminal.type("\r")
-    terminal.wait_until(lambda: terminal.raw.count(b"password:") > prompts)
+    terminal.wait_until(lambda: terminal.raw.count(b"password:") > prompts, "the password is asked for again")
     terminal.type(b"\x03")
     assert terminal.exit_code() == 1
     assert "lost the link to @box; work may still run there" in terminal.text()
@@ -158,13 +161,13 @@ def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: Ss
     cut(far)
     prompts = 1
     for secrets in (["wrong"] * 3, [SECRET]):
-        terminal.wait_until(lambda: ENTER in terminal.screen()[-1], what="Enter logs in")
+        terminal.wait_until(lambda: ENTER in terminal.screen()[-1], "Enter logs in")
         terminal.type("\r")
         for secret in secrets:
             prompts += 1
-            terminal.wait_until(partial(_prompted, terminal, prompts), what="a prompt")
+            terminal.wait_until(partial(_prompted, terminal, prompts), "a prompt")
             terminal.type(f"{secret}\r")
-    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON)
+    terminal.wait_until(lambda: not terminal.termios()[3] & termios.ICANON, "the terminal is in raw mode")
     terminal.type("echo b''ack\r")
     terminal.wait_for(re.compile("^back", re.MULTILINE))
     assert ENTER not in terminal.text()
@@ -203,8 +206,8 @@ def test_a_signal_at_ssh_s_prompt_ends_ssh_and_leaves_the_terminal_as_it_was(
     line = '"$@"; echo "ended: $?"; read line'
     terminal = home.terminal(command=["sh", "-c", line, "sh", *home.command, "@box", "work"], columns=120)
     for prompt in range(1 + again):
-        terminal.wait_until(partial(_prompted, terminal, prompt + 1), what="a prompt")
-        terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO, what="no echo")
+        terminal.wait_until(partial(_prompted, terminal, prompt + 1), "a prompt")
+        terminal.wait_until(lambda: not terminal.termios()[3] & termios.ECHO, "no echo")
         if prompt < again:
             terminal.type(f"{SECRET}\r")
             terminal.wait_for(PROMPT)
@@ -224,7 +227,7 @@ def test_keys_that_are_no_text_end_nothing_while_a_login_is_wanted(home: Home, f
     stands(terminal)
     prompts = terminal.raw.count(b"password:")
     terminal.type(b"\xe9\xff\r")
-    terminal.wait_until(lambda: terminal.raw.count(b"password:") > prompts)
+    terminal.wait_until(lambda: terminal.raw.count(b"password:") > prompts, "the password is asked for again")
     terminal.type(b"\x03")
     assert terminal.exit_code() == 1
 
@@ -233,11 +236,11 @@ def test_what_follows_a_session_ends_at_the_first_refusal(home: Home, far: SshHo
     terminal = logged_in(home)
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
-    following = home.start("@box", "--wait", "work", "--exit")
+    following = home.start("@box", "wait", "work", "--exit")
     passed = far.proxy.passed
-    wait_until(lambda: far.proxy.passed > passed and far.settled())
+    wait_until(lambda: far.proxy.passed > passed and far.settled(), "something has passed, and both sides are at rest")
     before = cut(far)
     out, err = following.communicate(timeout=30)
     assert following.returncode not in (0, -signal.SIGTERM), out
     assert "password" in err.decode()
-    wait_until(lambda: refusals(far) > before, what="sshd notes the refusal")
+    wait_until(lambda: refusals(far) > before, "sshd notes the refusal")

@@ -14,38 +14,38 @@ from tests.support import PROMPT, Home, processes
 def known(home: Home, *hosts: SshHost | ViaHost) -> None:
     """Make hosts known by using each of them once."""
     for far in hosts:
-        assert home.sesh(far.at, "--list").code == 0
+        assert home.sesh(far.at, "list").code == 0
 
 
 def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, beside: Beside) -> None:
     one, two = beside("one"), beside("two")
     known(home, one, two)
-    two.sesh("--open", "work", "--", "sh", "-c", "echo out; exec cat")
+    two.sesh("open", "work", "--", "sh", "-c", "echo out; exec cat")
     two.prints("work", "out")
-    status = home.sesh("--status", "work", "--json")
+    status = home.sesh("status", "work", "--json")
     assert (status.code, status.json()["host"], status.stderr) == (0, "two", "[work on @two]\n")
-    assert home.sesh("--logs", "work").stdout == "out\n"
-    assert home.sesh("--send", "work", "typed", "--enter").code == 0
+    assert home.sesh("logs", "work").stdout == "out\n"
+    assert home.sesh("send", "work", "typed", "--enter").code == 0
     two.prints("work", "typed")
-    assert home.sesh("--rename", "work", "renamed").code == 0
+    assert home.sesh("rename", "work", "renamed").code == 0
     assert two.names() == ["renamed"]
-    missing = home.sesh("--kill", "work")
+    missing = home.sesh("kill", "work")
     assert (missing.code, "no session work" in missing.stderr) == (1, True)
-    assert home.sesh("--kill", "renamed").code == 0
+    assert home.sesh("kill", "renamed").code == 0
     assert two.names() == []
 
 
 def test_what_is_here_goes_first_and_who_says_local_or_creates_asks_nobody(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
-    far.sesh("--open", "work", "--", "cat")
+    far.sesh("open", "work", "--", "cat")
     links = len(far.links())
-    assert home.sesh("--status", "work", "--local").code == 1
-    assert home.sesh("--kill", "work", "--local").code == 1
-    assert home.sesh("--open", "work", "--", "cat").code == 0
-    assert home.sesh("--exec", "job", "--", "true").code == 0
-    assert home.sesh("--status", "work", "--json").json()["host"] is None
-    assert home.sesh("--kill", "work").code == 0
+    assert home.sesh("status", "work", "--local").code == 1
+    assert home.sesh("kill", "work", "--local").code == 1
+    assert home.sesh("open", "work", "--", "cat").code == 0
+    assert home.sesh("exec", "job", "--", "true").code == 0
+    assert home.sesh("status", "work", "--json").json()["host"] is None
+    assert home.sesh("kill", "work").code == 0
     assert len(far.links()) == links
     assert far.names() == ["work"]
 
@@ -53,16 +53,16 @@ def test_what_is_here_goes_first_and_who_says_local_or_creates_asks_nobody(home:
 def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Beside) -> None:
     one, two = beside("one"), beside("two")
     known(home, one, two)
-    one.sesh("--open", "work", "--", "cat")
-    two.sesh("--open", "work")
+    one.sesh("open", "work", "--", "cat")
+    two.sesh("open", "work")
     for words in (["kill", "work"], ["attach", "work"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         assert f"@one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
         assert done.stderr.count("\n") == 1
-    assert home.sesh("--run", "work", "--", "true").code == 125
-    assert home.sesh("--status", "work", "--json").json()["error"]["code"] == "refused"
-    terminal = home.terminal("--attach", "work")
+    assert home.sesh("run", "work", "--", "true").code == 125
+    assert home.sesh("status", "work", "--json").json()["error"]["code"] == "refused"
+    terminal = home.terminal("attach", "work")
     terminal.wait_for("1 @one   2 @two   Cancel")
     terminal.type("2")
     terminal.wait_for(PROMPT)
@@ -71,7 +71,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     terminal.wait_for(f"in={two.directory}")
     terminal.type("exit 3\r")
     assert terminal.exit_code() == 3
-    two.sesh("--open", "work", "--", "cat")
+    two.sesh("open", "work", "--", "cat")
     cancelled = home.terminal("work")
     cancelled.wait_for("Cancel")
     cancelled.type("c")
@@ -83,28 +83,28 @@ def test_a_silent_host_that_had_the_session_counts_as_one_that_has_it(home: Home
     """A kill ended the other host's session without a word."""
     one, two = beside("one"), beside("two")
     for far in (one, two):
-        far.sesh("--open", "work", "--", "cat")
+        far.sesh("open", "work", "--", "cat")
     known(home, one, two)
     two.away()
-    done = home.sesh("--kill", "work")
+    done = home.sesh("kill", "work")
     assert (done.code, one.names()) == (1, ["work"])
     assert re.search(r"work runs on @one, and was on @two, which .*; choose one: sesh @one kill work", done.stderr)
 
 
 def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> None:
-    """`--grep` was the only verb that did not look for a name on known remotes."""
+    """`grep` was the only verb that did not look for a name on known remotes."""
     one, two = beside("one"), beside("two")
     known(home, one, two)
-    home.sesh("--open", "a", "--", "sh", "-c", "echo needle a; exec cat")
+    home.sesh("open", "a", "--", "sh", "-c", "echo needle a; exec cat")
     for host, name in ((one, "b"), (two, "c")):
-        host.sesh("--open", name, "--", "sh", "-c", f"echo needle {name}; exec cat")
+        host.sesh("open", name, "--", "sh", "-c", f"echo needle {name}; exec cat")
         host.prints(name, f"needle {name}")
-    assert home.sesh("--wait", "a", "--for", "needle a", "--from", "0").code == 0
-    done = home.sesh("--grep", "needle", "a", "b", "missing", "c")
+    assert home.sesh("wait", "a", "--for", "needle a", "--from", "0").code == 0
+    done = home.sesh("grep", "needle", "a", "b", "missing", "c")
     assert done.stdout.splitlines() == ["a:1:needle a", "@one b:1:needle b", "@two c:1:needle c"]
     assert "no session missing" in done.stderr
-    assert home.sesh("--grep", "needle").stdout == "a:1:needle a\n"
-    done = home.sesh("--kill", "a", "b", "missing", "c")
+    assert home.sesh("grep", "needle").stdout == "a:1:needle a\n"
+    done = home.sesh("kill", "a", "b", "missing", "c")
     assert (done.code, "[b on @one]" in done.stderr, "no session missing" in done.stderr) == (1, True, True)
     assert (home.names(), one.names(), two.names()) == ([], [], [])
 
@@ -113,14 +113,14 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     """An empty session was created here, and hid the real one."""
     far = beside("box")
     known(home, far)
-    assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
+    assert home.sesh("@box", "open", "solo", "--", "cat").code == 0
     far.away()
     for words in (["status", "solo"], ["kill", "solo"], ["wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         again = f"to ask it again: sesh @box {words[0]} solo"
         assert f"solo was on @box, which does not answer (no route); {again}\n" in done.stderr, done
-    assert home.sesh("--run", "solo", "--", "true").code == 125
+    assert home.sesh("run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=120)
     assert here.exit_code() == 1
     here.wait_for("solo was on @box")
@@ -134,9 +134,9 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
 def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)
-    assert home.sesh("@box", "--open", "solo", "--", "cat").code == 0
+    assert home.sesh("@box", "open", "solo", "--", "cat").code == 0
     far.fall_silent()
-    done = home.sesh("--kill", "solo")
+    done = home.sesh("kill", "solo")
     far.end_silence()
     assert done.stderr == "sesh: solo was on @box, which does not answer; to ask it again: sesh @box kill solo\n"
 
@@ -147,31 +147,31 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
     """The message said that the host does not answer."""
     why = r"host key for \S+ has changed and you have requested strict checking"
     far = farm.host("box")
-    assert home.sesh("@box", "--open", "work", "--", "cat").code == 0
+    assert home.sesh("@box", "open", "work", "--", "cat").code == 0
     farm.change_key(far)
     processes.kill(farm.masters())
     asked = len(farm.connections())
-    looked = home.terminal("--list", columns=100)
+    looked = home.terminal("list", columns=100)
     assert looked.exit_code() == 0
     assert re.search(rf"@box  {why}", looked.text())
     assert "assword:" not in looked.text()
-    done = home.sesh("--label", "work", "a=b")
+    done = home.sesh("label", "work", "a=b")
     assert done.code == 1
     assert re.search(rf"work was on @box, which is not asked until [-\d: ]+ \({why}\)", done.stderr)
-    listed = home.sesh("--list").stdout
+    listed = home.sesh("list").stdout
     assert re.search(rf"@box  {why}; not asked until [-\d: ]+, `sesh @box` asks at once\n\? work", listed)
     assert len(farm.connections()) == asked + 1
     farm.know(far)
-    assert home.sesh("@box", "--list").code == 0
-    assert home.sesh("--label", "work", "a=b").code == 0
+    assert home.sesh("@box", "list").code == 0
+    assert home.sesh("label", "work", "a=b").code == 0
 
 
 def test_rows_of_the_list_are_shown_as_they_come(home: Home, beside: Beside) -> None:
     quick, slow = beside("quick"), beside("slow")
     known(home, quick, slow)
-    quick.sesh("--open", "there")
+    quick.sesh("open", "there")
     slow.fall_silent()
-    terminal = home.terminal("--list")
+    terminal = home.terminal("list")
     terminal.wait_for("there")
     assert terminal.alive
     slow.end_silence()
@@ -182,17 +182,17 @@ def test_a_session_elsewhere_is_ended_only_by_a_person_who_agrees(home: Home, be
     """`sesh kill s3`, a stale name, ended a session of another machine without a question."""
     far = beside("gpu")
     known(home, far)
-    far.sesh("--open", "lone", "--", "cat")
+    far.sesh("open", "lone", "--", "cat")
     for words in (["lone"], ["lone", "missing"]):
-        terminal = home.terminal("--kill", *words, columns=100)
+        terminal = home.terminal("kill", *words, columns=100)
         terminal.wait_for("lone runs on @gpu. End it? [y/N]")
         terminal.type("\r")
         assert terminal.exit_code() == 1
         assert far.names() == ["lone"]
-    renamed = home.terminal("--rename", "lone", "other", columns=100)
+    renamed = home.terminal("rename", "lone", "other", columns=100)
     assert renamed.exit_code() == 0
     assert far.names() == ["other"]
-    done = home.sesh("--kill", "other")
+    done = home.sesh("kill", "other")
     assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
     assert far.names() == []
 

@@ -40,13 +40,13 @@ def attached(home: Home) -> Terminal:
 
 def cut(far: ViaHost, terminal: Terminal) -> None:
     far.away()
-    terminal.wait_until(lambda: "Enter tries" in terminal.text(), what="the loss is said")
+    terminal.wait_until(lambda: "Enter tries" in terminal.text(), "the loss is said")
 
 
 def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
     for piece in pieces:
         terminal.type(piece)
-        terminal.wait_until(lambda: processes.rested([terminal.pid]), what="it is read")
+        terminal.wait_until(lambda: processes.rested([terminal.pid]), "it is read")
 
 
 @pytest.mark.needs_fork("a smaller bound of input")
@@ -58,7 +58,9 @@ def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     cut(far, terminal)
     typed_in_pieces(terminal, *PIECES)
     far.back()
-    kept = wait_until(lambda: typed if len(typed := far.read("typed").encode()) >= 5000 else b"")
+    kept = wait_until(
+        lambda: typed if len(typed := far.read("typed").encode()) >= 5000 else b"", "the host has all that was typed"
+    )
     assert b"".join(PIECES[:3]).startswith(kept)
 
 
@@ -87,8 +89,8 @@ def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     home.write("down", "")
     with open(os.path.join(home.path, "pid"), encoding="utf-8") as file:
         processes.kill([int(file.read())])
-    terminal.wait_until(lambda: "Enter tries" in terminal.text(), what="the loss is said")
+    terminal.wait_until(lambda: "Enter tries" in terminal.text(), "the loss is said")
     os.unlink(down)
     terminal.type(b"typed")
     path = os.path.join(home.path, "typed")
-    wait_until(lambda: os.path.getsize(path) == len(b"typed"))
+    wait_until(lambda: os.path.getsize(path) == len(b"typed"), "the program has what was typed")

@@ -79,7 +79,12 @@ def test_an_attempt_that_the_server_has_answered_goes_on_while_addresses_change(
     stand.remove_address()
     watch([client], AWAY)
     moment = stand.add_address(another=True)
-    wait_until(lambda: any(flow.accepted > moment for flow in stand.flows()), PATIENCE, pause=client.terminal.pump)
+    wait_until(
+        lambda: any(flow.accepted > moment for flow in stand.flows()),
+        "a connection from the new address",
+        timeout=PATIENCE,
+        pause=client.terminal.pump,
+    )
     for number in range(3):
         stand.here.ip(f"addr add 10.92.0.{number}/32 dev lo")
         watch([client], 0.6)

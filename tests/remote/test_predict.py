@@ -18,7 +18,7 @@ def predicting(slow: Slow) -> Terminal:
     terminal = slow.attach()
     terminal.type("x")
     terminal.wait_for(f"{PROMPT} x")
-    wait_until(lambda: typed_early(slow, terminal))
+    wait_until(lambda: typed_early(slow, terminal), "sesh draws a key before its echo")
     return terminal
 
 
@@ -27,7 +27,7 @@ def typed_early(slow: Slow, terminal: Terminal) -> bool:
     mark = len(terminal.raw)
     before = terminal.screen()
     terminal.type("x")
-    terminal.wait_until(lambda: terminal.screen() != before)
+    terminal.wait_until(lambda: terminal.screen() != before, "the screen changes")
     drawn = b"\x1b[?2026h" in terminal.raw[mark:]
     settled(slow, terminal)
     return drawn
@@ -40,7 +40,9 @@ def settled(slow: Slow, *terminals: Terminal) -> None:
     def stirs() -> bool:
         return sum(terminal.pump() for terminal in terminals) > 0
 
-    wait_until(lambda: not stirs() and processes.rested(slow.home.processes(), quiet) and not stirs())
+    wait_until(
+        lambda: not stirs() and processes.rested(slow.home.processes(), quiet) and not stirs(), "nothing runs or draws"
+    )
 
 
 def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_changes(home: Home) -> None:
@@ -60,7 +62,7 @@ def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_chan
         terminal.wait_for("guessed")
         mark = len(terminal.raw)
         terminal.resize(70, 20)
-        terminal.wait_until(lambda: "guessed" not in terminal.text())
+        terminal.wait_until(lambda: "guessed" not in terminal.text(), "the terminal no longer shows 'guessed'")
         assert b"\x18" not in terminal.raw[mark:], "a screen that came over another link took it away"
     terminal.wait_for("guessed")
 
@@ -93,14 +95,14 @@ def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
     terminal.wait_for("got=30")
     terminal.type("stty -echo; sleep 0.3; read -s -p 'Secret: ' answer; stty echo; echo; echo got=${#answer}")
     settled(slow, terminal)
-    before, mark = home.sesh("--logs", "work").stdout.count("Z"), len(terminal.raw)
+    before, mark = home.sesh("logs", "work").stdout.count("Z"), len(terminal.raw)
     terminal.type("\r")
     for _ in range(20):
         terminal.type("Z")
         terminal._wait(0.03)
     terminal.type("\r")
     terminal.wait_for("got=20")
-    echoed = home.sesh("--logs", "work").stdout.count("Z")  # by the pty, until stty has run
+    echoed = home.sesh("logs", "work").stdout.count("Z")  # by the pty, until stty has run
     assert terminal.raw[mark:].count(b"Z") == echoed - before
 
 
@@ -137,7 +139,7 @@ def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, pr
     command, keys, prompt = PROGRAMS[program]
     slow, chance = Slow(home, trip, predict="always"), random.Random(program)
     home.write("lines", "".join(f"line {number}\n" for number in range(1, 300)))
-    assert home.sesh("--open", "work", "--", *command).code == 0
+    assert home.sesh("open", "work", "--", *command).code == 0
     far = home.terminal("@slow", "work", answers=True)
     near = home.terminal("work", "-r")
     for terminal in (far, near):
@@ -152,7 +154,7 @@ def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, pr
                     settled(slow, far)
             settled(slow, far, near)
             same = lambda: (far.screen(), far.cursor) == (near.screen(), near.cursor)  # noqa: E731
-            wait_until(same, what=f"the same screen after {typed}", portrait=lambda: _both(far, near))
+            wait_until(same, f"the same screen after {typed}", portrait=lambda: _both(far, near))
 
 
 def _both(far: Terminal, near: Terminal) -> str:

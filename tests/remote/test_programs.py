@@ -35,16 +35,16 @@ def test_no_program_of_the_current_directory_is_run(home: Home, farm: Farm, path
     where = os.path.join(home.path, "here")
     reached = "{}" in path  # else the system's ssh runs, which does not know these hosts
     for words in (
-        (f"@{BOX}", "--list"),
-        ("--deploy", f"@{OTHER}"),
-        ("--doctor",),
-        ("--open", "here", "--", "sleep", "1000"),
-        ("--sweep", "--dry-run"),
+        (f"@{BOX}", "list"),
+        ("deploy", f"@{OTHER}"),
+        ("doctor",),
+        ("open", "here", "--", "sleep", "1000"),
+        ("sweep", "--dry-run"),
         ("--complete", "directories", ""),
     ):
         done = home.sesh(*words, env=env, cwd=where, timeout=60)
-        refused = words[0] == "--deploy" and "--force` replaces it" in done.stderr
-        assert done.code == 0 or not reached or refused or words[0] in ("--doctor", "--complete"), (words, done.stderr)
+        refused = words[0] == "deploy" and "--force` replaces it" in done.stderr
+        assert done.code == 0 or not reached or refused or words[0] in ("doctor", "--complete"), (words, done.stderr)
     by_autossh = {**env, "SESH_SSH": "autossh", "SESH_CTRL_DIR": f"{home.path}/control"}
-    home.sesh(f"@{BOX}", "--list", env=by_autossh, cwd=where)
+    home.sesh(f"@{BOX}", "list", env=by_autossh, cwd=where)
     assert not os.path.exists(os.path.join(home.path, "ran"))

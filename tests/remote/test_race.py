@@ -37,7 +37,7 @@ def attached(home: Home) -> Terminal:
 
 def typed(far: ViaHost) -> None:
     """Type into the session from the host itself."""
-    assert far.sesh("--send", "work", "from the other side").code == 0
+    assert far.sesh("send", "work", "from the other side").code == 0
 
 
 def test_a_key_typed_into_silence_finds_another_way(home: Home, far: ViaHost) -> None:
@@ -54,7 +54,9 @@ def test_a_key_typed_into_silence_finds_another_way(home: Home, far: ViaHost) ->
 
 
 def shows(terminal: Terminal, line: str) -> None:
-    terminal.wait_until(lambda: re.search(rf"^{line}$", terminal.text(), re.MULTILINE))
+    terminal.wait_until(
+        lambda: re.search(rf"^{line}$", terminal.text(), re.MULTILINE), f"the terminal shows the line '{line}'"
+    )
 
 
 def rest(terminal: Terminal) -> None:
@@ -69,7 +71,7 @@ def test_a_changed_address_finds_another_way_unasked(home: Home, far: ViaHost, a
     far.strand()
     subprocess.run([*address, "add", ADDRESS, "dev", "lo"], check=True)
     typed(far)
-    terminal.wait_until(lambda: "from the other side" in terminal.text())
+    terminal.wait_until(lambda: "from the other side" in terminal.text(), "the terminal shows 'from the other side'")
     assert b"no link to box" not in terminal.raw, "it was found before the link was lost"
 
 
@@ -87,7 +89,7 @@ def test_a_client_that_was_stopped_asks_its_link_when_it_goes_on(home: Home, far
     far.strand()
     typed(far)
     os.kill(terminal.pid, signal.SIGCONT)
-    terminal.wait_until(lambda: "from the other side" in terminal.text())
+    terminal.wait_until(lambda: "from the other side" in terminal.text(), "the terminal shows 'from the other side'")
     assert b"no link to box" not in terminal.raw, "it was found before the link was lost"
 
 
@@ -99,12 +101,12 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
     far.fall_silent()
     rest(terminal)
     terminal.type("echo pau''sed\r")
-    wait_until(lambda: len(far.links()) > links)
+    wait_until(lambda: len(far.links()) > links, "another link has begun")
     os.kill(carrier, signal.SIGCONT)
     terminal.wait_for("paused")
     far.end_silence()
     assert far.summary("work")["clients"][0]["id"] == client
-    wait_until(lambda: len(far.held()) == 1)
+    wait_until(lambda: len(far.held()) == 1, "one link is left")
 
 
 def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: ViaHost) -> None:
@@ -138,7 +140,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
     far.write("hang", "")
     far.cut()
     typed(far)
-    terminal.wait_until(lambda: "from the other side" in terminal.text())
+    terminal.wait_until(lambda: "from the other side" in terminal.text(), "the terminal shows 'from the other side'")
 
 
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
@@ -154,7 +156,7 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
         terminal.type("\r")
         return re.search("^came$", terminal.text(), re.MULTILINE)
 
-    wait_until(pressed, what="the new link")
+    wait_until(pressed, "the new link")
 
 
 @pytest.mark.needs_fork("a login that is said to have prompted")
@@ -168,5 +170,5 @@ def test_a_host_where_somebody_would_be_asked_is_not_raced(
     rest(terminal)
     accepted = box.proxy.accepted
     terminal.type("x")
-    wait_until(lambda: not terminal.pump(1.0))
+    wait_until(lambda: not terminal.pump(1.0), "the terminal is quiet for a second")
     assert box.proxy.accepted == accepted

@@ -25,7 +25,7 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_session
     """Megabytes of old output filled the link's buffers for many seconds."""
     terminal = slow.attach()
     terminal.type("yes 'a line of some length'\r")
-    terminal.wait_until(lambda: len(terminal.raw) > RATE // 3)
+    terminal.wait_until(lambda: len(terminal.raw) > RATE // 3, "a third of a second's output has come")
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)
@@ -33,8 +33,11 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_session
     mark = len(terminal.raw)
     terminal.type("seq 200000; echo end''ed\r")
     terminal.wait_for("ended")
-    terminal.wait_until(lambda: terminal.screen()[-3:] == ["200000", "ended", f"{PROMPT} "[: len(PROMPT)]])
-    assert "\n".join(terminal.screen()).rstrip() == home.sesh("--screen", "work").stdout.rstrip()
+    terminal.wait_until(
+        lambda: terminal.screen()[-3:] == ["200000", "ended", f"{PROMPT} "[: len(PROMPT)]],
+        "the end of the output and the prompt",
+    )
+    assert "\n".join(terminal.screen()).rstrip() == home.sesh("screen", "work").stdout.rstrip()
     assert len(terminal.raw) - mark < 1_100_000, "not all of 1.3 megabytes"
 
 
@@ -68,7 +71,7 @@ def test_who_leaves_over_a_slow_link_gets_no_empty_rows(home: Home, trip: int) -
 def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | None, busy: bool) -> None:
     """The terminal replies to the program when the person has left the session."""
     asks = "stty raw -echo; printf asking; dd bs=1 count=1 2>/dev/null; printf '\\033[c'; exec sleep 60"
-    home.sesh("--open", "work", "--", "sh", "-c", asks)
+    home.sesh("open", "work", "--", "sh", "-c", asks)
     if trip is not None:
         Slow(home, trip)
     words = [*home.command, *([] if trip is None else ["@slow"]), "work"]

@@ -59,7 +59,7 @@ def test_many_commands_take_one_connection(here: Home, farm: Farm) -> None:
     assert len(farm.masters()) == 1
     assert run(box, "id -un", alone=True).stdout == f"{far.user}\n"
     assert far.proxy.accepted == 2
-    wait_until(lambda: far.proxy.connections == 1, what="the end of the connection of its own")
+    wait_until(lambda: far.proxy.connections == 1, "the end of the connection of its own")
     folder, name = os.path.split(ssh.control_path(box))
     assert folder == os.path.join(here.directory, ".control")
     assert (os.stat(folder).st_mode & 0o777, os.stat(os.path.join(folder, name)).st_mode & 0o077) == (0o700, 0)
@@ -121,7 +121,7 @@ def test_a_directory_in_place_of_the_control_socket_is_named(here: Home, farm: F
     (path,) = sockets()
     master.close(Destination("box"))
     os.mkdir(path)
-    named = here.sesh("@box", "--list")
+    named = here.sesh("@box", "list")
     assert named.stderr == f"sesh: {path} is not a socket created by sesh; check it and move it away\n"
     assert sockets() == [path]
 
@@ -149,7 +149,7 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
     with pytest.raises(Unreachable, match="box does not answer"):
         master.ensure(box, LoginOptions(deadline=time.monotonic() + 0.2))
     master.ensure(Destination("box"))
-    wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1))
+    wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1), "one shared connection is left")
 
 
 def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
@@ -160,7 +160,7 @@ def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     far.proxy.silence()
     with pytest.raises(Unreachable, match="box does not answer"):
         master.ensure(Destination("box"), LoginOptions(deadline=time.monotonic() + 2))
-    wait_until(lambda: far.proxy.accepted == 1)
+    wait_until(lambda: far.proxy.accepted == 1, "the login has reached the host")
     far.proxy.strand()
     far.proxy.restore()
     monkeypatch.setattr(master, "_MAX_SILENCE", 0.1)
@@ -194,7 +194,7 @@ def test_a_shared_connection_of_the_user_s_own_is_used(here: Home, farm: Farm) -
     assert run(box, "echo over it").stdout == "over it\n"
     assert far.proxy.accepted == 1
     with subprocess.Popen(["ssh", "box", "cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as theirs:
-        wait_until(lambda: any("cat" in processes.describe(pid) for pid in far.processes()))
+        wait_until(lambda: any("cat" in processes.describe(pid) for pid in far.processes()), "cat runs on the host")
         master.close(box)
         assert not master.is_alive(box)
         assert theirs.communicate(b"still here", timeout=10)[0] == b"still here"
@@ -214,7 +214,7 @@ def test_autossh_carries_the_shared_connection_and_brings_it_back(
     assert far.proxy.accepted == 1
     assert ssh.command(box, "true")[0] == "ssh"
     far.proxy.cut()
-    wait_until(lambda: far.proxy.accepted == 2 and master.is_alive(box))
+    wait_until(lambda: far.proxy.accepted == 2 and master.is_alive(box), "the shared connection is back")
     assert run(box, "echo again").stdout == "again\n"
 
 

@@ -42,19 +42,19 @@ def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
     terminal.type(b"\x03")
     assert terminal.exit_code() == 130
     known.record("box", "")
-    assert ADDRESS in here.sesh("--list").stdout
+    assert ADDRESS in here.sesh("list").stdout
 
 
 def test_a_board_shows_an_address_to_log_in_at_also_where_its_link_was_lost(
     home: Home, farm: Farm, behind: str
 ) -> None:
     home.write("go", "")
-    assert home.sesh("@box", "--open", "work", "--", "sleep", "1000").code == 0
+    assert home.sesh("@box", "open", "work", "--", "sleep", "1000").code == 0
     for lost in (False, True):
         os.unlink(behind)
         processes.kill(farm.masters())
         if not lost:
-            board = home.terminal("--watch")
+            board = home.terminal("watch")
         board.wait_for(PAGE)
         home.write("go", "")
         board.wait_for(re.compile(r"\A(?!.*does not answer).*@box work", re.DOTALL))
@@ -93,7 +93,7 @@ def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here:
 def test_the_words_of_what_leads_to_a_host_are_the_reason_of_its_failure(home: Home, farm: Farm) -> None:
     fails = home.write("fails", "#!/bin/sh\necho token expired >&2\nexit 1\n", 0o755)
     farm.host("box", config={"ProxyCommand": fails})
-    done = home.sesh("@box", "--list")
+    done = home.sesh("@box", "list")
     assert (done.code, "token expired" in done.stderr) == (1, True)
 
 
@@ -108,9 +108,9 @@ def test_jump_hosts_at_any_depth_are_sent_no_empty_passwords(farm: Farm, named: 
     config = "".join(f"Host {word}\n {way}\n {rest}\n" for word, way in ways.items())
     near.write(".ssh/config", config, 0o600)
     before = len(gate.sshd.messages())  # messages of other tests, which share this sshd
-    done = near.sesh("@deep", "--list", env={"SESH_SSH": need("ssh") if named else ""})
+    done = near.sesh("@deep", "list", env={"SESH_SSH": need("ssh") if named else ""})
     assert (done.code, "@127.0.0.1: Permission denied (" in done.stderr) == (1, True), done.stderr
-    wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:])
+    wait_until(lambda: "Connection closed by" in gate.sshd.messages()[before:], "sshd has logged the end of the login")
     assert "Failed password" not in gate.sshd.messages()[before:]
 
 
@@ -125,7 +125,10 @@ def test_a_connection_forwards_the_agent_that_came_last(
     monkeypatch.setenv("SSH_AUTH_SOCK", path := os.path.join(here.path, "agent"))
     with subprocess.Popen(["ssh-agent", "-D", "-a", path], stdout=subprocess.DEVNULL) as agent:
         try:
-            wait_until(lambda: subprocess.run(["ssh-add", "-l"], capture_output=True, check=False).returncode != 2)
+            wait_until(
+                lambda: subprocess.run(["ssh-add", "-l"], capture_output=True, check=False).returncode != 2,
+                "the ssh agent answers",
+            )
             subprocess.run(["ssh-add", "-q", farm.ground.identity], check=True, capture_output=True)
             argv, env = ssh.command(Destination("box"), "ssh-add -l"), ssh.environment(may_prompt=False)
             assert b"ED25519" in subprocess.run(argv, env=env, capture_output=True, check=True).stdout

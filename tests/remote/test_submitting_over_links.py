@@ -19,17 +19,17 @@ TEXT = " ".join(f"word{number}" for number in range(900))
 def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(home: Home, beside: Beside, step: str) -> None:
     far = beside("box")
     proof = os.path.join(far.path, "proof")
-    opened = home.sesh("@box", "--open", "agent", "--", *composer(proof, window=0.04))
+    opened = home.sesh("@box", "open", "agent", "--", *composer(proof, window=0.04))
     assert opened.code == 0, opened.stderr
     far.prints("agent", "shortcuts")
     before = far.summary("agent")
-    process = home.start("@box", "--send", "agent", TEXT, "--enter", "--json")
+    process = home.start("@box", "send", "agent", TEXT, "--enter", "--json")
     if step == "typed":
-        wait_until(lambda: far.summary("agent")["position"] > before["position"])
+        wait_until(lambda: far.summary("agent")["position"] > before["position"], "the agent has shown the text")
     else:
-        wait_until(lambda: logged(proof))
+        wait_until(lambda: logged(proof), "the agent has logged a prompt")
     far.cut()
     out, err = process.communicate(timeout=60)
     assert process.returncode == 0, err
     assert b'"typed": true' in out
-    wait_until(lambda: logged(proof) == [TEXT])
+    wait_until(lambda: logged(proof) == [TEXT], "the agent has logged the prompt once")

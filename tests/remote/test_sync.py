@@ -131,7 +131,7 @@ def test_what_a_cut_left_undone_is_told_and_done_the_next_time(
     inside = f"{far.home}/large"
 
     def cut() -> None:
-        wait_until(lambda: os.path.isdir(inside) and os.listdir(inside), what="the file begins to arrive")
+        wait_until(lambda: os.path.isdir(inside) and os.listdir(inside), "the file begins to arrive")
         far.proxy.refuse()
         far.proxy.cut()
 
@@ -164,8 +164,8 @@ def test_ctrl_c_in_a_sync_begins_no_job(home: Home, beside: Beside) -> None:
     home.write(".config/sesh/sync", "notes\n")
     home.write("notes", "")
     far.fall_silent()
-    job = home.start("@box", "--exec", "job", "--", "touch", "ran")
-    wait_until(lambda: processes.descendants(job.pid))
+    job = home.start("@box", "exec", "job", "--", "touch", "ran")
+    wait_until(lambda: processes.descendants(job.pid), "the synchronisation has begun")
     job.send_signal(signal.SIGINT)
     assert job.wait(30) == 130
     far.end_silence()

@@ -1,4 +1,4 @@
-"""`--export`, `--import`, `--sweep`, `--doctor` and `--restore` for sessions on other hosts."""
+"""`export`, `import`, `sweep`, `doctor` and `restore` for sessions on other hosts."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from tests.support import Home, wait_until
 
 def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Home, beside: Beside) -> None:
     beside("one")
-    home.sesh("--open", "near", "--", "cat")
-    home.sesh("@one", "--open", "far", "/tmp", "--label", "a=b", "--", "sleep", "1000")
-    layout = home.sesh("--export").json()["sessions"]
+    home.sesh("open", "near", "--", "cat")
+    home.sesh("@one", "open", "far", "/tmp", "--label", "a=b", "--", "sleep", "1000")
+    layout = home.sesh("export").json()["sessions"]
     assert [(each["name"], each["host"]) for each in layout] == [("near", None), ("far", "one")]
     assert (layout[1]["directory"], layout[1]["command"]) == ("/tmp", ["sleep", "1000"])
-    home.sesh("@one", "--kill", "far")
-    made = home.sesh("--import", "--json", input=json.dumps(layout))
+    home.sesh("@one", "kill", "far")
+    made = home.sesh("import", "--json", input=json.dumps(layout))
     assert made.json() == {
         "ok": True,
         "sessions": [
@@ -27,28 +27,28 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
             {"name": "far", "host": "one", "created": True},
         ],
     }
-    there = home.sesh("@one", "--export")
+    there = home.sesh("@one", "export")
     assert [each["host"] for each in there.json()["sessions"]] == ["one"]
-    again = home.sesh("@one", "--import", "-", input=there.raw)
+    again = home.sesh("@one", "import", "-", input=there.raw)
     assert (again.code, again.stdout) == (0, "@one far already runs\n")
 
 
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Beside) -> None:
     far = beside("one")
-    assert home.sesh("@one", "--exec", "done", "--keep", "--", "true").code == 0
-    assert home.sesh("@one", "--sweep", "--dry-run", "--json").json()["pieces"] == [], (
+    assert home.sesh("@one", "exec", "done", "--keep", "--", "true").code == 0
+    assert home.sesh("@one", "sweep", "--dry-run", "--json").json()["pieces"] == [], (
         "nobody can be asked, and it is new"
     )
-    dry = home.sesh("@one", "--sweep", "--dry-run", "--older", "0s", "--json").json()
+    dry = home.sesh("@one", "sweep", "--dry-run", "--older", "0s", "--json").json()
     assert (dry["host"], [(each["kind"], each["what"]) for each in dry["pieces"]]) == ("one", [("ended", "done")])
-    swept = home.sesh("@one", "--sweep", "--older", "0s")
+    swept = home.sesh("@one", "sweep", "--older", "0s")
     assert (swept.code, swept.stdout.splitlines()[-1]) == (0, "1 of 1 cleared")
-    far.sesh("--open", "lonely", "--", "cat")
+    far.sesh("open", "lonely", "--", "cat")
     pid = far.summary("lonely")["daemon_pid"]
     for entry in os.listdir(far.directory):
         if entry.startswith("lonely."):
             os.unlink(os.path.join(far.directory, entry))
-    terminal = home.terminal("@one", "--sweep")
+    terminal = home.terminal("@one", "sweep")
     terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
@@ -57,14 +57,14 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
 
 def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     far = beside("one")
-    well = home.sesh("@one", "--doctor", "--json", env={"TERM": "xterm-256color"})
+    well = home.sesh("@one", "doctor", "--json", env={"TERM": "xterm-256color"})
     assert (well.code, well.json()["host"]) == (0, "one")
     assert [each["check"] for each in well.json()["checks"]][:2] == ["link", "python"]
     os.chmod(far.directory, 0o755)  # noqa: S103
     beside("gone").away()
-    ill = home.sesh("@one", "@gone", "--doctor")
+    ill = home.sesh("@one", "@gone", "doctor")
     assert (ill.code, "chmod 700" in ill.stdout, "cannot reach gone" in ill.stdout) == (1, True, True)
-    one, gone = home.sesh("@one", "@gone", "--sweep", "--json").json()
+    one, gone = home.sesh("@one", "@gone", "sweep", "--json").json()
     assert (one["error"]["code"], gone["error"]["code"], gone["host"]) == ("refused", "unreachable", "gone")
     os.chmod(far.directory, 0o700)
 
@@ -73,26 +73,26 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
     hosts = {name: beside(name) for name in ("box", "den")}
     for name, far in hosts.items():
         far.write("agent", '#!/bin/sh\necho "$@" >>runs; exec cat\n', 0o755)
-        home.sesh(f"@{name}", "--open", f"on-{name}", "--", "./agent", "first")
-        words = ("--resume-with", f"on-{name}", "--", "./agent", "again")
+        home.sesh(f"@{name}", "open", f"on-{name}", "--", "./agent", "first")
+        words = ("resume-with", f"on-{name}", "--", "./agent", "again")
         # Without a host the session is found by its name, and a script reads where.
         done = home.sesh(*(() if name == "den" else ("@box",)), *words)
         assert (done.code, done.stderr) == (0, "[on-den on @den]\n" if name == "den" else "")
-        wait_until(lambda far=far: "first" in far.read("runs"))  # type: ignore[misc]
+        wait_until(lambda far=far: "first" in far.read("runs"), "the program has run once")  # type: ignore[misc]
         daemon = far.summary(f"on-{name}")["daemon_pid"]
         os.kill(daemon, signal.SIGKILL)
-        wait_until(lambda daemon=daemon: not processes.start_time(daemon))  # type: ignore[misc]
-    done = home.sesh("@box", "@den", "--restore")
+        wait_until(lambda daemon=daemon: not processes.start_time(daemon), "the daemon has ended")  # type: ignore[misc]
+    done = home.sesh("@box", "@den", "restore")
     assert done.code == 0
     assert sorted(done.stdout.splitlines()) == [
         f"{name}: started @{name} on-{name}: ./agent again" for name in sorted(hosts)
     ]
     for name, far in hosts.items():
-        wait_until(lambda far=far: far.read("runs") == "first\nagain\n")  # type: ignore[misc]
+        wait_until(lambda far=far: far.read("runs") == "first\nagain\n", "the program has run again")  # type: ignore[misc]
         assert far.summary(f"on-{name}")["resume"] == ["./agent", "again"]
-    rows = home.sesh("@box", "--restore", "on-box", "--json").json()["sessions"]
+    rows = home.sesh("@box", "restore", "on-box", "--json").json()["sessions"]
     assert [(row["name"], row["host"], row["created"]) for row in rows] == [("on-box", "box", False)]
-    done = home.sesh("@box", "--resume-with", "--", "./agent")
+    done = home.sesh("@box", "resume-with", "--", "./agent")
     assert (done.code, "no session given" in done.stderr) == (2, True)
-    layout = home.sesh("--export").json()["sessions"]
+    layout = home.sesh("export").json()["sessions"]
     assert [entry["resume"] for entry in layout] == [["./agent", "again"]] * 2

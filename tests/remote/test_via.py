@@ -44,11 +44,11 @@ def test_sessions_there_are_as_any_others(home: Home, there: Home) -> None:
     assert (there.names(), home.names()) == (["work"], []), "this machine's own settings are not those over there"
 
 
-@pytest.mark.parametrize("words", [("--list",), ("work",), ("--deploy",)])
+@pytest.mark.parametrize("words", [("list",), ("work",), ("deploy",)])
 def test_the_error_for_a_container_that_is_gone_has_its_commands_words(home: Home, words: tuple[str, ...]) -> None:
     """sesh said `has no sesh`, because a shell's error for a missing program is similar."""
     configure_via(home, "sh -c 'cd /proc/99999999/ns'")
-    done = home.terminal(*(("--deploy", "@there") if words == ("--deploy",) else ("@there", *words)), columns=160)
+    done = home.terminal(*(("deploy", "@there") if words == ("deploy",) else ("@there", *words)), columns=160)
     assert done.exit_code() != 0
     assert re.search(r"(cannot reach there|failed \(connect\)): .*99999999/ns", done.text()), done.text()
     assert "deploy it" not in done.text()
@@ -59,7 +59,7 @@ def test_a_pattern_reaches_every_host_that_it_matches(home: Home, there: Home) -
         there.write(f"{name}/.sesh/.keep", "")
         os.chmod(os.path.join(there.path, name, ".sesh"), 0o700)
     home.write(".config/sesh/config.toml", f'[remotes."h?"]\nvia = "{within(there, "{name}")}"\n')
-    done = home.sesh("@h1", "@h2", "--exec", "--json", "--", "pwd")
+    done = home.sesh("@h1", "@h2", "exec", "--json", "--", "pwd")
     assert [(row["host"], row["output"].strip()) for row in done.json()] == [
         (name, os.path.join(there.path, name)) for name in ("h1", "h2")
     ]
@@ -69,7 +69,7 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
     """The key reached the command of `via` too, and broke the link."""
     configure_via(home, within(there))
     script = "trap 'echo caught; exit 4' INT; echo ready; while :; do sleep 0.02; done"
-    terminal = home.terminal("@there", "--exec", "job", "--follow", "--", "sh", "-c", script)
+    terminal = home.terminal("@there", "exec", "job", "--follow", "--", "sh", "-c", script)
     terminal.wait_for("ready")
     terminal.type("\x03")
     assert (terminal.exit_code(), terminal.text().split()) == (4, ["ready", "^Ccaught"])
@@ -77,8 +77,8 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
 
 def test_a_command_that_does_not_answer_ends_with_its_children(home: Home) -> None:
     configure_via(home, "sh -c 'sleep 600; true'")
-    assert home.sesh("@there", "--list").code == 1
-    wait_until(lambda: not home.processes(), what="the command and its children have ended")
+    assert home.sesh("@there", "list").code == 1
+    wait_until(lambda: not home.processes(), "the command and its children have ended")
 
 
 @pytest.mark.needs_fork("a command that no signal ends")
@@ -89,7 +89,7 @@ def test_a_command_that_hangs_in_the_kernel_is_not_waited_for(home: Home, monkey
         patch.setattr(os, "kill", lambda *_: None)
         patch.setattr(os, "killpg", lambda *_: None)
         patch.setattr(subprocess.Popen, "kill", lambda _: None)
-        listing = home.start("@there", "--list")
+        listing = home.start("@there", "list")
     try:
         assert listing.communicate(timeout=PATIENCE)[1] == b"sesh: there does not answer\n"
     finally:
@@ -104,7 +104,7 @@ def test_ctrl_c_while_a_terminal_connects_ends_the_command_with_its_children(hom
     terminal = home.terminal("outer")
     terminal.wait_for(PROMPT)
     terminal.type("sesh @there work; echo code=$?\r")
-    wait_until(connecting)
+    wait_until(connecting, "the command that connects runs")
     terminal.type("\x03")
     terminal.wait_for("\ncode=130")
-    wait_until(lambda: not connecting(), what="the command and its children have ended")
+    wait_until(lambda: not connecting(), "the command and its children have ended")

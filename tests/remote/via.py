@@ -96,7 +96,7 @@ class ViaHost(Home):
 
     def prints(self, name: str, pattern: str) -> None:
         """Wait until a session on the host has printed a line that the pattern matches."""
-        done = self.sesh("--wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
+        done = self.sesh("wait", name, "--for", pattern, "--since-start", "--timeout", "30", timeout=30)
         assert done.code == 0, done
 
     def links(self) -> list[int]:

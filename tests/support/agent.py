@@ -48,7 +48,7 @@ async def connected(home: Home) -> AsyncIterator[Agent]:
     from mcp import Client
     from mcp.client.stdio import StdioServerParameters, stdio_client
 
-    words = [*home.command, "--mcp"]
+    words = [*home.command, "mcp"]
     server = StdioServerParameters(command=words[0], args=words[1:], env=home.env, cwd=home.path)
     said = os.path.join(home.root, "said")
     with open(said, "a", encoding="utf-8") as errors, pytest.MonkeyPatch.context() as patch:

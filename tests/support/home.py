@@ -149,7 +149,7 @@ class Home:
         return sorted(name[:-5] for name in os.listdir(self.directory) if name.endswith(".json"))
 
     def summary(self, name: str) -> dict[str, Any]:
-        """Return a session like `--status --json`, empty without one; not for tests with threads."""
+        """Return a session like `status --json`, empty without one; not for tests with threads."""
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("SESH_DIR", self.directory)
             try:
@@ -167,7 +167,10 @@ class Home:
         """Kill a session's daemon, and wait until the session counts as lost or exited."""
         daemon = self.record(name)["daemon_pid"]
         os.kill(daemon, signal.SIGKILL)
-        wait_until(lambda: not system.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"))
+        wait_until(
+            lambda: not system.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"),
+            f"the daemon of {name} has ended, and {name} counts as lost or exited",
+        )
 
     # -- running sesh
 
@@ -294,7 +297,7 @@ class Home:
             if left:
                 self._kill(left)
                 if left := self._outlived(left, 0.5):
-                    result = self.sesh("--kill-all", "-y")
+                    result = self.sesh("kill-all", "-y")
                     said = f"{result.code} {result.stdout}{result.stderr}"
                     left = self._outlived(left, self.patience)
             stories = "\n".join(processes.describe(pid) for pid in left)

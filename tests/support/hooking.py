@@ -146,7 +146,7 @@ class Agent:
         }
         os.write(self._events, f"{json.dumps(told)}\n".encode())
         self._answers += 1
-        wait_until(lambda: len(self.ran()) >= self._answers)
+        wait_until(lambda: len(self.ran()) >= self._answers, "the agent's hook has run")
         assert self.ran()[-1] == [[0, ""]]
 
     def ran(self) -> list[list[list[Any]]]:

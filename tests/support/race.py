@@ -34,7 +34,7 @@ class Race:
             runs = self.home.terminal(*line[1:], held=True) if tty else self.home.start(*line, held=True)
             started.append((line, runs))
         pids = [runs.pid for _, runs in started]
-        wait_until(lambda: all(map(processes.stopped, pids)))
+        wait_until(lambda: all(map(processes.stopped, pids)), "all commands are stopped before they begin")
         first = self.number % len(pids)
         for pid in pids[first:] + pids[:first]:
             os.kill(pid, signal.SIGCONT)
@@ -47,7 +47,10 @@ class Race:
 
     def _ended(self, line: tuple[str, ...], runs: Any, keys: bytes) -> Result:
         if isinstance(runs, Terminal):
-            runs.wait_until(lambda: not runs.alive or not runs.termios()[3] & termios.ICANON)
+            runs.wait_until(
+                lambda: not runs.alive or not runs.termios()[3] & termios.ICANON,
+                "the terminal is in raw mode, or sesh has ended",
+            )
             runs.type(keys)
             code = runs.exit_code()
             return Result(("sesh", *line), code, bytes(runs.raw), runs.text())
@@ -65,15 +68,15 @@ class Race:
     def check(self) -> dict[str, dict[str, Any]]:
         """Check that nothing is lost and nothing is left over; return the sessions by name."""
         home = self.home
-        wait_until(lambda: not self.loose(), what=f"nothing loose after\n{self.story}", portrait=self.loose)
+        wait_until(lambda: not self.loose(), f"nothing loose after\n{self.story}", portrait=self.loose)
         found: dict[str, dict[str, Any]] = {}
 
         def answered() -> bool:
             found.clear()
-            found.update({each["name"]: each for each in home.sesh("--list", "--json").json()})
+            found.update({each["name"]: each for each in home.sesh("list", "--json").json()})
             return all(each.get("responding", True) or each["state"] != "running" for each in found.values())
 
-        wait_until(answered, what=f"each daemon answers after\n{self.story}")
+        wait_until(answered, f"each daemon answers after\n{self.story}")
         assert sorted(found) == home.names(), self.story
         for name, each in found.items():
             if each["state"] == "running":

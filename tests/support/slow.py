@@ -29,7 +29,7 @@ class Slow:
 
     def attach(self, *options: str, name: str = "work") -> Terminal:
         """Attach a terminal to a session behind the link; return it at the prompt."""
-        self.home.sesh("--open", name)
+        self.home.sesh("open", name)
         terminal = self.home.terminal("@slow", name, *options)
         terminal.wait_for(PROMPT)
         return terminal

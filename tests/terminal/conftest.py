@@ -10,5 +10,5 @@ from tests.support import Home
 @pytest.fixture
 def work(home: Home) -> None:
     """A shell at its first prompt."""
-    assert home.sesh("--open", "work").code == 0
-    assert home.sesh("--wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"
+    assert home.sesh("open", "work").code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").stdout == "prompt\n"

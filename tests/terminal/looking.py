@@ -36,5 +36,5 @@ def logs(home: Home, name: str, lines: int = 1000) -> list[str]:
 
 
 def history(home: Home, name: str = "work") -> list[dict[str, Any]]:
-    """Return the commands that were run, as `--history --json` has them."""
+    """Return the commands that were run, as `history --json` has them."""
     return asked(home, lambda: [{**each} for each in shell.history(Caller(), name)], [])

@@ -1,4 +1,4 @@
-"""`--integrate` and `--hook`: hooks report an agent's state and resume command to its session."""
+"""`integrate` and `--hook`: hooks report an agent's state and resume command to its session."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def started(home: Home) -> Iterator[Callable[..., Agent]]:
     agents: list[Agent] = []
 
     def start(name: str, session: str = "work", *words: str) -> Agent:
-        assert home.sesh("--integrate", name).code == 0
+        assert home.sesh("integrate", name).code == 0
         agent = Agent(home, name)
         agents.append(agent)
-        assert home.sesh("--open", session, "--", agent.path, *words).code == 0
+        assert home.sesh("open", session, "--", agent.path, *words).code == 0
         return agent
 
     yield start
@@ -51,8 +51,8 @@ def test_an_agent_tells_its_session_how_it_stands_and_is_resumed_once_its_conver
 
 
 def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> None:
-    home.sesh("--open", "work")
-    inside = {"SESH_SESSION": home.sesh("--run", "work", "--", 'printf %s "$SESH_SESSION"').stdout}
+    home.sesh("open", "work")
+    inside = {"SESH_SESSION": home.sesh("run", "work", "--", 'printf %s "$SESH_SESSION"').stdout}
     for words, told in (
         (["claude"], b""),
         (["claude"], b"{"),
@@ -75,7 +75,7 @@ def test_the_hook_prints_nothing_and_succeeds_whatever_it_gets(home: Home) -> No
 def test_settings_with_comments_are_left_and_the_hooks_are_printed(home: Home) -> None:
     text = "{} // mine\n"
     home.write(".claude/settings.json", text)
-    done = home.sesh("--integrate", "claude")
+    done = home.sesh("integrate", "claude")
     assert (done.code, json.loads(done.stdout).keys()) == (1, {"hooks"})
     with open(os.path.join(home.path, ".claude/settings.json"), encoding="utf-8") as file:
         assert file.read() == text
@@ -93,10 +93,12 @@ def test_working_that_an_agent_said_ends_with_the_key_that_cancels_its_turn(
 ) -> None:
     """Claude Code and Gemini CLI run no hook when a turn is cancelled."""
     agent = started("claude")
-    home.sesh("--wait", "work", "--for", "ready", "--since-start")
+    home.sesh("wait", "work", "--for", "ready", "--since-start")
     agent.tell("UserPromptSubmit", prompt="x")
     assert stands(home)[0] == "working"
-    home.sesh("--send", "work", "--key", "Left")
+    home.sesh("send", "work", "--key", "Left")
     assert home.summary("work")["activity"]["why"] == "hook"
-    home.sesh("--send", "work", "--key", "Escape")
-    wait_until(lambda: home.summary("work").get("activity", {}).get("why") != "hook")
+    home.sesh("send", "work", "--key", "Escape")
+    wait_until(
+        lambda: home.summary("work").get("activity", {}).get("why") != "hook", "the Escape has ended the reported state"
+    )

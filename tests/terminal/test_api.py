@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("inside")
 @pytest.fixture
 def work(home: Home) -> Session:
     """A session at its prompt; the command line forks the daemon instead of starting Python."""
-    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("open", "work").code == 0
     found = Session("work")
     found.wait(prompt=True, timeout=20)
     return found
@@ -55,7 +55,7 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert work.status()["resume"] is None
     assert Session("job").exec("stty size", size="132x43").output == "43 132\n"
     assert [each["name"] for each in sessions()] == ["work"]
-    assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
+    assert home.sesh("run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
 
 
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(work: Session, home: Home) -> None:
@@ -74,7 +74,7 @@ def test_what_is_typed_is_waited_for_without_a_gap(work: Session) -> None:
         at = work.send(f"echo do''ne {number}", enter=True)
         assert work.wait(pattern=f"^done {number}$", since=at, timeout=20).met == "for"
     work.send("sleep 100", enter=True)
-    wait_until(lambda: in_front("work") == ["sleep", "100"])
+    wait_until(lambda: in_front("work") == ["sleep", "100"], "sleep runs in work")
     with pytest.raises(Busy):
         work.run("true")
     work.send(keys=["C-c"])
@@ -149,8 +149,8 @@ def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> N
         stop = Stop()
 
         def story() -> None:
-            wait_until(lambda: stop._callbacks)
-            wait_until(lambda: not name or in_front(name) == ["sleep", "100"])
+            wait_until(lambda: stop._callbacks, "the call waits")
+            wait_until(lambda: not name or in_front(name) == ["sleep", "100"], "sleep runs")
             stop.stop()
 
         threading.Thread(target=story).start()
@@ -178,7 +178,7 @@ def test_ctrl_c_reaches_the_command_and_then_the_caller_and_a_job_goes_on(home: 
     with subprocess.Popen([sys.executable, "-c", code], env=home.env, stdout=subprocess.PIPE) as caller:
         assert caller.stdout is not None
         for name in ("work", "job"):
-            wait_until(lambda name=name: in_front(name) == ["sleep", "100"])  # type: ignore[misc]
+            wait_until(lambda name=name: in_front(name) == ["sleep", "100"], f"sleep runs in {name}")  # type: ignore[misc]
             caller.send_signal(signal.SIGINT)
             assert caller.stdout.readline() == b"1\n"
     assert work.run("echo free").output == "free\n"

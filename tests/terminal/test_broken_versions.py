@@ -1,4 +1,4 @@
-"""`--reload` refuses a broken sesh, and daemon, program and clients go on undisturbed."""
+"""`reload` refuses a broken sesh, and daemon, program and clients go on undisturbed."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_a_version_that_is_broken_is_refused_and_the_session_goes_on(sesh: Sesh,
         file, text = WAYS[way]
         person.type(f"{way} before\r")
         home.command = other(home, way, file, BROKEN + text)
-        answer = sesh("--reload", "work", timeout=60)
+        answer = sesh("reload", "work", timeout=60)
         home.command = mine
         assert (answer.code, answer.stderr.count("\n")) == (1, 1), way
         assert "cannot take over" in answer.stderr

@@ -14,12 +14,12 @@ from tests.support import Home, Terminal, processes, wait_until
 @pytest.fixture(autouse=True)
 def work(home: Home) -> None:
     """The session that is asked about."""
-    home.sesh("--open", "work", "--", "sleep", "600")
+    home.sesh("open", "work", "--", "sleep", "600")
 
 
 def asked(home: Home, keys: str) -> Terminal:
     """Return a terminal where `sesh new work -d` has asked and got these keys."""
-    terminal = home.terminal("--new", "work", "-d")
+    terminal = home.terminal("new", "work", "-d")
     terminal.wait_for(re.compile("^work already runs.*Cancel", re.DOTALL))
     terminal.type(keys)
     return terminal
@@ -41,8 +41,8 @@ def test_escape_declines_ctrl_c_interrupts_and_the_terminal_is_as_before(home: H
 
 
 def test_a_key_typed_before_the_question_is_no_answer_to_it(home: Home) -> None:
-    terminal = home.terminal("--new", "work", "-d", held=True)
-    wait_until(lambda: processes.stopped(terminal.pid))
+    terminal = home.terminal("new", "work", "-d", held=True)
+    wait_until(lambda: processes.stopped(terminal.pid), "sesh is stopped before it begins")
     terminal.type("n")
     os.kill(terminal.pid, signal.SIGCONT)
     terminal.wait_for("Cancel")
@@ -53,7 +53,7 @@ def test_a_key_typed_before_the_question_is_no_answer_to_it(home: Home) -> None:
 
 def test_a_dumb_terminal_gets_letters(home: Home) -> None:
     for typed, code, term in (("c", 1, "dumb"), ("\n", 0, "dumb"), ("xn", 0, "")):
-        opened = home.terminal("--new", "work", "-d", env={"TERM": term})
+        opened = home.terminal("new", "work", "-d", env={"TERM": term})
         opened.wait_for(re.compile(r"\[J/r/n/q\]\n +Join +Replace +New: work-\d +Cancel"))
         opened.type(typed)
         assert opened.exit_code() == code

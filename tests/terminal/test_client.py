@@ -69,16 +69,16 @@ def test_a_key_that_stops_a_session_from_being_made_leaves_none_behind(
     home: Home, terminal: Open, lasting_zygotes: None, key: bytes
 ) -> None:
     """An interrupted launch must not create its session once the lock is free."""
-    assert home.sesh("--open", "other").code == 0
+    assert home.sesh("open", "other").code == 0
     before = {*home.processes()}
     with open(os.path.join(home.directory, ".lock"), "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # no session can be created meanwhile
         with terminal("work") as window:
-            wait_until(lambda: {*home.processes()} - {*before, window.pid}, what="the newborn")
+            wait_until(lambda: {*home.processes()} - {*before, window.pid}, "the newborn")
             window.type(key)
             assert window.exit_code() == 130
             assert "interrupted" in window.text()
-    wait_until(lambda: {*home.processes()} <= before, what="the newborn's end")
+    wait_until(lambda: {*home.processes()} <= before, "the newborn's end")
     assert home.names() == ["other"]
 
 
@@ -94,12 +94,12 @@ def test_the_detach_key_typed_just_after_a_session_was_made_stops_sesh_and_leave
 
 
 def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home, terminal: Open) -> None:
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     daemon = home.summary("work")["daemon_pid"]
     os.kill(daemon, signal.SIGSTOP)
     try:
         with terminal("work") as window:
-            wait_until(lambda: not window.termios()[3] & termios.ICANON)
+            wait_until(lambda: not window.termios()[3] & termios.ICANON, "the terminal is in raw mode")
             window.type(b"\x1c")
             assert window.exit_code() == 130
             assert "[detached from work before its daemon answered]" in window.text()
@@ -110,7 +110,7 @@ def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home
 def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arrives_when_it_goes_on(
     home: Home, terminal: Open
 ) -> None:
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     daemon = home.summary("work")["daemon_pid"]
     with terminal("work") as window:
         window.wait_for(PROMPT)
@@ -121,7 +121,7 @@ def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arri
             assert window.exit_code() == 0
         finally:
             os.kill(daemon, signal.SIGCONT)
-    wait_until(lambda: "late-42" in logs(home, "work"))
+    wait_until(lambda: "late-42" in logs(home, "work"), "work has printed 'late-42'")
 
 
 @pytest.mark.needs("vim")
@@ -130,7 +130,7 @@ def test_r12_leaving_a_full_screen_program_gives_all_modes_back(terminal: Open) 
         window.wait_for(READY)
         window.type("vim -n --clean -c 'set mouse=a' /etc/passwd\r")
         window.wait_for("root:")
-        window.wait_until(lambda: 1049 in window.modes)
+        window.wait_until(lambda: 1049 in window.modes, "the full-screen program is there")
         window.type(b"\x1c")
         assert window.exit_code() == 0
         assert window.termios() == window.first_termios
@@ -158,7 +158,7 @@ def test_a_long_output_comes_byte_for_byte(home: Home, terminal: Open) -> None:
     with terminal("work") as window:
         window.wait_for(READY)
         window.type("stty -opost; echo BEGIN; cat text; echo END; stty sane\r")
-        window.wait_until(lambda: b"\nEND\n" in window.raw[-2000:], timeout=50, what="the end of the output")
+        window.wait_until(lambda: b"\nEND\n" in window.raw[-2000:], "the end of the output", timeout=50)
         start = window.raw.index(b"BEGIN\n") + len(b"BEGIN\n")
         assert bytes(window.raw[start : start + len(text)]) == text
 
@@ -176,7 +176,7 @@ def test_a_program_that_does_not_read_keeps_nobody_from_leaving(terminal: Open) 
                 window.type(b"\x1c")
             return not window.alive
 
-        wait_until(left)
+        wait_until(left, "the client has left")
         assert window.exit_code() == 0
 
 
@@ -184,7 +184,7 @@ def test_r10_a_daemon_killed_is_one_line_and_a_terminal_as_before(home: Home, te
     with terminal("work") as window:
         window.wait_for(READY)
         window.type("printf '\\e[?1000h\\e[?1006h\\e[?25l'; exec sleep 1000\r")  # a bash that starts `sleep` may die
-        window.wait_until(lambda: 1006 in window.modes)
+        window.wait_until(lambda: 1006 in window.modes, "the program takes the mouse")
         os.kill(home.summary("work")["daemon_pid"], signal.SIGKILL)
         assert window.exit_code() == 1
         assert window.termios() == window.first_termios
@@ -221,20 +221,22 @@ def test_r11_real_clients_that_are_killed_hung_up_or_detached_leave_nothing_behi
             else:
                 window.type(b"\x1c")
                 assert window.exit_code() == 0
-        wait_until(lambda: home.summary("work")["attached"] == 0)
+        wait_until(lambda: home.summary("work")["attached"] == 0, "no terminal is attached to work")
     assert [home.summary("work")[key] for key in ("columns", "rows")] == [90, 20]
-    wait_until(lambda: len(os.listdir(f"/proc/{daemon}/fd")) <= before)
+    wait_until(
+        lambda: len(os.listdir(f"/proc/{daemon}/fd")) <= before, "the daemon has closed the client's descriptors"
+    )
 
 
 def test_keys_typed_while_the_client_leaves_do_not_reach_the_shell_outside(home: Home) -> None:
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     daemon = home.summary("work")["daemon_pid"]
     with home.terminal("work") as window, open(window.tty, "rb", buffering=0) as line:
         window.wait_for(READY)
         os.kill(daemon, signal.SIGSTOP)
         for typed in (b"\x1c", b"stray\r"):
             window.type(typed)
-            window.wait_until(lambda: descriptors.unread(line.fileno()) == 0)
+            window.wait_until(lambda: descriptors.unread(line.fileno()) == 0, "the client has read the keys")
         os.kill(daemon, signal.SIGCONT)
         assert window.exit_code() == 0
 
@@ -249,7 +251,7 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
         window.wait_for(re.compile(f"^{READY}\\n*$"))
         window.type("vim -n --clean /etc/passwd\r")
         window.wait_for("root:")
-        window.wait_until(lambda: 1049 in window.modes)
+        window.wait_until(lambda: 1049 in window.modes, "the full-screen program is there")
         client = home.summary("work")["clients"][0]["pid"]
         os.kill(client, signal.SIGTSTP)
         window.wait_for("Stopped")
@@ -260,15 +262,15 @@ def test_a_client_that_is_stopped_and_continued_shows_the_session_again(home: Ho
         window.wait_for("root:")
         assert 1049 in window.modes
         window.type(":q\r")
-        window.wait_until(lambda: 1049 not in window.modes)
+        window.wait_until(lambda: 1049 not in window.modes, "the full-screen program is gone")
         window.type(b"\x1c")
         window.wait_for("[detached from work")
         window.wait_for(re.compile(f"detached from work.*\\n{READY}"))
 
 
 def test_a_mode_that_only_some_terminals_have_is_set_again_and_undone_each_time(home: Home) -> None:
-    home.sesh("--open", "work", "--", "sh", "-c", "printf '\\033[?7727hready'; exec cat")
-    wait_until(lambda: "ready" in home.sesh("--screen", "work").stdout)
+    home.sesh("open", "work", "--", "sh", "-c", "printf '\\033[?7727hready'; exec cat")
+    wait_until(lambda: "ready" in home.sesh("screen", "work").stdout, "work shows 'ready'")
     for _ in range(2):
         window = home.terminal("work")
         window.wait_for_raw(b"\x1b[?7727h")
@@ -298,7 +300,7 @@ def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
     second = home.terminal("work", columns=91, rows=17)
     second.wait_for(PROMPT)
     second.type("stty size\r")
-    assert home.sesh("--wait", "work", "--for", "20 70", "--since-start", "--timeout", "30").code == 0
+    assert home.sesh("wait", "work", "--for", "20 70", "--since-start", "--timeout", "30").code == 0
     second.signal(signal.SIGKILL)
 
 

@@ -45,14 +45,14 @@ def clock(home: Home, tmp_path: Path) -> Clock:
 def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Clock) -> None:
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    job = home.start("--exec", "job", "--json", "--timeout", "2", "--", "sleep", "600")
-    wait_until(lambda: "job" in home.names())
-    idle = home.start("--wait", "work", "--idle", "1", "--json")
-    run = home.start("--run", "work", "--json", "--", "sleep 1.5; echo done")
-    wait_until(lambda: home.summary("work")["foreground"]["command"] == ["sleep", "1.5"])
+    job = home.start("exec", "job", "--json", "--timeout", "2", "--", "sleep", "600")
+    wait_until(lambda: "job" in home.names(), "the session job exists")
+    idle = home.start("wait", "work", "--idle", "1", "--json")
+    run = home.start("run", "work", "--json", "--", "sleep 1.5; echo done")
+    wait_until(lambda: home.summary("work")["foreground"]["command"] == ["sleep", "1.5"], "sleep runs in work")
     clock.set(-HOUR)
 
-    shown = home.sesh("--status", "work").stdout + home.sesh("--list").stdout
+    shown = home.sesh("status", "work").stdout + home.sesh("list").stdout
     assert re.findall(r"(?<![\w-])(?:\d+h|-\d+s)\b", shown) == [], "a few seconds have passed"
     done = json.loads(run.communicate(timeout=30)[0])
     assert done["output"] == "done\n"
@@ -62,10 +62,10 @@ def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Cloc
     assert (late["timed_out"], late["duration"] < 15) == (True, True)
     clock.set(HOUR)
     # --idle measures past silence by the monotonic clock.
-    assert home.sesh("--wait", "work", "--idle", "600", "--timeout", "0.5").code == 124
+    assert home.sesh("wait", "work", "--idle", "600", "--timeout", "0.5").code == 124
     terminal.type("\x1c")
     assert terminal.exit_code() == 0
-    home.sesh("--send", "work", "printf '\\a'", "--enter")
-    wait_until(lambda: home.summary("work")["unseen"]["bells"] == 1)
+    home.sesh("send", "work", "printf '\\a'", "--enter")
+    wait_until(lambda: home.summary("work")["unseen"]["bells"] == 1, "the bell has rung")
     again = home.terminal("work")
     again.wait_for("away a moment: 1 bell")

@@ -11,24 +11,24 @@ from tests.support import PROMPT, Home, Terminal
 
 SHELLS = [pytest.param(shell, marks=pytest.mark.needs(shell)) for shell in ("bash", "zsh", "fish")]
 _LOADED = {
-    "bash": 'eval "$(sesh --completions bash)"',
-    "zsh": 'autoload -U compinit; compinit -u -D; eval "$(sesh --completions zsh)"',
-    "fish": "set -g fish_autosuggestion_enabled 0; sesh --completions fish | source",
+    "bash": 'eval "$(sesh completions bash)"',
+    "zsh": 'autoload -U compinit; compinit -u -D; eval "$(sesh completions zsh)"',
+    "fish": "set -g fish_autosuggestion_enabled 0; sesh completions fish | source",
 }
 OWN = [
-    ("sesh --list --label no", r"sesh --list --label note=a\ \$\(b\)"),
+    ("sesh list --label no", r"sesh list --label note=a\ \$\(b\)"),
     ("sesh new onl", r"sesh new only\*/"),
     ("sesh @me@gp", "sesh @me@gp"),
-    ("sesh @far.example.com --list --label=te", "sesh @far.example.com --list --label=team=web"),
+    ("sesh @far.example.com list --label=te", "sesh @far.example.com list --label=team=web"),
 ]
 """Typed lines and their completions, where each shell's script handles words, quotes and files itself."""
 ASKED = [
     ("wo", "work"),
     ("rename wo", "work"),
     ("--json ren", "rename"),
-    ("--exec --tim", "--timeout"),
+    ("exec --tim", "--timeout"),
     ("screen work --format j", "json"),
-    ("--send work --key PageU", "PageUp"),
+    ("send work --key PageU", "PageUp"),
     ("@gp", "@gpubox"),
     ("@box", "@boxed"),
     ("@gpubox --ren", "--rename"),
@@ -48,23 +48,23 @@ def shell_of(home: Home, name: str) -> Terminal:
 def tab(opened: Terminal, typed: str, becomes: str) -> None:
     """Type a line, check its completion by Tab, and erase the line."""
     opened.type(f"{typed}\t")
-    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == f"{PROMPT} {becomes}".rstrip(), what=becomes)
+    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == f"{PROMPT} {becomes}".rstrip(), becomes)
     opened.type("\x15")
-    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == PROMPT, what="an empty line")
+    opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == PROMPT, "an empty line")
 
 
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     for name, *label in (("work", "--label", "team=web"), ("play", "--label", "note=a $(b)"), ("plan",)):
-        home.sesh("--open", name, *label, "--", "sleep", "600")
+        home.sesh("open", name, *label, "--", "sleep", "600")
     os.makedirs(os.path.join(home.path, "only*"))
     home.write(".ssh/config", "Host gpubox other*\nHost=far.example.com\nInclude more/*\n")
     home.write(".ssh/more/1", "Host boxed !not\n")
     opened = shell_of(home, shell)
     for typed, becomes in OWN:
         tab(opened, typed, becomes)
-    opened.type("sesh --kill pla\t\t")
-    opened.wait_until(lambda: {*re.findall(r"\b(pla[ny])\b", opened.text())} == {"play", "plan"}, what="both")
+    opened.type("sesh kill pla\t\t")
+    opened.wait_until(lambda: {*re.findall(r"\b(pla[ny])\b", opened.text())} == {"play", "plan"}, "both")
     opened.type("\x03\x15")
     if shell == "fish":
         for words, becomes in ASKED:

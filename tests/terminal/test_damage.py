@@ -48,17 +48,17 @@ KINDS = (*CONTENTS, "huge", "a directory", "a FIFO", "a link", "without permissi
 
 def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh) -> None:
     """On Python 3.10 and 3.11 without `site`, each verb below failed with an internal error."""
-    sesh("--open", "good", "--", "sleep", "1000")
+    sesh("open", "good", "--", "sleep", "1000")
     bad = {kind: os.path.join(home.directory, f"bad{number}.json") for number, kind in enumerate(KINDS)}
     for kind, path in bad.items():
         put(path, kind)
     for words in (
-        ["--list"],
-        ["--list", "--json"],
-        ["--export"],
-        ["--sweep"],
-        ["--sweep", "--older", "0s"],
-        ["--reload"],
+        ["list"],
+        ["list", "--json"],
+        ["export"],
+        ["sweep"],
+        ["sweep", "--older", "0s"],
+        ["reload"],
     ):
         done = sesh(*words)
         assert done.code == 0, (words, done)
@@ -66,51 +66,51 @@ def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh) -> Non
         assert len(told) == len(bad), (words, done)
         assert all(any(path in line for line in told) for path in bad.values()), (words, done)
         assert all("move it away" in line or "chmod 600" in line for line in told), words
-    assert [each["name"] for each in sesh("--list", "--json").json()] == ["good"]
-    doctor = [each["message"] for each in sesh("--doctor", "--json").json()["checks"] if each["check"] == "files"]
+    assert [each["name"] for each in sesh("list", "--json").json()] == ["good"]
+    doctor = [each["message"] for each in sesh("doctor", "--json").json()["checks"] if each["check"] == "files"]
     assert all(any(path in message for message in doctor) for path in bad.values())
-    assert sesh("--open", "good").code == 0
-    assert sesh("--status", "good").code == 0
-    assert sesh("--new", "-d").stdout == "1\n"
-    assert sesh("--exec", "--", "true").code == 0
+    assert sesh("open", "good").code == 0
+    assert sesh("status", "good").code == 0
+    assert sesh("new", "-d").stdout == "1\n"
+    assert sesh("exec", "--", "true").code == 0
     for kind, path in bad.items():
         name = os.path.basename(path).removesuffix(".json")
         if kind not in ("no JSON", "a FIFO", "without permission", "an id that leads elsewhere"):
             continue
-        for words in (["--open", name], ["--kill", name], ["--new", name, "-d"], ["--status", name], ["--logs", name]):
+        for words in (["open", name], ["kill", name], ["new", name, "-d"], ["status", name], ["logs", name]):
             done = sesh(*words)
             assert (done.code, path in done.stderr, "internal error" in done.stderr) == (1, True, False), (words, done)
-    assert sesh("--kill", "1").code == 0
-    killed = sesh("--kill-all", "-y")
+    assert sesh("kill", "1").code == 0
+    killed = sesh("kill-all", "-y")
     assert (killed.code, all(path in killed.stderr for path in bad.values())) == (0, True)
     assert all(map(os.path.lexists, bad.values())), "nothing of it was changed"
 
 
 def test_a_bad_result_and_a_bad_note_cost_themselves_alone(home: Home, sesh: Sesh) -> None:
-    assert sesh("--exec", "first", "--", "sh", "-c", "exit 3").code == 3
+    assert sesh("exec", "first", "--", "sh", "-c", "exit 3").code == 3
     folder = os.path.join(home.directory, ".results")
     (entry,) = os.listdir(folder)
-    assert sesh("--exec", "second", "--", "sh", "-c", "exit 4").code == 4
+    assert sesh("exec", "second", "--", "sh", "-c", "exit 4").code == 4
     for kind in ("nested", "a FIFO", "a directory", "a link"):
         put(os.path.join(folder, entry), kind)
         put(os.path.join(home.directory, ".recent"), kind)
-        assert sesh("--wait", "second", "--exit").code == 4, kind
-        assert "no session first" in sesh("--wait", "first", "--exit").stderr, kind
-        assert "there is no previous session" in sesh("--attach", "-").stderr, kind
-    doctor = sesh("--doctor", "--json").json()["checks"]
+        assert sesh("wait", "second", "--exit").code == 4, kind
+        assert "no session first" in sesh("wait", "first", "--exit").stderr, kind
+        assert "there is no previous session" in sesh("attach", "-").stderr, kind
+    doctor = sesh("doctor", "--json").json()["checks"]
     assert any(entry in each["message"] for each in doctor if each["check"] == "files"), doctor
 
 
 def test_a_bad_record_of_a_host_costs_that_host_alone(home: Home, sesh: Sesh) -> None:
     """A lone surrogate in a key must not cause an internal error."""
-    sesh("--open", "good", "--", "sleep", "1000")
+    sesh("open", "good", "--", "sleep", "1000")
     os.makedirs(os.path.join(home.path, ".local/state/sesh"), mode=0o700)
     bad = home.write(".local/state/sesh/remotes.json", '{"\\ud800": {}, "box": 3}', mode=0o600)
-    for words in (["--list"], ["--sweep"], ["--export"], ["--grep", "x"], ["--doctor"], ["--kill", "good"]):
+    for words in (["list"], ["sweep"], ["export"], ["grep", "x"], ["doctor"], ["kill", "good"]):
         done = sesh(*words)
         assert "internal error" not in done.stdout + done.stderr, (words, done)
-        assert done.code == (words[0] in ("--grep", "--doctor")), (words, done)
-    assert bad in sesh("--list").stderr
+        assert done.code == (words[0] in ("grep", "doctor")), (words, done)
+    assert bad in sesh("list").stderr
 
 
 def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh: Sesh) -> None:
@@ -119,10 +119,10 @@ def test_a_time_that_no_calendar_has_costs_what_was_kept_alone(home: Home, sesh:
     for started in ("1e300", "NaN", '"then"', "9" * 400):
         history = f'[{{"n": 1, "command": ["x"], "cwd": "/", "started": {started}, "duration": 1, "exit_code": 0}}]'
         home.write(".sesh/.checkpoint.0a", f'{{"format": 1, "history": {history}}}\n', mode=0o600)
-        for words in (["--history", "lost"], ["--list"], ["--grep", "x"], ["--screen", "lost"]):
+        for words in (["history", "lost"], ["list"], ["grep", "x"], ["screen", "lost"]):
             done = sesh(*words)
             assert "internal error" not in done.stderr, (started, words, done)
-            assert words != ["--list"] or "lost" in done.stdout, started
+            assert words != ["list"] or "lost" in done.stdout, started
 
 
 def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: Sesh) -> None:
@@ -133,21 +133,21 @@ def test_a_bad_checkpoint_costs_what_the_session_showed_alone(home: Home, sesh: 
             os.path.join(home.directory, f".{what}.{home.record('gone')['id']}") for what in ("checkpoint", "screen")
         ]
 
-    sesh("--open", "gone", "--", "sleep", "1000")
+    sesh("open", "gone", "--", "sleep", "1000")
     paths = lost()
     for kind in ("nested", "bytes", "of another shape", "huge", "a directory", "a FIFO", "a link", "no JSON"):
         for path in paths:
             put(path, kind)
-        listed = sesh("--list", "--json")
+        listed = sesh("list", "--json")
         assert (listed.code, [each["state"] for each in listed.json()]) == (0, ["lost"]), kind
-        for words in (["--logs", "gone"], ["--screen", "gone"]):
+        for words in (["logs", "gone"], ["screen", "gone"]):
             done = sesh(*words)
             assert (done.code, "internal error" in done.stderr) == (1, False), (kind, words, done)
-    sesh("--open", "well", "--", "sh", "-c", "echo needle; exec sleep 1000")
-    assert sesh("--wait", "well", "--for", "needle", "--since-start").code == 0
-    assert "needle" in sesh("--grep", "needle").stdout
-    opened = sesh("--open", "gone")
+    sesh("open", "well", "--", "sh", "-c", "echo needle; exec sleep 1000")
+    assert sesh("wait", "well", "--for", "needle", "--since-start").code == 0
+    assert "needle" in sesh("grep", "needle").stdout
+    opened = sesh("open", "gone")
     assert (opened.code, "internal error" in opened.stderr) == (0, False), opened
     for path in lost():
         put(path, "a directory")
-    assert "internal error" not in sesh("--open", "gone").stderr
+    assert "internal error" not in sesh("open", "gone").stderr

@@ -1,4 +1,4 @@
-"""`--doctor` reports each problem with its remedy, and fails only if sesh cannot work."""
+"""`doctor` reports each problem with its remedy, and fails only if sesh cannot work."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def rows(result: Result) -> dict[str, dict[str, Any]]:
 def test_where_all_is_well_it_says_so_and_changes_no_session(sesh: Sesh, home: Home) -> None:
     os.makedirs(os.path.join(home.path, ".local/bin"))
     env = {"PATH": f"{home.path}/.local/bin:{home.env['PATH']}"}
-    sesh("--open", "work", "--", "sleep", "60")
-    found = sesh("--doctor", "--json", env=env)
+    sesh("open", "work", "--", "sleep", "60")
+    found = sesh("doctor", "--json", env=env)
     assert found.code == 0
     assert found.json()["ok"] is True
     checks = rows(found)
@@ -30,11 +30,11 @@ def test_where_all_is_well_it_says_so_and_changes_no_session(sesh: Sesh, home: H
 
 def test_what_keeps_sesh_from_working_is_an_error(sesh: Sesh, home: Home) -> None:
     os.chmod(home.directory, 0o755)  # noqa: S103 (that is what is wrong)
-    found = sesh("--doctor", "--json")
+    found = sesh("doctor", "--json")
     assert (found.code, found.json()["ok"]) == (1, False)
     assert rows(found)["directory"]["state"] == "error"
     assert "run: chmod 700" in rows(found)["directory"]["remedy"]
-    plain = sesh("--doctor").stdout
+    plain = sesh("doctor").stdout
     assert plain.splitlines()[0].split()[:2] == ["ok", "python"]
     assert "sesh does not work" in plain
     assert "\x1b" not in plain
@@ -44,7 +44,7 @@ def test_what_keeps_sesh_from_working_is_an_error(sesh: Sesh, home: Home) -> Non
 def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     home.write(".config/sesh/config.toml", "replay_lines = 5\nnonsense = 1\n")
     env = {"LC_ALL": "xx_XX.UTF-8", "PATH": f"{home.path}/bin:/nowhere", "TMOUT": "900"}
-    found = sesh("--doctor", "--json", env=env)
+    found = sesh("doctor", "--json", env=env)
     assert (found.code, found.json()["ok"]) == (0, True)
     checks = rows(found)
     assert "config.toml: unknown key nonsense" in checks["settings"]["message"]
@@ -53,23 +53,23 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
         assert checks[check]["remedy"], check
     assert checks["path"]["remedy"].endswith('export PATH="$HOME/.local/bin:$PATH"')  # whatever the home is called
     assert (checks["shell"]["state"], "TMOUT=900" in checks["shell"]["message"]) == ("warning", True)
-    key = rows(sesh("--doctor", "--json", env={"SESH_DETACH_KEY": "C-nonsense"}))["settings"]
+    key = rows(sesh("doctor", "--json", env={"SESH_DETACH_KEY": "C-nonsense"}))["settings"]
     assert (key["state"], key["remedy"]) == ("warning", "use tmux's key names: C-\\ or 'C-b d'")
-    terminal = home.terminal("--doctor", env={"TERM": "unheard-of"})
+    terminal = home.terminal("doctor", env={"TERM": "unheard-of"})
     terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
 
 
 def test_a_daemon_whose_files_were_removed_is_named_and_makes_them_again_by_sigusr1(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work", "--", "sh", "-c", "exec sleep 1000")
+    sesh("open", "work", "--", "sh", "-c", "exec sleep 1000")
     pid = home.summary("work")["daemon_pid"]
     for entry in os.listdir(home.directory):
         if entry.startswith("work."):
             os.unlink(os.path.join(home.directory, entry))
-    found = rows(sesh("--doctor", "--json"))["daemons"]
+    found = rows(sesh("doctor", "--json"))["daemons"]
     assert found["state"] == "warning"
     assert str(pid) in found["message"]
     assert f"kill -USR1 {pid}" in found["remedy"]
     os.kill(pid, signal.SIGUSR1)
-    wait_until(lambda: home.names() == ["work"], what="the session is listed")
-    assert "daemons" not in rows(sesh("--doctor", "--json"))
+    wait_until(lambda: home.names() == ["work"], "the session is listed")
+    assert "daemons" not in rows(sesh("doctor", "--json"))

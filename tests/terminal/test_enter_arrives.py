@@ -1,4 +1,4 @@
-"""`--send TEXT --enter` submits the text once and whole in any program, or fails."""
+"""`send TEXT --enter` submits the text once and whole in any program, or fails."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`--events` reports in order what happens in one session or in all."""
+"""`events` reports in order what happens in one session or in all."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def finished(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("work")
 def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, terminal: Open) -> None:
-    process = home.start("--events", "work", "--since", "0", "--json")
+    process = home.start("events", "work", "--since", "0", "--json")
     screen = terminal("work")
     screen.wait_for("ready>")
-    sesh("--detach", "work")
-    sesh("--send", "work", r"printf '\a\033]2;a title\a\033]9;look here\a\033]133;C\a\033]133;D;3\a'", "--enter")
-    sesh("--wait", "work", "--prompt", "--timeout", "30")
-    sesh("--rename", "work", "play")
-    sesh("--send", "play", "exit 6", "--enter")
+    sesh("detach", "work")
+    sesh("send", "work", r"printf '\a\033]2;a title\a\033]9;look here\a\033]133;C\a\033]133;D;3\a'", "--enter")
+    sesh("wait", "work", "--prompt", "--timeout", "30")
+    sesh("rename", "work", "play")
+    sesh("send", "play", "exit 6", "--enter")
     seen = finished(process)
     assert [event["seq"] for event in seen] == list(range(1, len(seen) + 1))
     kinds = [event["event"] for event in seen if event["event"] not in ("resized", "activity")]
@@ -52,14 +52,14 @@ def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, termin
 @contextmanager
 def followed(sesh: Sesh, home: Home) -> Iterator[list[dict[str, Any]]]:
     """Yield a list that holds, after the block, all events from session `marker` on."""
-    sesh("--exec", "before", "--", "true")  # ends before `--events` begins
-    process = home.start("--events", "--json")
+    sesh("exec", "before", "--", "true")  # ends before `events` begins
+    process = home.start("events", "--json")
     assert process.stdout is not None
-    sesh("--open", "marker")
+    sesh("open", "marker")
     seen = [json.loads(process.stdout.readline())]
     yield seen
     for name in ("last", "behind"):  # events read from results may follow those of `last`, not those of `behind`
-        sesh("--exec", name, "--", "true")
+        sesh("exec", name, "--", "true")
         while (seen[-1]["session"], seen[-1]["event"]) != (name, "exited"):
             seen.append(json.loads(process.stdout.readline()))
     seen[:] = [event for event in seen if event["session"] != "behind"]
@@ -71,7 +71,7 @@ def test_no_session_is_missed_however_short(sesh: Sesh, home: Home) -> None:
     """A job that fails at once has events, or a follower would wait for ever."""
     with followed(sesh, home) as seen:
         for number in range(3):
-            assert sesh("--exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number
+            assert sesh("exec", f"job{number}", "-C", "/", "--", "sh", "-c", f"exit {number}").code == number
     for number in range(3):
         own = [event for event in seen if event["session"] == f"job{number}"]
         assert [event["event"] for event in own] == ["created", "activity", "exited"], own

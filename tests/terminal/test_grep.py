@@ -1,4 +1,4 @@
-"""`--grep` finds lines of scrollback and screen."""
+"""`grep` finds lines of scrollback and screen."""
 
 from __future__ import annotations
 
@@ -13,23 +13,26 @@ from tests.terminal.looking import history, screen
 
 
 def printing(sesh: Sesh, name: str, text: str) -> None:
-    assert sesh("--open", name, "--", "sh", "-c", f"{text}; exec cat").code == 0
+    assert sesh("open", name, "--", "sh", "-c", f"{text}; exec cat").code == 0
 
 
 def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Sesh) -> None:
     printing(sesh, "a", "seq 100; echo needle one")
     printing(sesh, "b", "echo Needle two; seq 100")
-    wait_until(lambda: sesh("--logs", "a", "1").stdout == "needle one\n" and "100" in sesh("--logs", "b", "1").stdout)
-    assert sesh("--grep", "needle").stdout == "a:101:needle one\n"
-    assert sesh("--grep", "n[e]+dle", "-i").stdout == "a:101:needle one\nb:1:Needle two\n"
-    assert sesh("--grep", "needle", "b").code == 1
-    assert sesh("--grep", "^99$", "b", "-C", "1").stdout == "b-99-98\nb:100:99\nb-101-100\n"
+    wait_until(
+        lambda: sesh("logs", "a", "1").stdout == "needle one\n" and "100" in sesh("logs", "b", "1").stdout,
+        "both have printed all",
+    )
+    assert sesh("grep", "needle").stdout == "a:101:needle one\n"
+    assert sesh("grep", "n[e]+dle", "-i").stdout == "a:101:needle one\nb:1:Needle two\n"
+    assert sesh("grep", "needle", "b").code == 1
+    assert sesh("grep", "^99$", "b", "-C", "1").stdout == "b-99-98\nb:100:99\nb-101-100\n"
     shown = "b-99-98\nb:100:99\nb:101:100\n"
-    assert sesh("--grep", "^(99|100)$", "b", "-C", "1").stdout == shown
-    assert sesh("--grep", "nothing").code == 1
-    assert sesh("--grep", "x", "missing").code == 1
-    assert sesh("--grep", "(").code == 2
-    hits = sesh("--grep", "needle", "--json").json()
+    assert sesh("grep", "^(99|100)$", "b", "-C", "1").stdout == shown
+    assert sesh("grep", "nothing").code == 1
+    assert sesh("grep", "x", "missing").code == 1
+    assert sesh("grep", "(").code == 2
+    hits = sesh("grep", "needle", "--json").json()
     assert hits == [
         {
             "session": "a", "line": 101, "text": "needle one", "before": [], "after": [], "command": None,
@@ -39,43 +42,45 @@ def test_lines_of_all_sessions_are_found_with_their_numbers(home: Home, sesh: Se
 
 
 def test_the_command_that_printed_a_line_is_named(home: Home, sesh: Sesh) -> None:
-    home.write(".bashrc", "PS1='$ '\n" + sesh("--shell-init", "bash").stdout)
-    sesh("--open", "work")
-    sesh("--send", "work", "echo one | tr o 0", "--enter")
-    sesh("--wait", "work", "--prompt")
-    wait_until(lambda: history(home))
-    hit = sesh("--grep", "^0ne$", "work", "--json").json()[0]
+    home.write(".bashrc", "PS1='$ '\n" + sesh("shell-init", "bash").stdout)
+    sesh("open", "work")
+    sesh("send", "work", "echo one | tr o 0", "--enter")
+    sesh("wait", "work", "--prompt")
+    wait_until(lambda: history(home), "the history has the command")
+    hit = sesh("grep", "^0ne$", "work", "--json").json()[0]
     assert hit["command"] == ["echo one | tr o 0"]
     assert hit["started"].endswith("Z")
 
 
 def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -> None:
-    """`--grep` must search the alternate screen too, not only the main one below."""
+    """`grep` must search the alternate screen too, not only the main one below."""
     printing(sesh, "agent", "seq 30; printf '\\033[?1049h\\033[2J\\033[5;5H> question number 40'")
-    wait_until(lambda: "number 40" in screen(home, "agent"))
-    hit = sesh("--grep", "question number 40", "agent", "--json").json()[0]
+    wait_until(lambda: "number 40" in screen(home, "agent"), "agent shows 'number 40'")
+    hit = sesh("grep", "question number 40", "agent", "--json").json()[0]
     assert (hit["text"].strip(), hit["line"]) == ("> question number 40", 30 + 5)
-    assert sesh("--grep", "^17$").stdout == "agent:17:17\n", "and the lines before it"
-    wait_until(lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)))
-    os.kill(sesh("--status", "agent", "--json").json()["daemon_pid"], signal.SIGKILL)
-    wait_until(lambda: home.summary("agent")["state"] == "lost")
-    assert sesh("--grep", "question number 40").stdout.startswith("agent:35:")
+    assert sesh("grep", "^17$").stdout == "agent:17:17\n", "and the lines before it"
+    wait_until(
+        lambda: any(name.startswith(".checkpoint") for name in os.listdir(home.directory)), "a checkpoint is written"
+    )
+    os.kill(sesh("status", "agent", "--json").json()["daemon_pid"], signal.SIGKILL)
+    wait_until(lambda: home.summary("agent")["state"] == "lost", "the session agent counts as lost")
+    assert sesh("grep", "question number 40").stdout.startswith("agent:35:")
 
 
 @pytest.mark.needs_fork("smaller pages than 512 KiB")
 def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """With 600,000 lines of scrollback, `--logs` and `--grep` failed with a protocol error."""
+    """With 600,000 lines of scrollback, `logs` and `grep` failed with a protocol error."""
     monkeypatch.setattr(request_methods, "PAGE", 140)
     monkeypatch.setattr(request_methods, "MOST_OF_PAGE", 1000)
     home.write(".config/sesh/config.toml", "scrollback = 800\n")
-    sesh("--open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
-    wait_until(lambda: "last" in screen(home, "web"))
+    sesh("open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    wait_until(lambda: "last" in screen(home, "web"), "web shows 'last'")
     wrapped = "green" + "7".zfill(170)
     expected = [*map(str, range(1200 - 800 - 19 + 1, 1201)), wrapped, "last"]
-    assert sesh("--logs", "web", "100000").stdout.split() == expected
-    assert sesh("--logs", "web", "300").stdout.split() == expected[-300:]
-    assert sesh("--logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
-    assert sesh("--wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
-    assert sesh("--grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
+    assert sesh("logs", "web", "100000").stdout.split() == expected
+    assert sesh("logs", "web", "300").stdout.split() == expected[-300:]
+    assert sesh("logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
+    assert sesh("wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
+    assert sesh("grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"

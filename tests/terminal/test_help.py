@@ -62,7 +62,7 @@ def test_the_three_examples_on_top_work(home: Home) -> None:
 def test_the_page_of_a_verb_is_the_same_by_each_of_its_spellings(home: Home) -> None:
     shown = _shown(home, "exec")
     assert shown.startswith("Usage: sesh exec ")
-    assert shown == home.sesh("help", "exec", env={"COLUMNS": "80"}).stdout == _shown(home, "--exec")
+    assert shown == home.sesh("help", "exec", env={"COLUMNS": "80"}).stdout == _shown(home, "exec")
     assert home.sesh("-e", "--help", "--json", env={"COLUMNS": "80"}).json() == {"help": shown.rstrip("\n")}
 
 

@@ -27,7 +27,7 @@ def test_images_pass_untouched_and_are_left_out_of_a_restore(home: Home, termina
     window = terminal("work", "--", "sh", "-c", f"stty -icanon; {script}")
     window.wait_for("before")
     window.type("x")
-    window.wait_until(lambda: window.raw.endswith(b"after"), what="the end of the image")
+    window.wait_until(lambda: window.raw.endswith(b"after"), "the end of the image")
     assert image + b"after" in window.raw
     window.type(b"\x1c")
     assert window.exit_code() == 0
@@ -41,15 +41,18 @@ def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, te
     begin, end = b"\x1b_Ga=T,f=24,c=3,r=4,q=2;AAAA", b"AAAA\x1b\\"
     paths = home.write("begin", b"top\r\nbefore\r\n" + begin), home.write("end", end + b"\r\nafter")
     script = f"stty -opost -echo -icanon; for part in {' '.join(paths)}; do head -c 1 >/dev/null; cat $part; done; cat"
-    assert home.sesh("--open", "work", "--", "sh", "-c", script).code == 0  # its creator would get a line of sesh's own
+    assert home.sesh("open", "work", "--", "sh", "-c", script).code == 0  # its creator would get a line of sesh's own
     first = terminal("work")
-    wait_until(lambda: home.summary("work")["attached"] == 1 and not home.summary("work")["modes"]["echo"])
+    wait_until(
+        lambda: home.summary("work")["attached"] == 1 and not home.summary("work")["modes"]["echo"],
+        "a terminal is attached, and the program has ended the echo",
+    )
     first.type("x")
-    first.wait_until(lambda: begin in first.raw, what="the start of the image")
+    first.wait_until(lambda: begin in first.raw, "the start of the image")
     second = terminal("work")
     second.wait_for("before")
     first.type("x")
-    first.wait_until(lambda: b"after" in first.raw, what="the end of the image")
+    first.wait_until(lambda: b"after" in first.raw, "the end of the image")
     second.wait_for("after")
     assert begin + end in first.raw
     assert not any(part in second.raw for part in (b"AAAA", b"\x1b_"))
@@ -61,8 +64,8 @@ def test_who_attaches_in_the_midst_of_an_image_gets_nothing_of_it(home: Home, te
 
 def test_a_program_that_ends_within_an_image_lets_its_client_go(home: Home, terminal: Open) -> None:
     """The client must not wait for the end of an image that never ends."""
-    assert home.sesh("--open", "work", "--", "sh", "-c", r"printf '\033Pq#0;2;0;0;0'; read x; exit 3").code == 0
+    assert home.sesh("open", "work", "--", "sh", "-c", r"printf '\033Pq#0;2;0;0;0'; read x; exit 3").code == 0
     watcher = terminal("work")
-    wait_until(lambda: home.summary("work")["attached"] == 1)
-    assert home.sesh("--send", "work", "", "--enter").code == 0
+    wait_until(lambda: home.summary("work")["attached"] == 1, "a terminal is attached to work")
+    assert home.sesh("send", "work", "", "--enter").code == 0
     assert watcher.exit_code() == 3

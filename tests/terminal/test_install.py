@@ -53,15 +53,15 @@ def files(home: Home) -> list[str]:
 def works(home: Home) -> None:
     """Check that `home.command` runs jobs and sessions, and prints errors and help."""
     assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
-    assert home.sesh("--exec", "--print", "--", "echo", "it works").stdout == "it works\n"
-    assert home.sesh("--attach", "nope").stderr.startswith(f"{PROGRAM}: no session nope; `{PROGRAM}` lists")
-    assert "  sesh kill work\n" in home.sesh("--kill", "--help").stdout
+    assert home.sesh("exec", "--print", "--", "echo", "it works").stdout == "it works\n"
+    assert home.sesh("attach", "nope").stderr.startswith(f"{PROGRAM}: no session nope; `{PROGRAM}` lists")
+    assert "  sesh kill work\n" in home.sesh("kill", "--help").stdout
     terminal = home.terminal("work", "--", "sh", "-c", "echo here; exec sleep 600")
     terminal.wait_for("here")
     terminal.type("\x1c")
     assert terminal.exit_code() == 0
-    assert [row["name"] for row in home.sesh("--list", "--json").json()] == ["work"]
-    assert home.sesh("--kill", "work").code == 0
+    assert [row["name"] for row in home.sesh("list", "--json").json()] == ["work"]
+    assert home.sesh("kill", "work").code == 0
 
 
 @pytest.mark.parametrize("by", ["pipx", "uv", ""])
@@ -91,14 +91,14 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
     for name in (PROGRAM, DISTRIBUTION):
         home.command = [os.path.join(home.path, ".local", "bin", name)]
         works(home)
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     for shell, path in SHARED.items():
         shared = Path(home.path, ".local", "share", path).read_text(encoding="utf-8")
-        assert shared in (home.sesh("--completions", shell).stdout, "# mine\n")
+        assert shared in (home.sesh("completions", shell).stdout, "# mine\n")
     assert Path(home.path, ".local", "share", MANUAL).is_file()
     assert "sesh reload" in make(home, checkout, "install"), "what runs is to be moved"
-    assert home.sesh("--reload").code == 0
-    assert home.sesh("--kill", "work").code == 0
+    assert home.sesh("reload").code == 0
+    assert home.sesh("kill", "work").code == 0
 
     make(home, checkout, "uninstall")
     assert files(home) == before

@@ -1,4 +1,4 @@
-"""`--shell-init`: the shell reports its commands, and takes over changes of the environment."""
+"""`shell-init`: the shell reports its commands, and takes over changes of the environment."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def shell(request: pytest.FixtureRequest, home: Home) -> str:
 
 def integrated(home: Home, shell: str, before: str = "") -> None:
     """Write a start file that loads the integration twice, from a file to save time."""
-    home.write("init", home.sesh("--shell-init", shell).raw)
+    home.write("init", home.sesh("shell-init", shell).raw)
     file, source = FILES[shell]
     home.write(file, before + source)
 
@@ -55,8 +55,8 @@ def typed(terminal: Terminal, home: Home, lines: Sequence[str], before: int = 0)
     """Type lines, each when the shell reads, because the terminal would echo it earlier."""
     for number, line in enumerate(lines, before + 1):
         terminal.type(f"{line}\r")
-        wait_until(lambda number=number: len(history(home)) >= number)  # type: ignore[misc]
-        wait_until(lambda: not home.summary("work")["modes"]["canonical"])
+        wait_until(lambda number=number: len(history(home)) >= number, f"the history has {number} commands")  # type: ignore[misc]
+        wait_until(lambda: not home.summary("work")["modes"]["canonical"], "the shell edits its line")
 
 
 def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, home: Home, shell: str) -> None:
@@ -74,8 +74,8 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
     assert [row["exit_code"] for row in rows] == [0, 3, 0, 0]
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
     assert rows[3]["cwd"] == "/usr"
-    assert sesh("--history", "work", "1").stdout == "one\nsemi;colon 50% ü\n"
-    assert sesh("--history", "work", "4").stdout == "unfinished"
+    assert sesh("history", "work", "1").stdout == "one\nsemi;colon 50% ü\n"
+    assert sesh("history", "work", "4").stdout == "unfinished"
     terminal.type(" echo secret\r")
     terminal.wait_for("secret\n")
     typed(terminal, home, ["echo last"], 4)
@@ -85,31 +85,31 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
     terminal.type("read -s word\r" if shell == "fish" else "stty -echo; printf 'pass%s' word; read w\r")
     terminal.wait_for("read>" if shell == "fish" else "password")
     terminal.type("hunter2\r")
-    wait_until(lambda: len(history(home)) == 6)
-    seen = sesh("--history", "work", "--json").stdout + sesh("--logs", "work").stdout
+    wait_until(lambda: len(history(home)) == 6, "the history has 6 commands")
+    seen = sesh("history", "work", "--json").stdout + sesh("logs", "work").stdout
     assert "hunter2" not in seen, "what is typed unseen is kept nowhere"
     terminal.type("exit\r")
     terminal.exit_code()
 
 
 def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home: Home, shell: str) -> None:
-    sesh("--open", "work")
-    listener = home.start("--events", "work", "--since", "0", "--json")
+    sesh("open", "work")
+    listener = home.start("events", "work", "--since", "0", "--json")
     for words, output, code in (
         (["printf 'a\\nb'"], "a\nb", 0),
         (["echo", "two  words"], "two  words\n", 0),
         (["sh -c 'echo out; exit 5'"], "out\n", 5),
     ):
-        done = sesh("--run", "work", "--ansi", "--", *words)
+        done = sesh("run", "work", "--ansi", "--", *words)
         assert (done.stdout, done.code) == (output, code), done.stderr
-    sesh("--send", "work", "echo typed", "--enter")
-    wait_until(lambda: len(history(home)) == 4)
+    sesh("send", "work", "echo typed", "--enter")
+    wait_until(lambda: len(history(home)) == 4, "the history has 4 commands")
     rows = history(home)
     assert [row["n"] for row in rows] == [1, 2, 3, 4]
     assert rows[-1]["command"] == ["echo typed"]
     assert [row["exit_code"] for row in rows] == [0, 0, 5, 0]
-    assert sesh("--run", "work", "--", "echo after").stdout == "after\n"
-    sesh("--kill", "work")
+    assert sesh("run", "work", "--", "echo after").stdout == "after\n"
+    sesh("kill", "work")
     events = [json.loads(line) for line in listener.communicate(timeout=30)[0].splitlines()]
     # The shell's own marks, if read together with the end of a short command, must not report that end twice.
     assert [event["exit_code"] for event in events if event["event"] == "command_ended"] == [0, 0, 5, 0, 0]
@@ -124,9 +124,9 @@ def test_no_mark_of_a_command_that_is_run_names_the_one_before(sesh: Sesh, home:
     typed(terminal, home, ["echo one"])
     terminal.type(" echo topsecret\r")
     terminal.wait_for("\ntopsecret")
-    assert sesh("--run", "work", "--", "echo", "two").stdout == "two\n"
+    assert sesh("run", "work", "--", "echo", "two").stdout == "two\n"
     typed(terminal, home, ["echo three"], 2)
-    terminal.wait_until(lambda: "three" in terminal.screen())
+    terminal.wait_until(lambda: "three" in terminal.screen(), "the terminal shows the output 'three'")
     named = re.findall(rb"\x1b\]133;C(?:;cmdline_url=([^\x07\x1b;]*))?", terminal.raw)
     assert named == [b"echo one", b"", b"", b"echo three"]
     assert [row["command"] for row in history(home)] == [["echo one"], ["echo", "two"], ["echo three"]]
@@ -136,8 +136,8 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
     sesh: Sesh, home: Home, shell: str, tmp_path: Path
 ) -> None:
     """Without an ssh agent SSH_AUTH_SOCK stays unset, so that the shell can start one."""
-    sesh("--open", "work", env={"DISPLAY": ":1", "SESH_SESSION": "play"})  # from inside a session of the later name
-    assert sesh("--run", "work", "--", 'echo "agent=$SSH_AUTH_SOCK="').stdout == "agent==\n"
+    sesh("open", "work", env={"DISPLAY": ":1", "SESH_SESSION": "play"})  # from inside a session of the later name
+    assert sesh("run", "work", "--", 'echo "agent=$SSH_AUTH_SOCK="').stdout == "agent==\n"
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".env.")], "nothing has changed yet"
     agent = str(tmp_path / "agent")
     with socket.socket(socket.AF_UNIX) as listening:
@@ -146,7 +146,7 @@ def test_a_shell_takes_over_the_display_an_agent_and_the_new_name_before_its_nex
         bringing = {"DISPLAY": ":2", "XAUTHORITY": "/run/cookie", "MY_TICKET": "of mine", "SSH_AUTH_SOCK": agent}
         second = home.terminal("work", env=bringing)
         second.wait_for(PROMPT)
-        sesh("--rename", "work", "play")
+        sesh("rename", "work", "play")
         second.type("\r")
         second.type("echo $DISPLAY,$XAUTHORITY,$MY_TICKET,$SESH_SESSION; readlink $SSH_AUTH_SOCK | tr a-z A-Z\r")
         second.wait_for(":2,/run/cookie,of mine,play")
@@ -169,7 +169,7 @@ def test_a_display_that_is_gone_is_unset_also_after_a_client_that_has_brought_on
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "agent"))
         creator = {"DISPLAY": ":1", "SSH_AUTH_SOCK": str(tmp_path / "agent")}
-        sesh("--open", "work", env=creator)
+        sesh("open", "work", env=creator)
         first = home.terminal("work", env=creator)
         first.wait_for(PROMPT)
         first.type(b"\x1c")
@@ -218,7 +218,7 @@ def test_an_array_of_prompt_commands_and_a_trace_are_kept(sesh: Sesh, home: Home
     terminal.wait_for("4 1 2")
     terminal.type("set -x; echo traced\r")
     terminal.wait_for("+ echo traced")
-    assert sesh("--run", "work", "--", "echo exact; (exit 4)").code == 4
+    assert sesh("run", "work", "--", "echo exact; (exit 4)").code == 4
     terminal.type("exit\r")
     terminal.exit_code()
 
@@ -228,7 +228,7 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
     typed(terminal, home, ["echo one", "seq 100", "false"])
-    sesh("--wait", "work", "--prompt", "--timeout", "30")
+    sesh("wait", "work", "--prompt", "--timeout", "30")
     terminal.type(b"\x1c")
     assert terminal.exit_code() == 0
     again = home.terminal("work")
@@ -239,7 +239,7 @@ def test_who_attaches_again_gets_the_prompts_in_place(sesh: Sesh, home: Home) ->
         assert re.search(rb"\x1b\]133;A\x1b\\[^\n]*ready> " + command, shown)
     path = home.write("shown", bytes(again.raw))
     again.type(f"cat {path}\r")
-    wait_until(lambda: len(history(home)) >= 4)
+    wait_until(lambda: len(history(home)) >= 4, "the history has 4 commands")
     assert [entry["command"] for entry in history(home)][-2:] == [["false"], [f"cat {path}"]]
     assert history(home)[-1]["exit_code"] == 0
 

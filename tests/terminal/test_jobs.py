@@ -13,13 +13,13 @@ from tests.terminal.looking import logs
 
 def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None:
     folder = os.path.join(home.directory, ".results")
-    assert home.sesh("--exec", "job", "--", "true").code == 0
+    assert home.sesh("exec", "job", "--", "true").code == 0
     (first,) = os.listdir(folder)
     for number in range(results.NEWEST):  # each a little older than the next one
         copied = shutil.copy2(os.path.join(folder, first), os.path.join(folder, f"{number:016x}.json"))
         os.utime(copied, (time.time() - 1000 + number,) * 2)
     for code in (2, 3):
-        done = home.sesh("--exec", "job", "--", "sh", "-c", f"exit {code}")
+        done = home.sesh("exec", "job", "--", "sh", "-c", f"exit {code}")
         assert (done.code, done.stdout, done.stderr) == (code, "", "")
     left = [name for name in os.listdir(home.directory) if not name.startswith(".zygote.")]
     assert sorted(left) == [".lock", ".results", ".starting"]
@@ -27,13 +27,13 @@ def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None
     assert len(kept) == results.NEWEST
     assert first in kept
     assert not {f"{number:016x}.json" for number in range(3)}.intersection(kept), "the oldest go"
-    assert home.sesh("--wait", "job", "--exit").code == 3
+    assert home.sesh("wait", "job", "--exit").code == 3
 
 
 def test_a_watcher_attaches_at_any_moment_and_its_keys_reach_the_job(home: Home) -> None:
     script = "echo one; read line; echo got $line; exit 5"
-    job = home.start("--exec", "job", "--print", "--", "sh", "-c", script)
-    wait_until(lambda: "one" in logs(home, "job"))
+    job = home.start("exec", "job", "--print", "--", "sh", "-c", script)
+    wait_until(lambda: "one" in logs(home, "job"), "job has printed 'one'")
     watcher = home.terminal("job")
     watcher.wait_for("one")
     watcher.type(b"this\r")
@@ -46,36 +46,36 @@ def test_all_that_a_job_printed_is_printed_and_its_end_is_kept(home: Home) -> No
     """`--print` must not lose all but the last 270 KB of slow output."""
     piece = "yes 012345678901234567890123456789012345678 | head -c 200000; sleep 0.15"
     words = ("--", "sh", "-c", f"for i in 1 2 3; do {piece}; done; echo the end")
-    done = home.sesh("--exec", "job", "--print", *words)
+    done = home.sesh("exec", "job", "--print", *words)
     assert (done.code, done.stderr) == (0, "")
     assert len(done.raw) == 3 * 200_000 + len("the end\n")
     assert done.raw.endswith(b"\nthe end\n")
-    kept = home.sesh("--logs", "job", "5000").raw
+    kept = home.sesh("logs", "job", "5000").raw
     assert len(kept) > 150_000
     assert done.raw.endswith(kept)
 
 
 def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     """Verbs, and not only the API, must show the kept output of a job."""
-    home.sesh("--exec", "long", "--", "seq", "12000")
-    assert home.sesh("--logs", "long", "20000").stdout.count("\n") == 12000
+    home.sesh("exec", "long", "--", "seq", "12000")
+    assert home.sesh("logs", "long", "20000").stdout.count("\n") == 12000
     script = "seq 40; printf '\\033[31mred\\033[m\\n'; exit 3"
-    home.sesh("--exec", "night", "-d", "--", "sh", "-c", script)
-    wait_until(lambda: home.names() == [])
-    lines = home.sesh("--logs", "night")
+    home.sesh("exec", "night", "-d", "--", "sh", "-c", script)
+    wait_until(lambda: home.names() == [], "no session is left")
+    lines = home.sesh("logs", "night")
     assert (lines.code, lines.stdout.split()) == (0, [*map(str, range(1, 41)), "red"])
-    assert home.sesh("--logs", "night", "1", "--ansi").stdout == "\x1b[0;31mred\x1b[m\n"
-    assert home.sesh("--logs", "night", "2", "-f").stdout == "40\nred\n"
-    screen = home.sesh("--screen", "night", "--json").json()["lines"]
+    assert home.sesh("logs", "night", "1", "--ansi").stdout == "\x1b[0;31mred\x1b[m\n"
+    assert home.sesh("logs", "night", "2", "-f").stdout == "40\nred\n"
+    screen = home.sesh("screen", "night", "--json").json()["lines"]
     assert (len(screen), screen[-3:]) == (24, ["40", "red", ""])
-    assert home.sesh("--grep", "^17$", "night").code == 0
-    status = home.sesh("--status", "night", "--json").json()
+    assert home.sesh("grep", "^17$", "night").code == 0
+    status = home.sesh("status", "night", "--json").json()
     assert (status["state"], status["exit_code"], status["command"]) == ("exited", 3, ["sh", "-c", script])
     assert (status["activity"]["state"], status["columns"], status["daemon_pid"]) == ("failed", 80, None)
-    shown = home.sesh("--status", "night").stdout
+    shown = home.sesh("status", "night").stdout
     assert "exited 3" in shown
     assert "None" not in shown
-    assert home.sesh("--logs", "morning").code == 1
-    home.sesh("--open", "night", "--", "sh", "-c", "echo newer; read x")
-    wait_until(lambda: "newer" in logs(home, "night"))
-    assert home.sesh("--logs", "night").stdout == "newer\n", "what runs goes before what is kept"
+    assert home.sesh("logs", "morning").code == 1
+    home.sesh("open", "night", "--", "sh", "-c", "echo newer; read x")
+    wait_until(lambda: "newer" in logs(home, "night"), "night has printed 'newer'")
+    assert home.sesh("logs", "night").stdout == "newer\n", "what runs goes before what is kept"

@@ -39,70 +39,70 @@ def lines(home: Home, *words: str) -> list[Any]:
 
 
 def imported(home: Home) -> list[Any]:
-    """Return what `--import` prints for an existing, a new and an impossible session."""
-    layout = home.sesh("--export", "--json").json()
+    """Return what `import` prints for an existing, a new and an impossible session."""
+    layout = home.sesh("export", "--json").json()
     entry = layout["sessions"][0]
     layout["sessions"] = [entry, {**entry, "name": "more"}, {**entry, "name": "not", "directory": "/no/such"}]
     home.write("layout.json", json.dumps(layout))
-    return printed(home, "--import", f"{home.path}/layout.json")
+    return printed(home, "import", f"{home.path}/layout.json")
 
 
 def lost(home: Home) -> list[Any]:
-    """Return what `--restore` prints for a lost, a running and a missing session."""
-    home.sesh("--open", "lost", "--", "cat")
+    """Return what `restore` prints for a lost, a running and a missing session."""
+    home.sesh("open", "lost", "--", "cat")
     home.crash("lost")
-    return printed(home, "--restore", "lost", "work", "nosuch")
+    return printed(home, "restore", "lost", "work", "nosuch")
 
 
 CASES: dict[str, Callable[[Home], list[Any]]] = {
-    "open": lambda home: printed(home, "--open", "work"),
-    "new": lambda home: printed(home, "--new", "-d"),
-    "list": lambda home: printed(home, "--list"),
-    "watch": lambda home: first(home, "--watch"),
+    "open": lambda home: printed(home, "open", "work"),
+    "new": lambda home: printed(home, "new", "-d"),
+    "list": lambda home: printed(home, "list"),
+    "watch": lambda home: first(home, "watch"),
     "exec": lambda home: [
-        *printed(home, "--exec", "job", "--", "printf", "\\377"),
-        *printed(home, "--exec", "job2", "-d", "--", "true"),
-        *lines(home, "--exec", "--follow", "--", "echo", "line"),
+        *printed(home, "exec", "job", "--", "printf", "\\377"),
+        *printed(home, "exec", "job2", "-d", "--", "true"),
+        *lines(home, "exec", "--follow", "--", "echo", "line"),
     ],
     "run": lambda home: [
-        *printed(home, "--run", "work", "--", "printf '\\377'"),
-        *printed(home, "--run", "work", "--no-wait", "--", "true"),
+        *printed(home, "run", "work", "--", "printf '\\377'"),
+        *printed(home, "run", "work", "--no-wait", "--", "true"),
     ],
-    "send": lambda home: printed(home, "--send", "work", "--enter"),
+    "send": lambda home: printed(home, "send", "work", "--enter"),
     "wait": lambda home: [
-        *printed(home, "--wait", "work", "--prompt", "--timeout", "30"),
-        *printed(home, "--wait", "work", "nosuch", "--prompt", "--timeout", "30"),
+        *printed(home, "wait", "work", "--prompt", "--timeout", "30"),
+        *printed(home, "wait", "work", "nosuch", "--prompt", "--timeout", "30"),
     ],
     "state": lambda home: [
-        json.loads(home.sesh("--run", "work", "--", f"{' '.join(home.command)} --state waiting why --json").stdout)
+        json.loads(home.sesh("run", "work", "--", f"{' '.join(home.command)} state waiting why --json").stdout)
     ],
-    "integrate": lambda home: printed(home, "--integrate", "claude"),
-    "status": lambda home: [*printed(home, "--status", "work"), *printed(home, "--status", "kept")],
-    "events": lambda home: first(home, "--events", "work", "--since", "0"),
+    "integrate": lambda home: printed(home, "integrate", "claude"),
+    "status": lambda home: [*printed(home, "status", "work"), *printed(home, "status", "kept")],
+    "events": lambda home: first(home, "events", "work", "--since", "0"),
     "screen": lambda home: [
-        each for form in ("text", "ansi", "json") for each in printed(home, "--screen", "work", "--format", form)
+        each for form in ("text", "ansi", "json") for each in printed(home, "screen", "work", "--format", form)
     ],
-    "logs": lambda home: [*printed(home, "--logs", "work"), *first(home, "--logs", "work", "-f")],
-    "grep": lambda home: printed(home, "--grep", "true", "-C", "1"),
-    "history": lambda home: [*printed(home, "--history", "work"), *printed(home, "--history", "work", "1")],
+    "logs": lambda home: [*printed(home, "logs", "work"), *first(home, "logs", "work", "-f")],
+    "grep": lambda home: printed(home, "grep", "true", "-C", "1"),
+    "history": lambda home: [*printed(home, "history", "work"), *printed(home, "history", "work", "1")],
     "resume-with": lambda home: [
-        json.loads(home.sesh("--resume-with", "work", "--json", "--", *words).stdout) for words in ((), ("agent",))
+        json.loads(home.sesh("resume-with", "work", "--json", "--", *words).stdout) for words in ((), ("agent",))
     ],
     "restore": lost,
-    "label": lambda home: printed(home, "--label", "work", "team=web"),
-    "detach": lambda home: printed(home, "--detach", "work"),
-    "rename": lambda home: printed(home, "--rename", "work", "play") + printed(home, "--rename", "play", "work"),
-    "export": lambda home: printed(home, "--export"),
+    "label": lambda home: printed(home, "label", "work", "team=web"),
+    "detach": lambda home: printed(home, "detach", "work"),
+    "rename": lambda home: printed(home, "rename", "work", "play") + printed(home, "rename", "play", "work"),
+    "export": lambda home: printed(home, "export"),
     "import": imported,
-    "reload": lambda home: printed(home, "--reload", "work"),
-    "kill": lambda home: [*printed(home, "--kill", "work"), *printed(home, "--kill", "kept", "nosuch")],
-    "kill-all": lambda home: printed(home, "--kill-all", "-y"),
-    "sweep": lambda home: printed(home, "--sweep", "--all", "--older", "0s"),
-    "doctor": lambda home: printed(home, "--doctor"),
-    "shell-init": lambda home: printed(home, "--shell-init", "bash"),
-    "completions": lambda home: printed(home, "--completions", "bash"),
-    "upgrade": lambda home: printed(home, "--upgrade"),
-    "skill": lambda home: printed(home, "--skill"),
+    "reload": lambda home: printed(home, "reload", "work"),
+    "kill": lambda home: [*printed(home, "kill", "work"), *printed(home, "kill", "kept", "nosuch")],
+    "kill-all": lambda home: printed(home, "kill-all", "-y"),
+    "sweep": lambda home: printed(home, "sweep", "--all", "--older", "0s"),
+    "doctor": lambda home: printed(home, "doctor"),
+    "shell-init": lambda home: printed(home, "shell-init", "bash"),
+    "completions": lambda home: printed(home, "completions", "bash"),
+    "upgrade": lambda home: printed(home, "upgrade"),
+    "skill": lambda home: printed(home, "skill"),
     "help": lambda home: printed(home, "--help"),
     "version": lambda home: printed(home, "--version"),
 }
@@ -119,15 +119,15 @@ def test_every_verb_that_prints_a_value_is_tried() -> None:
 
 @pytest.mark.usefixtures("inside")
 def test_each_verb_prints_what_its_type_says(home: Home) -> None:
-    home.sesh("--open", "work")
-    home.sesh("--exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
-    home.sesh("--run", "work", "--", "echo true")
+    home.sesh("open", "work")
+    home.sesh("exec", "kept", "--keep", "--", "sh", "-c", "exit 3")
+    home.sesh("run", "work", "--", "echo true")
     values = [(verb, value) for verb, tried in CASES.items() for value in tried(home)]
     assert [wrong for verb, value in values for wrong in of_command_line([verb], value)] == []
 
 
 def test_a_failure_is_an_error_of_its_type(home: Home) -> None:
-    for verb in ("--list", "--exec", "--send", "--kill"):
+    for verb in ("list", "exec", "send", "kill"):
         done = home.sesh(verb, "--nonsense", "--json")
         assert done.code == 2, verb
         assert done.json()["error"]["code"] == "usage"

@@ -26,8 +26,8 @@ def opened(home: Home) -> None:
     }
     for name, command in programs.items():
         tail = ["--", *command] if command else []
-        assert home.sesh("--open", name, home.path, "--label", "team=mine", *tail).code == 0
-    home.sesh("--open", "other", home.path, "--", *asks, "other", TEST)
+        assert home.sesh("open", name, home.path, "--label", "team=mine", *tail).code == 0
+    home.sesh("open", "other", home.path, "--", *asks, "other", TEST)
 
 
 def written(home: Home, name: str) -> str:
@@ -45,7 +45,7 @@ def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
         code = file.read().partition('"""\n\n')[2]
     assert len([line for line in code.splitlines() if line.strip()]) <= 40
     opened(home)
-    home.sesh("--wait", "fails", "--exit", "--timeout", "30")  # a job that failed earlier is started again too
+    home.sesh("wait", "fails", "--exit", "--timeout", "30")  # a job that failed earlier is started again too
     with (
         open(os.path.join(home.path, "said"), "w", encoding="utf-8") as said,
         subprocess.Popen(
@@ -60,7 +60,8 @@ def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
         def tells(*lines: str) -> None:
             wait_until(
                 lambda: set(lines) <= set(written(home, "said").splitlines()),
-                40,
+                f"the keeper has said {lines}",
+                timeout=40,
                 portrait=lambda: written(home, "said"),
             )
 
@@ -68,8 +69,8 @@ def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
             tells("asks has ended", "fails has ended")
             tells("broken needs you: it fails again and again", *(f"push-{n} needs you: {PUSH}?" for n in (1, 2)))
             for name in ("push-1", "push-2"):
-                home.sesh("--send", name, "n", "--enter", "--question", PUSH)
-            home.sesh("--kill", "shell")
+                home.sesh("send", name, "n", "--enter", "--question", PUSH)
+            home.sesh("kill", "shell")
             tells("push-1 has ended", "push-2 has ended", "shell has ended")
             assert process.wait(30) == 0
         finally:

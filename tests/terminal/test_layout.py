@@ -1,4 +1,4 @@
-"""`--export` writes down the sessions of a machine, and `--import` creates them again."""
+"""`export` writes down the sessions of a machine, and `import` creates them again."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from tests.support import Home, Sesh
 
 
 def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web", "/tmp", "--label", "team=a", "--", "sleep", "1000")
-    sesh("--open", "shell", "/usr")
-    sesh("--exec", "done", "--keep", "--", "true")
-    exported = sesh("--export")
+    sesh("open", "web", "/tmp", "--label", "team=a", "--", "sleep", "1000")
+    sesh("open", "shell", "/usr")
+    sesh("exec", "done", "--keep", "--", "true")
+    exported = sesh("export")
     layout = {each["name"]: each for each in exported.json()["sessions"]}
     assert set(layout) == {"web", "shell"}, "a job that has ended is no session to be made again"
     assert layout["web"] == {
@@ -20,13 +20,13 @@ def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Hom
         "resume": None,
         "labels": {"team": "a"},
     }
-    sesh("--kill", "web")
+    sesh("kill", "web")
     path = home.write("layout.json", exported.raw)
-    made = sesh("--import", path)
+    made = sesh("import", path)
     assert (made.code, made.stdout) == (0, "shell already runs\ncreated web\n")
-    web = next(each for each in sesh("--list", "--json").json() if each["name"] == "web")
+    web = next(each for each in sesh("list", "--json").json() if each["name"] == "web")
     assert (web["cwd"], web["command"], web["labels"]) == ("/tmp", ["sleep", "1000"], {"team": "a"})
-    again = sesh("--import", "-", "--json", input=exported.raw)
+    again = sesh("import", "-", "--json", input=exported.raw)
     assert again.json()["ok"] is True
     assert [each["created"] for each in again.json()["sessions"]] == [False, False]
 
@@ -43,7 +43,7 @@ def test_an_invalid_layout_changes_nothing_and_names_the_value(sesh: Sesh, home:
         ('{"version": 9, "sessions": []}', "version is not 1"),
         ("[" * 100_000, "stdin is not JSON"),
     ):
-        refused = sesh("--import", "--json", input=text)
+        refused = sesh("import", "--json", input=text)
         error = refused.json()["error"]
         assert (refused.code, error["code"], place in error["message"]) == (2, "usage", True), (text[:80], error)
     assert home.names() == []

@@ -1,4 +1,4 @@
-"""`--logs -f` prints the last lines, then each line that the cursor has left."""
+"""`logs -f` prints the last lines, then each line that the cursor has left."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.support import Home, Sesh, wait_until
 
 
 def typed(sesh: Sesh, text: str) -> None:
-    sesh("--send", "work", text, "--enter")
-    sesh("--wait", "work", "--prompt", "--timeout", "30")
+    sesh("send", "work", text, "--enter")
+    sesh("wait", "work", "--prompt", "--timeout", "30")
 
 
 def ended(process: subprocess.Popen[bytes]) -> list[str]:
@@ -28,8 +28,8 @@ def ended(process: subprocess.Popen[bytes]) -> list[str]:
 
 
 def followed(home: Home, *words: str) -> subprocess.Popen[bytes]:
-    """Start `--logs work WORDS -f`, and wait for its first line."""
-    process = home.start("--logs", "work", *words, "-f")
+    """Start `logs work WORDS -f`, and wait for its first line."""
+    process = home.start("logs", "work", *words, "-f")
     assert process.stdout is not None
     process.stdout.peek(1)  # type: ignore[attr-defined]
     return process
@@ -42,7 +42,7 @@ def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> No
     long = "echo " + "x" * 200
     typed(sesh, long)
     typed(sesh, "printf '10%%\\r20%%\\r\\033[31mdone\\033[0m\\n'; printf unfin; printf 'ished\\n\\nlast\\n'")
-    sesh("--send", "work", "exit", "--enter")
+    sesh("send", "work", "exit", "--enter")
     lines = ended(process)
     assert lines[:2] == ["ready> echo be''fore", "before"]
     assert lines[2:4] == [f"ready> {long}", "x" * 200], "what wraps is one line, also when it is typed"
@@ -55,13 +55,13 @@ def test_lines_are_followed_until_the_session_ends(sesh: Sesh, home: Home) -> No
 
 
 def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_ended(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
+    sesh("open", "work")
     typed(sesh, "seq 1 50")
     process = followed(home, "3")
     process.send_signal(signal.SIGSTOP)
-    sesh("--send", "work", "seq 100001 140000; exit", "--enter")
-    sesh("--wait", "work", "--exit")
-    assert wait_until(lambda: not home.names())
+    sesh("send", "work", "seq 100001 140000; exit", "--enter")
+    sesh("wait", "work", "--exit")
+    assert wait_until(lambda: not home.names(), "no session is left")
     process.send_signal(signal.SIGCONT)
     lines = ended(process)
     assert lines[:2] == ["49", "50"]
@@ -73,22 +73,22 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
 @pytest.mark.parametrize(
     "words",
     [
-        ["--logs", "work", "-f"],
-        ["--events", "work", "--since", "0"],
-        ["--events"],
-        ["--watch", "--json"],
-        ["--exec", "--follow", "--", "sh", "-c", "echo one; exec sleep 100"],
+        ["logs", "work", "-f"],
+        ["events", "work", "--since", "0"],
+        ["events"],
+        ["watch", "--json"],
+        ["exec", "--follow", "--", "sh", "-c", "echo one; exec sleep 100"],
     ],
     ids=["logs", "events of one", "events of all", "watch", "exec"],
 )
 def test_a_follower_ends_as_soon_as_its_reader_closes(home: Home, words: list[str]) -> None:
     """`| head -1` must return at once, not only when more is printed."""
-    assert home.sesh("--open", "work", "--", "sh", "-c", "echo one; exec sleep 100").code == 0
+    assert home.sesh("open", "work", "--", "sh", "-c", "echo one; exec sleep 100").code == 0
     following = home.start(*words)
     assert following.stdout is not None
     names = ["work", "other"]
-    while words == ["--events"] and not select.select([following.stdout], [], [], 0.5)[0]:
-        assert home.sesh("--rename", *names).code == 0
+    while words == ["events"] and not select.select([following.stdout], [], [], 0.5)[0]:
+        assert home.sesh("rename", *names).code == 0
         names.reverse()
     assert following.stdout.readline()
     following.stdout.close()
@@ -97,10 +97,10 @@ def test_a_follower_ends_as_soon_as_its_reader_closes(home: Home, words: list[st
 
 def many_then_new(sesh: Sesh, home: Home) -> tuple[list[int], list[str]]:
     """Follow 500 of 600 long lines, then type "new"; return the lines' numbers and stderr."""
-    sesh("--open", "work", "--", "sh", "-c", "seq -f %0500g 600; read line; echo $line")
-    sesh("--wait", "work", "--for", "000600$", "--since-start")
+    sesh("open", "work", "--", "sh", "-c", "seq -f %0500g 600; read line; echo $line")
+    sesh("wait", "work", "--for", "000600$", "--since-start")
     process = followed(home, "500")
-    sesh("--send", "work", "new", "--enter")
+    sesh("send", "work", "new", "--enter")
     assert process.stdout is not None
     assert process.stderr is not None
     *numbers, typed_line, printed = process.stdout.read().decode().splitlines()

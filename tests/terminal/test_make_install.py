@@ -17,12 +17,12 @@ def uninstalling(home: Home, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_uninstalling_refuses_while_sessions_run_and_names_what_stays(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "one")
+    sesh("open", "one")
     refused = uninstalling(home, f"{home.path}/venv")
     assert refused.returncode == 1
     assert "sesh kill one" in refused.stderr
     forced = uninstalling(home, f"{home.path}/venv", "1")
     assert (forced.returncode, forced.stderr) == (0, "")
     assert f"stays: {home.directory} (" in forced.stdout
-    sesh("--kill", "one")
+    sesh("kill", "one")
     assert uninstalling(home, f"{home.path}/venv").returncode == 0

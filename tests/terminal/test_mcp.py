@@ -23,7 +23,7 @@ async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agen
     ran = await agent.call("run", name="work", command="cd /tmp; echo $COLOUR; (exit 3)")
     assert (ran["exit_code"], ran["output"], ran["timed_out"]) == (3, "blue\n", False)
     assert (await agent.call("run", name="work", command=["printf", "%s", "a b", "$X"]))["output"] == "a b$X"
-    assert home.sesh("--run", "work", "--", "pwd").stdout == "/tmp\n"
+    assert home.sesh("run", "work", "--", "pwd").stdout == "/tmp\n"
     long = await agent.call("run", name="work", command="seq 1000", output_limit=50)
     assert long["truncated"]
     assert long["output"].splitlines() == [str(number) for number in range(989, 1001)]
@@ -153,7 +153,7 @@ async def what_runs_goes_on_when_the_agent_goes(home: Home, agent: Agent) -> Non
     await agent.call("wait", name="work", until=["prompt"], timeout=20)
     command = "sleep 0.7; echo done >done"
     with anyio.move_on_after(5):
-        process = home.start("--mcp", stdin=-1)
+        process = home.start("mcp", stdin=-1)
         assert process.stdin is not None
         assert process.stdout is not None
         hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "x", "version": "1"}}
@@ -193,7 +193,7 @@ def test_an_agent_works_learns_what_it_needs_and_what_it_runs_goes_on(home: Home
 
 
 def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> None:
-    home.sesh("--open", "mine")
+    home.sesh("open", "mine")
 
     async def story(agent: Agent) -> None:
         for name in ("one", "two"):
@@ -206,7 +206,7 @@ def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> Non
         assert home.names() == ["mine"]
         standing = {each["session"]: each["connection"] for each in (await agent.call("status"))["sessions"]}
         assert standing == {"one": "closed", "two": "closed", "mine": "connected"}
-        home.sesh("--open", "two")  # now the user's own
+        home.sesh("open", "two")  # now the user's own
         assert (await agent.call("close_all"))["closed"] == []
         assert (await agent.call("open", name="one"))["created"] is True
         closed = await agent.call("close_all", others=True)

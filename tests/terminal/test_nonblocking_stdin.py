@@ -22,20 +22,20 @@ def pipe() -> Iterator[tuple[int, int]]:
 
 
 def test_a_text_that_comes_in_parts_is_typed_whole(home: Home, pipe: tuple[int, int]) -> None:
-    """`--send NAME -` must not fail with an internal error after the first part."""
-    home.sesh("--open", "work", "--", "cat")
-    sending = home.start("--send", "work", "-", stdin=pipe[0])
+    """`send NAME -` must not fail with an internal error after the first part."""
+    home.sesh("open", "work", "--", "cat")
+    sending = home.start("send", "work", "-", stdin=pipe[0])
     os.write(pipe[1], b"one\n")
-    wait_until(lambda: descriptors.unread(pipe[0]) == 0)
+    wait_until(lambda: descriptors.unread(pipe[0]) == 0, "sesh has read the first line")
     os.write(pipe[1], b"two\n")
     os.close(pipe[1])
     sending.communicate(timeout=30)
     assert sending.returncode == 0
-    wait_until(lambda: "one\ntwo" in screen(home, "work"))
+    wait_until(lambda: "one\ntwo" in screen(home, "work"), "work shows 'one two'")
 
 
 def test_a_job_that_is_fed_in_parts_gets_all_of_it(home: Home, pipe: tuple[int, int]) -> None:
-    job = home.start("--exec", "--stdin", "--follow", "--", "cat", stdin=pipe[0])
+    job = home.start("exec", "--stdin", "--follow", "--", "cat", stdin=pipe[0])
     assert job.stdout is not None
     for line in (b"one\n", b"two\n"):
         os.write(pipe[1], line)

@@ -42,14 +42,16 @@ def counted(terminal: Terminal, last: int) -> None:
     """Wait until the terminal ends with all numbered lines in order, without a notice."""
     whole = [f"L{number}" for number in range(1, last + 1)]
     terminal.wait_until(
-        lambda: [line for line in terminal.text().splitlines() if line][-last:] == whole, 30, "the lines"
+        lambda: [line for line in terminal.text().splitlines() if line][-last:] == whole, "the lines", timeout=30
     )
 
 
 def watched(home: Home, text: str) -> Terminal:
     """Return a read-only terminal of `x` that has shown this text and a notice."""
     terminal = home.terminal("x", "--read-only")
-    terminal.wait_until(lambda: text in terminal.text())  # it may have left the screen already
+    terminal.wait_until(
+        lambda: text in terminal.text(), f"the terminal shows '{text}'"
+    )  # it may have left the screen already
     terminal.type("a")
     terminal.wait_for_raw(WATCHES.encode())
     return terminal
@@ -57,7 +59,7 @@ def watched(home: Home, text: str) -> Terminal:
 
 def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home: Home) -> None:
     """Focus reports of a read-only terminal must not count as keys."""
-    assert sesh("--open", "x", "--", "sh", "-c", r"printf '\033[?1004hhere'; exec sleep 900").code == 0
+    assert sesh("open", "x", "--", "sh", "-c", r"printf '\033[?1004hhere'; exec sleep 900").code == 0
     terminal = home.terminal("x", "--read-only")
     terminal.wait_for("here")
     terminal.type("\x1b[O\x1b[I")
@@ -67,10 +69,10 @@ def test_what_the_terminal_reports_is_no_key_of_one_who_watches(sesh: Sesh, home
 
 
 def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", *counting(60)).code == 0
+    assert sesh("open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L10\n")
     for line in ("L20\n", "L35\n"):
-        terminal.wait_until(lambda: line in terminal.text())  # noqa: B023 (it is called now)
+        terminal.wait_until(lambda: line in terminal.text(), f"the terminal shows '{line}'")  # noqa: B023 (it is called now)
         terminal.type("a")
     counted(terminal, 60)
 
@@ -79,18 +81,18 @@ def test_keys_at_a_client_that_watches_cost_no_line(sesh: Sesh, home: Home) -> N
 def test_a_line_holds_up_no_output(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "NOTICE_TIME", 600.0)
     source = "stty -echo; echo begun; read go; clear; seq -f L%g 900; sleep 900"
-    assert sesh("--open", "x", "--", "sh", "-c", source).code == 0
+    assert sesh("open", "x", "--", "sh", "-c", source).code == 0
     terminal = watched(home, "begun")
-    assert sesh("--send", "x", "--enter").code == 0
+    assert sesh("send", "x", "--enter").code == 0
     terminal.wait_for_raw(b"L900")
     terminal.type("a")
     counted(terminal, 900)
 
 
 def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, home: Home) -> None:
-    assert sesh("--open", "x", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f L%g 60").code == 0
+    assert sesh("open", "x", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f L%g 60").code == 0
     terminal = watched(home, "begun")
-    assert sesh("--send", "x", "--enter").code == 0
+    assert sesh("send", "x", "--enter").code == 0
     terminal.exit_code()
     lines = terminal.text().splitlines()
     assert [line for line in lines if re.fullmatch(r"L\d+", line)] == [f"L{number}" for number in range(1, 61)]
@@ -99,9 +101,9 @@ def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, h
 
 def test_who_detaches_while_a_line_shows_keeps_the_row_below_it(sesh: Sesh, home: Home) -> None:
     script = r"stty -echo; printf '\033[24;1Hlast row\033[H'; sleep 900"
-    assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
+    assert sesh("open", "x", "--", "sh", "-c", script).code == 0
     terminal = watched(home, "last row")
-    assert "last row" in sesh("--screen", "x").stdout  # loads the emulator: the screen is ready at detaching
+    assert "last row" in sesh("screen", "x").stdout  # loads the emulator: the screen is ready at detaching
     terminal.type(LEAVE)
     terminal.exit_code()
     assert "last row" in terminal.text()
@@ -121,16 +123,19 @@ def test_the_screen_below_a_line_comes_back_as_it_was(sesh: Sesh, home: Home, sc
     script = (
         f"stty raw -echo; seq -f row-%g 40; printf '{enter}\\033[24;1Hbottom\\033[20;1Hhere{STATES[state]}'; read x"
     )
-    assert sesh("--open", "x", "--", "sh", "-c", script).code == 0
-    wait_until(lambda: "here" in looking.screen(home, "x"))
-    cursor = sesh("--screen", "x", "--format", "json").json()["cursor"]
+    assert sesh("open", "x", "--", "sh", "-c", script).code == 0
+    wait_until(lambda: "here" in looking.screen(home, "x"), "x shows 'here'")
+    cursor = sesh("screen", "x", "--format", "json").json()["cursor"]
     terminal = home.terminal("x", "--read-only")
-    terminal.wait_until(lambda: "here" in terminal.text() and terminal.cursor == (cursor["row"], cursor["column"]))
+    terminal.wait_until(
+        lambda: "here" in terminal.text() and terminal.cursor == (cursor["row"], cursor["column"]),
+        "the screen and its cursor",
+    )
     before = terminal.screen(), terminal.cursor, list(terminal.glass.scrollback)
     terminal.type("a")
     terminal.wait_for_raw(WATCHES.encode())
     terminal.wait_until(
-        lambda: (terminal.screen(), terminal.cursor, terminal.glass.scrollback) == before, what="the screen as it was"
+        lambda: (terminal.screen(), terminal.cursor, terminal.glass.scrollback) == before, "the screen as it was"
     )
 
 
@@ -139,14 +144,16 @@ def test_a_window_that_changes_its_size_takes_the_line_away(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(view, "NOTICE_TIME", 600.0)
-    assert sesh("--open", "x", "--", *counting(60)).code == 0
+    assert sesh("open", "x", "--", *counting(60)).code == 0
     terminal = watched(home, "L20\n")
     terminal.resize(70, 20)
-    terminal.wait_until(lambda: "L60" in terminal.text() and WATCHES not in terminal.text())
+    terminal.wait_until(
+        lambda: "L60" in terminal.text() and WATCHES not in terminal.text(), "the last line, without the notice"
+    )
 
 
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:
-    assert sesh("--open", "x", "--", *counting(60)).code == 0
+    assert sesh("open", "x", "--", *counting(60)).code == 0
     terminal = home.terminal("x", str(tmp_path))
     terminal.wait_for_raw(b"already runs")
     counted(terminal, 60)
@@ -160,5 +167,5 @@ def test_the_line_of_a_new_session_leaves_the_saved_cursor_alone(home: Home) -> 
     terminal.wait_for("new session w")
     terminal.wait_for("abc")
     terminal.type("a")
-    terminal.wait_until(lambda: terminal.screen()[0] == "Xbc", what="the cursor was never saved: it comes back at home")
+    terminal.wait_until(lambda: terminal.screen()[0] == "Xbc", "the cursor was never saved: it comes back at home")
     assert "new session" not in terminal.text()

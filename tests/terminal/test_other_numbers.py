@@ -16,20 +16,20 @@ NEXT = "PROTOCOL += 1\n"
 
 def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
     mine, home.command = home.command, other(home, "next", "wire/protocol.py", NEXT)
-    assert sesh("--open", "work").code == 0
+    assert sesh("open", "work").code == 0
     before = home.record("work")
     home.command = mine
-    for words in (["--send", "work", "x"], ["--attach", "work"]):
+    for words in (["send", "work", "x"], ["attach", "work"]):
         window = home.terminal(*words)
         assert window.exit_code() == 1
         assert "sesh reload work" in window.text()
         assert len(window.text().split("\n")) <= 2
-    (row,) = sesh("--list", "--json").json()
+    (row,) = sesh("list", "--json").json()
     assert (row["state"], row["responding"]) == ("running", False)
-    assert sesh("--reload", "work").code == 0
+    assert sesh("reload", "work").code == 0
     after = home.summary("work")
     assert (after["daemon_pid"], after["pid"]) == (before["daemon_pid"], before["pid"])
-    assert sesh("--run", "work", "--", "echo on").stdout == "on\n"
+    assert sesh("run", "work", "--", "echo on").stdout == "on\n"
 
 
 class ViaHost:
@@ -51,10 +51,10 @@ class ViaHost:
 
 def test_a_host_of_another_number_is_an_error_in_one_line_and_begins_nothing(sesh: Sesh, home: Home) -> None:
     there = ViaHost(home, f'#!/bin/sh\nexec {shlex.join(other(home, "next", "wire/protocol.py", NEXT))} "$@"\n')
-    done = sesh("@there", "--exec", "--", "sleep", "100")
+    done = sesh("@there", "exec", "--", "sleep", "100")
     assert (done.code, done.stdout, done.stderr.count("\n")) == (125, "", 1)
     assert done.stderr.endswith("sesh deploy @there\n")
-    assert sesh("@there", "--open", "work", "--json").json()["error"]["code"] == "protocol"
+    assert sesh("@there", "open", "work", "--json").json()["error"]["code"] == "protocol"
     assert there.names() == []
 
 
@@ -70,9 +70,9 @@ def test_what_keeps_a_host_from_serving_is_one_line_with_the_command(sesh: Sesh,
     ):
         if program is not None:
             home.write("../there/.local/bin/sesh", program, 0o755)
-        done = sesh("@there", "--list")
+        done = sesh("@there", "list")
         assert (done.code, done.stdout, done.stderr.count("\n")) == (1, "", 1), program
         assert done.stderr.endswith(" @there\n"), program
         assert "sesh deploy " in done.stderr, program
-        assert sesh("@there", "--list", "--json").json()["error"]["code"] == code, program
+        assert sesh("@there", "list", "--json").json()["error"]["code"] == code, program
     assert there.names() == []

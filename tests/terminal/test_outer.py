@@ -41,7 +41,7 @@ def last(terminal: Terminal) -> str:
 def enter(terminal: Terminal, *words: str) -> None:
     """Attaches from the shell, and waits until the session's prompt shows."""
     terminal.type(f"sesh {' '.join(words)}\r")
-    terminal.wait_until(lambda: last(terminal) == PROMPT, what="the session's prompt")
+    terminal.wait_until(lambda: last(terminal) == PROMPT, "the session's prompt")
 
 
 TURNS = rounds(2, 20)
@@ -50,13 +50,13 @@ TURNS = rounds(2, 20)
 
 def leave(terminal: Terminal) -> None:
     terminal.type(LEAVE)
-    terminal.wait_until(lambda: last(terminal) == SHELL, what="the shell's prompt")
+    terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
 
 
 def printed(sesh: Sesh, source: str, name: str = "work") -> None:
     """Have the session's shell run this source, and wait for its prompt."""
-    sesh("--send", name, source, "--enter")
-    assert sesh("--wait", name, "--prompt", "--timeout", "30").code == 0
+    sesh("send", name, source, "--enter")
+    assert sesh("wait", name, "--prompt", "--timeout", "30").code == 0
 
 
 def test_no_line_of_a_session_stands_twice_in_the_scrollback_of_one_terminal(shell: Open, sesh: Sesh) -> None:
@@ -103,7 +103,7 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: O
     terminal.type("seq -f 'line-%g' 60\r")
     terminal.wait_for("line-60")
     leave(terminal)
-    assert sesh("--rename", "work", "play").code == 0
+    assert sesh("rename", "work", "play").code == 0
     enter(terminal, "play")
     assert told(terminal).count("line-1") == 1
     other = shell()
@@ -112,16 +112,22 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: O
 
 
 def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Open, sesh: Sesh) -> None:
-    sesh("--open", "play")
+    sesh("open", "play")
     printed(sesh, "seq -f 'play-%g' 5", "play")
     terminal = shell()
     enter(terminal, "work")
     terminal.type("seq -f 'work-%g' 40\r")
     terminal.wait_for("work-40")
     terminal.type("sesh play\r")
-    terminal.wait_until(lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()))
+    terminal.wait_until(
+        lambda: last(terminal) == PROMPT and "play-5" in "\n".join(terminal.screen()),
+        "the screen of play, at its prompt",
+    )
     terminal.type("sesh work\r")
-    terminal.wait_until(lambda: last(terminal) == PROMPT and "work-40" in "\n".join(terminal.screen()))
+    terminal.wait_until(
+        lambda: last(terminal) == PROMPT and "work-40" in "\n".join(terminal.screen()),
+        "the screen of work, at its prompt",
+    )
     lines = told(terminal)
     assert lines.count("work-1") == 1
     assert lines.count("") <= sum(not row for row in terminal.screen())

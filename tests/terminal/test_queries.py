@@ -61,7 +61,7 @@ def answers(home: Home, count: int) -> list[tuple[str, float | None, bytes]]:
         lines = path.read_text().splitlines() if path.exists() else []
         return lines if len(lines) >= count else []
 
-    found = map(json.loads, wait_until(written))
+    found = map(json.loads, wait_until(written, f"{count} answers are written"))
     return [(question, first, got.encode("latin-1")) for question, first, got in found]
 
 
@@ -70,7 +70,7 @@ def test_without_a_terminal_the_daemon_answers_at_once(home: Home, sesh: Sesh) -
     questions = [
         question if question.endswith(("[5n", DETACHED[-1])) else rf"{question}\x1b[5n" for question in DETACHED
     ]
-    assert sesh("--new", "work", "-d", "--", *asker(home, *questions)).code == 0
+    assert sesh("new", "work", "-d", "--", *asker(home, *questions)).code == 0
     for question, _, got in answers(home, len(questions)):
         assert got.startswith(b"\x1b"), question
         assert (got != b"\x1b[0n") or question == r"\x1b[5n", question
@@ -87,9 +87,12 @@ def test_of_several_terminals_one_answers_and_none_that_only_watches(home: Home,
     one.wait_for("ready to ask")
     two = terminal("work", answers=True)
     two.wait_for("ready to ask")
-    home.sesh("--send", "work", "x")  # the one who attached last leads, unless it only watches
+    home.sesh("send", "work", "x")  # the one who attached last leads, unless it only watches
     watcher = terminal("work", "--read-only", answers=True)
-    wait_until(lambda: [each.pump(0.005) for each in (one, two, watcher)] and "asked all" in one.text())
+    wait_until(
+        lambda: [each.pump(0.005) for each in (one, two, watcher)] and "asked all" in one.text(),
+        "the program has asked all",
+    )
     assert [got for _, _, got in answers(home, 2)] == [DA1, DA1]
 
 
@@ -154,8 +157,8 @@ def test_a_program_that_follows_the_colours_is_told_those_of_a_new_terminal(
     home: Home, sesh: Sesh, terminal: Open
 ) -> None:
     """A program that began without a terminal kept the wrong theme for good."""
-    assert sesh("--new", "work", "-d", "--", sys.executable, "-c", _FOLLOW_COLOURS).code == 0
-    wait_until(lambda: "follows" in sesh("--screen", "work").stdout)
+    assert sesh("new", "work", "-d", "--", sys.executable, "-c", _FOLLOW_COLOURS).code == 0
+    wait_until(lambda: "follows" in sesh("screen", "work").stdout, "work shows 'follows'")
     window = terminal("work")
     window.wait_for_raw(b"\x1b[?996n")
     window.type(b"\x1b[?997;2n")

@@ -31,10 +31,10 @@ def kept(home: Home) -> bytes:
 def everything(home: Home, name: str) -> bytes:
     """Return all that sesh prints about a session, and the content of all its files."""
     printed = b""
-    for words in (["--logs", name], ["--screen", name], ["--status", name], ["--list"], ["--history", name]):
+    for words in (["logs", name], ["screen", name], ["status", name], ["list"], ["history", name]):
         printed += home.sesh(*words, "--json").raw
-    printed += home.sesh("--history", name, "1").raw
-    events = home.start("--events", name, "--since", "0", "--json")
+    printed += home.sesh("history", name, "1").raw
+    events = home.start("events", name, "--since", "0", "--json")
     assert events.stdout is not None
     for line in events.stdout:
         printed += line
@@ -48,13 +48,13 @@ def everything(home: Home, name: str) -> bytes:
 def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
     secret = SECRET % how
     home.env["HISTFILE"] = f"{home.path}/history"
-    assert home.sesh("--open", "work").code == 0
+    assert home.sesh("open", "work").code == 0
     watcher = home.terminal("work")
     watcher.wait_for("ready>")
-    running = home.start("--run", "work", "--", *ASKS[asks])
-    assert home.sesh("--wait", "work", "--for", "Password: ?$", "--timeout", "30").code == 0
+    running = home.start("run", "work", "--", *ASKS[asks])
+    assert home.sesh("wait", "work", "--for", "Password: ?$", "--timeout", "30").code == 0
     if how == "stdin":
-        assert home.sesh("--send", "work", "-", input=f"{secret}\n").code == 0
+        assert home.sesh("send", "work", "-", input=f"{secret}\n").code == 0
     else:
         watcher.type(f"{secret}\r")
     out, error = running.communicate(timeout=30)
@@ -67,9 +67,12 @@ def test_r30_a_password_is_nowhere(home: Home, asks: str, how: str) -> None:
 
 def test_a_job_that_asks_keeps_no_answer(home: Home) -> None:
     secret = SECRET % "job"
-    job = home.start("--exec", "job", "--keep", "--print", "--json", "--", *ASKS["bash"])
-    wait_until(lambda: home.sesh("--wait", "job", "--for", "assword", "--since-start", "--timeout", "30").code == 0)
-    assert home.sesh("--send", "job", secret, "--enter").code == 0
+    job = home.start("exec", "job", "--keep", "--print", "--json", "--", *ASKS["bash"])
+    wait_until(
+        lambda: home.sesh("wait", "job", "--for", "assword", "--since-start", "--timeout", "30").code == 0,
+        "the job asks for the password",
+    )
+    assert home.sesh("send", "job", secret, "--enter").code == 0
     out, _ = job.communicate(timeout=30)
     assert job.returncode == 0
     printed = out + everything(home, "job")

@@ -22,7 +22,9 @@ while data := os.read(0, 4096):
 
 def _wait_until_read(home: Home, lines: list[str]) -> None:
     path = Path(home.path, "read")
-    wait_until(lambda: path.read_text().splitlines() == lines, portrait=path.read_text)
+    wait_until(
+        lambda: path.read_text().splitlines() == lines, "the program has read the size reports", portrait=path.read_text
+    )
 
 
 def test_each_change_of_the_size_is_reported_once_and_no_other_size(home: Home, terminal: Open) -> None:

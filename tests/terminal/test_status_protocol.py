@@ -56,13 +56,17 @@ class Program:
             activity = self._home.summary("work").get("activity") or {}
             return [activity.get(key) for key in ("state", "kind", "question")]
 
-        wait_until(lambda: now() == [state, kind, question], portrait=lambda: repr(now()))
+        wait_until(
+            lambda: now() == [state, kind, question],
+            f"work is {state} ({kind}): {question}",
+            portrait=lambda: repr(now()),
+        )
 
 
 @pytest.fixture
 def program(home: Home, sesh: Sesh) -> Program:
     made = Program(home)
-    assert sesh("--new", "work", "-d", "--", *made.command).code == 0
+    assert sesh("new", "work", "-d", "--", *made.command).code == 0
     return made
 
 
@@ -72,7 +76,7 @@ def program(home: Home, sesh: Sesh) -> Program:
 def test_a_program_that_nobody_looks_at_is_answered_before_its_da1_however_it_asks(home: Home, sesh: Sesh) -> None:
     asked = [rf"{query}\x1b[c\x1b[5n" for query in (r"\x1b]7501;?\x07", r"\x1b]75|01;?\x1b|\\", r"\x1b|]7501;?|\x07")]
     both = r"\x1b]7501;?\x07\x1b[>0q\x1b[c\x1b[?u"
-    assert sesh("--new", "work", "-d", "--", *asker(home, *asked, both)).code == 0
+    assert sesh("new", "work", "-d", "--", *asker(home, *asked, both)).code == 0
     *each, (_, _, got) = answers(home, len(asked) + 1)
     assert [got for _, _, got in each] == [reply + DA1 + b"\x1b[0n" for reply in (_BEL, _ST, _BEL)]
     assert got.startswith(_BEL)
@@ -103,7 +107,7 @@ def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(
 def test_other_bodies_are_not_answered_and_no_more_than_sixteen_at_once(home: Home, sesh: Sesh) -> None:
     others = r"\x1b]7501;?:x=y\x07\x1b]7501;??\x07\x1b]7501;\x07\x1b]7501;?\x18\x1b[5n"
     flood = r"\x1b]7501;?\x07" * 40 + r"\x1b[5n"
-    assert sesh("--new", "work", "-d", "--", *asker(home, others, flood)).code == 0
+    assert sesh("new", "work", "-d", "--", *asker(home, others, flood)).code == 0
     (_, _, none), (_, _, some) = answers(home, 2)
     assert none == b"\x1b[0n"
     assert some == _BEL * 16 + b"\x1b[0n"
@@ -111,7 +115,7 @@ def test_other_bodies_are_not_answered_and_no_more_than_sixteen_at_once(home: Ho
 
 def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, program: Program) -> None:
     program.prints(r"\x1b]7501;?\x07\x1b]7501;state=working\x07shown")
-    assert sesh("--wait", "work", "--for", "shown", "--from", "0", "--timeout", "30").code == 0
+    assert sesh("wait", "work", "--for", "shown", "--from", "0", "--timeout", "30").code == 0
     window = terminal("work")
     window.wait_for("shown")
     assert b"7501;?" not in window.raw
@@ -122,25 +126,25 @@ def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, progr
 
 def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(sesh: Sesh, program: Program) -> None:
     program.reports("state=blocked:kind=permission:msg=cnVuIGl0Pw")
-    assert sesh("--wait", "work", "--waiting", "--timeout", "30").code == 0
+    assert sesh("wait", "work", "--waiting", "--timeout", "30").code == 0
     program.stands("waiting", "permission", "run it?")
-    sesh("--send", "work", "y", "--enter", "--force")
+    sesh("send", "work", "y", "--enter", "--force")
     program.reports("state=working:app=claude:progress=40:msg=Zml4", "state=blocked:id=build/east:kind=auth")
     program.stands("waiting", "auth", "asks for a login")
-    assert sesh("--reload", "work").code == 0
+    assert sesh("reload", "work").code == 0
     program.stands("waiting", "auth", "asks for a login")
-    found = sesh("--status", "work", "--json").json()["reports"]
+    found = sesh("status", "work", "--json").json()["reports"]
     nothing = {"kind": None, "progress": None, "title": None, "message": None}
     assert found == [
         {**nothing, "id": None, "state": "working", "app": "claude", "progress": 40, "message": "fix"},
         {**nothing, "id": "build/east", "state": "waiting", "app": "claude", "kind": "auth"},
     ]
-    shown = sesh("--status", "work").stdout
+    shown = sesh("status", "work").stdout
     assert "reports:       working, claude: 40% fix\n" in shown
     assert "reports:       waiting, auth, claude: build/east\n" in shown
     program.reports("state=clear:id=build", "state=done")
     program.stands("done")
-    sesh("--send", "work", "x")
+    sesh("send", "work", "x")
     program.stands("idle")
     program.prints(r"\x1bc")
     program.prints(r"\x1b]9;a notification\x07")
@@ -149,15 +153,15 @@ def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(se
 
 def test_the_end_of_the_program_ends_what_it_has_reported(sesh: Sesh, home: Home) -> None:
     """Without shell integration, the shell's return to the foreground marks the program's end."""
-    sesh("--open", "work")
-    assert sesh("--wait", "work", "--prompt", "--timeout", "30").code == 0
+    sesh("open", "work")
+    assert sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
     program = Program(home)
     program.reports("state=blocked:kind=question")
-    sesh("--send", "work", " ".join(program.command), "--enter")
+    sesh("send", "work", " ".join(program.command), "--enter")
     program.stands("waiting", "question", "asks a question")
     program.prints("end")
     program.stands("idle")
-    assert sesh("--status", "work", "--json").json()["reports"] == []
+    assert sesh("status", "work", "--json").json()["reports"] == []
 
 
 # -- the terminal

@@ -59,9 +59,9 @@ def stands(home: Home) -> tuple[str, str, str | None]:
 
 def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
     """All states that events have reported; ends the session."""
-    process = home.start("--events", "work", "--since", "0", "--json")
-    wait_until(lambda: processes.connected(process.pid))
-    sesh("--kill", "work")
+    process = home.start("events", "work", "--since", "0", "--json")
+    wait_until(lambda: processes.connected(process.pid), "the command is connected to the daemon")
+    sesh("kill", "work")
     lines = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]
     return [(each["state"], each["why"], each["question"]) for each in lines if each["event"] == "activity"]
 
@@ -71,24 +71,26 @@ def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes
 ) -> None:
     """Resizing, attaching, a focus report or a reload do not end the waiting."""
     home.write("agent.py", AGENT)
-    sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
-    wait_until(lambda: os.path.exists(os.path.join(home.path, "ready")))  # a verb might load an emulator
-    sesh("--send", "work", "do it")
-    waited = sesh("--wait", "work", "--waiting", "--timeout", "60")
+    sesh("open", "work", "--", sys.executable, "-IS", "agent.py")
+    wait_until(
+        lambda: os.path.exists(os.path.join(home.path, "ready")), "the file 'ready' exists"
+    )  # a verb might load an emulator
+    sesh("send", "work", "do it")
+    waited = sesh("wait", "work", "--waiting", "--timeout", "60")
     assert (waited.code, waited.stdout) == (0, f"waiting: {ASKED}\n")
     assert stands(home) == ("waiting", "stopped", ASKED)
-    assert "waiting, it has stopped" in sesh("--status", "work").stdout
+    assert "waiting, it has stopped" in sesh("status", "work").stdout
     screen = terminal("work", columns=100, rows=30)
     screen.wait_for("Allow this command")
     screen.type("\x1b[O\x1b[I")
     screen.resize(90, 28)
-    wait_until(lambda: home.summary("work")["columns"] == 90)
+    wait_until(lambda: home.summary("work")["columns"] == 90, "work has 90 columns")
     screen.type(b"\x1c")
     assert screen.exit_code() == 0
-    assert sesh("--reload", "work").code == 0
+    assert sesh("reload", "work").code == 0
     assert stands(home) == ("waiting", "stopped", ASKED)
-    sesh("--send", "work", "1")
-    wait_until(lambda: stands(home)[0] == "working")
+    sesh("send", "work", "1")
+    wait_until(lambda: stands(home)[0] == "working", "work is working")
     assert [each for each in reported(sesh, home) if each[2] == ASKED] == [("waiting", "stopped", ASKED)]
 
 
@@ -111,8 +113,8 @@ for lines in (0, 0, 30):
 def test_a_question_that_is_asked_again_is_new_though_the_first_one_was_on_the_screen(sesh: Sesh, home: Home) -> None:
     """Its rows may still be there, or have left the screen meanwhile."""
     home.write("agent.py", ASKS_AGAIN)
-    sesh("--open", "work", "--", sys.executable, "-IS", "agent.py")
+    sesh("open", "work", "--", sys.executable, "-IS", "agent.py")
     for _ in range(3):
-        waited = sesh("--wait", "work", "--waiting", "--timeout", "60")
+        waited = sesh("wait", "work", "--waiting", "--timeout", "60")
         assert (waited.code, waited.stdout) == (0, "waiting: Run make? 1. Yes 2. No\n")
-        sesh("--send", "work", "1")
+        sesh("send", "work", "1")

@@ -14,7 +14,7 @@ from tests.support import Home
 @pytest.fixture
 def daemon(home: Home) -> Iterator[int]:
     """The daemon of `work`, continued at the end."""
-    assert home.sesh("--open", "work", "--", "cat").code == 0
+    assert home.sesh("open", "work", "--", "cat").code == 0
     found = home.summary("work")["daemon_pid"]
     yield found
     os.kill(found, signal.SIGCONT)
@@ -23,7 +23,7 @@ def daemon(home: Home) -> Iterator[int]:
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemon: int) -> None:
     """The error comes within seconds, and names the session."""
     os.kill(daemon, signal.SIGSTOP)
-    codes = {"--logs work -f": 1, "--send work text": 1, "--events work": 1, "--run work -- true": 125}
+    codes = {"logs work -f": 1, "send work text": 1, "events work": 1, "run work -- true": 125}
     asked = {line: home.start(*line.split()) for line in codes}
     for line, process in asked.items():
         out, err = process.communicate(timeout=60)

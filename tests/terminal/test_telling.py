@@ -29,8 +29,8 @@ def here(home: Home, name: str = "work") -> Terminal:
 
 def needs(home: Home, *words: str, name: str = "job") -> None:
     """Start a session without clients, and wait until the session asks its question."""
-    assert home.sesh("--open", name, *words, "--", *ASKS).code == 0
-    wait_until(lambda: home.summary(name)["activity"]["state"] == "waiting")
+    assert home.sesh("open", name, *words, "--", *ASKS).code == 0
+    wait_until(lambda: home.summary(name)["activity"]["state"] == "waiting", f"{name} waits for a person")
 
 
 def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', quiet: str = "") -> None:
@@ -40,7 +40,7 @@ def hooked(home: Home, source: str = 'echo "$SESH_EVENT $SESH_SESSION" >>told', 
 
 def written(home: Home, name: str) -> str:
     path = os.path.join(home.path, name)
-    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0)
+    wait_until(lambda: os.path.exists(path) and os.path.getsize(path) > 0, f"{name} is written")
     with open(path, encoding="utf-8") as file:
         return file.read()
 
@@ -54,14 +54,14 @@ def test_a_question_notifies_the_terminal_typed_in_last_and_runs_no_hook(sesh: S
     needs(home)
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
-    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    sesh("open", "broken", "--", "sh", "-c", "exit 3")
     terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
     others.pump(0.1)
     assert b"\x1b]99;" not in others.raw
     for window in (terminal, others):
         window.type("\x15exit\r")
         window.exit_code()
-    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+    sesh("open", "broken", "--", "sh", "-c", "exit 3")
     assert written(home, "told") == "failed broken\n"
 
 
@@ -69,7 +69,7 @@ def test_a_session_that_is_looked_at_tells_nothing(sesh: Sesh, home: Home) -> No
     hooked(home)
     terminal = here(home)
     terminal.type("read -p 'push it? ' x\r")
-    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting")
+    wait_until(lambda: home.summary("work")["activity"]["state"] == "waiting", "work waits for a person")
     needs(home)  # its notification comes after any of the other session
     terminal.wait_for_raw(TOLD)
     assert terminal.raw.count(b"\x1b]99;") == 1
@@ -85,7 +85,7 @@ def test_a_session_that_is_left_open_is_told_on_its_own_terminal(
     terminal = here(home, "job")
     terminal.type("read -p 'push it? ' x\r")
     terminal.wait_for_raw(TOLD)
-    assert sesh("--status", "job", "--json").json()["attached"] == 1
+    assert sesh("status", "job", "--json").json()["attached"] == 1
 
 
 def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home: Home) -> None:
@@ -93,46 +93,49 @@ def test_without_a_terminal_the_hook_is_run_with_what_is_asked(sesh: Sesh, home:
     hooked(home, f'echo "{said}" >told; kill -PIPE $$; echo still >>told')
     needs(home)
     assert written(home, "told") == "waiting|waiting|tty-read|push it?|job|host\n"
-    wait_until(lambda: "the hook was ended by signal 13" in str(home.summary("job")["faults"]))
+    wait_until(
+        lambda: "the hook was ended by signal 13" in str(home.summary("job")["faults"]),
+        "the daemon has noted how the hook ended",
+    )
 
 
 def test_what_a_person_ends_has_not_failed(sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The user's own `--kill` must not be reported as `job failed: exited 129`."""
+    """The user's own `kill` must not be reported as `job failed: exited 129`."""
     monkeypatch.setenv("HOME", home.path)
     monkeypatch.setenv("SESH_DIR", home.directory)
     terminal = here(home)
     ends: dict[str, Callable[[str], object]] = {
-        "killed-job": lambda name: sesh("--kill", name),
+        "killed-job": lambda name: sesh("kill", name),
         "interrupted-job": lambda name: find.request(name, messages.INTERRUPT),
-        "ctrl-c-job": lambda name: sesh("--send", name, "--key", "C-c"),
+        "ctrl-c-job": lambda name: sesh("send", name, "--key", "C-c"),
     }
     for name in ends:
-        sesh("--open", name, "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
+        sesh("open", name, "--", "sh", "-c", "trap 'exit 1' INT; echo ready; while :; do sleep 0.05; done")
     for name, end in ends.items():
-        wait_until(lambda name=name: "ready" in logs(home, name))  # type: ignore[misc]
+        wait_until(lambda name=name: "ready" in logs(home, name), f"{name} has printed 'ready'")  # type: ignore[misc]
         end(name)
-        wait_until(lambda name=name: home.summary(name).get("state") != "running")  # type: ignore[misc]
-    sesh("--open", "broken", "--", "sh", "-c", "exit 3")
+        wait_until(lambda name=name: home.summary(name).get("state") != "running", f"{name} has ended")  # type: ignore[misc]
+    sesh("open", "broken", "--", "sh", "-c", "exit 3")
     terminal.wait_for_raw(b"\x1b]99;;broken failed: exited 3\x1b\\")
     assert b"job" not in terminal.raw
 
 
 def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home) -> None:
     hooked(home, '[ "$SESH_EVENT" = waiting ] || echo "$SESH_SESSION" >>failed')
-    sesh("--open", "job", "--", "sh", "-c", "trap : INT; echo ready; read x; read x; exit 3")
-    assert sesh("--wait", "job", "--for", "ready", "--since-start", "--timeout", "30").code == 0
-    sesh("--send", "job", "--key", "C-c", "--key", "Enter", "--key", "Enter")
+    sesh("open", "job", "--", "sh", "-c", "trap : INT; echo ready; read x; read x; exit 3")
+    assert sesh("wait", "job", "--for", "ready", "--since-start", "--timeout", "30").code == 0
+    sesh("send", "job", "--key", "C-c", "--key", "Enter", "--key", "Enter")
     assert written(home, "failed") == "job\n"
 
 
 def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home) -> None:
     """A bell together with a question must not delay the question by a minute."""
     hooked(home, 'echo "$SESH_QUESTION" >>told')
-    sesh("--open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
+    sesh("open", "job", "--", "sh", "-c", "printf 'push it? \\a'; read x; printf 'and now? \\a'; sleep 60")
     assert written(home, "told") == "push it?\n"
     terminal = here(home)
     sesh(
-        "--open",
+        "open",
         "other",
         "--",
         "sh",
@@ -142,7 +145,7 @@ def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind
     terminal.wait_for_raw(b"\x1b]99;;other rings\x1b\\")
     home.write("rung", "")
     terminal.wait_for_raw(b"\x1b]99;;other waits: push it?\x1b\\")
-    sesh("--open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
+    sesh("open", "both", "--", "sh", "-c", "printf '\\apush it? '; read x")
     terminal.wait_for_raw(b"\x1b]99;;both waits: push it?\x1b\\")
     needs(home, name="last")
     terminal.wait_for_raw(b"\x1b]99;;last waits")
@@ -162,8 +165,8 @@ def test_a_terminal_without_notifications_says_in_a_line_which_session_it_is(ses
 def test_nothing_is_told_in_quiet_hours(sesh: Sesh, home: Home) -> None:
     hooked(home, quiet="00:00-24:00")
     needs(home)
-    daemon = sesh("--status", "job", "--json").json()["daemon_pid"]
-    wait_until(lambda: len(descendants(daemon)) == 1, what="the child that reads the settings has ended")
+    daemon = sesh("status", "job", "--json").json()["daemon_pid"]
+    wait_until(lambda: len(descendants(daemon)) == 1, "the child that reads the settings has ended")
     hooked(home)
     needs(home, name="late")
     assert written(home, "told") == "waiting late\n"

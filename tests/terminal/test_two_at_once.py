@@ -15,14 +15,14 @@ from tests.terminal.looking import screen
 def lost(home: Home, *names: str) -> None:
     """Create these sessions, and kill their daemons."""
     for name in names:
-        assert home.sesh("--open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
+        assert home.sesh("open", name, "--", "sh", "-c", "echo here; exec cat").code == 0
         home.crash(name)
 
 
 def ended_unseen(home: Home, name: str) -> None:
-    assert home.sesh("--open", name, "--", "sh", "-c", "exit 3").code == 0
-    wait_until(lambda: home.summary(name)["state"] == "exited")
-    wait_until(lambda: not [pid for pid in home.processes() if is_daemon(pid)])
+    assert home.sesh("open", name, "--", "sh", "-c", "exit 3").code == 0
+    wait_until(lambda: home.summary(name)["state"] == "exited", f"the session {name} has ended")
+    wait_until(lambda: not [pid for pid in home.processes() if is_daemon(pid)], "no daemon is left")
 
 
 CAT = ("--", "cat")
@@ -49,21 +49,21 @@ def one_new(race: Race, name: str, word: str) -> None:
 @pair
 def open_and_open_of_a_lost_one(race: Race) -> None:
     lost(race.home, "w")
-    race.run(*[("--open", "w", "--json")] * 3)
+    race.run(*[("open", "w", "--json")] * 3)
     one_new(race, "w", "w was lost: its daemon died; started again")
-    assert "here" in race.home.sesh("--logs", "w").stdout
+    assert "here" in race.home.sesh("logs", "w").stdout
 
 
 @pair
 def open_and_open_of_a_new_one(race: Race) -> None:
-    race.run(*[("--open", "w", "--json", "--label", "a=b")] * 4)
+    race.run(*[("open", "w", "--json", "--label", "a=b")] * 4)
     one_new(race, "w", "")
 
 
 @pair
 def rename_and_attach(race: Race) -> None:
-    race.home.sesh("--open", "a", *CAT)
-    renamed, attached = race.run(("--rename", "a", "b"), ("tty", "--attach", "a"), keys=b"\x1c")
+    race.home.sesh("open", "a", *CAT)
+    renamed, attached = race.run(("rename", "a", "b"), ("tty", "attach", "a"), keys=b"\x1c")
     assert renamed.code == 0, race.story
     assert attached.code in (0, 1, 130), race.story
     if attached.code == 1:
@@ -74,8 +74,8 @@ def rename_and_attach(race: Race) -> None:
 @pair
 def rename_and_rename_to_one_name(race: Race) -> None:
     for name in "ab":
-        race.home.sesh("--open", name, *CAT)
-    race.run(("--rename", "a", "c", "--json"), ("--rename", "b", "c", "--json"))
+        race.home.sesh("open", name, *CAT)
+    race.run(("rename", "a", "c", "--json"), ("rename", "b", "c", "--json"))
     assert sorted(race.codes) == [0, 1], race.story
     (loser,) = [each for each in race.results if each.code]
     assert loser.json()["error"]["code"] == "exists", race.story
@@ -85,7 +85,7 @@ def rename_and_rename_to_one_name(race: Race) -> None:
 @pair
 def rename_and_open_of_a_lost_one(race: Race) -> None:
     lost(race.home, "a")
-    renamed, opened = race.run(("--rename", "a", "b", "--json"), ("--open", "a", "--json"))
+    renamed, opened = race.run(("rename", "a", "b", "--json"), ("open", "a", "--json"))
     assert opened.code == 0, race.story
     found = {name: each["state"] for name, each in race.check().items()}
     assert found in ({"a": "running", "b": "lost"}, {"a": "running"}, {"b": "running"}), (found, race.story)
@@ -94,8 +94,8 @@ def rename_and_open_of_a_lost_one(race: Race) -> None:
 
 @pair
 def kill_and_open(race: Race) -> None:
-    race.home.sesh("--open", "w", *CAT)
-    race.run(("--kill", "w", "--json"), ("--open", "w", "--json", *CAT))
+    race.home.sesh("open", "w", *CAT)
+    race.run(("kill", "w", "--json"), ("open", "w", "--json", *CAT))
     assert race.codes == [0, 0], race.story
     assert list(race.check()) in (["w"], []), race.story
 
@@ -103,27 +103,27 @@ def kill_and_open(race: Race) -> None:
 @pair
 def kill_all_and_kill(race: Race) -> None:
     for name in "ab":
-        race.home.sesh("--open", name, *CAT)
-    race.run(("--kill-all", "-y", "--json"), ("--kill", "a", "--json"))
+        race.home.sesh("open", name, *CAT)
+    race.run(("kill-all", "-y", "--json"), ("kill", "a", "--json"))
     assert race.codes[0] == 0, race.story
     assert race.check() == {}
 
 
 @pair
 def reload_and_rename(race: Race) -> None:
-    race.home.sesh("--open", "w", *CAT)
-    reloaded, renamed = race.run(("--reload", "w", "--json"), ("--rename", "w", "v", "--json"))
+    race.home.sesh("open", "w", *CAT)
+    reloaded, renamed = race.run(("reload", "w", "--json"), ("rename", "w", "v", "--json"))
     assert renamed.code == 0, race.story
     assert reloaded.code == 0 or reloaded.json()["error"]["code"] == "not_found", race.story
     assert list(race.check()) == ["v"], race.story
-    assert race.home.sesh("--send", "v", "typed", "--enter").code == 0
-    wait_until(lambda: "typed" in screen(race.home, "v"))
+    assert race.home.sesh("send", "v", "typed", "--enter").code == 0
+    wait_until(lambda: "typed" in screen(race.home, "v"), "v shows 'typed'")
 
 
 @pair
 def open_and_sweep(race: Race) -> None:
     ended_unseen(race.home, "w")
-    race.run(("--open", "w", "--json", *CAT), ("--sweep", "--older", "0", "--all", "-y", "--json"))
+    race.run(("open", "w", "--json", *CAT), ("sweep", "--older", "0", "--all", "-y", "--json"))
     assert race.codes == [0, 0], race.story
     assert race.check()["w"]["state"] == "running", race.story
 
@@ -131,7 +131,7 @@ def open_and_sweep(race: Race) -> None:
 @pair
 def sweep_and_sweep(race: Race) -> None:
     lost(race.home, "a", "b")
-    race.run(*[("--sweep", "--older", "0", "--all", "-y", "--json")] * 2)
+    race.run(*[("sweep", "--older", "0", "--all", "-y", "--json")] * 2)
     assert race.codes == [0, 0], race.story
     assert race.check() == {}
 
@@ -139,7 +139,7 @@ def sweep_and_sweep(race: Race) -> None:
 @pair
 def new_and_new_of_the_lowest_number(race: Race) -> None:
     count = 3
-    race.run(*[("--new", "-d", "--json", *CAT)] * count)
+    race.run(*[("new", "-d", "--json", *CAT)] * count)
     assert set(race.codes) == {0}, race.story
     numbers = [str(number) for number in range(1, count + 1)]
     assert sorted(each.json()["name"] for each in race.results) == numbers, race.story
@@ -154,7 +154,7 @@ def cleared(home: Home) -> Iterator[None]:
     finally:
         home.leave()
         if names := home.names():
-            home.sesh("--kill", *names)
+            home.sesh("kill", *names)
 
 
 @pytest.mark.timeout(rounds(120, 1800))

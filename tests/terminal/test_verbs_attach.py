@@ -33,18 +33,20 @@ def left(opened: Terminal, name: str) -> None:
 def test_a_session_is_created_with_a_line_on_how_to_leave_it_left_and_found_again(terminal: Open, sesh: Sesh) -> None:
     line = "new session work · Ctrl-\\ leaves"
     first = inside(terminal("work"))
-    first.wait_until(lambda: first.screen()[-1].strip() == line)
+    first.wait_until(lambda: first.screen()[-1].strip() == line, "the last row says how to leave")
     first.type("echo mark-$((40+2))\n")
     first.wait_for("mark-42")
-    first.wait_until(lambda: line not in first.text())  # a key removes the line
+    first.wait_until(
+        lambda: line not in first.text(), f"the terminal no longer shows '{line}'"
+    )  # a key removes the line
     left(first, "work")
     second = inside(terminal("work"))
     second.wait_for("mark-42")
     assert line not in second.text()
-    (session,) = sesh("--list", "--json").json()
+    (session,) = sesh("list", "--json").json()
     assert (session["name"], session["attached"], session["state"]) == ("work", 1, "running")
     left(second, "work")
-    assert sesh("--list", "--json").json()[0]["attached"] == 0
+    assert sesh("list", "--json").json()[0]["attached"] == 0
 
 
 @pytest.mark.needs_fork("a count that may take longer than 0.2 s")
@@ -52,8 +54,8 @@ def test_leaving_says_what_goes_on_how_to_return_and_how_many_wait(
     terminal: Open, sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(attach, "_COUNT_TIMEOUT", PATIENCE)
-    sesh("--open", "asks", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
-    wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting")
+    sesh("open", "asks", "--", "sh", "-c", "sesh state waiting 'which?'; exec sleep 600")
+    wait_until(lambda: home.summary("asks")["activity"]["state"] == "waiting", "asks waits for a person")
     opened = terminal("work", "--", "sh", "-c", "exec cat", columns=120)
     opened.type("up\n")
     opened.wait_for("up\nup")
@@ -77,34 +79,36 @@ def test_a_session_that_bears_the_name_of_a_verb_is_reached_by_its_option(termin
     opened.type("\x1c")
     opened.wait_for("[detached from kill: cat runs on; sesh -A kill returns]")
     assert opened.exit_code() == 0
-    assert sesh("--kill", "kill").code == 0
+    assert sesh("kill", "kill").code == 0
 
 
 def test_whoever_creates_a_session_with_the_name_of_a_verb_is_told(terminal: Open, sesh: Sesh, home: Home) -> None:
-    """Only `-A`, `--open` and `--new -d` said so."""
+    """Only `-A`, `open` and `new -d` said so."""
     told = "is a verb, too: `sesh -A {}` goes to the session"
     home.write("watch/file", "")
-    for name, words in (("list", ["--new", "list"]), ("watch", ["--here", "watch"])):
+    for name, words in (("list", ["new", "list"]), ("watch", ["here", "watch"])):
         opened = terminal(*words, columns=120)
         opened.wait_for(told.format(name))
         left(opened, name)
     for name, words in (
-        ("wait", ["--new", "-d", "wait"]),
-        ("open", ["--open", "open"]),
-        ("run", ["--exec", "run", "-d", "--", "sleep", "600"]),
-        ("grep", ["--rename", "open", "grep"]),
+        ("wait", ["new", "-d", "wait"]),
+        ("open", ["open", "open"]),
+        ("run", ["exec", "run", "-d", "--", "sleep", "600"]),
+        ("grep", ["rename", "open", "grep"]),
     ):
         assert told.format(name) in sesh(*words).stderr
     opened = inside(terminal("work", columns=120))
     opened.type("sesh new logs\r")
-    wait_until(lambda: told.format("logs") in sesh("--screen", "work").stdout)  # the terminal shows `logs` by now
+    wait_until(
+        lambda: told.format("logs") in sesh("screen", "work").stdout, "work shows that logs is a verb, too"
+    )  # the terminal shows `logs` by now
 
 
 def test_a_directory_s_session_runs_the_command_that_made_it(terminal: Open, home: Home) -> None:
     home.write("app/file", "")
     for command in (["cat"], ["false"]):
-        opened = terminal("--here", "app", "--", *command)
-        wait_until(lambda: home.summary("app").get("attached") == 1)
+        opened = terminal("here", "app", "--", *command)
+        wait_until(lambda: home.summary("app").get("attached") == 1, "a terminal is attached to app")
         opened.type("x")
         opened.wait_for("x")  # detaching before the daemon has answered gives another exit code
         left(opened, "app")
@@ -131,14 +135,14 @@ def test_a_program_that_ends_gives_its_code(terminal: Open, script: str, code: i
 
 def test_a_kept_job_is_shown_by_attaching_and_gives_its_code(terminal: Open, sesh: Sesh) -> None:
     """The end is reported at once, even if this terminal reuses the job's pty number."""
-    sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
+    sesh("exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = terminal("build")
     opened.wait_for("over")
     assert opened.exit_code() == 5
 
 
 def test_directory_and_command_are_not_applied_to_what_runs(terminal: Open, sesh: Sesh) -> None:
-    sesh("--open", "work")
+    sesh("open", "work")
     opened = terminal("work", "/nowhere", "--", "false")
     opened.wait_for_raw(b"work already runs; the directory /nowhere and the command are ignored")
     opened.wait_for(" work already runs; ")  # the first screen covers the printed line
@@ -150,9 +154,9 @@ def test_dash_goes_to_the_session_attached_last(terminal: Open, sesh: Sesh) -> N
     left(inside(terminal("one")), "one")
     left(inside(terminal("two")), "two")
     left(inside(terminal("-")), "two")
-    sesh("--kill", "two")
+    sesh("kill", "two")
     left(inside(terminal("-")), "one")
-    sesh("--rename", "one", "uno")
+    sesh("rename", "one", "uno")
     left(inside(terminal("-")), "uno")
 
 
@@ -189,7 +193,7 @@ def test_the_detach_key_is_chosen_or_given_to_the_program(terminal: Open, home: 
 
 def test_detach_from_outside_detaches_every_client(terminal: Open, sesh: Sesh) -> None:
     clients = [inside(terminal("work")) for _ in range(2)]
-    assert sesh("--detach", "work", "--json").json()["detached"] == 2
+    assert sesh("detach", "work", "--json").json()["detached"] == 2
     for client in clients:
         assert client.exit_code() == 0
 
@@ -202,11 +206,11 @@ def test_inside_a_session_another_one_is_switched_to_and_this_one_is_not(termina
     opened.type("sesh one; echo code-$?\n")
     opened.wait_for(re.compile("in one already.*code-1", re.DOTALL))
     opened.type("sesh two\n")
-    opened.wait_until(lambda: _attached(home) == {"one": 0, "two": 1}, what="the switch to two")
+    opened.wait_until(lambda: _attached(home) == {"one": 0, "two": 1}, "the switch to two")
     opened.type("echo in-$SESH_SESSION\n")
     opened.wait_for("in-two")
     opened.type("sesh -\n")
-    opened.wait_until(lambda: _attached(home) == {"one": 1, "two": 0}, what="the switch back")
+    opened.wait_until(lambda: _attached(home) == {"one": 1, "two": 0}, "the switch back")
     opened.type("echo in-$SESH_SESSION\n")
     opened.wait_for("in-one")
     left(opened, "one")
@@ -271,11 +275,11 @@ def test_inside_a_session_verbs_need_no_name(terminal: Open, sesh: Sesh, home: H
 
 def test_an_inherited_variable_is_not_inside(terminal: Open, sesh: Sesh, home: Home) -> None:
     """An inherited SESH_SESSION must not make `sesh kill` end another terminal's session."""
-    sesh("--open", "work")
-    for words in (["--kill"], ["--detach"], ["--rename", "x"]):
+    sesh("open", "work")
+    for words in (["kill"], ["detach"], ["rename", "x"]):
         assert sesh(*words, env={"SESH_SESSION": "work"}).code == 2
     home.env["SESH_SESSION"] = "work"
-    left(inside(terminal("--new", "work", "--join")), "work")
+    left(inside(terminal("new", "work", "--join")), "work")
     left(inside(terminal("-")), "work")
 
 
@@ -286,14 +290,14 @@ def test_what_cannot_be_switched_to_is_not_created_either(terminal: Open, sesh: 
     opened.wait_for("code-1")
     assert opened.text().count("detach first") == 2
     left(opened, "one")
-    sesh("--send", "one", "clear; sesh four", "--enter")
-    wait_until(lambda: "no attached client of one" in screen(home, "one"))
+    sesh("send", "one", "clear; sesh four", "--enter")
+    wait_until(lambda: "no attached client of one" in screen(home, "one"), "one shows 'no attached client of one'")
     assert home.names() == ["one"]
 
 
 def test_inside_a_session_a_kept_job_is_not_gone_to_and_nothing_is_left(terminal: Open, sesh: Sesh, home: Home) -> None:
     """The client must not switch to the ended job and end with it."""
-    sesh("--exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
+    sesh("exec", "build", "--keep", "--", "sh", "-c", "echo over; exit 5")
     opened = inside(terminal("one"))
     opened.type("sesh build; echo code-$?\n")
     opened.wait_for("sesh: build has ended; see: sesh screen build\ncode-1\n")
@@ -305,10 +309,10 @@ def test_inside_a_session_a_kept_job_is_not_gone_to_and_nothing_is_left(terminal
 
 
 def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, home: Home) -> None:
-    sesh("--open", "work")
+    sesh("open", "work")
     pid = home.summary("work")["pid"]
     for answer in ("\r", "r\r"):
-        opened = terminal("--new", "work")
+        opened = terminal("new", "work")
         opened.wait_for(re.compile(r"work already runs \[J/r/n/q\]\s+Join +Replace +New: work-2 +Cancel", re.DOTALL))
         opened.type(answer)
         left(inside(opened), "work")
@@ -317,12 +321,12 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
 
 def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> None:
     for name in ("a", "b"):
-        sesh("--open", name, "--", "sleep", "60")
-    opened = terminal("--kill-all")
+        sesh("open", name, "--", "sleep", "60")
+    opened = terminal("kill-all")
     opened.wait_for("end 2 sessions (a, b)?")
     opened.type("\r")
     assert opened.exit_code() == 1
-    stopped = terminal("--kill-all")
+    stopped = terminal("kill-all")
     stopped.wait_for("y/N")
     stopped.type(b"\x03")
     assert stopped.exit_code() == 130
@@ -332,26 +336,26 @@ def test_kill_all_asks_on_a_terminal(terminal: Open, sesh: Sesh, home: Home) -> 
     agreed.wait_for("end 2 sessions")
     agreed.type("y\r")
     assert agreed.exit_code() == 0
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.names() == [], "no session is left")
 
 
 def test_sessions_are_ended_by_their_label(terminal: Open, sesh: Sesh, home: Home) -> None:
     for name in ("one", "two"):
-        sesh("--open", name, "--label", "team=shop", "--", "sleep", "60")
-    sesh("--open", "other", "--label", "team=web", "--", "sleep", "60")
-    assert sesh("--kill", "--label", "team=none").code == 1
-    declined = terminal("--kill", "--label", "team=shop")
+        sesh("open", name, "--label", "team=shop", "--", "sleep", "60")
+    sesh("open", "other", "--label", "team=web", "--", "sleep", "60")
+    assert sesh("kill", "--label", "team=none").code == 1
+    declined = terminal("kill", "--label", "team=shop")
     declined.wait_for("end one, two?")
     declined.type("n")
     assert declined.exit_code() == 1
     assert home.names() == ["one", "other", "two"]
-    assert sesh("--kill", "--label", "team=shop").code == 0
+    assert sesh("kill", "--label", "team=shop").code == 0
     assert home.names() == ["other"]
 
 
 def test_after_a_rename_the_client_says_so(terminal: Open, sesh: Sesh) -> None:
     opened = inside(terminal("old"))
-    sesh("--rename", "old", "new")
+    sesh("rename", "old", "new")
     opened.wait_for("old is called new now")
     left(opened, "new")
 
@@ -383,8 +387,8 @@ def test_a_session_that_ends_while_somebody_knocks_is_created_anew(home: Home, t
 
 def test_the_settings_say_how_much_scrollback_is_shown_again(home: Home, sesh: Sesh, terminal: Open) -> None:
     home.write(".config/sesh/config.toml", "replay_lines = 5\n")
-    assert sesh("--open", "work", "--", "sh", "-c", "seq 1 200; exec sleep 1000").code == 0
-    wait_until(lambda: "200" in sesh("--logs", "work", "1").stdout)
+    assert sesh("open", "work", "--", "sh", "-c", "seq 1 200; exec sleep 1000").code == 0
+    wait_until(lambda: "200" in sesh("logs", "work", "1").stdout, "work has printed 200")
     with terminal("work") as window:
         window.wait_for("200")
         shown = [row for row in window.text().split() if row.isdecimal()]

@@ -12,11 +12,11 @@ from tests.support import PROMPT, Home
 def test_a_relative_sesh_dir_means_the_directory_where_it_was_written(home: Home) -> None:
     """The daemon works in `/`, where it must not look for a relative SESH_DIR."""
     where = {"SESH_DIR": "sessions"}
-    assert home.sesh("--open", "here", "--", "sleep", "1000", env=where, cwd=home.path).code == 0
+    assert home.sesh("open", "here", "--", "sleep", "1000", env=where, cwd=home.path).code == 0
     assert Path(home.path, "sessions", "here.sock").is_socket()
-    shown = home.sesh("--exec", "--print", "-C", "/", "--", "sh", "-c", "echo $SESH_DIR", env=where, cwd=home.path)
+    shown = home.sesh("exec", "--print", "-C", "/", "--", "sh", "-c", "echo $SESH_DIR", env=where, cwd=home.path)
     assert shown.stdout == f"{home.path}/sessions\n"
-    assert home.sesh("--kill", "here", env=where, cwd=home.path).code == 0
+    assert home.sesh("kill", "here", env=where, cwd=home.path).code == 0
 
 
 def test_the_last_session_is_not_looked_for_where_nothing_is_trusted(home: Home) -> None:
@@ -44,32 +44,32 @@ def test_from_a_removed_directory_an_absolute_one_is_reached(home: Home) -> None
 
 
 def test_a_list_says_what_it_does_not_believe(home: Home) -> None:
-    """`--list` must report a socket writable by others, and a file in its place."""
-    home.sesh("--open", "web", "--", "sleep", "60")
+    """`list` must report a socket writable by others, and a file in its place."""
+    home.sesh("open", "web", "--", "sleep", "60")
     os.chmod(f"{home.directory}/web.sock", 0o666)  # noqa: S103 - refused for that
     home.write(".sesh/other.sock", "")
-    shown = home.sesh("--list")
+    shown = home.sesh("list")
     assert shown.code == 0
     other, web = shown.stderr.splitlines()
     assert f"{home.directory}/other.sock is not a socket" in other
     assert f"chmod 600 {home.directory}/web.sock" in web
-    assert [each["name"] for each in home.sesh("--list", "--json").json()] == ["web"]
+    assert [each["name"] for each in home.sesh("list", "--json").json()] == ["web"]
     os.chmod(f"{home.directory}/web.sock", 0o600)
     os.unlink(f"{home.directory}/other.sock")
-    assert home.sesh("--list").stderr == ""
+    assert home.sesh("list").stderr == ""
 
 
 def test_here_is_the_session_of_the_repository(home: Home) -> None:
     for place in ("one/app", "two/app"):
         os.makedirs(os.path.join(home.path, place, ".git"))
-    first = home.terminal("--here", cwd=f"{home.path}/one/app")
+    first = home.terminal("here", cwd=f"{home.path}/one/app")
     first.wait_for("new session app ")
     first.type("\x1c")
     assert first.exit_code() == 0
-    again = home.terminal("--here", cwd=f"{home.path}/one/app")
+    again = home.terminal("here", cwd=f"{home.path}/one/app")
     again.wait_for(PROMPT)
     again.type("echo in-$SESH_SESSION\r")
     again.wait_for("in-app")
-    second = home.terminal("--here", f"{home.path}/two/app")
+    second = home.terminal("here", f"{home.path}/two/app")
     second.wait_for("new session app-2 ")
     assert sorted(home.names()) == ["app", "app-2"]

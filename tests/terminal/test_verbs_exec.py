@@ -1,4 +1,4 @@
-"""`--exec`: the job's code, its output unchanged, and every way in which waiting can end."""
+"""`exec`: the job's code, its output unchanged, and every way in which waiting can end."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SLEEPS = "echo ready; exec sleep 60"
 
 def followed(home: Home, script: str, *words: str) -> subprocess.Popen[bytes]:
     """Start a job with `--follow`, and wait for its line `ready`."""
-    process = home.start("--exec", "job", "--follow", *words, "--", "sh", "-c", script)
+    process = home.start("exec", "job", "--follow", *words, "--", "sh", "-c", script)
     assert process.stdout is not None
     assert process.stdout.readline() == b"ready\n"
     return process
@@ -25,7 +25,7 @@ def followed(home: Home, script: str, *words: str) -> subprocess.Popen[bytes]:
 
 @pytest.mark.parametrize(("script", "code"), [("exit 255", 255), ("kill -9 $$", 137)])
 def test_the_jobs_code_is_seshs(sesh: Sesh, home: Home, script: str, code: int) -> None:
-    done = sesh("--exec", "build", "--", "sh", "-c", script)
+    done = sesh("exec", "build", "--", "sh", "-c", script)
     said = "sesh: build was killed, perhaps for memory\n" if code == 137 else ""  # nobody knows who sent SIGKILL
     assert (done.code, done.raw, done.stderr) == (code, b"", said)
     assert home.names() == []
@@ -35,45 +35,45 @@ def test_what_a_job_asks_its_terminal_is_not_asked_of_the_persons_own(home: Home
     """Otherwise the terminal's answers (`R1;2c`) stand at the shell's prompt, as if typed."""
     asked = r"\033[6n\033[c\033[>c\033[?2026$p\033]11;?\007\033P+q436f\033\\\033[>q\033[?u"
     job = ["--", "sh", "-c", f"stty -echo; printf '\\033[1mbegun\\033[6'; printf 'n{asked}ended\\n'"]
-    shown = home.terminal("--exec", "--follow", *job)
+    shown = home.terminal("exec", "--follow", *job)
     assert shown.exit_code() == 0
     assert bytes(shown.raw).replace(b"\x18", b"").endswith(b"\x1b[1mbegunended\r\n")
-    piped = home.sesh("--exec", "--print", *job).raw
+    piped = home.sesh("exec", "--print", *job).raw
     assert piped.startswith(b"\x1b[1mbegun\x1b[6n\x1b[6n\x1b[c"), "what goes elsewhere stays as it is"
 
 
 @pytest.mark.skipif(bool(UNDER_TEST), reason="the folder of the installed program is not the test's")
 def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None:
-    """With the short PATH of cron, jobs, sessions and hooks find them, after `--reload` too."""
+    """With the short PATH of cron, jobs, sessions and hooks find them, after `reload` too."""
     home.write("bin/beside", "#!/bin/sh\necho found\n", 0o755)
     home.write(".config/sesh/config.toml", "hook = 'beside >>\"$HOME/log-$SESH_SESSION\"'\n")
     folder = os.path.join(home.path, "bin")
     home.env["PATH"] = "/usr/bin:/bin"
-    job = home.sesh("--exec", "--print", "--", "sh", "-c", "echo $PATH; command -v sesh; beside")
+    job = home.sesh("exec", "--print", "--", "sh", "-c", "echo $PATH; command -v sesh; beside")
     assert job.stdout == f"/usr/bin:/bin:{folder}\n{folder}/sesh\nfound\n"
     for name in ("one", "two"):
-        assert home.sesh("--open", name).code == 0
-    assert home.sesh("--run", "two", "--", "command -v sesh; beside").stdout == f"{folder}/sesh\nfound\n"
-    assert home.sesh("--reload", "one").code == 0
+        assert home.sesh("open", name).code == 0
+    assert home.sesh("run", "two", "--", "command -v sesh; beside").stdout == f"{folder}/sesh\nfound\n"
+    assert home.sesh("reload", "one").code == 0
     for name in ("one", "two"):
-        assert home.sesh("--run", name, "--", "printf '\\a'; beside").stdout.endswith("found\n")
-        wait_until(lambda: os.path.exists(os.path.join(home.path, f"log-{name}")))  # noqa: B023 - called at once
-    first = home.sesh("--exec", "--print", "--", "sh", "-c", "echo $PATH", env={"PATH": f"{folder}:/usr/bin:/bin"})
+        assert home.sesh("run", name, "--", "printf '\\a'; beside").stdout.endswith("found\n")
+        wait_until(lambda: os.path.exists(os.path.join(home.path, f"log-{name}")), f"the file 'log-{name}' exists")  # noqa: B023 - called at once
+    first = home.sesh("exec", "--print", "--", "sh", "-c", "echo $PATH", env={"PATH": f"{folder}:/usr/bin:/bin"})
     assert first.stdout == f"{folder}:/usr/bin:/bin\n", "the person's own order stays"
 
 
 def test_followed_output_comes_while_the_job_runs(home: Home) -> None:
-    process = home.start("--exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
+    process = home.start("exec", "job", "--follow", "--", "sh", "-c", "echo begun; read line; echo got $line")
     assert process.stdout is not None
     assert process.stdout.readline() == b"begun\n"
-    assert home.sesh("--send", "job", "on", "--enter").code == 0
+    assert home.sesh("send", "job", "on", "--enter").code == 0
     out, _ = process.communicate(timeout=30)
     assert out.endswith(b"got on\n")
     assert process.returncode == 0
 
 
 def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
-    done = sesh("--exec", "--follow", "--json", "--", "sh", "-c", "echo one; printf two")
+    done = sesh("exec", "--follow", "--json", "--", "sh", "-c", "echo one; printf two")
     *lines, result = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines == [{"line": "one"}, {"line": "two"}]
     assert result["exit_code"] == 0
@@ -85,7 +85,7 @@ def test_directory_variables_and_words_are_the_jobs_and_output_is_printed_as_it_
     home.write("there/file", "")
     words = ["--json", "-C", "@gpu", "a b", "", "--", "$HOME", "*", "ä"]
     script = 'pwd; echo "$X"; printf "<%s>\\n" "$@"; printf "\\n\\tb\\r\\n\\377\\033[1m."'
-    done = sesh("--exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", script, "sh", *words)
+    done = sesh("exec", "--print", "-C", "there", "--env", "X=a b", "--", "sh", "-c", script, "sh", *words)
     printed = f"{home.path}/there\na b\n" + "".join(f"<{word}>\n" for word in words)
     assert done.raw == printed.encode() + b"\n\tb\r\n\xff\x1b[1m."
 
@@ -105,9 +105,9 @@ def test_a_third_ctrl_c_stops_waiting_and_says_how_to_go_on(home: Home) -> None:
 
 
 def test_the_detach_key_leaves_even_a_tied_job_and_says_how_to_go_on(home: Home) -> None:
-    """Ctrl-\\ must not kill the waiting `--exec` by SIGQUIT, with a core dump."""
-    process = home.start("--exec", "job", "--tie", "--json", "--", "sh", "-c", SLEEPS)
-    wait_until(lambda: "ready" in home.sesh("--screen", "job").stdout)
+    """Ctrl-\\ must not kill the waiting `exec` by SIGQUIT, with a core dump."""
+    process = home.start("exec", "job", "--tie", "--json", "--", "sh", "-c", SLEEPS)
+    wait_until(lambda: "ready" in home.sesh("screen", "job").stdout, "job shows 'ready'")
     process.send_signal(signal.SIGQUIT)
     out, _ = process.communicate(timeout=30)
     assert process.returncode == 130
@@ -122,7 +122,7 @@ def test_a_tied_job_ends_with_the_one_who_waits(home: Home, number: int) -> None
     process.send_signal(number)
     process.communicate(timeout=30)
     assert process.returncode == 128 + signal.SIGHUP
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.names() == [], "no session is left")
 
 
 @pytest.mark.parametrize("words", [(), ("--tie",)])
@@ -138,39 +138,42 @@ def test_following_ends_with_the_reader_of_a_pipe_though_the_job_prints_no_more(
 
 def test_who_waits_for_a_job_that_is_killed_is_told_so(home: Home) -> None:
     """Exit code 129 alone does not say why the job ended."""
-    process = home.start("--exec", "job", "--", "sleep", "1000")
-    wait_until(lambda: home.names() == ["job"])
-    home.sesh("--kill", "job")
+    process = home.start("exec", "job", "--", "sleep", "1000")
+    wait_until(lambda: home.names() == ["job"], "job is the only session")
+    home.sesh("kill", "job")
     assert process.communicate(timeout=30) == (b"", b"sesh: job was killed\n")
     assert process.returncode == 129
 
 
 def test_a_pipe_that_has_ended_is_no_input_for_a_job(home: Home) -> None:
     """A closed pipe as stdin, as agents give, must not cause a warning about input."""
-    process = home.start("--exec", "job", "--", "sh", "-c", "read x", stdin=subprocess.PIPE)
+    process = home.start("exec", "job", "--", "sh", "-c", "read x", stdin=subprocess.PIPE)
     assert process.stdin is not None
     process.stdin.close()
     process.stdin = None
-    wait_until(lambda: home.names() == ["job"] and home.summary("job")["activity"]["state"] == "waiting")
-    home.sesh("--send", "job", "hi", "--enter")
+    wait_until(
+        lambda: home.names() == ["job"] and home.summary("job")["activity"]["state"] == "waiting",
+        "the job waits for input",
+    )
+    home.sesh("send", "job", "hi", "--enter")
     assert process.communicate(timeout=30) == (b"", b"")
     assert process.returncode == 0
 
 
 def test_who_waits_for_a_job_hears_that_it_asks_something(home: Home) -> None:
     """Otherwise the user would type the answer here, where the job does not get it."""
-    waiting = home.terminal("--exec", "job", "--follow", "--", "sh", "-c", 'printf "Name? "; read name; echo "$name"')
+    waiting = home.terminal("exec", "job", "--follow", "--", "sh", "-c", 'printf "Name? "; read name; echo "$name"')
     waiting.wait_for("job waits: Name?; answer it in another terminal: sesh job")
     assert "Name?\nsesh: job waits" in waiting.text()
-    home.sesh("--send", "job", "Ada", "--enter")
+    home.sesh("send", "job", "Ada", "--enter")
     assert waiting.exit_code() == 0
 
 
 def test_a_tied_job_ends_when_its_window_closes(home: Home) -> None:
-    terminal = home.terminal("--exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
+    terminal = home.terminal("exec", "job", "--tie", "--follow", "--", "sh", "-c", "echo ready; exec sleep 60")
     terminal.wait_for("ready")
     terminal.hang_up()
-    wait_until(lambda: home.names() == [])
+    wait_until(lambda: home.names() == [], "no session is left")
 
 
 @pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGKILL])
@@ -189,7 +192,7 @@ def test_a_job_whose_daemon_is_killed_is_255_as_it_has_run(home: Home) -> None:
     _, err = process.communicate(timeout=30)
     assert process.returncode == 255
     assert "daemon of job died" in err.decode()
-    assert home.sesh("--kill", "job").code == 0
+    assert home.sesh("kill", "job").code == 0
 
 
 def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
@@ -203,18 +206,18 @@ def test_a_reader_that_goes_away_is_met_in_silence(home: Home) -> None:
 
 def test_r13_the_end_of_stdin_neither_ends_the_job_nor_costs_processor_time(home: Home) -> None:
     jobs = {
-        name: home.start("--exec", name, f"--{name}", "--", "sh", "-c", "read line </dev/tty; exit 6")
+        name: home.start("exec", name, f"--{name}", "--", "sh", "-c", "read line </dev/tty; exit 6")
         for name in ("follow", "stdin")
     }
-    wait_until(lambda: home.names() == ["follow", "stdin"])
+    wait_until(lambda: home.names() == ["follow", "stdin"], "only the jobs follow and stdin are left")
     waiting = [pid for name, job in jobs.items() for pid in (job.pid, home.summary(name)["daemon_pid"])]
-    wait_until(lambda: all(processes.rested(waiting) for _ in range(6)), what="0.3 s of sleep")
+    wait_until(lambda: all(processes.rested(waiting) for _ in range(6)), "0.3 s of sleep")
     for name, job in jobs.items():
-        assert home.sesh("--send", name, "on", "--enter").code == 0
+        assert home.sesh("send", name, "on", "--enter").code == 0
         assert job.wait(30) == 6
 
 
 def test_a_job_whose_time_is_up_has_one_code(sesh: Sesh, home: Home) -> None:
     """A wait for it gave 129."""
-    assert sesh("--exec", "job", "--timeout", "0.5", "--", "sleep", "60").code == 124
-    assert sesh("--wait", "job", "--exit").code == 124
+    assert sesh("exec", "job", "--timeout", "0.5", "--", "sleep", "60").code == 124
+    assert sesh("wait", "job", "--exit").code == 124

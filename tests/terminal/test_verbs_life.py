@@ -16,12 +16,12 @@ from tests.support import Home, Sesh
 
 def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
     home.write("site/index", "")
-    first = sesh("--open", "web", "site", "--label", "team=a", "--env", "X=1", "--json", "--", "sleep", "60")
+    first = sesh("open", "web", "site", "--label", "team=a", "--env", "X=1", "--json", "--", "sleep", "60")
     assert first.json() == {"ok": True, "name": "web", "session": "web", "host": None, "created": True}
-    again = sesh("--open", "web", "/tmp", "--json", "--", "true")
+    again = sesh("open", "web", "/tmp", "--json", "--", "true")
     assert again.json()["created"] is False
     assert "web already runs; the directory /tmp and the command are ignored" in again.stderr
-    (session,) = sesh("--list", "--json").json()
+    (session,) = sesh("list", "--json").json()
     assert session["cwd"] == f"{home.path}/site"
     assert session["command"] == ["sleep", "60"]
     assert session["labels"] == {"team": "a"}
@@ -30,52 +30,52 @@ def test_open_makes_sure_that_a_session_runs(sesh: Sesh, home: Home) -> None:
 
 def test_a_session_without_a_terminal_has_the_size_that_was_asked_for(sesh: Sesh, home: Home) -> None:
     """80x24 is too small for the tables and diffs of agents."""
-    sesh("--open", "web", "--size", "200x50", env={"COLUMNS": "155"})
-    assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
-    assert sesh("--exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
-    assert sesh("--new", "other", "-d", "--size", "1000x1").code == 0
-    assert [(row["columns"], row["rows"]) for row in sesh("--list", "--json").json()] == [(1000, 1), (200, 50)]
-    again = sesh("--open", "web", "--size", "10x10")
+    sesh("open", "web", "--size", "200x50", env={"COLUMNS": "155"})
+    assert sesh("run", "web", "--", "stty size").stdout == "50 200\n"
+    assert sesh("exec", "--print", "--size", "132x43", "--", "stty", "size").stdout == "43 132\n"
+    assert sesh("new", "other", "-d", "--size", "1000x1").code == 0
+    assert [(row["columns"], row["rows"]) for row in sesh("list", "--json").json()] == [(1000, 1), (200, 50)]
+    again = sesh("open", "web", "--size", "10x10")
     assert (again.code, "--size is ignored" in again.stderr) == (0, True)
     home.crash("web")
-    assert sesh("--open", "web").code == 0
-    assert sesh("--run", "web", "--", "stty size").stdout == "50 200\n"
+    assert sesh("open", "web").code == 0
+    assert sesh("run", "web", "--", "stty size").stdout == "50 200\n"
 
 
 def test_labels_of_a_session_that_runs_are_set_and_what_is_not_applied_is_said(sesh: Sesh) -> None:
     """Neither labels nor ignored options may be dropped in silence, even malformed ones."""
-    sesh("--open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
-    answer = sesh("--open", "web", "--label", "team=b", "--label", "old=", "--env", "X=1")
+    sesh("open", "web", "--label", "team=a", "--label", "old=1", "--", "sleep", "60")
+    answer = sesh("open", "web", "--label", "team=b", "--label", "old=", "--env", "X=1")
     assert answer.code == 0
     assert "--env is ignored" in answer.stderr
-    (session,) = sesh("--list", "--json").json()
+    (session,) = sesh("list", "--json").json()
     assert session["labels"] == {"team": "b"}
-    both = sesh("--new", "web", "--join", "-d", "--label", "team=c", "--env", "X=1", "--", "true")
+    both = sesh("new", "web", "--join", "-d", "--label", "team=c", "--env", "X=1", "--", "true")
     assert "the command and --env are ignored" in both.stderr
-    assert sesh("--open", "web", "--label", "team=d", "--env", "=x").code == 2
-    assert sesh("--list", "--json").json()[0]["labels"] == {"team": "c"}
+    assert sesh("open", "web", "--label", "team=d", "--env", "=x").code == 2
+    assert sesh("list", "--json").json()[0]["labels"] == {"team": "c"}
 
 
 def test_new_on_a_name_that_runs_wants_to_be_told_what_is_meant(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web", "--", "sleep", "60")
+    sesh("open", "web", "--", "sleep", "60")
     pid = home.summary("web")["daemon_pid"]
-    refused = sesh("--new", "web", "-d")
+    refused = sesh("new", "web", "-d")
     assert refused.code == 1
     assert "--join, --replace or --new-name" in refused.stderr
-    assert sesh("--new", "web", "--json").json()["error"]["code"] == "exists"
-    assert sesh("--new", "web", "-d", "--join").stdout == "web\n"
+    assert sesh("new", "web", "--json").json()["error"]["code"] == "exists"
+    assert sesh("new", "web", "-d", "--join").stdout == "web\n"
     assert home.summary("web")["daemon_pid"] == pid
-    assert sesh("--new", "web", "-d", "--new-name").stdout == "web-2\n"
-    assert sesh("--new", "web", "-d", "--new-name").stdout == "web-3\n"
-    assert sesh("--new", "web", "-d", "--replace").stdout == "web\n"
+    assert sesh("new", "web", "-d", "--new-name").stdout == "web-2\n"
+    assert sesh("new", "web", "-d", "--new-name").stdout == "web-3\n"
+    assert sesh("new", "web", "-d", "--replace").stdout == "web\n"
     assert home.summary("web")["daemon_pid"] != pid
 
 
 def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) -> None:
     assert sesh().raw == b""
-    assert sesh("--list", "--json").json() == []
-    sesh("--open", "b", "--label", "k=v", "--", "sleep", "60")
-    sesh("--open", "a", "--", "sleep", "61")
+    assert sesh("list", "--json").json() == []
+    sesh("open", "b", "--label", "k=v", "--", "sleep", "60")
+    sesh("open", "a", "--", "sleep", "61")
     lines = sesh().stdout.splitlines()
     assert lines[0].split() == ["NAME", "STATE", "ACTIVITY", "AGE", "IDLE", "DIRECTORY", "COMMAND"]
     assert [line.split()[0:2] for line in lines[1:]] == [["a", "detached"], ["b", "detached"]]
@@ -86,22 +86,22 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
 
 def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Home) -> None:
     for name in ("a", "b", "c"):
-        sesh("--open", name, "--", "sleep", "60")
-    done = sesh("--kill", "a", "nobody", "b")
+        sesh("open", name, "--", "sleep", "60")
+    done = sesh("kill", "a", "nobody", "b")
     assert done.code == 1
     assert done.stderr.count("\n") == 1
     assert home.names() == ["c"]
-    answer = sesh("--kill", "--json", "nobody", "c").json()
+    answer = sesh("kill", "--json", "nobody", "c").json()
     assert answer["killed"] == ["c"]
     assert answer["error"]["code"] == "not_found"
     assert home.names() == []
 
 
 def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
-    sesh("--open", "web", "--", "sleep", "60")
+    sesh("open", "web", "--", "sleep", "60")
     os.kill(home.summary("web")["daemon_pid"], signal.SIGSTOP)
     assert "not answering" in sesh().stdout
-    assert sesh("--kill", "web").code == 0
+    assert sesh("kill", "web").code == 0
     assert home.names() == []
 
 
@@ -116,12 +116,12 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
     }
     path = home.write(".sesh/far.json", json.dumps(record), mode=0o600)
     assert "on gpu" in sesh().stdout
-    for words in (["--attach", "far"], ["--kill", "far"], ["--open", "far"], ["--send", "far", "x"]):
+    for words in (["attach", "far"], ["kill", "far"], ["open", "far"], ["send", "far", "x"]):
         done = sesh(*words, "--json")
         assert done.code == 1
         assert "gpu" in done.json()["error"]["message"]
-    assert sesh("--exec", "far", "--", "true").code == 125
-    assert sesh("--kill-all", "-y").code == 0
+    assert sesh("exec", "far", "--", "true").code == 125
+    assert sesh("kill-all", "-y").code == 0
     assert platforms.name() != "other"
     assert os.path.exists(path)
     os.unlink(path)
@@ -129,30 +129,30 @@ def test_a_session_of_another_machine_is_shown_and_left_alone(sesh: Sesh, home: 
 
 def test_closed_descriptors_are_not_taken_for_stdin_and_stdout(home: Home, sesh: Sesh) -> None:
     """The connection to the daemon must not get descriptor 0 or 1, stdin or stdout."""
-    sesh("--open", "work")
+    sesh("open", "work")
 
     def shell(words: str) -> subprocess.CompletedProcess[bytes]:
         line = f"exec {home.path}/bin/sesh {words}"
         return subprocess.run(["sh", "-c", line], env=home.env, capture_output=True, check=False)
 
-    assert shell("--send work - <&-").returncode == 0
-    followed = shell("--exec --follow -- echo hi >&-")
+    assert shell("send work - <&-").returncode == 0
+    followed = shell("exec --follow -- echo hi >&-")
     assert followed.returncode == 255  # the job has run
     assert b"cannot write output" in followed.stderr
 
 
 def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
-    """If the record cannot be written, `--rename` and `--label` must change nothing."""
-    sesh("--open", "web", "--label", "team=a", "--", "sleep", "60")
+    """If the record cannot be written, `rename` and `label` must change nothing."""
+    sesh("open", "web", "--label", "team=a", "--", "sleep", "60")
     pid = home.summary("web")["daemon_pid"]
     for name in ("web", "site"):
         os.mkdir(os.path.join(home.directory, f".{name}.json.{pid}.sesh"))  # the temporary file of the record
-    for words in (["--rename", "web", "site"], ["--label", "web", "team=b"]):
+    for words in (["rename", "web", "site"], ["label", "web", "team=b"]):
         refused = sesh(*words)
         assert refused.code == 1
         assert refused.stderr.startswith(f"sesh: cannot write to {home.directory}")
         assert refused.stderr.count("\n") == 1
-    (session,) = sesh("--list", "--json").json()
+    (session,) = sesh("list", "--json").json()
     assert (session["name"], session["labels"], session["state"]) == ("web", {"team": "a"}, "running")
     assert home.names() == ["web"]
 
@@ -160,7 +160,7 @@ def test_what_cannot_be_written_is_not_changed(sesh: Sesh, home: Home) -> None:
 @pytest.mark.skipif(not platforms.LINUX, reason="needs /proc/net/unix")
 def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(home: Home) -> None:
     """Cleaners of /var/tmp spare sockets that the kernel lists by path, and locked directories."""
-    home.sesh("--open", "work")
+    home.sesh("open", "work")
     with open("/proc/net/unix", encoding="utf-8") as table:
         assert f" {home.directory}/work.sock\n" in table.read()
     directory = os.open(home.directory, os.O_RDONLY)

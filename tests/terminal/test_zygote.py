@@ -37,7 +37,7 @@ def zygotes(home: Home) -> set[int]:
 
 def opened(home: Home, name: str, *words: str, **env: str) -> int:
     """Open a session; return the zygote that its daemon is a child of."""
-    done = home.sesh("--open", name, "--", *(words or SLEEP), env=env)
+    done = home.sesh("open", name, "--", *(words or SLEEP), env=env)
     assert done.code == 0, done
     return parent(home, name)
 
@@ -49,7 +49,7 @@ def parent(home: Home, name: str) -> int:
 
 def shown(home: Home, name: str, text: str) -> None:
     """Wait until a session's screen has a text."""
-    wait_until(lambda: text in screen(home, name), what=text)
+    wait_until(lambda: text in screen(home, name), text)
 
 
 @contextmanager
@@ -128,20 +128,20 @@ def test_a_session_has_its_creators_environment_directory_and_umask(home: Home) 
     first = opened(home, "one", MINE="another's", OTHERS="secret")
     own = os.umask(0o027)
     try:
-        done = home.sesh("--open", "two", "--", "sh", "-c", SHOW, env={"MINE": "own"}, cwd=f"{home.path}/sub")
+        done = home.sesh("open", "two", "--", "sh", "-c", SHOW, env={"MINE": "own"}, cwd=f"{home.path}/sub")
     finally:
         os.umask(own)
     assert done.code == 0, done
     assert parent(home, "two") == first
     shown(home, "two", f"is own in {home.path}/sub by 0027")
-    assert home.sesh("--send", "two", "--key", "Enter").code == 0
-    wait_until(lambda: Path(home.path, "told").read_text() == "two own \n")
+    assert home.sesh("send", "two", "--key", "Enter").code == 0
+    wait_until(lambda: Path(home.path, "told").read_text() == "two own \n", "the program has told its environment")
 
 
 def test_eight_creators_at_once_all_get_their_sessions_by_one_zygote(home: Home) -> None:
-    creators = [home.start("--open", f"s{number}", "--", *SLEEP, held=True) for number in range(8)]
+    creators = [home.start("open", f"s{number}", "--", *SLEEP, held=True) for number in range(8)]
     for each in creators:
-        wait_until(lambda pid=each.pid: processes.stopped(pid))  # type: ignore[misc]
+        wait_until(lambda pid=each.pid: processes.stopped(pid), "the process is stopped")  # type: ignore[misc]
     for each in creators:
         os.kill(each.pid, signal.SIGCONT)
     assert [each.wait(60) for each in creators] == [0] * 8
@@ -164,7 +164,7 @@ def test_a_zygote_that_is_stopped_or_killed_or_of_an_older_install_is_replaced(
     os.kill(first, signal.SIGCONT)
     assert opened(home, "three") == second != first
     os.kill(second, signal.SIGKILL)
-    wait_until(lambda: second not in zygotes(home), what="the end of the killed one")
+    wait_until(lambda: second not in zygotes(home), "the end of the killed one")
     third = opened(home, "four")
     home.write("about.py", "")
     fourth = opened(home, "five")
@@ -178,20 +178,20 @@ def test_a_session_outlives_its_zygote_and_leaves_no_zombie_with_it(home: Home) 
     first = opened(home, "one")
     assert opened(home, "two") == first
     daemon = home.summary("two")["daemon_pid"]
-    assert home.sesh("--kill", "two").code == 0
-    wait_until(lambda: not processes.exists(daemon), what="the end of the daemon, which nobody waits for")
+    assert home.sesh("kill", "two").code == 0
+    wait_until(lambda: not processes.exists(daemon), "the end of the daemon, which nobody waits for")
     os.kill(first, signal.SIGTERM)
-    wait_until(lambda: first not in home.processes(), what="the zygote's end")
+    wait_until(lambda: first not in home.processes(), "the zygote's end")
     assert home.summary("one")["state"] == "running"
 
 
 @pytest.mark.needs_fork("a zygote that ends after 0.2 s")
 def test_a_zygote_without_work_ends_and_removes_its_socket(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zygote, "IDLE", 0.2)
-    assert home.sesh("--open", "one").code == 0
-    wait_until(lambda: not zygotes(home), what="its end")
+    assert home.sesh("open", "one").code == 0
+    wait_until(lambda: not zygotes(home), "its end")
     assert not [entry for entry in os.listdir(home.directory) if entry.startswith(".zygote")]
-    assert home.sesh("--open", "two").code == 0
+    assert home.sesh("open", "two").code == 0
     assert [home.summary(name)["state"] for name in ("one", "two")] == ["running"] * 2
 
 
@@ -200,7 +200,7 @@ def test_sweep_removes_what_a_killed_zygote_left(home: Home) -> None:
     (left,) = [entry for entry in os.listdir(home.directory) if entry.startswith(".zygote")]
     past = time.time() - 3600
     os.utime(os.path.join(home.directory, left), (past, past), follow_symlinks=False)
-    wait_until(lambda: not zygotes(home), what="its end")
-    assert home.sesh("--sweep", "--older", "0s", "-y").code == 0
+    wait_until(lambda: not zygotes(home), "its end")
+    assert home.sesh("sweep", "--older", "0s", "-y").code == 0
     assert left not in os.listdir(home.directory)
     assert home.summary("one")["state"] == "running"

@@ -46,14 +46,14 @@ class Trial:
     def start(self) -> None:
         """Start the program, and wait until it takes prompts."""
         if self.session:
-            self.home.sesh("--kill", self.session)
+            self.home.sesh("kill", self.session)
         self.session = f"trial{self.number}"
-        result = self.home.sesh("--open", self.session, "--", *self.kind.command(self.home, self.proof))
+        result = self.home.sesh("open", self.session, "--", *self.kind.command(self.home, self.proof))
         assert result.code == 0, result.stderr
-        wait_until(self._ready, what=f"{self.kind.name} takes prompts")
+        wait_until(self._ready, f"{self.kind.name} takes prompts")
 
     def _ready(self) -> bool:
-        return re.search(self.kind.ready, self.home.sesh("--screen", self.session).stdout) is not None
+        return re.search(self.kind.ready, self.home.sesh("screen", self.session).stdout) is not None
 
     def play(self, count: int) -> Tally:
         """Send `count` prompts, with the texts of the kind in turn."""
@@ -70,7 +70,7 @@ class Trial:
         self.number += 1
         self.tally.sent += 1
         text = TEXTS[text_name].replace("{number}", str(self.number))
-        answer = self.home.sesh("--send", self.session, self.kind.write(text), "--enter", "--json", timeout=120).json()
+        answer = self.home.sesh("send", self.session, self.kind.write(text), "--enter", "--json", timeout=120).json()
         error = answer.get("error", {})
         assert not error or error.get("typed"), error
         self.tally.entered += not error
@@ -84,7 +84,7 @@ class Trial:
     def _came(self, patience: float) -> list[str]:
         """Return what was logged since the last prompt."""
         try:
-            wait_until(lambda: len(logged(self.proof)) > self._seen, patience, what="the prompt")
+            wait_until(lambda: len(logged(self.proof)) > self._seen, "the prompt", timeout=patience)
         except AssertionError:
             pass
         came = logged(self.proof)[self._seen :]

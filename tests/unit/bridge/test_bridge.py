@@ -189,8 +189,8 @@ def test_a_session_that_ends_as_it_is_entered_is_still_known_by_its_id(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A wait for a job that had just ended found no result."""
-    home.sesh("--open", "work", "--", "cat")
-    session_id = home.sesh("--status", "work", "--json").json()["id"]
+    home.sesh("open", "work", "--", "cat")
+    session_id = home.sesh("status", "work", "--json").json()["id"]
     connect = find.connect
 
     def ends(name: str) -> Connection:
@@ -241,7 +241,7 @@ def test_a_ping_behind_the_answer_is_the_daemon_s_to_answer(monkeypatch: pytest.
     led.begin()
     os.read(led.back, 1 << 16)
     os.write(led.near, ping)
-    wait_until(lambda: not led.link._frames.empty())
+    wait_until(lambda: not led.link._frames.empty(), "a frame has arrived")
     goes_on.set()
     assert led.daemon.recv(100) == ping
     led.daemon.shutdown(socket.SHUT_RDWR)
@@ -253,7 +253,7 @@ def test_another_side_of_which_nothing_comes_is_gone_whatever_the_daemon_says_me
 ) -> None:
     """A client whose window was closed while the network was down stayed attached."""
     monkeypatch.setattr(bridge, "_IDLE_TIMEOUT", 0.5)
-    home.sesh("--open", "work", "--", "sh", "-c", "while :; do echo output; done")
+    home.sesh("open", "work", "--", "sh", "-c", "while :; do echo output; done")
     own = Bridge(home)
     try:
         attach = request_frames("op", 1, b'{"name": "work"}', op="enter.attach")
@@ -271,7 +271,7 @@ HELLO = hello("attach", client="c0ffee", columns=70, rows=20, term="xterm", tty=
 @given(data=strategies.data())
 def test_what_is_sent_in_one_go_is_answered_however_it_is_split(home: Home, data: strategies.DataObject) -> None:
     """A client sends HELLO, a PING, requests, a HELLO to pass on, and keys."""
-    home.sesh("--open", "work", "--", "cat")
+    home.sesh("open", "work", "--", "cat")
     hello = protocol.message(protocol.HELLO, {**HELLO, "client": os.urandom(8).hex()})
     frames = b"".join(
         [

@@ -1,4 +1,4 @@
-"""The parts of `--run`: quoted words, marks removed from output, and the end."""
+"""The parts of `run`: quoted words, marks removed from output, and the end."""
 
 from __future__ import annotations
 

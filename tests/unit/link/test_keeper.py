@@ -106,7 +106,7 @@ def until(keeper: LinkKeeper, done: Callable[[], object]) -> object:
         results.append(keeper.run(ready) or keeper.refusal)
         return results[-1] is not None or bool(done())
 
-    wait_until(turn, interval=0.002)
+    wait_until(turn, "the keeper has a result, or it is done", interval=0.002)
     return results[-1]
 
 

@@ -22,15 +22,15 @@ class Written(BaseException):
 @pytest.mark.parametrize(
     "line",
     [
-        "--kill work",
-        "--open work",
-        "--send work text",
-        "--wait work --exit",
-        "--run work -- true",
-        "--exec job -- true",
-        "--new -d work",
-        "--list",
-        "--logs work -f",
+        "kill work",
+        "open work",
+        "send work text",
+        "wait work --exit",
+        "run work -- true",
+        "exec job -- true",
+        "new -d work",
+        "list",
+        "logs work -f",
     ],
 )
 def test_a_verb_reaches_a_host_in_six_calls(

@@ -195,7 +195,7 @@ def halted(host: Host, order: list[str], module: Any, function: str, calls: int)
             install.main()
         finally:
             os._exit(0)
-    wait_until(mark.exists, what="the step")
+    wait_until(mark.exists, "the step")
     return pid
 
 

@@ -35,7 +35,7 @@ def descriptors() -> list[str]:
 def nothing_left() -> Iterator[None]:
     before = descriptors()
     yield
-    wait_until(lambda: descriptors() == before, what="what was opened is closed")
+    wait_until(lambda: descriptors() == before, "what was opened is closed")
 
 
 def through(script: str) -> Destination:
@@ -65,7 +65,7 @@ def test_a_command_whose_attempt_was_ended_is_not_run_again(tmp_path: Path) -> N
     stop, runs = Stop(), tmp_path / "runs"
 
     def end() -> None:
-        wait_until(runs.exists)
+        wait_until(runs.exists, "the command has run")
         stop.stop()
 
     ending = threading.Thread(target=end)

@@ -33,7 +33,7 @@ def test_it_unpacks_itself_once_and_runs_from_there(file: Path, tmp_path: Path) 
     (version,) = (home / ".local/share/sesh/versions").iterdir()
     assert version.name == bundle.build().name
     made = version.stat().st_mtime_ns
-    assert ran("--status", "work").returncode == 1
+    assert ran("status", "work").returncode == 1
     assert version.stat().st_mtime_ns == made
     version.parent.chmod(0o755)
     (version / "start.py").write_text("raise SystemExit(7)\n")

@@ -34,7 +34,7 @@ def test_the_session_whose_terminal_it_is() -> None:
     found = listing.current()
     assert found is not None
     assert found["name"] == "this"
-    assert listing.required("--kill") == "this"
+    assert listing.required("kill") == "this"
 
 
 @pytest.mark.parametrize(
@@ -52,14 +52,14 @@ def test_the_session_whose_terminal_it_is() -> None:
 def test_no_other_session_counts(more: dict[str, object]) -> None:
     record("this", **more)
     assert listing.current() is None
-    with pytest.raises(UsageError, match="--kill NAME"):
-        listing.required("--kill")
+    with pytest.raises(UsageError, match="kill NAME"):
+        listing.required("kill")
 
 
 def test_a_session_that_begins_is_waited_for_as_its_record_has_no_terminal_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     record("this", pid=0, tty_number=0)
     monkeypatch.setattr(time, "sleep", lambda _: record("this"))
-    assert listing.required("--kill") == "this"
+    assert listing.required("kill") == "this"
 
 
 def test_without_a_terminal_nobody_is_inside(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,7 +62,7 @@ def test_r31_a_daemon_lives_only_as_the_process_that_it_was(daemon: subprocess.P
     for pid in (None, "1", 0, 1, -1, -daemon.pid, True, 1.5, 2**31 - 1, 10**30):
         assert not records.alive(record(daemon_pid=pid, daemon_start="")), pid
     daemon.kill()
-    wait_until(lambda: not records.alive(good))
+    wait_until(lambda: not records.alive(good), "the daemon has ended")
 
 
 def test_a_record_of_another_machine_is_known_as_such(daemon: subprocess.Popen[bytes]) -> None:

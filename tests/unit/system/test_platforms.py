@@ -23,7 +23,9 @@ def test_a_process_whose_name_holds_parentheses_is_read_right(tmp_path: Path) ->
     program.symlink_to("/bin/sleep")
     with subprocess.Popen([str(program), "60"], start_new_session=True) as process:
         try:
-            wait_until(lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes())
+            wait_until(
+                lambda: b") Z 1 (" in Path(f"/proc/{process.pid}/stat").read_bytes(), "the process is a zombie of init"
+            )
             assert processes.start_time(process.pid).isdigit()
             assert processes.groups_of_session(process.pid) == [process.pid]
         finally:

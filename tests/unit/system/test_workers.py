@@ -41,10 +41,10 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     with Workers[str, str]() as workers:
         workers.begin("loud", loud)
         workers.begin("quiet", quiet)
-        wait_until(lambda: len(said) == MOST_UNREAD + 1, what="it has said one more than may wait")
+        wait_until(lambda: len(said) == MOST_UNREAD + 1, "it has said one more than may wait")
         assert len(workers.take()) == MOST_UNREAD, "the last one waited"
-        wait_until(lambda: len(said) == 2 * MOST_UNREAD + 1, what="it goes on once there is room")
-    wait_until(lambda: sorted(ended) == ["loud", "quiet"])
+        wait_until(lambda: len(said) == 2 * MOST_UNREAD + 1, "it goes on once there is room")
+    wait_until(lambda: sorted(ended) == ["loud", "quiet"], "both programs have ended")
 
 
 def test_who_leaves_waits_for_what_threads_have_begun_to_end() -> None:
