@@ -92,6 +92,7 @@ def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons) -> No
     sleeper.wait_output(b"both")
 
 
+@pytest.mark.soak
 def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(daemons: Daemons) -> None:
     lines = f"seq -f '%.0f {'x' * 200}'"
     daemons.sh("work", f"read go; {lines} 1 3000; echo half of it; read go; {lines} 3001 9000; echo the end; exec cat")
@@ -115,6 +116,7 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(da
     assert numbers == list(range(1, 9001))
 
 
+@pytest.mark.soak
 def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(daemons: Daemons) -> None:
     daemons.sh("work", f"read go; {FLOOD}")
     other = daemons.attach("work")

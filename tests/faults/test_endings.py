@@ -66,6 +66,7 @@ def test_a_wait_is_answered_once_the_name_is_free(
     waiter.close()
 
 
+@pytest.mark.soak
 def test_a_client_that_takes_nothing_keeps_no_daemon_from_ending(daemons: Daemons) -> None:
     daemons.quiet("work", "read go; seq 1 200000; exit 5")
     daemon, sleeper = daemons.pid("work"), daemons.attach("work")

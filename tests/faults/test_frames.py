@@ -70,6 +70,7 @@ def test_r16_a_malformed_frame_closes_that_connection_only(work: Daemons) -> Non
             other.request(messages.SUMMARY)
 
 
+@pytest.mark.soak
 def test_one_who_never_says_hello_is_closed_and_one_who_has_is_not(daemons: Daemons) -> None:
     daemons.start("work", "/bin/cat")
     with connect("work") as silent, connect("work") as known, connect("work") as half:
@@ -189,6 +190,7 @@ def untaken(connection: Connection, data: bytes) -> bytes | None:
         return None
 
 
+@pytest.mark.soak
 def test_input_beyond_the_window_is_not_read_while_the_program_takes_none(daemons: Daemons) -> None:
     """A client that ignored its window filled the daemon's memory."""
     pid = daemons.quiet("work", "exec sleep 100", "raw -echo")

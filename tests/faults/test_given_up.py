@@ -161,6 +161,7 @@ def agrees(code: int | None, said: str, count: int) -> bool:
     return count == 0
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("step", STEPS)
 def test_what_was_given_up_does_not_happen_when_the_daemon_goes_on(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str
@@ -254,7 +255,15 @@ def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
 
 
 @pytest.mark.parametrize(
-    ("step", "gone"), [("forked", True), ("claim", False), ("claim", True), ("claimed", False), ("started", True)]
+    ("step", "gone"),
+    [
+        ("claim", False),
+        ("started", True),
+        *(
+            pytest.param(*each, marks=pytest.mark.soak)
+            for each in (("forked", True), ("claim", True), ("claimed", False))
+        ),
+    ],
 )
 def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
     home: Home, monkeypatch: pytest.MonkeyPatch, step: str, gone: bool
@@ -288,6 +297,7 @@ def test_a_session_whose_creator_gave_up_before_it_began_is_never_there(
             assert "nothing was started" in said
 
 
+@pytest.mark.soak
 def test_a_session_does_not_begin_where_another_one_is_stopped_as_it_begins(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -322,6 +332,7 @@ def test_a_job_whose_feeder_was_killed_before_it_was_told_that_it_runs_sees_the_
     wait_until(lambda: lines(home, "ran-fed") == 1, "the end of the job's input")
 
 
+@pytest.mark.soak
 def test_a_job_with_a_timeout_whose_daemon_is_stopped_is_not_waited_for_without_end(home: Home) -> None:
     job = home.start("exec", "job", "--timeout", "3", "--", "sh", "-c", "echo x >>ran; exec sleep 100")
     wait_until(lambda: lines(home, "ran") == 1, "the job has run once")

@@ -68,6 +68,7 @@ def evil(home: Home, monkeypatch: pytest.MonkeyPatch) -> Evil:
     return Evil(home)
 
 
+@pytest.mark.soak
 def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
     """sesh read five gigabytes in eight seconds."""
     evil.does("data")
@@ -222,6 +223,7 @@ def test_each_request_to_a_host_has_a_bound(evil: Evil, monkeypatch: pytest.Monk
     assert terminal.exit_code() == 1
 
 
+@pytest.mark.soak
 def test_a_host_that_ends_each_link_is_asked_a_few_times_with_pauses(evil: Evil) -> None:
     """A request that creates a session logged in without pause and without end."""
     done = evil.sesh("quits", "exec", "work", "--", "true")

@@ -57,6 +57,7 @@ def differing(xterm: Xterm, data: bytes) -> list[str]:
     return [part for part in there if there[part] != here[part]]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("path", STREAMS, ids=lambda path: path.stem)
 def test_another_emulator_agrees(xterm: Xterm, path: Path) -> None:
     data = path.read_bytes()

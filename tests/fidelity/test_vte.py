@@ -37,6 +37,7 @@ def differing(vte: Vte, path: Path, end: int) -> list[str]:
     return parts if (path.stem, end) not in CUTS else [part for part in parts if part != "picture"]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("batch", range(4))
 def test_features_come_back(vte: Vte, batch: int) -> None:
     for name in [name for name in FEATURES if name not in EXPLAINED][batch::4]:
@@ -46,12 +47,14 @@ def test_features_come_back(vte: Vte, batch: int) -> None:
             assert not parts, (name, more)
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("path", recorded.STREAMS, ids=lambda path: path.stem)
 def test_programs_come_back(vte: Vte, path: Path) -> None:
     for end in recorded.cuts(path.read_bytes(), rounds(2, 12)):
         assert not differing(vte, path, end), end
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("one", "other"),
     [

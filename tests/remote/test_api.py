@@ -115,6 +115,7 @@ def test_hosts_that_cannot_be_used_say_so_without_a_prompt(home: Home, beside: B
     assert "sesh deploy @bare" in str(caught.value)
 
 
+@pytest.mark.soak
 def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     beside: Beside, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

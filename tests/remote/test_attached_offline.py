@@ -21,6 +21,7 @@ _FEW = 8
 """Descriptors: fewer than a client has open, but as many as it polls, because poll(2) takes no more than the limit."""
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not hasattr(resource, "prlimit"), reason="the limit of another process")
 def test_without_a_descriptor_left_the_client_stays_and_comes_back(home: Home, beside: Beside) -> None:
     """The client ended, because it could not load the emulator of the notice's row."""
@@ -74,6 +75,7 @@ def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     storm.judge()
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("shown", "missed"),
     [(50, 60), *(pytest.param(shown, missed, marks=pytest.mark.soak) for shown, missed in ((50, 0), (3, 60)))],

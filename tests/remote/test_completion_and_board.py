@@ -32,6 +32,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
         assert offered(home, line) == ["work"], line
 
 
+@pytest.mark.soak
 def test_the_board_shows_other_hosts_for_watch_and_pick(home: Home, beside: Beside) -> None:
     far = beside("box")
     known(home, far)

@@ -45,6 +45,7 @@ def test_a_host_that_swallows_packets_is_named_and_left_at_once(home: Home, word
     assert terminal.termios() == before
 
 
+@pytest.mark.soak
 @pytest.mark.skipif(not ROOT, reason="a login with a password takes root")
 def test_a_prompt_of_ssh_stands_on_a_row_of_its_own_below_the_banner_of_the_host(home: Home, farm: Farm) -> None:
     banner = home.write("banner", "authorized use only\n")

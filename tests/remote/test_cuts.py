@@ -63,6 +63,7 @@ def test_too_much_was_missed_and_the_screen_is_drawn_anew(home: Home, beside: Be
     shows(terminal, "on-42")
 
 
+@pytest.mark.soak
 def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost(home: Home, beside: Beside) -> None:
     far = beside("box")
     terminal = attached(home, "@box", "work")
@@ -190,6 +191,7 @@ def test_ctrl_c_stops_the_waiting_for_a_link_and_says_how_to_go_on(home: Home, b
     assert far.names() == ["job"]
 
 
+@pytest.mark.soak
 def test_ctrl_c_while_a_link_is_silent_reaches_the_job_over_the_next_one(home: Home, beside: Beside) -> None:
     """The terminal had printed `^C`, and the job went on."""
     far = beside("box")

@@ -59,6 +59,7 @@ def events(home: Home) -> list[dict[str, object]]:
         return [json.loads(line) for line in file]
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "shell", ["tcsh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "fish"))]
 )
@@ -105,6 +106,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
 
 
+@pytest.mark.soak
 def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     master.ensure(Destination("box"))
@@ -155,6 +157,7 @@ def test_r30_a_changed_key_is_refused_in_one_line(here: Home, farm: Farm, monkey
     ]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("light")
 def test_a_host_that_is_silent_holds_up_no_other_and_is_given_up(home: Home, farm: Farm) -> None:
     farm.host("box")  # where another sesh is, which is not replaced

@@ -57,6 +57,7 @@ def test_login_files_that_end_the_shell_are_told_of_and_no_deploy_is_advised(hom
     assert (deployed.code, remedy in deployed.stderr) == (1, True), deployed
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a login that may take a second")
 @pytest.mark.parametrize("config", [{}, {"Ciphers": "aes128-ctr"}], ids=["fabric", "ssh"])
 def test_login_files_that_read_are_told_of(

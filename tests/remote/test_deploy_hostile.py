@@ -103,6 +103,7 @@ def test_a_host_that_prints_without_end_is_not_read_to_the_end(home: Home, rows:
     assert "bad printed more than 1 MiB" in row["error"]["message"]
 
 
+@pytest.mark.soak
 def test_fabric_reads_no_more_than_ssh_does(here: Home, farm: Farm) -> None:
     farm.host("box", installed=False)
     way = open_carrier(Destination("box"), Stop())

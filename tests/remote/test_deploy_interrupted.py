@@ -97,6 +97,7 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     assert (process.returncode, versions(far)) == (130, []), err
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("light")
 def test_a_look_that_is_interrupted_ends_and_leaves_nothing(home: Home) -> None:
     far = ViaHome(home)

@@ -33,6 +33,7 @@ def asks_for_a_second_factor(farm: Farm, word: str) -> SshHost:
     return far
 
 
+@pytest.mark.soak
 def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Home, farm: Farm) -> None:
     asks_for_a_second_factor(farm, "box")
     line = f"{shlex.join([*home.command, 'deploy', '@box', '--json'])}; cat"
@@ -46,6 +47,7 @@ def test_without_a_terminal_nobody_is_asked_and_the_input_is_left_alone(home: Ho
     assert "Permission denied (" in row["error"]["message"]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("light")
 def test_several_hosts_that_ask_do_so_one_after_the_other_without_the_bars(home: Home, farm: Farm) -> None:
     """Two of three deploys fail, because the host has another program called sesh."""

@@ -54,6 +54,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     assert home.sesh("@one", "forget", "--json").json()["hosts"] == ["one"]
 
 
+@pytest.mark.soak
 def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(home: Home, farm: Farm) -> None:
     far = farm.host("one", installed=False)
     deployed(far, "1.0-0123456789ab", f"exec(open({farm.ground.runtime.launcher!r}).read())\n")

@@ -132,6 +132,7 @@ def test_keys_arrive_once_and_in_order_through_many_cuts(home: Home, farm: Farm,
     terminal.wait_until(lambda: same(terminal, wanted), "what was typed, and nothing else")
 
 
+@pytest.mark.soak
 def test_guesses_are_withdrawn_when_the_link_breaks(home: Home, beside: Beside) -> None:
     far = beside("box")
     typist = Typist(recording(home, far, True, "always"), far, 1)

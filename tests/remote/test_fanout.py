@@ -152,6 +152,7 @@ def begun(hosts: list[ViaHost], name: str = "begun") -> bool:
     return all(far.exists(name) and far.settled() for far in hosts)
 
 
+@pytest.mark.soak
 def test_a_signal_that_ends_it_ends_its_children_and_leaves_the_jobs(home: Home, hosts: list[ViaHost]) -> None:
     """The children and their links outlived a SIGKILL to the started process."""
     process = home.start(*BOTH, "exec", "job", "--", "sh", "-c", "touch begun; sleep 1000")

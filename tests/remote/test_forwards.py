@@ -50,6 +50,7 @@ def test_an_alias_of_a_host_with_a_forward_has_a_connection_of_its_own(here: Hom
     assert leads(port)
 
 
+@pytest.mark.soak
 def test_forwards_are_back_once_the_link_is(home: Home, farm: Farm, served: int) -> None:
     """After silence the link came back over a connection of its own, which forwards nothing."""
     far, port = forwarding(farm, "box", served, proxied=True)

@@ -23,6 +23,7 @@ def lines(far: ViaHost) -> int:
     return far.read("ran").count("x")
 
 
+@pytest.mark.soak
 def test_a_run_at_a_stopped_daemon_of_a_host_does_not_run_later(home: Home, beside: Beside) -> None:
     far = beside("box")
     assert home.sesh("@box", "open", "work").code == 0

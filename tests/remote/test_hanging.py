@@ -43,6 +43,7 @@ def holds_up_no_other(home: Home, watch: Watch, sound: SshHost | ViaHost, links_
     wait_until(lambda: not links_left(), "so does one that was open")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("hurried")
 def test_a_host_whose_sesh_is_stopped_holds_up_no_other_and_leaves_nothing_behind(
     home: Home, beside: Beside, watch: Watch
@@ -68,6 +69,7 @@ def test_a_host_that_hangs_holds_up_no_other_and_leaves_nothing_behind(
     holds_up_no_other(home, watch, sound, lambda: links(farm))
 
 
+@pytest.mark.soak
 def test_a_list_that_is_left_while_a_link_logs_in_again_ends_that_login(home: Home, farm: Farm, watch: Watch) -> None:
     """The login went on until ssh's own timeout, though nobody waited for it."""
     far = farm.host("box", config={"ConnectTimeout": "300"}, proxied=True)

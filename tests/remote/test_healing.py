@@ -112,6 +112,7 @@ def test_ctrl_c_between_two_links_stops_waiting_for_a_command_that_goes_on(home:
     assert (code, "the command goes on in work" in said) == (130, True)
 
 
+@pytest.mark.soak
 def test_ctrl_c_while_the_link_is_silent_interrupts_the_command_over_the_next_one(home: Home, box: ViaHost) -> None:
     """The command went on, and nothing said so."""
     script = "trap 'echo caught; exit 5' INT; echo begun; while :; do sleep 0.02; done"

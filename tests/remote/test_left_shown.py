@@ -30,7 +30,10 @@ def leave(terminal: Terminal) -> None:
     terminal.wait_for("detached from work")
 
 
-@pytest.mark.parametrize("when", ["before its first screen", "in a flood", "at rest"])
+@pytest.mark.parametrize(
+    "when",
+    ["in a flood", *(pytest.param(when, marks=pytest.mark.soak) for when in ("before its first screen", "at rest"))],
+)
 def test_no_line_is_lost_that_was_under_way(home: Home, when: str) -> None:
     """The daemon took all that it had sent for shown."""
     Slow(home, 20, 12_000)

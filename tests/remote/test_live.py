@@ -77,6 +77,7 @@ def test_what_changes_on_any_host_is_seen_and_nobody_is_asked_for_it(home: Home,
     assert [len(far.links()) for far in hosts] == [number + 1 for number in before], "each has one link"
 
 
+@pytest.mark.soak
 def test_a_held_link_whose_other_end_dies_cuts_nobody_who_is_attached(home: Home, farm: Farm, watch: Watch) -> None:
     """To replace the held link, sesh closed the ssh connection that the attached client shared."""
     far = farm.host("box")
@@ -110,6 +111,7 @@ def test_a_question_on_a_host_is_told_by_a_terminal_that_is_attached_there(home:
     opened.wait_for_raw(b"\x1b]9;agent@box waits: push it?\x1b\\")
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a link that is doubted sooner and lost later")
 def test_a_host_that_does_not_answer_is_marked_before_its_link_is_lost_and_is_back_with_the_network(
     home: Home, beside: Beside, watch: Watch, monkeypatch: pytest.MonkeyPatch

@@ -61,6 +61,7 @@ def stands(terminal: Terminal, text: str = ENTER) -> None:
     terminal.wait_until(lambda: text.encode() in terminal.raw[max(0, start - 4000) :], text, timeout=15)
 
 
+@pytest.mark.soak
 def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for_on_enter(
     home: Home, far: SshHost
 ) -> None:
@@ -101,6 +102,7 @@ def test_lost_links_are_tried_no_more_once_refused_and_one_password_is_asked_for
     assert refusals(far) == refused
 
 
+@pytest.mark.soak
 def test_a_link_in_doubt_has_no_rival_where_the_first_login_prompted(home: Home, farm: Farm, far: SshHost) -> None:
     """Only a refused login told that the first one, to push files, had prompted."""
     home.write(".config/sesh/sync", ".vimrc\n")
@@ -156,6 +158,7 @@ def test_nothing_typed_while_a_login_is_wanted_reaches_the_shell_and_who_does_no
     assert terminal.termios() == fresh
 
 
+@pytest.mark.soak
 def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: SshHost) -> None:
     terminal = logged_in(home)
     cut(far)
@@ -190,6 +193,7 @@ def test_a_signal_leaves_the_terminal_as_it_was_while_a_login_is_wanted(
     assert terminal.termios() == terminal.first_termios
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     ("number", "again"),
     [

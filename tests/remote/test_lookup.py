@@ -141,6 +141,7 @@ def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside) -> No
     assert done.stderr == "sesh: solo was on @box, which does not answer; to ask it again: sesh @box kill solo\n"
 
 
+@pytest.mark.soak
 def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_reaches_it(
     home: Home, farm: Farm
 ) -> None:

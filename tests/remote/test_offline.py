@@ -49,6 +49,7 @@ def typed_in_pieces(terminal: Terminal, *pieces: bytes) -> None:
         terminal.wait_until(lambda: processes.rested([terminal.pid]), "it is read")
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a smaller bound of input")
 def test_what_is_typed_without_a_link_is_kept_up_to_a_bound(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
@@ -76,6 +77,7 @@ def test_who_leaves_without_a_link_is_told_that_the_keys_were_not_delivered(home
     assert (far.read("typed"), far.names()) == ("", ["work"])
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a command that is waited for without end")
 def test_a_command_that_outlives_its_link_keeps_nobody_from_the_next_one(
     home: Home, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,7 @@ def settled(slow: Slow, *terminals: Terminal) -> None:
     )
 
 
+@pytest.mark.soak
 def test_a_key_shows_underlined_while_its_echo_is_on_its_way_until_the_size_changes(home: Home) -> None:
     slow = Slow(home)
     terminal = predicting(slow)
@@ -124,14 +125,11 @@ LONG = rounds(0, 1)
 """Whether the machine is kept busy meanwhile."""
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize(
     ("program", "trip"),
-    [
-        pytest.param(each, trip, marks=[] if (each, trip) in (("bash", 100), ("vim", 300)) else pytest.mark.soak)
-        for each in PROGRAMS
-        for trip in (100, 300)
-    ],
+    [(each, trip) for each in PROGRAMS for trip in (100, 300)],
 )
 def test_after_random_editing_the_screen_is_that_of_a_client_here(home: Home, program: str, trip: int) -> None:
     """Keys come faster than their echo; in the end the screens are equal."""

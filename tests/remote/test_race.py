@@ -109,6 +109,7 @@ def test_a_link_that_only_paused_is_kept(home: Home, far: ViaHost) -> None:
     wait_until(lambda: len(far.held()) == 1, "one link is left")
 
 
+@pytest.mark.soak
 def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: ViaHost) -> None:
     """It said so of a link that was only in doubt, where Ctrl-C is kept."""
     terminal = attached(home)
@@ -121,6 +122,7 @@ def test_the_line_says_no_link_only_when_ctrl_c_would_give_up(home: Home, far: V
     terminal.wait_for(re.compile(r"no link to box since [:\d]+ \(no route\)"))
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a bridge that hangs")
 def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch
@@ -143,6 +145,7 @@ def test_where_sesh_answers_and_then_hangs_another_attempt_begins(
     terminal.wait_until(lambda: "from the other side" in terminal.text(), "the terminal shows 'from the other side'")
 
 
+@pytest.mark.soak
 def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_second(home: Home, farm: Farm) -> None:
     """Each Enter ended the attempt that the Enter before had begun."""
     box = farm.host("box", proxied=True)
@@ -159,6 +162,7 @@ def test_a_login_that_takes_seconds_succeeds_although_enter_is_pressed_each_seco
     wait_until(pressed, "the new link")
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a login that is said to have prompted")
 def test_a_host_where_somebody_would_be_asked_is_not_raced(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch

@@ -45,6 +45,7 @@ def test_what_is_known_to_have_ended_is_not_listed_of_a_silent_host(home: Home, 
     assert {row.split()[1] for row in stale_rows(home)} == {"new", "other"}
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a list that waits five seconds")
 def test_a_slow_host_s_sessions_stand_in_the_list_as_they_were_last_seen(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
@@ -116,6 +117,7 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     assert abs(home.sesh("list", "--json").json()[-1]["clock"] + DAYS) < 60
 
 
+@pytest.mark.soak
 def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home, beside: Beside) -> None:
     """The message blamed the job's daemon, which had ended the job on time."""
     far = beside("slow")
@@ -132,6 +134,7 @@ def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home,
     ]
 
 
+@pytest.mark.soak
 def test_a_jobs_time_begins_when_the_job_does(home: Home, beside: Beside) -> None:
     """After a long login, the host did not seem to answer."""
     far = beside("slow")

@@ -21,6 +21,7 @@ def slow(home: Home) -> Slow:
     return Slow(home, 100, RATE)
 
 
+@pytest.mark.soak
 def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_sessions(home: Home, slow: Slow) -> None:
     """Megabytes of old output filled the link's buffers for many seconds."""
     terminal = slow.attach()
@@ -41,6 +42,7 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_the_screen_is_the_session
     assert len(terminal.raw) - mark < 1_100_000, "not all of 1.3 megabytes"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("lines", [pytest.param(30_000, marks=pytest.mark.soak), 70_000])
 def test_the_last_words_of_a_session_come_over_a_slow_link(slow: Slow, lines: int) -> None:
     """The session ends before, while or after the daemon finds that the link is slow."""

@@ -141,6 +141,7 @@ def test_a_host_that_refuses_more_sessions_gets_a_second_connection(here: Home, 
     assert far.proxy.accepted == 2
 
 
+@pytest.mark.soak
 def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here: Home, farm: Farm) -> None:
     far = farm.host("box", proxied=True)
     far.proxy.delay(0.2)

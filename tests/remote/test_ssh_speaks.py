@@ -79,6 +79,7 @@ def test_an_address_to_log_in_at_is_shown_while_ssh_waits_and_so_it_is_when_the_
     assert terminal.exit_code() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("farm")
 def test_a_line_of_ssh_is_the_reason_for_a_late_host_where_nobody_is_asked(here: Home, behind: str) -> None:
     heard: list[str] = []

@@ -25,6 +25,7 @@ def dies(box: SshHost) -> None:
     box.proxy.strand()
 
 
+@pytest.mark.soak
 def test_the_first_command_over_a_dead_connection_succeeds(home: Home, box: SshHost) -> None:
     """The command failed after 14 s: `box does not answer: nothing arrives from it`."""
     dies(box)

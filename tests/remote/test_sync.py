@@ -55,6 +55,7 @@ def pushed(here: Home, far: SshHost, *lines: str) -> list[str]:
     return result.pushed
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("shell", SHELLS)
 def test_paths_arrive_in_home_whatever_shell_logs_in(farm: Farm, here: Home, shell: str, rsync: bool) -> None:
     far = farm.host("box", user_shell=shell, installed=False)
@@ -120,6 +121,7 @@ def test_what_has_not_changed_costs_no_connection_and_no_process(
     assert len(farm.connections()) == calls
 
 
+@pytest.mark.soak
 def test_what_a_cut_left_undone_is_told_and_done_the_next_time(
     farm: Farm, here: Home, rsync: bool, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -147,6 +149,7 @@ def test_what_a_cut_left_undone_is_told_and_done_the_next_time(
     assert os.path.getsize(f"{far.home}/large/file") == 6_000_000
 
 
+@pytest.mark.soak
 def test_a_connection_that_has_gone_silent_is_replaced(farm: Farm, here: Home) -> None:
     """The push waited half a minute for it, and failed."""
     far = farm.host("box", installed=False, proxied=True)

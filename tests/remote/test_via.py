@@ -75,6 +75,7 @@ def test_ctrl_c_at_a_terminal_costs_no_link(home: Home, there: Home) -> None:
     assert (terminal.exit_code(), terminal.text().split()) == (4, ["ready", "^Ccaught"])
 
 
+@pytest.mark.soak
 def test_a_command_that_does_not_answer_ends_with_its_children(home: Home) -> None:
     configure_via(home, "sh -c 'sleep 600; true'")
     assert home.sesh("@there", "list").code == 1

@@ -139,6 +139,7 @@ def test_a_program_that_reads_waits(sesh: Sesh, home: Home) -> None:
         becomes(home, "idle", "prompt", None)
 
 
+@pytest.mark.soak
 def test_a_program_that_waits_for_something_else_is_not_waiting_for_a_person(sesh: Sesh, home: Home) -> None:
     programs = {
         "sleeps": ["sleep", "60"],

@@ -58,6 +58,7 @@ def test_a_session_keeps_its_shell_between_commands(home: Home) -> None:
     assert home.sesh("run", "work", "--", "pwd").stdout == "/tmp\n"  # the command line sees the same
 
 
+@pytest.mark.soak
 def test_time_that_runs_out_is_no_error_of_a_command_and_one_of_a_wait(work: Session, home: Home) -> None:
     late = work.run(f"until [ -e {home.path}/go ]; do sleep 0.02; done", timeout=1)  # enough for the command to begin
     assert (late.timed_out, late.exit_code) == (True, 124)

@@ -42,6 +42,7 @@ def clock(home: Home, tmp_path: Path) -> Clock:
     return clock
 
 
+@pytest.mark.soak
 def test_a_clock_that_is_set_disturbs_no_age_and_no_wait(home: Home, clock: Clock) -> None:
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)

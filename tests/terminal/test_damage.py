@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 
+import pytest
+
 from sesh.system import platforms
 from tests.support import Home, Sesh
 
@@ -46,6 +48,7 @@ def put(path: str, kind: str) -> None:
 KINDS = (*CONTENTS, "huge", "a directory", "a FIFO", "a link", "without permission")
 
 
+@pytest.mark.soak
 def test_a_bad_record_costs_its_own_session_alone(home: Home, sesh: Sesh) -> None:
     """On Python 3.10 and 3.11 without `site`, each verb below failed with an internal error."""
     sesh("open", "good", "--", "sleep", "1000")

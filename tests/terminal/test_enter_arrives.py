@@ -12,8 +12,7 @@ from tests.support.composers.trial import Trial
 from tests.support.load import loaded
 
 _USUAL = (
-    "paste window", "burst and paste", "spinner", "reads ahead", "stops reading", "menu, shown", "prompt_toolkit",
-    "password", "bash", "fish within", "python",
+    "paste window", "spinner", "menu, shown", "prompt_toolkit", "password", "bash",
 )  # fmt: skip
 """Representative kinds; `make soak` tries all."""
 

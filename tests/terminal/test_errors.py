@@ -221,6 +221,7 @@ def test_a_terminal_of_absurd_width_is_listed_for_all_the_same(sesh: Sesh) -> No
     assert "work" in sesh("list", env={"COLUMNS": "9" * 5000}).stdout
 
 
+@pytest.mark.soak
 def test_a_command_whose_output_cannot_be_stored_ends_as_one_whose_code_is_not_known(home: Home) -> None:
     """`exec --print` must not exit with 1, which could be the job's own code."""
     home.sesh("open", "web")

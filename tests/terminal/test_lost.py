@@ -57,6 +57,7 @@ _CLOCK = "import time\nprint('begun')\nwhile True: print(f'{time.time():.2f}', f
 """A program that prints the time, without a pause that would count as the end of its output."""
 
 
+@pytest.mark.soak
 def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
     """A crash loses at most five seconds of output, even if the program never pauses."""
     names = ["clock", "looked-at"]
@@ -77,6 +78,7 @@ def test_a_crash_costs_five_seconds_at_most(sesh: Sesh, home: Home) -> None:
         assert killed[name] - float(lines[-1]) < 8.5, "five seconds, and the rest for a machine that is busy"
 
 
+@pytest.mark.soak
 def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(sesh: Sesh, home: Home) -> None:
     names = ["web", "looked-at"]
     for name in names:
@@ -95,6 +97,7 @@ def test_what_came_just_before_a_reload_is_kept_though_nothing_comes_after_it(se
         assert [line for line in told if line] == [f"first {name}", f"second {name}"], "beside the Enter's own line"
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("end", ["exited", "lost"])
 def test_all_its_scrollback_is_kept_whether_somebody_looked_or_not(sesh: Sesh, home: Home, end: str) -> None:
     """Looking at a session must not reduce its kept scrollback to 1,000 lines."""

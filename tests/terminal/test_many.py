@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.support import Home, wait_until
 
 COUNT = 18
 
 
+@pytest.mark.soak
 def test_each_verb_that_asks_many_daemons_asks_them_in_portions(home: Home) -> None:
     """With a limit of 64 open files, `list` of 300 sessions failed with EMFILE."""
     names = [f"s{number:02}" for number in range(COUNT)]

@@ -6,6 +6,8 @@ import json
 import os
 import signal
 
+import pytest
+
 from sesh.daemon.clients.events import MAX_TEXT, Missed
 from sesh.system.clock import STEADY
 from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
@@ -56,6 +58,7 @@ def test_who_comes_back_is_told_in_one_line_what_rang_and_what_was_said(sesh: Se
     assert b"away" not in again.raw, "output alone is no news"
 
 
+@pytest.mark.soak
 def test_the_line_goes_by_itself_and_gives_the_prompt_back(sesh: Sesh, home: Home) -> None:
     """On a full screen the line must not cover the prompt until a key comes."""
     left(home)

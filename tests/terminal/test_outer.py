@@ -111,6 +111,7 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: O
     assert [told(other).count(f"line-{number}") for number in range(1, 61)] == [1] * 60
 
 
+@pytest.mark.soak
 def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Open, sesh: Sesh) -> None:
     sesh("open", "play")
     printed(sesh, "seq -f 'play-%g' 5", "play")

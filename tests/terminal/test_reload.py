@@ -193,6 +193,7 @@ def test_a_session_that_runs_a_command_of_run_is_busy_and_the_command_goes_on(se
     assert faults(home, "work") == []
 
 
+@pytest.mark.soak
 def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Home) -> None:
     """After an upgrade by pip, late-loaded modules may not fit; `reload` must still work."""
     home.command = other(home, "sesh")
@@ -206,6 +207,7 @@ def test_a_sesh_that_was_replaced_in_its_place_is_taken_up(sesh: Sesh, home: Hom
     assert faults(home, "work")[-1:] == ["louder"]
 
 
+@pytest.mark.soak
 def test_a_session_whose_sesh_was_removed_goes_on_and_can_be_moved(home: Home) -> None:
     command = home.command
     home.command = other(home, "removed", "daemon/base/faults.py", LOUDER)
@@ -264,6 +266,7 @@ def test_a_long_text_that_waits_for_its_program_is_typed_once(
         assert got.read() == text
 
 
+@pytest.mark.soak
 def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> None:
     """The daemon cannot tell it of the reload: its connection is full."""
     script = "echo begun; read -r x; yes $(printf %0900d 1) | head -c 600000; echo over; cat"
@@ -281,6 +284,7 @@ def test_a_client_that_reads_nothing_meanwhile_stays(sesh: Sesh, home: Home) -> 
     assert person.exit_code() == 0
 
 
+@pytest.mark.soak
 def test_a_follower_that_reads_nothing_meanwhile_follows_on(sesh: Sesh, home: Home) -> None:
     """It said that the job's daemon had died."""
     source = "echo begun; read -r x; yes | head -c 4000000; echo over; read -r x; exit 7"

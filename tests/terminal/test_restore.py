@@ -215,6 +215,7 @@ def test_a_lost_job_is_a_job_again(home: Home) -> None:
     started(home, "server  in ~")
 
 
+@pytest.mark.soak
 def test_what_cannot_start_is_said_and_stays_lost_and_a_directory_that_has_gone_too(home: Home) -> None:
     command = home.write("bin/gone", AGENT, mode=0o755)
     for name in ("a", "b"):
@@ -266,6 +267,7 @@ def test_a_text_with_enter_does_not_start_the_waiting_command_and_ctrl_c_ends_it
     assert (runs(home), home.names()) == ([], [])
 
 
+@pytest.mark.soak
 def test_what_a_full_screen_program_showed_stands_above_it_too(home: Home) -> None:
     """Text that an editor had not saved must survive in the scrollback."""
     home.sesh("open", "notes", "--", need("vim"), "-u", "NONE", "notes")

@@ -36,7 +36,7 @@ def ran(home: Home, *words: str, timeout: float = 20) -> tuple[int, str]:
     return done.code, done.raw.decode("utf-8", "surrogateescape")
 
 
-@pytest.fixture(params=[*SHELLS[:-1], pytest.param("busybox", marks=pytest.mark.soak)])
+@pytest.fixture(params=[*SHELLS[:3], *(pytest.param(shell, marks=pytest.mark.soak) for shell in SHELLS[3:])])
 def shell(request: pytest.FixtureRequest, home: Home) -> str:
     """Each shell in turn, opened as `t`."""
     name = str(request.param)
@@ -219,6 +219,7 @@ def test_each_shell_nested_in_bash(home: Home) -> None:
         assert ran(home, "echo out") == (0, "out\n"), inner
 
 
+@pytest.mark.soak
 def test_what_only_looks_like_a_prompt_is_left_first(home: Home) -> None:
     """At a secondary prompt, or in vi command mode, a typed run would do nothing."""
     opened(home, "bash", rc="set -o vi")

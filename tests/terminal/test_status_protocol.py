@@ -124,6 +124,7 @@ def test_who_attaches_later_is_not_asked_again(terminal: Open, sesh: Sesh, progr
 # -- reports
 
 
+@pytest.mark.soak
 def test_what_is_reported_stands_with_question_and_kind_and_outlives_a_reload(sesh: Sesh, program: Program) -> None:
     program.reports("state=blocked:kind=permission:msg=cnVuIGl0Pw")
     assert sesh("wait", "work", "--waiting", "--timeout", "30").code == 0

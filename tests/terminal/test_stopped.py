@@ -6,6 +6,8 @@ import json
 import os
 import sys
 
+import pytest
+
 from tests.support import Home, Open, Sesh, processes, says_who_reads, wait_until
 
 pytestmark = says_who_reads
@@ -110,6 +112,7 @@ for lines in (0, 0, 30):
 """
 
 
+@pytest.mark.soak
 def test_a_question_that_is_asked_again_is_new_though_the_first_one_was_on_the_screen(sesh: Sesh, home: Home) -> None:
     """Its rows may still be there, or have left the screen meanwhile."""
     home.write("agent.py", ASKS_AGAIN)

@@ -32,6 +32,7 @@ def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemo
         assert b"sesh status work" in err
 
 
+@pytest.mark.soak
 def test_attaching_to_a_daemon_that_does_not_answer_names_it_within_seconds(home: Home, daemon: int) -> None:
     """The terminal must not stay blank for more than the five seconds documented."""
     os.kill(daemon, signal.SIGSTOP)

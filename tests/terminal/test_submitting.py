@@ -145,6 +145,7 @@ def test_a_person_or_a_key_that_comes_meanwhile_keeps_enter_away(
     assert "^M" not in home.sesh("screen", "raw").stdout
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("three seconds for a piece in place of 30")
 def test_a_program_that_does_not_read_costs_no_more_than_the_deadline_and_nothing_is_typed_after_it(
     home: Home, monkeypatch: pytest.MonkeyPatch
@@ -254,6 +255,7 @@ def test_a_text_with_enter_that_is_too_long_to_be_checked_is_not_typed(sesh: Ses
     assert "xxx" not in sesh("screen", "agent").stdout
 
 
+@pytest.mark.soak
 def test_a_text_is_typed_once_if_it_is_asked_for_again_also_over_a_reload(home: Home, inside: None) -> None:
     script = "stty raw -echo; echo ready; dd bs=1 count=7 of=got 2>/dev/null; echo more; exec cat >>got"
     opened(home, "mute", script, "ready")

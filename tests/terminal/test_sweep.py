@@ -211,6 +211,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
     return versions, [sys.executable, "-c", code]
 
 
+@pytest.mark.soak
 def test_a_version_is_removed_while_sessions_run_that_were_started_from_it(sesh: Sesh, home: Home) -> None:
     """A daemon has loaded all that it needs."""
     ours = home.command

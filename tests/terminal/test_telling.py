@@ -128,6 +128,7 @@ def test_what_is_typed_after_a_ctrl_c_is_not_ended_by_it(sesh: Sesh, home: Home)
     assert written(home, "failed") == "job\n"
 
 
+@pytest.mark.soak
 def test_a_bell_is_told_once_a_minute_and_takes_nothing_from_the_question_behind_it(sesh: Sesh, home: Home) -> None:
     """A bell together with a question must not delay the question by a minute."""
     hooked(home, 'echo "$SESH_QUESTION" >>told')

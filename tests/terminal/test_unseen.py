@@ -49,6 +49,7 @@ def test_a_program_that_ends_unseen_leaves_its_session(home: Home) -> None:
     assert (home.names(), home.sesh("screen", "srv").code) == ([], 1)
 
 
+@pytest.mark.soak
 @pytest.mark.needs("bash")
 def test_a_shell_that_ends_at_its_prompt_by_itself_is_kept_and_one_that_was_left_is_not(home: Home) -> None:
     """TMOUT ends a shell with code 0, maybe with last words, as `exit` does."""

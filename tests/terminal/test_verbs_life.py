@@ -97,6 +97,7 @@ def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Hom
     assert home.names() == []
 
 
+@pytest.mark.soak
 def test_a_daemon_that_hangs_is_listed_and_can_be_killed(sesh: Sesh, home: Home) -> None:
     sesh("open", "web", "--", "sleep", "60")
     os.kill(home.summary("web")["daemon_pid"], signal.SIGSTOP)
