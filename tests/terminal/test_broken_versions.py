@@ -27,7 +27,8 @@ LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); 
 @pytest.mark.parametrize(
     "ways",
     [
-        pytest.param([way for way in WAYS if way != "hang"], id="fails"),
+        pytest.param(["end"], id="ends"),
+        pytest.param([way for way in WAYS if way not in ("end", "hang")], id="fails", marks=pytest.mark.soak),
         pytest.param(["hang"], id="hangs", marks=pytest.mark.soak),
     ],
 )
