@@ -14,15 +14,12 @@ Each module imports only those below it. Where a row names several modules, semi
 `handler`                    frames of attached clients
 `description`                the session as lists, `status` and its record show it
 `session`                    builds and connects the parts
-`checkpoint`                 copies of the screen on disk
-`waits`                      requests that wait
+`watching`                   requests that wait; copies of the screen on disk
 `replier` `findings`         queries in the output, and their replies; titles, bells and marks in it
 `activity`                   whether the program works or waits, and notifications
 `shell`                      `run` in the live shell, and the history of commands
-`events`                     what has happened, for `events` and for the line about missed events
-`clients`                    connections, attached clients, and the relay that sends them output
-`reports`                    what a program reports of itself (OSC 7501)
-`screen`                     the emulator, which reads the output log, and its replies
+`clients`                    connections, attached clients, the relay that sends them output, and events
+`screen`                     the emulator, which reads the output log, its replies, and what a program reports of itself
 `pty`                        the program: its pty, its output log, and its input
 `base`                       phase and facts of the session; calls to parts that are built later
 """
