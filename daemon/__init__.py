@@ -21,5 +21,5 @@ Each module imports only those below it. Where a row names several modules, semi
 `clients`                    connections, attached clients, the relay that sends them output, and events
 `screen`                     the emulator, which reads the output log, its replies, and what a program reports of itself
 `pty`                        the program: its pty, its output log, and its input
-`base`                       phase and facts of the session; calls to parts that are built later
+`base`                       phase, facts and faults of the session; calls to parts that are built later
 """

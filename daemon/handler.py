@@ -1,4 +1,4 @@
-"""The frames of attached clients, from HELLO to DETACH."""
+"""HELLO of every connection, and the frames of attached clients; requests are in `requests`."""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Phase and facts of the session, calls to later parts, and the names of timers."""
+"""Phase, facts and faults of the session; calls to parts that are built later."""

@@ -1,1 +1,1 @@
-"""The listening socket, connections, attached clients, and what sends these output or screens."""
+"""The listening socket, connections, attached clients, what sends these output or screens, and events."""

@@ -1,1 +1,1 @@
-"""Destinations as ssh resolves them, shared connections, links."""
+"""Destinations as ssh resolves them, shared connections, and what ssh prints."""

@@ -1,1 +1,1 @@
-"""The keeper of links, which opens another one in place of one that fails."""
+"""Links to hosts: how one is opened, its health, and the keeper that replaces it."""

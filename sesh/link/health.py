@@ -1,7 +1,7 @@
 """The state machine of one link's health. Sans-I/O: all times are arguments (`uptime`).
 
-`LinkHealth` alone decides when a link is pinged, doubted and lost. A `Connection` to a host calls `heard` for all bytes
-that it receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
+`LinkHealth` alone decides when a link is pinged, doubted and lost. `Link.decode` calls `heard` for all bytes that
+the link receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING──▶ SILENT
  ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘

@@ -52,7 +52,7 @@ class LinkRequest:
     def attach(cls, name: str, session_id: str = "", **more: Any) -> LinkRequest:
         """Return the request to connect to an existing session; without its id, by its name."""
         data = json.dumps({"name": name}).encode()
-        # The name of `ops.enter.attach`: sesh.remote imports no ops.
+        # The name of `ops.enter.attach`: this room lies below `ops`, and imports none.
         return cls("enter.attach", data, session_id=session_id, **more)
 
     def frames(self, answers: Sequence[str] = ()) -> bytes:

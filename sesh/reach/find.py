@@ -1,4 +1,4 @@
-"""Find sessions of this machine by name, and make the errors for missing ones."""
+"""Find sessions of this machine, connect to their daemons and make requests; the errors for missing ones."""
 
 from __future__ import annotations
 

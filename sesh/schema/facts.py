@@ -1,11 +1,11 @@
 """Types of the facts that files, frames, ops and `--json` share.
 
-`sesh.schema.outcomes` has the types of what a single op or verb returns, `sesh.wire.messages` those of frames, and
+`sesh.schema.outcomes` has the types of what a single op returns, `sesh.wire.messages` those of frames, and
 `sesh.cli.printed` those of what verbs print.
 
 A class named `_X` has the required keys, `X` adds the optional ones. `sesh.schema.check` derives the checks of data
-from outside from these types and from those of `sesh.messages`. A `str` is one line and an `int` is not negative,
-unless one of the annotations below says otherwise.
+from outside from these types and from those of `sesh.wire.messages`. A `str` is one line and an `int` is not
+negative, unless one of the annotations below says otherwise.
 """
 
 from collections.abc import Mapping, Sequence

@@ -1,4 +1,4 @@
-"""Types of what one op returns, or one verb prints. See `sesh.schema.facts`."""
+"""Types of what one op returns, and of the error that every verb prints. See `sesh.schema.facts`."""
 
 from typing import Optional, TypedDict, Union
 

@@ -5,9 +5,6 @@ from __future__ import annotations
 import os
 import signal
 
-import pytest
-
-from sesh.daemon import request_methods
 from tests.support import Home, Sesh, wait_until
 from tests.terminal.looking import history, screen
 
@@ -67,20 +64,16 @@ def test_what_a_full_screen_program_shows_is_found_too(home: Home, sesh: Sesh) -
     assert sesh("grep", "question number 40").stdout.startswith("agent:35:")
 
 
-@pytest.mark.needs_fork("smaller pages than 512 KiB")
-def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(
-    home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.soak
+def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, sesh: Sesh) -> None:
     """With 600,000 lines of scrollback, `logs` and `grep` failed with a protocol error."""
-    monkeypatch.setattr(request_methods, "PAGE", 140)
-    monkeypatch.setattr(request_methods, "MOST_OF_PAGE", 1000)
-    home.write(".config/sesh/config.toml", "scrollback = 800\n")
-    sesh("open", "web", "--", "sh", "-c", "seq 1200; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
+    home.write(".config/sesh/config.toml", "scrollback = 60_000\n")
+    sesh("open", "web", "--", "sh", "-c", "seq 60400; printf '\\033[32mgreen\\033[m%0170d\\n' 7; echo last; read x")
     wait_until(lambda: "last" in screen(home, "web"), "web shows 'last'")
     wrapped = "green" + "7".zfill(170)
-    expected = [*map(str, range(1200 - 800 - 19 + 1, 1201)), wrapped, "last"]
-    assert sesh("logs", "web", "100000").stdout.split() == expected
-    assert sesh("logs", "web", "300").stdout.split() == expected[-300:]
-    assert sesh("logs", "web", "100000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
+    expected = [*map(str, range(400 - 19 + 1, 60_401)), wrapped, "last"]
+    assert sesh("logs", "web", "1000000").stdout.split() == expected
+    assert sesh("logs", "web", "55000").stdout.split() == expected[-55_000:]
+    assert sesh("logs", "web", "1000000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
     assert sesh("wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
     assert sesh("grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
