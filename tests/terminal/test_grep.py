@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 
+import pytest
+
 from tests.support import Home, Sesh, wait_until
 from tests.terminal.looking import history, screen
 
