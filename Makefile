@@ -22,7 +22,7 @@ help:
 	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make test-in    the same in a root of a Debian release, as root (SUITE=sid: newer Pythons; bullseye: a host with 3.9)'
-	@echo 'make test-installed  the tests of the terminal with the wheel, installed in an environment of its own'
+	@echo 'make test-installed  tests/smoke and tests/terminal with the wheel, installed in an environment of its own'
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
@@ -90,7 +90,7 @@ test-in: $(STAMP)
 # Each sesh is an interpreter there, not a fork of the tests, and takes ten times as long to start: fewer workers.
 test-installed: test-packages
 	@$(BIN)/python -m tests.support.installed $(VENV)/wheel
-	SESH_UNDER_TEST=$(CURDIR)/$(VENV)/wheel/bin/sesh $(PYTEST) -q -n $(UNITS) $(wildcard tests/smoke) tests/terminal
+	SESH_UNDER_TEST=$(CURDIR)/$(VENV)/wheel/bin/sesh $(PYTEST) -q -n $(UNITS) tests/smoke tests/terminal
 
 fidelity: test-packages
 	LONG=1 $(BIN)/pytest -q tests/fidelity

@@ -3,7 +3,8 @@
 # root.sh SUITE -n: makes none.
 # root.sh SUITE COMMAND…: runs a command in it, with this machine's network, certificates and settings of pip.
 #
-# All that needs root. SUITE is a release such as `sid`, or `host`: the release whose Python is the oldest that a host may have.
+# All that needs root. SUITE is a release such as `sid`, or `host`: the release whose Python is the oldest that a host may
+# have.
 set -eu
 suite=$1
 shift
@@ -34,6 +35,7 @@ if [ ! -d "$root" ]; then
         "${mirror:-http://deb.debian.org/debian}" >"$new.log" 2>&1 </dev/null ||
         { tail -n 5 "$new.log" >&2; fail "debootstrap failed"; }
     mv -T "$new" "$root" 2>/dev/null || [ -d "$root" ] # another one may have been faster
+    rm -rf "$new" "$new.log"
 fi
 [ $# -gt 0 ] || { echo "$root"; exit 0; }
 

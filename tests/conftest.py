@@ -17,7 +17,7 @@ import pytest  # noqa: E402
 
 from sesh.daemon.spawn import launch, zygote  # noqa: E402
 from sesh.store import listing  # noqa: E402
-from sesh.system import processes as system  # noqa: E402
+from sesh.system import processes as product  # noqa: E402
 from tests.support import Home, Open, Sesh, disk, forking, need, processes, told  # noqa: E402
 
 # The developer's own sesh must not run in place of one that a host lacks. The system's directories stay.
@@ -124,9 +124,9 @@ def home() -> Iterator[Home]:
     Its sesh sees no other processes of the user: `sweep` would end a developer's orphaned bridge.
     """
     own = Home()
-    every = system.own_processes
+    every = product.own_processes
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(system, "own_processes", lambda: _of(own, every()))
+        patch.setattr(product, "own_processes", lambda: _of(own, every()))
         patch.setattr(listing.summaries, "__defaults__", (10.0, ()))  # a busy machine's daemons answer late
         patch.setattr(launch, "ANSWER_TIMEOUT", 20.0)  # its zygotes, too
         yield own

@@ -158,8 +158,7 @@ class Installer:
 
     def works(self) -> bool:
         start = self.final / START
-        # A bridge without input ends at once, and needs no typer.
-        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--bridge"]).returncode == 0
+        return start.is_file() and _run([self.python, "-I", "-S", "-B", start, "--version"]).returncode == 0
 
     def try_out(self, launcher: Path) -> None:
         """Run the trial with the scratch directory as HOME, and without the user's settings."""

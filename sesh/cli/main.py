@@ -7,12 +7,11 @@ from __future__ import annotations
 import os
 import sys
 
-from sesh.about import PROGRAM
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO
-from sesh.errors import ExitCode, NotDeployed, Refused, failing_with, naming_host
+from sesh.errors import ExitCode, NotDeployed, failing_with, naming_host
 
 _HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9
 
@@ -39,14 +38,20 @@ def run_line(argv: list[str]) -> int:
 
                 (name,) = line.words
                 return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
-            _check_python(line.verb.word)
+            if not _HAS_TYPER:
+                from sesh.cli import older_python
+
+                return older_python.run_verb(cli)
             from sesh.cli import app
 
             return app.run_verb(cli)
         except NotDeployed as missing:
             if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
                 raise
-            _check_python("deploy")
+            if not _HAS_TYPER:
+                from sesh.cli import older_python
+
+                raise older_python.refusal("deploy") from None
             from sesh.cli import deploy
 
             with failing_with(ExitCode(missing.exit_code)):
@@ -63,12 +68,3 @@ def list_or_pick(cli: Invocation) -> int:
     from sesh.cli import list as listed
 
     return listed.show(cli)
-
-
-def _check_python(what: str) -> None:
-    """Raise Refused on a Python that typer does not run on."""
-    if not _HAS_TYPER:
-        which = "{}.{}".format(*sys.version_info)
-        there = f"{PROGRAM} @HOST {what}".rstrip()
-        hint = f"type it on your own machine ({there}), or install a newer Python and deploy again"
-        raise Refused(f"{what or 'this line'} needs Python 3.10 here, and this is {which}", hint=hint)

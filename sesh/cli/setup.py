@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from typing import Annotated, Literal
 
 from typer import Argument
 
-from sesh import completions as package
-from sesh.about import PROGRAM, SESH, __version__
-from sesh.cli import app
+from sesh.about import SESH
+from sesh.cli import app, scripts
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, offering
 from sesh.cli.printed import PrintedHelp, PrintedScript, PrintedVersion, prints
 from sesh.cli.verbs import VERBS, find_verb
 from sesh.errors import UsageError
 from sesh.names import printable
-from sesh.wire import protocol
 
 Shell = Annotated[
     Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", help="Whose script to print.", show_default=False)
@@ -34,7 +31,7 @@ def completions(ctx: Context, shell: Shell) -> int:
       eval "$(sesh completions bash)"
       sesh completions fish | source
     """
-    return _print(ctx.obj, shell, "_sesh" if shell == "zsh" else f"sesh.{shell}")
+    return scripts.print_completions(ctx.obj, shell)
 
 
 @prints(PrintedScript)
@@ -47,7 +44,7 @@ def shell_init(ctx: Context, shell: Shell) -> int:
       eval "$(sesh shell-init bash)"
       sesh shell-init fish | source
     """
-    return _print(ctx.obj, shell, f"init.{shell}")
+    return scripts.print_integration(ctx.obj, shell)
 
 
 @prints(PrintedHelp)
@@ -85,10 +82,4 @@ def version(ctx: Context) -> int:
     Examples:
       sesh --version
     """
-    return ctx.obj.out.show({"version": __version__, "protocol": protocol.PROTOCOL}, f"{PROGRAM} {__version__}")
-
-
-def _print(cli: Invocation, shell: str, name: str) -> int:
-    with open(os.path.join(os.path.dirname(package.__file__), name), encoding="utf-8") as file:
-        script = file.read()
-    return cli.out.show({"shell": shell, "script": script}, script.removesuffix("\n"))
+    return scripts.print_version(ctx.obj)

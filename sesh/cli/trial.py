@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from sesh.cli.invocation import Invocation
 from sesh.ops import jobs
 from sesh.schema.facts import JobSpec, Spec
 
 
 def trial(cli: Invocation) -> int:
-    """Start a daemon and a program in it, and exit with the program's exit code."""
+    """Load a verb, start a daemon and a program in it, and exit with the program's exit code."""
+    if sys.version_info >= (3, 10):
+        from sesh.cli import app  # noqa: PLC0415 - typer, which Python 3.9 does without
+
+        app.built("list")
     spec: Spec = {"directory": None, "command": ["true"], "env": [], "label": [], "size": None}
     job: JobSpec = {"name": None, "spec": spec, "keep": False, "timeout": None}
     with cli.recording_signals(tie=True, message="the trial may have started") as interrupts:

@@ -176,7 +176,10 @@ class LinkKeeper:
         return next(filter(None, lines), None) or self.schedule.failure
 
     def watch(self, link: Connection, ping: Ping) -> None:
-        """Watch a first or another link; end all attempts. A closed connection stands for a link that is lost."""
+        """Watch a first or another link; end all attempts.
+
+        A closed connection stands for a link that is lost: then the health stays what it was.
+        """
         self._ping = ping
         if isinstance(link, Link):
             link.health.round_trip = link.health.round_trip or self.health.round_trip

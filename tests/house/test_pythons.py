@@ -21,21 +21,25 @@ FREE = ("sesh/mcp/",)
 ROOTS = """
 import importlib, pkgutil, sys
 import sesh.__main__, sesh.cli.main, sesh.ops, sesh.daemon
-for name in ("attach", "list", "hook", "bridge", "trial"):
+for name in ("attach", "list", "hook", "bridge", "trial", "older_python"):
     importlib.import_module(f"sesh.cli.{name}")
 for package in (sesh.ops, sesh.daemon):  # a bridge imports an op's module by its name, a zygote forks daemons
     for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
         importlib.import_module(module.name)
 print(*sys.modules)
 """
-"""Imports what the door, a bridge, a daemon, an agent's hook and a deploy's trial import."""
+"""Imports what the door, a bridge, a daemon, an agent's hook, a deploy's trial and a shell's startup import."""
 
 
 @cache
 def held() -> dict[str, str]:
     """Return the text of each file that must run on Python 3.9, by path."""
     imports = re.compile(rf"^\s*(?:from|import) (?:{'|'.join(NEWER)})\b", re.MULTILINE)
-    paths = [path for room in ("sesh", "client", "daemon", "remote") for path in Path(ROOT, room).rglob("*.py")]
+    paths = [
+        path
+        for room in ("sesh", "client", "completions", "daemon", "remote")
+        for path in Path(ROOT, room).rglob("*.py")
+    ]
     texts = {os.path.relpath(os.path.realpath(path), ROOT): path.read_text(encoding="utf-8") for path in paths}
     return {path: text for path, text in texts.items() if not (path.startswith(FREE) or imports.search(text))}
 

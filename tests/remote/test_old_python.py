@@ -84,6 +84,8 @@ def test_a_host_with_python_3_9_takes_a_deploy_and_its_sessions_do_what_they_do_
         "sesh: kill needs Python 3.10 here, and this is 3.9; type it on your own machine (sesh @HOST kill), or install"
     )
     assert refused.stderr == f"{line} a newer Python and deploy again\n"
+    assert "PROMPT_COMMAND" in typed_on(home, "~/.local/bin/sesh shell-init bash").stdout, "a startup file evaluates it"
+    assert typed_on(home, "~/.local/bin/sesh --version").stdout.startswith("sesh ")
     assert home.sesh("@old", "kill", "work").code == 0
     assert home.sesh("@old", "list", "--json").json() == []
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 import sesh.__main__
-from sesh.system import processes as system
+from sesh.system import processes as product
 from sesh.system import programs
 from tests.support import Home, forking, processes
 
@@ -105,7 +105,7 @@ class ViaHost(Home):
 
     def held(self) -> list[int]:
         """Return the pids of the links that still run, also of a fork just begun."""
-        return [pid for pid, start in self._noted() if system.start_time(pid) == start != ""]
+        return [pid for pid, start in self._noted() if product.start_time(pid) == start != ""]
 
     def _noted(self) -> list[tuple[int, str]]:
         if not os.path.exists(self._links):
@@ -184,7 +184,7 @@ class ViaHost(Home):
 
     def _note(self, pid: int) -> None:
         with open(self._links, "a", encoding="utf-8") as file:
-            file.write(f"{pid} {system.start_time(pid)}\n")
+            file.write(f"{pid} {product.start_time(pid)}\n")
 
 
 class Beside:

@@ -24,7 +24,7 @@ from sesh.names import is_name
 from sesh.ops import views
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.system import processes as system
+from sesh.system import processes as product
 from sesh.wire import messages
 from tests.support import forking, processes, typed
 from tests.support.terminal import Terminal
@@ -168,7 +168,7 @@ class Home:
         daemon = self.record(name)["daemon_pid"]
         os.kill(daemon, signal.SIGKILL)
         wait_until(
-            lambda: not system.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"),
+            lambda: not product.start_time(daemon) and self.summary(name).get("state") in ("lost", "exited"),
             f"the daemon of {name} has ended, and {name} counts as lost or exited",
         )
 
@@ -319,6 +319,6 @@ class Home:
     def _outlived(self, left: list[int], seconds: float) -> list[int]:
         """Wait for these processes, then any others; return those that still run."""
         deadline = time.monotonic() + seconds
-        while (left := list(filter(system.start_time, left)) or self.processes()) and time.monotonic() < deadline:
+        while (left := list(filter(product.start_time, left)) or self.processes()) and time.monotonic() < deadline:
             time.sleep(0.02)
         return left

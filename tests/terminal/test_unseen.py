@@ -12,7 +12,7 @@ import pytest
 
 from sesh.reach import find
 from sesh.schema.facts import Summary
-from sesh.system import processes as system
+from sesh.system import processes as product
 from tests.support import PROMPT, Home, processes, wait_until
 from tests.terminal.looking import screen
 
@@ -251,7 +251,7 @@ def test_after_a_week_it_is_forgotten(home: Home) -> None:
     path = os.path.join(home.directory, "srv.json")
     with open(path, encoding="utf-8") as file:
         record = json.load(file)
-    wait_until(lambda: system.start_time(record["daemon_pid"]) != record["daemon_start"], "the daemon has ended")
+    wait_until(lambda: product.start_time(record["daemon_pid"]) != record["daemon_start"], "the daemon has ended")
     os.utime(path, (old, old))
     crashed(home, "newest")
     wait_until(lambda: home.names() == ["newest", "recent"], "its daemon forgets the oldest as it ends")
