@@ -35,11 +35,8 @@ print(*sys.modules)
 def held() -> dict[str, str]:
     """Return the text of each file that must run on Python 3.9, by path."""
     imports = re.compile(rf"^\s*(?:from|import) (?:{'|'.join(NEWER)})\b", re.MULTILINE)
-    paths = [
-        path
-        for room in ("sesh", "client", "completions", "daemon", "remote")
-        for path in Path(ROOT, room).rglob("*.py")
-    ]
+    rooms = ("sesh", "client", "completions", "daemon", "remote")
+    paths = [path for room in rooms for path in Path(ROOT, room).rglob("*.py")]
     texts = {os.path.relpath(os.path.realpath(path), ROOT): path.read_text(encoding="utf-8") for path in paths}
     return {path: text for path, text in texts.items() if not (path.startswith(FREE) or imports.search(text))}
 
