@@ -34,5 +34,5 @@ def test_enter_arrives_where_the_program_takes_it_and_is_kept_back_elsewhere(hom
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.load], ids=lambda kind: kind.name)
 def test_enter_arrives_on_a_busy_machine(home: Home, kind: Kind) -> None:
     with loaded():
-        tally = Trial(home, kind).play(100)
+        tally = Trial(home, kind).play(rounds(10, 100))
     assert len(tally.wrong) <= 2, tally.row()
