@@ -11,7 +11,7 @@ DEVELOP := PYTHONWARNINGS='ignore:Editable installation'
 GROUPS := -q -e '.[mcp]' --group dev
 # A test waits most of its time, the more so where it starts programs: so many workers keep a processor busy.
 UNITS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 2)
-WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 6)
+WORKERS = $(shell expr $$(getconf _NPROCESSORS_ONLN) \* 5)
 # Bytecode is written whatever the environment says: each worker would compile pytest anew.
 PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not soak'
 

@@ -9,6 +9,7 @@ import sys
 import tempfile
 import uuid
 from collections.abc import Generator, Iterator
+from itertools import islice
 
 # Without bytecode each worker would compile all tests. The sesh under test writes bytecode, too.
 sys.dont_write_bytecode = False
@@ -39,6 +40,21 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     for mark in item.iter_markers("needs"):
         for tool in mark.args:
             need(tool)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Let each worker begin with its share of the `long` tests; its share of all is a stretch of the list."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    long = [item for item in items if item.get_closest_marker("long")]
+    rest = iter([item for item in items if not item.get_closest_marker("long")])
+    left, shared = len(items), list[pytest.Item]()
+    for worker in range(workers):
+        size = left // (workers - worker)
+        first = long[worker::workers]
+        shared += [*first, *islice(rest, size - len(first))]
+        left -= size
+    items[:] = [*shared, *rest]
 
 
 @pytest.hookimpl(wrapper=True)

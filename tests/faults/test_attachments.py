@@ -298,6 +298,7 @@ def test_r24_the_clipboard_is_written_live_and_never_again(daemons: Daemons) -> 
     assert b"52;" not in b"".join(payload for _, payload in late.frames)
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("a daemon that notes that it sleeps")
 def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch

@@ -229,6 +229,7 @@ def test_a_run_in_the_queue_whose_asker_has_gone_never_starts(home: Home) -> Non
     assert Session("work").run("true").exit_code == 0
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shell", ["bash", pytest.param("fish", marks=pytest.mark.soak)])
 def test_a_line_that_a_stopped_shell_has_not_read_is_taken_back(
     home: Home, monkeypatch: pytest.MonkeyPatch, shell: str

@@ -64,6 +64,7 @@ def test_a_list_with_a_malformed_row_is_not_shown(host: Host) -> None:
     assert ("malformed" in report.why_silent, report.rows) == (True, [])
 
 
+@pytest.mark.soak
 def test_a_host_says_no_more_over_a_held_link_than_in_an_answer(host: Host) -> None:
     """Such a host filled the memory of this process."""
     host.does("many")

@@ -62,6 +62,7 @@ def daemon_of(home: Home) -> int:
     return int(record["daemon_pid"])
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(("path", "way"), [pytest.param(path, way, id=f"{path.stem}-{way}") for path, way in LEFT])
 def test_a_real_terminal_is_given_back(
     home: Home, terminal: Open, maybe_xterm: Xterm | None, path: Path, way: str

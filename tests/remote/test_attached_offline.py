@@ -54,6 +54,7 @@ def test_a_client_that_can_open_nothing_says_so(home: Home, beside: Beside, monk
 ROWS = b"".join(b"row-%d-\r\n" % number for number in range(150))
 
 
+@pytest.mark.soak
 @pytest.mark.needs_fork("silence that loses no link")
 def test_a_row_that_cannot_be_told_is_in_the_scrollback_once(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch

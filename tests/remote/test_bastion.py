@@ -39,6 +39,7 @@ def logs_in(terminal: Terminal, gate: SshHost, times: int = 1) -> None:
     terminal.wait_for(PROMPT)
 
 
+@pytest.mark.long
 def test_a_second_factor_of_a_jump_host_is_asked_for_in_place_and_never_elsewhere(
     home: Home, gate: SshHost, box: SshHost
 ) -> None:

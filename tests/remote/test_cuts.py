@@ -77,6 +77,7 @@ def test_another_session_of_the_same_name_is_not_taken_for_the_one_that_was_lost
     assert far.names() == ["work"]
 
 
+@pytest.mark.soak
 def test_a_session_that_was_renamed_is_found_again_by_its_id(home: Home, beside: Beside) -> None:
     """The client said `[old is no more]`, while the session ran on as `new`."""
     far = beside("box")

@@ -12,6 +12,7 @@ from tests.remote.test_deploy import deployed, versions
 from tests.support import Home, need
 
 
+@pytest.mark.long
 @pytest.mark.needs("runuser")
 @pytest.mark.needs_fork("a newer sesh")
 @pytest.mark.skipif(not ROOT, reason="another user's programs take root")

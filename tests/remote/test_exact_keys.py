@@ -87,6 +87,7 @@ def same(terminal: Terminal, glass: Glass) -> bool:
     return terminal.text() == glass.text() and cells[0] == cells[1]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(rounds(120, 600))
 @pytest.mark.parametrize(
     ("echo", "predict"),

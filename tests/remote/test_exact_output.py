@@ -20,6 +20,7 @@ from tests.remote.via import Beside
 from tests.support import Home, processes, rounds
 
 
+@pytest.mark.long
 @pytest.mark.needs_fork("no line about a host that takes half a second to connect")
 @pytest.mark.timeout(rounds(120, 600))
 @pytest.mark.parametrize(

@@ -211,6 +211,7 @@ def test_who_waits_for_what_was_lost_with_its_host_hears_that_too(home: Home, bo
         assert (ended, f"{name} was lost" in last, f"`sesh @box open {name}`" in last) == (code, True, True)
 
 
+@pytest.mark.soak
 def test_sessions_of_several_hosts_are_waited_for_by_name_and_by_label(home: Home, beside: Beside) -> None:
     one, other = beside("one"), beside("other")
     far = [one.at, other.at]

@@ -30,6 +30,7 @@ def leave(terminal: Terminal) -> None:
     terminal.wait_for("detached from work")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "when",
     ["in a flood", *(pytest.param(when, marks=pytest.mark.soak) for when in ("before its first screen", "at rest"))],

@@ -178,6 +178,7 @@ def test_a_login_that_fails_is_offered_again_in_the_last_row(home: Home, far: Ss
     assert terminal.exit_code() == 0
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize(
     "number",
     [signal.SIGTERM, *(pytest.param(number, marks=pytest.mark.soak) for number in (signal.SIGHUP, signal.SIGUSR1))],

@@ -130,6 +130,7 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     assert home.names() == ["solo"]
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("hurried")
 def test_a_host_that_is_silent_is_said_so_once(home: Home, beside: Beside) -> None:
     far = beside("box")

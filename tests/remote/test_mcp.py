@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.remote.via import Beside
 from tests.support import Home
 from tests.support.agent import Agent, driven
 
 
+@pytest.mark.long
 def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, beside: Beside) -> None:
     far = beside("box")
 

@@ -44,6 +44,7 @@ def old(farm: Farm, ground: Ground) -> Iterator[SshHost]:
     sshd.remove()
 
 
+@pytest.mark.soak
 def test_a_host_with_python_3_9_takes_a_deploy_and_its_sessions_do_what_they_do_elsewhere(
     home: Home, old: SshHost
 ) -> None:

@@ -78,6 +78,7 @@ def test_nothing_shows_early_with_never_nor_in_a_session_here(home: Home) -> Non
         assert b"\x1b[?2026" not in terminal.raw
 
 
+@pytest.mark.long
 def test_nothing_of_a_secret_is_drawn(home: Home) -> None:
     """A secret typed right after Enter, before its prompt, is not drawn either."""
     slow = Slow(home)

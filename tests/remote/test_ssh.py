@@ -153,6 +153,7 @@ def test_a_login_that_takes_longer_goes_on_alone_and_serves_who_comes_next(here:
     wait_until(lambda: (far.proxy.accepted, len(farm.masters())) == (1, 1), "one shared connection is left")
 
 
+@pytest.mark.soak
 def test_a_login_that_hangs_is_no_hindrance_to_who_comes_next(
     here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
 ) -> None:

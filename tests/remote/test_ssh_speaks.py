@@ -33,6 +33,7 @@ def behind(here: Home, farm: Farm) -> str:
     return go
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("hurried")
 def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
     script = here.write("check", f'#!/bin/sh\necho "{ADDRESS}" >&2\nexec sleep 60\n', 0o755)
@@ -45,6 +46,7 @@ def test_lines_of_a_via_command_are_shown_too(here: Home) -> None:
     assert ADDRESS in here.sesh("list").stdout
 
 
+@pytest.mark.soak
 def test_a_board_shows_an_address_to_log_in_at_also_where_its_link_was_lost(
     home: Home, farm: Farm, behind: str
 ) -> None:

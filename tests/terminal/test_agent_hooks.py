@@ -81,6 +81,7 @@ def test_settings_with_comments_are_left_and_the_hooks_are_printed(home: Home) -
         assert file.read() == text
 
 
+@pytest.mark.soak
 def test_a_hook_that_gets_no_event_ends_by_itself(home: Home, terminal: Open) -> None:
     """Codex kills a hook after 3 s; `--hook` must end earlier."""
     waiting = home.start("--hook", "codex", stdin=subprocess.PIPE)

@@ -24,6 +24,7 @@ WAYS = {
 LINES = 'stty -echo; PS1=; i=0; echo rea""ding; while read -r x; do i=$((i+1)); echo "line $i $x"; done\r'
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "ways",
     [

@@ -107,6 +107,7 @@ def test_the_detach_key_leaves_a_session_whose_daemon_does_not_answer(home: Home
         os.kill(daemon, signal.SIGCONT)
 
 
+@pytest.mark.soak
 def test_the_detach_key_leaves_a_daemon_that_was_stopped_and_what_was_typed_arrives_when_it_goes_on(
     home: Home, terminal: Open
 ) -> None:

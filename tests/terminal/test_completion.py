@@ -53,6 +53,7 @@ def tab(opened: Terminal, typed: str, becomes: str) -> None:
     opened.wait_until(lambda: opened.screen()[opened.cursor[0]] == PROMPT, "an empty line")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("shell", SHELLS)
 def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
     for name, *label in (("work", "--label", "team=web"), ("play", "--label", "note=a $(b)"), ("plan",)):

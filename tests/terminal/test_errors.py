@@ -173,6 +173,7 @@ def complaints(text: str, gist: str) -> list[str]:
     return wrong + [f"{part!r} is missing" for part in gist.split(", ") if part.lower() not in text.lower()]
 
 
+@pytest.mark.long
 def test_an_error_says_what_happened_and_what_to_do(stage: Home) -> None:
     wrong = []
     for (code, error), lines in ERRORS.items():

@@ -117,6 +117,7 @@ def test_every_verb_that_prints_a_value_is_tried() -> None:
     assert prints().keys() - CASES.keys() - read == set(), "some test reads what a verb prints with --json"
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("inside")
 def test_each_verb_prints_what_its_type_says(home: Home) -> None:
     home.sesh("open", "work")

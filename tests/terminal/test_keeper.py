@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 
+import pytest
+
 from tests.support import ROOT, Home, says_who_reads, wait_until
 
 _ASKS = 'log=$1; shift; for asked; do printf "%s? " "$asked"; read x; echo "$asked=$x" >>"$log"; done'
@@ -38,6 +40,7 @@ def written(home: Home, name: str) -> str:
         return ""
 
 
+@pytest.mark.soak
 @says_who_reads
 def test_sessions_are_looked_after_in_forty_lines(home: Home) -> None:
     keeper = os.path.join(ROOT, "examples/agents/keeper.py")

@@ -8,6 +8,8 @@ import re
 import stat
 from typing import Any
 
+import pytest
+
 from tests.support import Home
 from tests.support.agent import Agent, driven
 
@@ -177,6 +179,7 @@ async def what_runs_goes_on_when_the_agent_goes(home: Home, agent: Agent) -> Non
     assert os.path.exists(os.path.join(home.path, "done"))
 
 
+@pytest.mark.long
 def test_an_agent_works_learns_what_it_needs_and_what_it_runs_goes_on(home: Home) -> None:
     async def stories(agent: Agent) -> None:
         for story in (

@@ -7,6 +7,8 @@ import os
 import shlex
 import sys
 
+import pytest
+
 from tests.support import Home, Sesh
 from tests.terminal.test_reload import other
 
@@ -14,6 +16,7 @@ NEXT = "PROTOCOL += 1\n"
 """For wire/protocol.py: the next protocol number."""
 
 
+@pytest.mark.soak
 def test_a_session_of_another_number_is_an_error_in_one_line_and_reload_moves_it(sesh: Sesh, home: Home) -> None:
     mine, home.command = home.command, other(home, "next", "wire/protocol.py", NEXT)
     assert sesh("open", "work").code == 0

@@ -165,6 +165,7 @@ def test_a_program_that_follows_the_colours_is_told_those_of_a_new_terminal(
     window.wait_for("[?997;2n")
 
 
+@pytest.mark.soak
 def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home: Home) -> None:
     command = shlex.join([*home.command, "work", "--", *asker(home, r"\x1b[c", when="on key")])
     with Terminal(["bash", "--norc", "-i"], env=home.env, cwd=home.path, columns=200) as window:

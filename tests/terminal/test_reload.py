@@ -68,6 +68,7 @@ if {}:
 """An error in some processes only, with a text that no program argument can hold."""
 
 
+@pytest.mark.long
 def test_reloads_amid_a_flood_lose_and_double_nothing(sesh: Sesh, home: Home) -> None:
     job = home.start("exec", "job", "--follow", "--", "sh", "-c", FLOOD)
     pieces: list[bytes] = []
@@ -164,6 +165,7 @@ def test_who_waits_follows_or_asks_for_the_history_is_not_forgotten(sesh: Sesh, 
     assert reported[-1]["event"] == "exited"
 
 
+@pytest.mark.long
 def test_a_program_that_ends_amid_reloads_has_its_code_delivered(sesh: Sesh, home: Home) -> None:
     """The new image must not miss a SIGCHLD that the old image has received."""
     for number in range(rounds(1, 6)):
@@ -301,6 +303,7 @@ def test_a_follower_that_reads_nothing_meanwhile_follows_on(sesh: Sesh, home: Ho
     assert follower.returncode == 7, error
 
 
+@pytest.mark.soak
 def test_a_reload_is_done_once_the_other_sesh_serves(sesh: Sesh, home: Home) -> None:
     """A verb that followed found a daemon that did not answer yet."""
     dying = "\ndef take_over(memory, serve=take_over):\n    memory and os._exit(3)\n    serve(memory)\n"

@@ -68,6 +68,7 @@ def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
     return [(each["state"], each["why"], each["question"]) for each in lines if each["event"] == "activity"]
 
 
+@pytest.mark.long
 def test_a_spinner_and_then_a_menu_waits_and_says_what_it_asks_until_a_key_comes(
     sesh: Sesh, home: Home, terminal: Open
 ) -> None:

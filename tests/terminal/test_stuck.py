@@ -20,6 +20,7 @@ def daemon(home: Home) -> Iterator[int]:
     os.kill(found, signal.SIGCONT)
 
 
+@pytest.mark.long
 def test_a_daemon_that_does_not_answer_is_named_within_seconds(home: Home, daemon: int) -> None:
     """The error comes within seconds, and names the session."""
     os.kill(daemon, signal.SIGSTOP)

@@ -157,8 +157,14 @@ def cleared(home: Home) -> Iterator[None]:
             home.sesh("kill", *names)
 
 
+OFTEN = ("open_and_open_of_a_lost_one", "open_and_open_of_a_new_one", "kill_and_open", "reload_and_rename")
+"""The pairs that `make test` tries, too."""
+
+
 @pytest.mark.timeout(rounds(120, 1800))
-@pytest.mark.parametrize("name", PAIRS)
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[] if each in OFTEN else pytest.mark.soak) for each in PAIRS]
+)
 def test_two_at_once(home: Home, name: str) -> None:
     """Pairs for the verbs that create, end, reload or rename; each pair takes other locks."""
     first, _, second = name.partition("_and_")
