@@ -20,6 +20,8 @@ PREFIX = "seshtest"
 COMMENT = "sesh tests of pid"
 FOLDER = "/tmp/sesh-far-"
 ROOT = os.geteuid() == 0
+_PATH = os.environ["PATH"]
+"""Where login shells are: a test may have a PATH of its own, below a directory that another user cannot enter."""
 
 _BIN = 'PATH="$HOME/.local/bin:$PATH"\n'
 _FILES = {
@@ -148,7 +150,7 @@ class Accounts:
 
     def lend(self, shell: str) -> Account:
         """Return a login with `shell` (a name or a path) and a new home."""
-        path = shell if os.path.isabs(shell) else need(shell)
+        path = shell if os.path.isabs(shell) else shutil.which(shell, path=_PATH) or need(shell)
         account = next(
             (one for one in reversed(self._free) if os.path.realpath(one.shell) == os.path.realpath(path)), None
         )
