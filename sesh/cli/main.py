@@ -5,21 +5,18 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
-from sesh.cli.verbs import GO
+from sesh.cli.verbs import GO, HAS_TYPER
 from sesh.errors import ExitCode, NotDeployed, failing_with, naming_host
-
-_HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9
 
 
 def run_line(argv: list[str]) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     if os.environ.get("_SESH_COMPLETE"):
-        if not _HAS_TYPER:
+        if not HAS_TYPER:
             return ExitCode.FAILED
         from sesh.cli import complete
 
@@ -38,7 +35,7 @@ def run_line(argv: list[str]) -> int:
 
                 (name,) = line.words
                 return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
-            if not _HAS_TYPER:
+            if not HAS_TYPER:
                 from sesh.cli import older_python
 
                 return older_python.run_verb(cli)
@@ -48,7 +45,7 @@ def run_line(argv: list[str]) -> int:
         except NotDeployed as missing:
             if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
                 raise
-            if not _HAS_TYPER:
+            if not HAS_TYPER:
                 from sesh.cli import older_python
 
                 raise older_python.refusal("deploy") from None
@@ -61,7 +58,7 @@ def run_line(argv: list[str]) -> int:
 
 def list_or_pick(cli: Invocation) -> int:
     """Show the board if the settings say so, else print the list."""
-    if _HAS_TYPER and printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
+    if HAS_TYPER and printing.on_terminal() and not (cli.line.json or printing.dumb()) and cli.settings().pick:
         from sesh.cli import choose
 
         return choose.pick_and_attach(cli)

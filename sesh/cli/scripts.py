@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+from typing import Literal, get_args
 
 from sesh import completions as package
 from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.wire import protocol
 
-SHELLS = ("bash", "zsh", "fish")
+Shell = Literal["bash", "zsh", "fish"]
+SHELLS = get_args(Shell)
 
 
 def print_completions(cli: Invocation, shell: str) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated, Literal
+from typing import Annotated
 
 from typer import Argument
 
@@ -16,9 +16,7 @@ from sesh.cli.verbs import VERBS, find_verb
 from sesh.errors import UsageError
 from sesh.names import printable
 
-Shell = Annotated[
-    Literal["bash", "zsh", "fish"], Argument(metavar="bash|zsh|fish", help="Whose script to print.", show_default=False)
-]
+Shell = Annotated[scripts.Shell, Argument(metavar="bash|zsh|fish", help="Whose script to print.", show_default=False)]
 
 
 @prints(PrintedScript)

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
-
 from sesh.cli.invocation import Invocation
+from sesh.cli.verbs import HAS_TYPER
 from sesh.ops import jobs
 from sesh.schema.facts import JobSpec, Spec
 
 
 def trial(cli: Invocation) -> int:
     """Load a verb, start a daemon and a program in it, and exit with the program's exit code."""
-    if sys.version_info >= (3, 10):
+    if HAS_TYPER:
         from sesh.cli import app  # noqa: PLC0415 - typer, which Python 3.9 does without
 
         app.built("list")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from importlib import import_module
 from typing import Literal, NamedTuple
@@ -117,6 +118,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("version", "Print the version", "setup.version", short="-V"),
     ),
 }  # fmt: skip
+HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9
 _HIDDEN = (  # agents' hooks, other hosts and deploys call these, without typer
     Verb("hook", "Handle an event of an agent", "hook.hook"),
     Verb("bridge", "Serve a link from another host", "bridge.bridge"),

@@ -49,7 +49,7 @@ def test_a_line_with_any_option_goes_to_typer(
 def test_where_typer_does_not_run_such_a_line_says_what_it_needs(
     line: str, sessions: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(main, "_HAS_TYPER", False)
+    monkeypatch.setattr(main, "HAS_TYPER", False)
     what = "kill" if line == "kill work" else "this line"
     with pytest.raises(Refused, match=f"^{what} needs Python 3.10 here, and this is 3[.].*sesh @HOST"):
         main.run_line(line.split())
