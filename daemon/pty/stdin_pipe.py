@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sesh.loop.loop import WRITE, Loop
-
 
 class StdinPipe:
     """A pipe to a job's stdin, and its untaken bytes; closed without a descriptor."""
 
-    def __init__(self, loop: Loop, descriptor: int = -1) -> None:
+    def __init__(self, descriptor: int = -1) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self._loop = loop
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
+        self.closes_at = float("inf")  # time (monotonic), as its feeder has gone
         self.waiting = memoryview(b"")  # bytes that the pipe has not taken
         self._respond: Callable[[bool], None] | None = None
         self.ends = False  # close the pipe after the waiting bytes
@@ -35,15 +33,25 @@ class StdinPipe:
         fresh = data[max(0, self.received - offset) :]
         self.received += len(fresh)
         self.waiting = memoryview(bytes(self.waiting) + fresh)
-        self.watch()
         if not (self.waiting or self.ends):
             self._report()
 
-    def watch(self) -> None:
-        if self.open:
-            self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda *_: self._write())
+    @property
+    def wants_write(self) -> bool:
+        """True if it has something to do once the pipe has room."""
+        return self.open and bool(self.waiting or self.ends)
 
-    def _write(self) -> None:
+    @property
+    def due(self) -> float:
+        """The time (monotonic) at which the pipe is closed, as its feeder has gone."""
+        return self.closes_at
+
+    def act(self, _now: float) -> None:
+        """Close the pipe."""
+        self.close()
+
+    def write(self) -> None:
+        """Write what the pipe takes."""
         try:
             while self.waiting:
                 self.waiting = self.waiting[os.write(self.descriptor, self.waiting) :]
@@ -56,16 +64,15 @@ class StdinPipe:
             self.close()
         else:
             self._report()
-            self.watch()
 
     def close(self) -> None:
         """Close the pipe: the job sees the end of its input."""
         descriptor = self.descriptor
         self.descriptor = -1
         self.waiting = memoryview(b"")
+        self.closes_at = float("inf")
         self._report()
         if descriptor >= 0:
-            self._loop.forget(descriptor)
             os.close(descriptor)
 
     def _report(self) -> None:

@@ -17,7 +17,8 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
 | SCREEN   | daemon | position of the output that it replaces, or PART, number of the last REDRAW or 0 (8     |
 |          |        | bytes each), bytes made from the model                                                  |
-| NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
+| NOTICE   | daemon | JSON: text, a line of sesh's own, which has no position; or left_out and kept: how many |
+|          |        | lines the terminal lacks, and how many of them `logs` has                               |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | position, number (8 bytes each), to request a SCREEN and the lines from there; until    |
 |          |        | the SCREEN with this number, the client shows nothing                                   |
@@ -32,8 +33,8 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | RESPONSE | daemon | JSON: id, then either result or error {code, what, hint, exit}                          |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
-| GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN that the terminal has taken (8    |
-|          |        | bytes); it bounds the bytes in flight, so that no key waits for them                    |
+| GOT      | client | the number of bytes of OUTPUT and SCREEN that the terminal has taken (8 bytes): what it |
+|          |        | may lack is kept, and over a link few bytes are in flight, so that no key waits for them|
 | TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
@@ -67,6 +68,8 @@ INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
+GOT_OVER_LINK, GOT_HERE = 2 << 10, 64 << 10
+"""Bytes that a terminal takes between two GOT, if it is over a link, or on the daemon's machine."""
 NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame
 STATES = ("working", "waiting", "idle", "done", "failed")
 
@@ -111,13 +114,22 @@ def redraw(position: int, number: int) -> bytes:
     return numbered(REDRAW, position, number.to_bytes(NUMBER_SIZE, "big"))
 
 
+def screen_frame(position: int, redraw_number: int, data: bytes) -> bytes:
+    """Return one frame of a screen; `position` is PART unless it is the last one."""
+    return numbered(SCREEN, position, redraw_number.to_bytes(NUMBER_SIZE, "big") + data)
+
+
+def screen_pieces(position: int, replay: bytes, size: int = CHUNK) -> Iterator[tuple[int, bytes]]:
+    """Yield position and bytes of the frames of a screen's replay; only the last one has its position."""
+    last = (len(replay) - 1) // size * size if replay else 0
+    for start in range(0, last, size):
+        yield PART, replay[start : start + size]
+    yield position, replay[last:]
+
+
 def screen_frames(position: int, redraw_number: int, replay: bytes) -> Iterator[bytes]:
-    """Yield the frames of a screen's replay; only the last one has the position."""
-    number = redraw_number.to_bytes(NUMBER_SIZE, "big")
-    last = (len(replay) - 1) // CHUNK * CHUNK if replay else 0
-    for start in range(0, last, CHUNK):
-        yield numbered(SCREEN, PART, number + replay[start : start + CHUNK])
-    yield numbered(SCREEN, position, number + replay[last:])
+    """Yield the frames of a screen's replay."""
+    return (screen_frame(at, redraw_number, data) for at, data in screen_pieces(position, replay))
 
 
 def data_frames(data: bytes) -> bytes:
