@@ -91,8 +91,6 @@ class Server:
         now = time.monotonic()
         self._choose_leader(now)
         self._move_bytes(ready, now)
-        for finding in session.pump.take_findings():
-            session.faults.guard(session.findings.handle, "a finding", finding)
         for part in self.parts:
             if part.due <= now:
                 self._act(part, now)
@@ -103,13 +101,15 @@ class Server:
         session.attached.say_farewell()
         session.events.send()
         session.pump.allowed = session.sender.allowance(now)
+        if not session.life.running:
+            session.faults.guard(self.ending.respond, "the ending")
         self._flush()
         self._watch()
 
     def _seconds_to_wait(self) -> float | None:
         """Return the seconds until the next part is due; None if none is."""
         session = self.session
-        if self._backlogs or session.pump.findings:
+        if self._backlogs:
             return 0.0
         due = min([self._due_of(part) for part in self.parts])
         hello_by = next(iter(self._hello_by.values()), _NEVER)
@@ -140,9 +140,6 @@ class Server:
             except Exception as error:
                 session.faults.note("a fault in a turn", error)
                 time.sleep(FAULT_PAUSE)
-            if session.life.running:
-                continue
-            session.faults.guard(self.ending.respond, "the ending")
             if session.life.over and not self.requests.unfinished:
                 for connection in self.ending.finished():
                     self.drop(connection)
@@ -206,10 +203,12 @@ class Server:
             return
         try:
             opened = self.listener.accept()
-        except (Refused, OSError) as error:
-            self.session.faults.note("a connection was not accepted", error)
-            if isinstance(error, OSError):
-                self._accepts_from = time.monotonic() + ACCEPT_RETRY
+        except Refused as error:
+            self.session.faults.note(f"a connection was closed: {error}")
+            return
+        except OSError as error:
+            self.session.faults.note("no connection can be accepted", error)
+            self._accepts_from = time.monotonic() + ACCEPT_RETRY
             return
         if opened is None:
             return
@@ -352,7 +351,7 @@ class Server:
         if events & WRITE:
             pump.write_input()
         if events & READ and pump.wants_read:
-            pump.read_output()
+            session.read_output()
 
     def _note_events(self) -> None:
         for event in self.session.events.take_new():

@@ -60,6 +60,14 @@ class Session:
         self.pump.pty = pty
         self.activity.wake()
 
+    def read_output(self) -> bool:
+        """Read the program's output into the log, and handle what is found in it; return False if there was none."""
+        block = self.pump.read()
+        for piece in self.runs.visible(block):
+            for finding in self.pump.append(piece):
+                self.faults.guard(self.findings.handle, "a finding", finding)
+        return bool(block)
+
     @property
     def name(self) -> str:
         return self.facts.name

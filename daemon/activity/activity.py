@@ -178,6 +178,8 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
+        if self._moved_at > self._seen_at:
+            self.wake()
         declared = self.kept.declared.standing
         standing = self.kept.standing
         if declared is not None:
@@ -229,8 +231,8 @@ class Activity:
             self._check_in(SETTLED - silent)
             return
         why, asked = self._look(silent)
-        if why == Why.READ and self._pump.wants_read and self._pump.read_output():
-            self.wake()  # the question was not complete
+        if why == Why.READ and self._pump.has_output:
+            self.wake()  # the question is not complete
             return
         if why == Why.PROMPT:
             kept.prompt_at = self._checked_at

@@ -111,7 +111,7 @@ class Ending:
         guard = session.faults.guard
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
             session.pump.allowed = _NEVER
-            if not session.pump.read_output():
+            if not session.read_output():
                 break
         self._timed_out = session.activity.at_prompt_since_typed
         end = self._end_of(pty)

@@ -123,6 +123,14 @@ class Pty:
         ready.register(self.descriptor, select.POLLIN)
         return not ready.poll(_WRITE_TIME)
 
+    def has_output(self) -> bool:
+        """Return whether there is output to read."""
+        if not self.is_open:
+            return False
+        ready = select.poll()
+        ready.register(self.descriptor, select.POLLIN)
+        return bool(ready.poll(0))
+
     def unread(self) -> int:
         """Return the number of unread bytes: at most 4,095, 0 just after a write."""
         try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 from sesh.daemon.base.phase import Lifecycle
@@ -27,7 +26,7 @@ class Finding(NamedTuple):
 
 
 class Pump:
-    """Reads the program's pty into the log, and writes input to the pty. `findings`: those that nobody has taken."""
+    """Reads the program's pty into the log, and writes input to the pty."""
 
     def __init__(self, log: OutputLog, life: Lifecycle) -> None:
         self.log = log
@@ -35,10 +34,7 @@ class Pump:
         self.pty = Pty()  # closed before the start and in an ended session
         self.allowed: float = 0  # bytes that the program may print until the next turn; none before the first one
         self._reads_from = 0.0  # time (monotonic) until which a pty that was hung up is not read
-        self.filter: Callable[[bytes], Iterable[bytes]] | None = None
-        """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
         self.scanner = QueryScanner()
-        self.findings: list[Finding] = []
         self.unwritten = bytearray()  # input that the pty has not taken
         self.typed_at = 0.0  # time (monotonic) of the last typed bytes, replies included
         self.input_line = InputLine()
@@ -73,33 +69,29 @@ class Pump:
 
     # -- output
 
-    def read_output(self) -> bool:
-        """Read output into the log; return False if there was none."""
+    @property
+    def has_output(self) -> bool:
+        """True if the program has printed what was not read."""
+        return self.wants_read and self.pty.has_output()
+
+    def read(self) -> bytes:
+        """Return output of the program, at most as much as it may print now."""
         block, hung_up = self.pty.read(int(min(self.allowed, READ_LIMIT)))
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self._reads_from = time.monotonic() + REOPEN_AFTER
-        if block:
-            self.allowed -= len(block)
-            self.append_output(block)
-        return bool(block)
+        self.allowed -= len(block)
+        return block
 
-    def append_output(self, block: bytes) -> None:
-        """Append the visible pieces of output to the log, and find what is in them."""
-        pieces = (block,) if self.filter is None else self.filter(block)
-        for piece in filter(None, pieces):
-            start = self.log.head
-            self.log.append(piece)
-            self.findings += [Finding(kind, body, start + end) for kind, body, end in bounded(self.scanner.scan(piece))]
+    def append(self, piece: bytes) -> list[Finding]:
+        """Append visible output to the log; return what is found in it."""
+        start = self.log.head
+        self.log.append(piece)
+        return [Finding(kind, body, start + end) for kind, body, end in bounded(self.scanner.scan(piece))]
 
     def append_unscanned(self, data: bytes) -> None:
-        """Append bytes to the log unfiltered, such as held output."""
+        """Append bytes to the log, such as held output, in which nothing is looked for."""
         if data:
             self.log.append(data)
-
-    def take_findings(self) -> list[Finding]:
-        findings = self.findings
-        self.findings = []
-        return findings
 
     # -- input
 

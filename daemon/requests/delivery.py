@@ -113,7 +113,7 @@ class Delivery:
     def _screen(self) -> tuple[list[str], tuple[int, int]]:
         """Return the text of the screen's rows, and the cursor."""
         if self._pump.wants_read:
-            self._pump.read_output()  # on a busy machine, the poll may lag behind the program's output
+            self._session.read_output()  # on a busy machine, the poll may lag behind the program's output
         self._session.feed.catch_up()
         emulator = self._session.feed.emulator
         return emulator.text(), emulator.cursor

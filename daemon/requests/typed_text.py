@@ -160,7 +160,7 @@ class Typing:
         pump = self._pump
         activity = self._session.activity
         taken = 0
-        while pump.wants_read and taken < _MAX_READS and pump.read_output():
+        while pump.wants_read and taken < _MAX_READS and self._session.read_output():
             taken += 1
         standing = activity.observe(fresh=True)
         if taken == _MAX_READS or pump.paused or not activity.waits:

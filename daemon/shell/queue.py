@@ -49,6 +49,7 @@ class RunQueue:
         self._line_typed = False
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
+        self._any = False  # a run has ever been typed
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
 
@@ -162,15 +163,21 @@ class RunQueue:
 
     # -- the program's output
 
-    def filter(self, block: bytes) -> Iterator[bytes]:
-        """Yield the block without marks and echo; handle each mark after the output before it."""
+    def visible(self, block: bytes) -> Iterator[bytes]:
+        """Yield a block of output without marks and echo; handle each mark after the output before it."""
+        if not self._any:  # before the first run, no mark can come
+            if block:
+                yield block
+            return
         for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
-                yield self._faults.guard(self._handle_mark, "the commands", *part) or b""
+                if shown_instead := self._faults.guard(self._handle_mark, "the commands", *part):
+                    yield shown_instead
             else:
                 visible = self._marks.visible(part)
                 self._faults.guard(self._add_output, "the commands", visible)
-                yield visible
+                if visible:
+                    yield visible
 
     def _add_output(self, piece: bytes) -> None:
         run = self.active
@@ -253,7 +260,7 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter = self.filter  # before the first run, no mark can come
+        self._any = True
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
         self._line_typed = True
@@ -285,7 +292,7 @@ class RunQueue:
         if run.wrapper is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
-        if shell is None or not shell.ready or pump.read_output() or run is not self.active:
+        if shell is None or not shell.ready or pump.has_output:
             return
         code: int | None = None
         if (shell.pid, shell.kind) == (run.wrapper.shell.pid, run.wrapper.shell.kind):
