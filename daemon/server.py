@@ -81,10 +81,10 @@ class Server:
 
     # -- the turn
 
-    def turn(self) -> None:
+    def turn(self, *, waits: bool = True) -> None:
         """Wait until something is ready or due; then do all of it once, in this order."""
         session = self.session
-        ready = self._poll.wait(self._seconds_to_wait())
+        ready = self._poll.wait(self._seconds_to_wait() if waits else 0.0)
         self._take_signals(ready)
         self._accept(ready)
         self._take_frames(ready)
@@ -157,7 +157,7 @@ class Server:
         self._poll.watch(self._wakeup, READ)
         self.session.pump.allowed = self.session.sender.allowance(time.monotonic())
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
-        self._watch()
+        self.turn(waits=False)  # until then nothing is watched
 
     # -- signals
 
