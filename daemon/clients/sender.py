@@ -308,7 +308,7 @@ class Sender:
                 allowed = min(allowed, room)
                 needed = min(needed, follower.position)
                 self._wake_at(room, follower.connection.progress_at + PATIENCE)
-        log.trim(needed)
+        log.trim(needed, self._feed.position)
         return max(0, allowed)
 
     def _wake_at(self, room: float, at: float) -> None:

@@ -101,14 +101,15 @@ class OutputLog(ByteLog):
                 return mark
         return end
 
-    def trim(self, needed: int) -> None:
+    def trim(self, needed: int, noted: int) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
 
-        Forget the places of terminals that have been away for too long.
+        Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
         """
-        self.places = [place for place in self.places if self.head <= place.keeps_to]
+        self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
         retained = MAX_LAG if self.whole else self._retained
-        needed = min([needed, self.head - retained, *(place.got for place in self.places)])
+        kept = [place.got for place in self.places if self.head <= place.keeps_to]
+        needed = min([needed, self.head - retained, *kept])
         if needed - self.base < TRIM_FROM:
             return
         super().trim(needed)
