@@ -86,19 +86,23 @@ class Terminal:
         )
 
 
-@dataclass
+@dataclass(frozen=True)
 class LeftOut:
     """The lines that one terminal lacks, and nobody has told it: `count` of them, the last before number `before`."""
 
     count: int = 0
     before: int = 0
 
+    def and_then(self, later: LeftOut) -> LeftOut:
+        return LeftOut(self.count + later.count, later.before) if later.count else self
+
 
 class Drawing(NamedTuple):
-    """A screen that is being drawn, and the position of the log that it shows."""
+    """A screen that is being drawn, the position of the log that it shows, and the lines that it leaves out."""
 
     replay: Replay
     position: int
+    left_out: LeftOut
 
 
 class Client(Reader):
@@ -163,7 +167,9 @@ class Client(Reader):
 
     def behind(self, log: OutputLog) -> int:
         """Return how many bytes of output its terminal may not have shown."""
-        return log.head - self.place.got if self.place is not None and self.viewport is None else 0
+        if self.place is None or self.viewport is not None:
+            return 0
+        return log.head - self.place.sent + self.window.in_flight
 
     def waited_for(self, now: float) -> bool:
         """Return whether the program would wait for it: its terminal takes what it is sent."""

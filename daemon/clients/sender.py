@@ -52,7 +52,7 @@ class Sender:
 
     def _send_to(self, client: Client, now: float) -> None:
         log = self._log
-        if client.place is not None and client.viewport is None:
+        if client.place is not None and client.asked_at is None and client.viewport is None:
             is_late = client.behind(log) > client.window.size
             if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
                 client.ask_screen(now)
@@ -96,11 +96,11 @@ class Sender:
         log = self._log
         connection = client.connection
         window = client.window
-        while place.sent < log.head and connection.flush() and (room := window.room):
-            end = log.mark_within(place.sent, min(room, FRAME))
-            if window.in_flight and end - place.sent > room:
-                break
+        while place.sent < log.head and connection.flush():
+            end = log.mark_within(place.sent, min(window.room, FRAME))
             size = end - place.sent
+            if not window.takes(size):
+                break
             connection.unsent += protocol.output_header(place.sent, size)
             for piece in log.read(place.sent, size):
                 connection.unsent += piece
@@ -136,6 +136,7 @@ class Sender:
         size = PIECE if client.over_link else protocol.CHUNK
         client.pieces = [*protocol.screen_pieces(drawing.position, drawing.replay.finish(), size)][::-1]
         client.drawing = None
+        client.left_out = client.left_out.and_then(drawing.left_out)
         client.asked_at = now if feed.in_image else None
         self._send_pieces(client, now)
 
@@ -162,28 +163,28 @@ class Sender:
         feed.apply_size()
         status = self._after_screen(client)
         if place is None:
-            replay = self._first_screen(client, status)
+            replay, left_out = self._first_screen(client, status)
         else:
-            replay = self._repaint(client, place, status)
+            replay, left_out = self._repaint(client, place, status)
         if place is None or client.viewport is not None:
             client.viewport = client.before_viewport = None
             client.place = Place(feed.position, feed.position)
             self._log.places.append(client.place)
         feed.note_state()
-        return Drawing(replay, feed.position)
+        return Drawing(replay, feed.position, left_out)
 
-    def _first_screen(self, client: Client, status: str) -> Replay:
+    def _first_screen(self, client: Client, status: str) -> tuple[Replay, LeftOut]:
         """Begin to draw a session on a terminal that may have some of its lines above other text."""
         feed = self._feed
         lines = client.terminal.lines
+        missed = lines
         if client.seen_to is not None:
             state = feed.state_at(client.seen_to)
             missed = max(0, feed.missed_since(state) - state.on_screen)
             lines = min(missed, lines)
-            self._leave_out(client, missed - lines, lines)
-        return replaying(feed.emulator, lines=lines, status=status)
+        return replaying(feed.emulator, lines=lines, status=status), self._left_out(missed - lines, lines)
 
-    def _repaint(self, client: Client, place: Place, status: str) -> Replay:
+    def _repaint(self, client: Client, place: Place, status: str) -> tuple[Replay, LeftOut]:
         """Begin to draw on a terminal that shows the session, or a viewport of it."""
         feed = self._feed
         emulator = feed.emulator
@@ -196,9 +197,8 @@ class Sender:
         if clear:
             missed = max(0, missed - state.on_screen)
             lines = min(lines, missed)
-        self._leave_out(client, missed - lines, lines)
         continues = not (is_viewport or clear) and state.columns == emulator.columns
-        return repainting(
+        replay = repainting(
             emulator,
             lines=lines,
             begun=state.open_rows if continues else 0,
@@ -207,6 +207,7 @@ class Sender:
             clear=clear,
             status=status,
         )
+        return replay, self._left_out(missed - lines, lines)
 
     def _after_screen(self, client: Client) -> str:
         """Return what follows the screen on a client's terminal."""
@@ -221,7 +222,7 @@ class Sender:
         place = client.place
         while client.pieces and place is not None and client.connection.flush():
             position, data = client.pieces[-1]
-            if client.window.in_flight and client.window.room < len(data):
+            if not client.window.takes(len(data)):
                 return
             client.pieces.pop()
             client.connection.unsent += protocol.screen_frame(position, client.redraw_number, data)
@@ -275,9 +276,8 @@ class Sender:
 
     # -- lines that are left out
 
-    def _leave_out(self, client: Client, count: int, drawn: int) -> None:
-        if count > 0:
-            client.left_out = LeftOut(client.left_out.count + count, self._feed.first_line - drawn)
+    def _left_out(self, count: int, drawn: int) -> LeftOut:
+        return LeftOut(count, self._feed.first_line - drawn) if count > 0 else LeftOut()
 
     def _tell(self, client: Client) -> None:
         """Tell a client how many lines its terminal lacks, and how many of them the scrollback has."""
@@ -308,7 +308,7 @@ class Sender:
                 allowed = min(allowed, room)
                 needed = min(needed, follower.position)
                 self._wake_at(room, follower.connection.progress_at + PATIENCE)
-        log.trim(needed, self._feed.position)
+        log.release(needed, self._feed.position)
         return max(0, allowed)
 
     def _wake_at(self, room: float, at: float) -> None:

@@ -56,6 +56,10 @@ class Window:
         """The bytes that may be sent now."""
         return max(0, self.size - self.in_flight)
 
+    def takes(self, size: int) -> bool:
+        """Return whether a frame may be sent now: there is room, or nothing that comes without it."""
+        return size <= self.room or self.in_flight < self._silent
+
     @property
     def nearly_empty(self) -> bool:
         """True if what is sent now arrives soon."""

@@ -17,7 +17,7 @@ from sesh.daemon.pty.byte_log import ByteLog
 RETAINED = 256 << 10  # bytes kept although nobody lacks them, and beyond what a terminal that may return lacked
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
-MARK_EVERY = 4 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
+MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
 TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
 _MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
 _MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory
@@ -101,7 +101,7 @@ class OutputLog(ByteLog):
                 return mark
         return end
 
-    def trim(self, needed: int, noted: int) -> None:
+    def release(self, needed: int, noted: int) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
 
         Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
@@ -112,5 +112,5 @@ class OutputLog(ByteLog):
         needed = min([needed, self.head - retained, *kept])
         if needed - self.base < TRIM_FROM:
             return
-        super().trim(needed)
+        self.trim(needed)
         del self._marks[: bisect_left(self._marks, self.base)]
