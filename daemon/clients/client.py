@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Optional
 
@@ -11,7 +11,6 @@ from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.replies import ReplyFilter
 from sesh.daemon.clients.window import PATIENCE, Window
 from sesh.daemon.pty.output_log import OutputLog, Place
-from sesh.daemon.screen.feed import TerminalState
 from sesh.schema.facts import AttachedClient
 from sesh.system.clock import STEADY
 from sesh.text import sizes
@@ -128,8 +127,7 @@ class Client(Reader):
         self.pieces: list[tuple[int, bytes]] = []  # of a screen that are not sent, the next one last
         self.viewport: Viewport | None = None
         self.viewport_due = 0.0  # time (monotonic) from which the next viewport may be sent
-        self.before_viewport: TerminalState | None = None
-        """The terminal's state before it showed a viewport, but `alternate` as it is, until it shows a screen again."""
+        self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
         self.left_out = LeftOut()
         self.replies = ReplyFilter()
         self.last_input = 0
@@ -194,9 +192,13 @@ class Client(Reader):
         if self.place is not None and self.viewport is None:
             self.place.sent = max(self.place.got, min(position, self.place.sent))
 
-    def begin_viewport(self, *, clear: bool) -> None:
-        """Begin to draw a viewport anew. `clear`: first scroll the terminal's content away."""
+    def begin_viewport(self, *, clear: bool, alternate: bool = False) -> None:
+        """Begin to draw a viewport anew.
+
+        `clear`: first scroll the terminal's content away; `alternate`: it shows its alternate screen.
+        """
         self.viewport = Viewport(*self.size[:2], clear=clear)
+        self.viewport.alternate = alternate
 
     @property
     def takes_screen(self) -> bool:
@@ -230,8 +232,8 @@ class Returning:
     last_input: int  # the number of its last INPUT
     used_at: float
     place: Optional[Place] = None
-    before_viewport: Optional[TerminalState] = None
-    left_out: LeftOut = field(default_factory=LeftOut)
+    left_out: LeftOut = LeftOut()
+    viewed: Optional[tuple[int, bool]] = None  # of a viewport: `viewed_from`, and whether the alternate screen showed
 
 
 @dataclass(frozen=True)
@@ -269,8 +271,9 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
+        viewed = None if client.viewport is None else (client.viewed_from, client.viewport.alternate)
         self.returning[client.terminal.token] = Returning(
-            client.last_input, client.used_at, client.place, client.before_viewport, client.left_out
+            client.last_input, client.used_at, client.place, client.left_out, viewed
         )
         if len(self.returning) > MAX_RETURNING:
             del self.returning[next(iter(self.returning))]

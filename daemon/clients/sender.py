@@ -117,8 +117,6 @@ class Sender:
             if place is not None and self._needs_bytes(client, place, now):
                 self._go_on(client, place, now)
                 return
-            if not client.takes_screen:
-                return  # a GOT, or room in the socket, begins the next turn
             if feed.lag:
                 feed.catch_up(STEP_TIME)
             if feed.lag or feed.in_image:
@@ -128,6 +126,8 @@ class Sender:
                 if place is not None and client.viewport is None and place.sent > feed.position:
                     self._go_on(client, place, now)
                     return
+            if not client.takes_screen:
+                return  # a GOT, or room in the socket, begins the next turn
             client.drawing = self._begin_screen(client)
         drawing = client.drawing
         if drawing.replay.advance():
@@ -141,11 +141,17 @@ class Sender:
         self._send_pieces(client, now)
 
     def _needs_bytes(self, client: Client, place: Place, now: float) -> bool:
-        """Return whether the scrollback has lost lines that a client lacks for whom the program waits."""
+        """Return whether a client for whom the program waits needs output before it can have a screen.
+
+        A terminal needs what was printed before its size changed: the emulator notes how rows move at the resize.
+        And it needs the lines that the scrollback has lost.
+        """
         feed = self._feed
-        if client.viewport is not None or not self._is_waited_for(client, now):
+        if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
             return False
-        if not self._log.base <= place.sent <= feed.position:
+        if place.sent < self._log.resized_at:
+            return True
+        if place.sent > feed.position:
             return False
         return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.settle().scrollback.count
 
@@ -167,7 +173,7 @@ class Sender:
         else:
             replay, left_out = self._repaint(client, place, status)
         if place is None or client.viewport is not None:
-            client.viewport = client.before_viewport = None
+            client.viewport = None
             client.place = Place(feed.position, feed.position)
             self._log.places.append(client.place)
         feed.note_state()
@@ -188,7 +194,9 @@ class Sender:
         """Begin to draw on a terminal that shows the session, or a viewport of it."""
         feed = self._feed
         emulator = feed.emulator
-        state = client.before_viewport or feed.state_at(place.sent)
+        state = feed.state_at(place.sent)
+        if client.viewport is not None:
+            state = feed.state_at(client.viewed_from)._replace(alternate=client.viewport.alternate)
         missed = feed.missed_since(state)
         is_viewport = client.viewport is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
@@ -236,7 +244,7 @@ class Sender:
         """Send a viewport's changes, if it is time for them."""
         feed = self._feed
         if client.viewport is None:
-            self._begin_viewport(client)
+            self._begin_viewport(client, now)
         viewport, place = client.viewport, client.place
         if viewport is None or place is None or (place.sent == self._log.head and client.asked_at is None):
             return
@@ -256,21 +264,22 @@ class Sender:
             client.answered_number = client.redraw_number
             client.connection.unsent += protocol.screen_frame(feed.position, client.redraw_number, update)
             client.sent(len(update), feed.position, now)
-        if client.before_viewport is not None:
-            client.before_viewport = client.before_viewport._replace(alternate=viewport.alternate)
         if feed.lag:
             self.due = min(self.due, client.viewport_due)
         client.connection.flush()
 
-    def _begin_viewport(self, client: Client) -> None:
+    def _begin_viewport(self, client: Client, now: float) -> None:
         """Leave the log with a client; its terminal lacks the lines that scroll off from now on."""
         place = client.place
         client.begin_viewport(clear=place is None)
-        client.ask_screen(client.viewport_due)
-        if client.before_viewport is None:
-            client.before_viewport = self._feed.state() if place is None else self._feed.state_at(place.sent)
-        if place is not None and place in self._log.places:
-            self._log.places.remove(place)
+        client.ask_screen(now)
+        if place is None:
+            self._log.hold(self._feed.position)
+            self._feed.note_state()
+            client.viewed_from = self._feed.position
+        elif place in self._log.places:
+            client.viewed_from = place.sent
+            self._log.leave(place, keep=False)
         sent = -1 if place is None else place.sent
         client.place = Place(sent, sent)
 

@@ -141,7 +141,6 @@ class Attached:
         returning = self._take_over_earlier(client)
         client.last_input = returning.last_input
         client.used_at = returning.used_at
-        client.before_viewport = returning.before_viewport
         client.left_out = returning.left_out
         position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
@@ -156,7 +155,7 @@ class Attached:
         if position is None:
             self._begin(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         else:
-            self._continue(client, position)
+            self._continue(client, position, returning)
         self._clients.add(client)
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
@@ -191,11 +190,12 @@ class Attached:
             self._stand(client, 0)
             client.pieces = [(0, clean_screen(*client.size[:2]))]
 
-    def _continue(self, client: Client, position: int) -> None:
+    def _continue(self, client: Client, position: int, returning: Returning) -> None:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
-        if client.before_viewport is not None:
+        if returning.viewed is not None:
             client.place = Place(position, position)
-            client.begin_viewport(clear=False)
+            client.viewed_from, alternate = returning.viewed
+            client.begin_viewport(clear=False, alternate=alternate)
             return
         self._stand(client, position)
         if position < max(self._log.base, self._log.resized_at) or not self._has_session_size(client):
@@ -274,7 +274,7 @@ class Attached:
         if changed:
             client.ask_screen(now)
             if client.viewport is not None:
-                client.begin_viewport(clear=False)
+                client.begin_viewport(clear=False, alternate=client.viewport.alternate)
 
     # -- leaving
 

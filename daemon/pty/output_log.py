@@ -63,10 +63,10 @@ class OutputLog(ByteLog):
             half = len(self._marks) // 2
             self._marks[:half] = self._marks[:half:2]
 
-    def leave(self, place: Place) -> None:
-        """Note that a terminal gets no more, but may return: the log keeps what it lacks, and `RETAINED` bytes."""
+    def leave(self, place: Place, *, keep: bool = True) -> None:
+        """Note that a terminal gets no more. `keep`: keep what it lacks when it returns, and `RETAINED` bytes more."""
         place.goes_on = False
-        place.keeps_to = self.head + RETAINED
+        place.keeps_to = self.head + RETAINED if keep else 0
         left = [each for each in self.places if not each.goes_on]
         if len(left) > _MAX_LEFT:
             self.places.remove(left[0])
