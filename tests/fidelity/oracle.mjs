@@ -1,6 +1,7 @@
 // An emulator that is not ours: @xterm/headless. Reads one JSON request a line, answers with one line of JSON.
 // A request is {columns, rows, unicode, writes: [base64 or [columns, rows]]}; what is written and the sizes that follow
-// come in turn. The answer is what the terminal shows and holds in the end.
+// come in turn. The answer is what the terminal shows and holds in the end; with `scrollback` (how many lines it keeps),
+// only the text of its lines.
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 
@@ -77,10 +78,23 @@ function colour(palette, event) {
   }
 }
 
+function text(source) {
+  const lines = [];
+  for (let y = 0; y < source.length; y++) {
+    const line = source.getLine(y);
+    if (line.isWrapped && lines.length) {
+      lines[lines.length - 1] += line.translateToString(false);
+    } else {
+      lines.push(line.translateToString(false));
+    }
+  }
+  return lines.map((line) => line.trimEnd());
+}
+
 async function answer(request) {
   let { columns, rows } = request;
   const terminal = new Terminal({
-    cols: columns, rows, scrollback: 100000, allowProposedApi: true, logLevel: 'off', reflowCursorLine: true,
+    cols: columns, rows, scrollback: request.scrollback ?? 100000, allowProposedApi: true, logLevel: 'off', reflowCursorLine: true,
     windowOptions: { pushTitle: true, popTitle: true },
   });
   terminal.loadAddon(new UnicodeGraphemesAddon());
@@ -97,7 +111,8 @@ async function answer(request) {
       terminal.resize(columns, rows);
     }
   }
-  const result = state(terminal, seen, columns, rows);
+  const result = request.scrollback === undefined
+    ? state(terminal, seen, columns, rows) : { text: text(terminal.buffer.normal) };
   terminal.dispose();
   return result;
 }

@@ -12,10 +12,10 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import pytest
 
@@ -31,6 +31,7 @@ from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
 from tests.support.waiting import PATIENCE, wait_until
 
+SomeTerminal = TypeVar("SomeTerminal", bound=Terminal)
 PROMPT = "ready>"  # a blank follows it
 
 UNDER_TEST = os.environ.get("SESH_UNDER_TEST", "")
@@ -236,13 +237,14 @@ class Home:
         cwd: str | None = None,
         answers: bool = False,
         held: bool = False,
-    ) -> Terminal:
-        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it."""
+        kind: Callable[..., SomeTerminal] = Terminal,  # type: ignore[assignment] - the default of a TypeVar
+    ) -> SomeTerminal:
+        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it. `kind` makes it."""
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
         words = [*forking.HELD, *words] if held and not forked else words
-        terminal = Terminal(
+        terminal = kind(
             words,
             columns=columns,
             rows=rows,

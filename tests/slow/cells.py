@@ -1,0 +1,355 @@
+"""The bench's table: where a session is, how its terminal reads, and what happens while it prints.
+
+A cell is `here-1MB/s-larger`: a place, a pace, an event. `run` plays one and judges it.
+"""
+
+from __future__ import annotations
+
+import re
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from tests.fidelity.xterm import Xterm
+from tests.remote.via import Beside, ViaHost
+from tests.slow.judge import SAID, Verdict, judge, said_in
+from tests.slow.program import END, READY, Program, filling, numbered
+from tests.slow.terminal import Pace, Seen, SlowTerminal
+from tests.support import Home
+
+SIZE, LARGER, SMALLER = (80, 24), (100, 30), (72, 16)
+WHOLE, SHORT = 300_000, 60_000
+"""Numbered lines of 15 bytes that are printed while something happens: in the whole form, in the short one."""
+_SCROLLBACK = 1_000_000  # lines that the judging emulator keeps: more than any cell prints
+_SAID_WITHIN = 3.0  # seconds after the last line in which a line that says what was left out must show
+_FILL = 1_000_000  # bytes
+_STATED = "replay_lines = 1000000\nscrollback = 1000000\n"
+
+
+class Scene:
+    """One cell being played: the homes, the session's program, and the terminal that is judged."""
+
+    def __init__(self, cell: Cell, home: Home, beside: Beside) -> None:
+        self.cell, self.home = cell, home
+        self.far: ViaHost | None = beside("box") if cell.place == "link" else None
+        self.there: Home = self.far or home
+        self.words = ["@box", "work"] if self.far else ["work"]
+        for each in {id(home): home, id(self.there): self.there}.values():
+            _prepend(each, cell.event.settings)
+        self.program: Program
+        self.terminal: SlowTerminal
+
+    def attach(self, *options: str, pace: Pace | None = None, size: tuple[int, int] = SIZE) -> SlowTerminal:
+        """Attach one more terminal, which shows the session."""
+        kept = [*self.words, *options]
+        terminal = self.home.terminal(*kept, kind=SlowTerminal, columns=size[0], rows=size[1])
+        if pace is not None:
+            terminal.pace = pace
+        return terminal
+
+    def begin(self, program: Program) -> None:
+        """Open the session, and attach the terminal that is judged."""
+        self.program = program
+        program.open("work")
+        size = {"columns": SIZE[0], "rows": SIZE[1]}
+        if self.cell.event.returns:
+            attach = " ".join(["sesh", *self.words])
+            shell = ["sh", "-c", f"{attach}; echo GONE; read back; {attach}"]
+            self.terminal = self.home.terminal(command=shell, kind=SlowTerminal, **size)
+        else:
+            self.terminal = self.home.terminal(*self.words, kind=SlowTerminal, **size)
+        self.terminal.wait_for_bytes(READY)
+        self.terminal.pace = self.cell.pace
+
+    def wait(self, condition: Callable[[], object], what: str) -> None:
+        self.terminal.wait_until(condition, what)
+
+    def wait_for_event(self) -> None:
+        """Wait until the terminal is behind: it has taken some, and stands still, if it is one that stops."""
+        terminal, pace = self.terminal, self.terminal.pace
+        ended = Seen(terminal, END)
+        begins_at = self.cell.event.begins_at
+        self.wait(lambda: terminal.taken >= begins_at or ended(), f"{begins_at:,} bytes in the terminal")
+        self.wait(lambda: not pace.stop or terminal.stopping >= pace.stop / 2 or ended(), "half of the stop")
+
+    def ping(self, word: str) -> None:
+        """Type a line, and wait until the program's answer shows."""
+        taken = self.terminal.taken
+        self.terminal.type(f"{word}\n")
+        self.terminal.wait_for_bytes(f"pong {word}".encode(), taken)
+
+
+def _prepend(home: Home, settings: str) -> None:
+    path = ".config/sesh/config.toml"
+    try:
+        with open(f"{home.path}/{path}", encoding="utf-8") as file:
+            present = file.read()
+    except FileNotFoundError:
+        present = ""
+    if settings:
+        home.write(path, settings + present)
+
+
+# -- what happens
+
+
+def _nothing(scene: Scene) -> None:
+    pass
+
+
+def _to_and_fro(scene: Scene) -> None:
+    terminal = scene.terminal
+    taken, ended = terminal.taken, Seen(terminal, END)
+    terminal.resize(*LARGER)
+    scene.wait(lambda: terminal.taken >= taken + 100_000 or ended() or scene.program.printed(0), "100 KB more")
+    terminal.resize(*SIZE)
+
+
+def _larger(scene: Scene) -> None:
+    scene.terminal.resize(*LARGER)
+
+
+def _smaller(scene: Scene) -> None:
+    scene.terminal.resize(*SMALLER)
+
+
+def _redraw(scene: Scene) -> None:
+    """Continue the client, as `fg` does: it asks for a screen."""
+    scene.terminal.signal(signal.SIGCONT)
+
+
+def _brief_cut(scene: Scene) -> None:
+    """Let 150 KB be printed while the link is down."""
+    assert scene.far is not None
+    scene.far.away()
+    scene.program.go(1)
+    scene.wait(lambda: scene.program.printed(1), "the output of the outage")
+    scene.far.back()
+
+
+def _long_cut(scene: Scene) -> None:
+    """Let all that is left be printed while the link is down: more than the log holds."""
+    assert scene.far is not None
+    scene.far.away()
+    scene.wait(lambda: scene.program.printed(0), "the output of the outage")
+    scene.far.back()
+
+
+def _return(scene: Scene) -> None:
+    """Leave with the key, and come back at once in the same terminal."""
+    taken = scene.terminal.taken
+    scene.terminal.type(b"\x1c")
+    scene.terminal.wait_for_bytes(b"GONE", taken)
+    scene.terminal.type("\n")
+
+
+def _second(scene: Scene) -> None:
+    """Attach a client of another size, which leads then: the judged one shows a part until it types."""
+    _join(scene)
+
+
+def _onlooker(scene: Scene) -> None:
+    """Attach a client of another size that only looks on."""
+    _join(scene, "--read-only")
+
+
+def _join(scene: Scene, *options: str) -> None:
+    other = scene.attach(*options, size=LARGER)
+    scene.terminal.companions.append(other)
+    scene.wait(lambda: other.taken > 0, "the second client's screen")
+
+
+def _leader(scene: Scene) -> None:
+    """Attach a quick client, which leads."""
+    other = scene.attach()
+    scene.terminal.companions.append(other)
+    scene.wait(Seen(other, READY), "the leader's screen")
+
+
+def _take_lead(scene: Scene) -> None:
+    scene.terminal.type("lead\n")
+
+
+def _reload(scene: Scene) -> None:
+    reload = scene.there.start("reload", "work")
+    scene.wait(lambda: reload.poll() is not None, "the end of reload")
+    assert reload.returncode == 0, reload.communicate()
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happens to a terminal while its session prints.
+
+    `act` happens once the terminal has taken `begins_at` bytes, or halfway through its stop. `before`: what else is
+    there before any output. `leaves_out`: lines may be left out, if one line says how many. `parts`: the numbers of
+    lines that the program prints if it is not in `WHOLE` and a rest; the first and all that `act` lets go come before
+    and while it acts, the last afterwards. `returns`: the terminal's program is a shell. `link`: needs a link.
+    """
+
+    act: Callable[[Scene], None]
+    before: Callable[[Scene], None] = _nothing
+    leaves_out: bool = False
+    begins_at: int = 200_000
+    parts: tuple[int, ...] = ()
+    settings: str = ""
+    returns: bool = False
+    link: bool = False
+
+
+EVENTS = {
+    "alone": Event(_nothing),
+    "resized": Event(_to_and_fro),
+    "larger": Event(_larger),
+    "smaller": Event(_smaller),
+    "redraw": Event(_redraw),
+    "cut-150KB": Event(_brief_cut, link=True, parts=(6_000, 10_000, 2_000), begins_at=30_000),
+    "cut-long": Event(_long_cut, link=True, leaves_out=True),
+    "left": Event(_return, returns=True, leaves_out=True),
+    "left-replay-all": Event(_return, returns=True, settings=_STATED),
+    "second": Event(_second, leaves_out=True),
+    "onlooker": Event(_onlooker),
+    "spectator": Event(_take_lead, before=_leader, leaves_out=True),
+    "reload": Event(_reload),
+}
+PACES = {
+    "fast": Pace(),
+    "1MB/s": Pace(rate=1_000_000),
+    "stopped-1s": Pace(stop=1.0),
+    "stopped-5s": Pace(stop=5.0),
+}
+PLACES = ("here", "link")
+FILLS = {"alignments": "\x1b#8", "resets": "\x1bc"}
+_GIVEN_UP = 2.0  # seconds without progress after which a leader is sent the screen, as one that does not lead
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of the table. `fill`: what is printed in place of lines."""
+
+    place: str
+    reader: str
+    happens: str
+    fill: str = ""
+
+    @property
+    def name(self) -> str:
+        return "-".join(filter(None, (self.place, self.reader, self.happens, self.fill)))
+
+    @property
+    def event(self) -> Event:
+        return EVENTS[self.happens]
+
+    @property
+    def pace(self) -> Pace:
+        return replace(PACES[self.reader], stops_at=self.event.begins_at)
+
+    @property
+    def may_leave_out(self) -> bool:
+        """Whether lines may be missing, if one line says how many."""
+        return self.event.leaves_out or self.pace.stop > _GIVEN_UP
+
+
+LINES = [
+    Cell(place, reader, happens)
+    for place in PLACES
+    for happens, event in EVENTS.items()
+    if place == "link" or not event.link
+    for reader in PACES
+]
+OF_FILLS = [
+    Cell(place, reader, happens, fill)
+    for place in PLACES
+    for fill in FILLS
+    for happens in ("alone", "larger")
+    for reader in PACES
+]
+CELLS = {cell.name: cell for cell in (*LINES, *OF_FILLS)}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a cell came to. `echo`: the seconds until a key's echo showed, and those before the fill; 0 without one."""
+
+    cell: Cell
+    verdict: Verdict
+    echo: tuple[float, float] = field(default=(0.0, 0.0))
+
+    @property
+    def holds(self) -> bool:
+        return self.verdict.holds
+
+
+def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm | None, lines: int = WHOLE) -> Outcome:
+    """Play a cell, and judge its terminal; raises AssertionError if it gets stuck."""
+    scene = Scene(cell, home, beside)
+    if cell.fill:
+        return _run_fill(scene)
+    assert xterm is not None
+    parts = cell.event.parts or (lines, 2_000)
+    scene.begin(numbered(scene.there, *parts))
+    cell.event.before(scene)
+    scene.program.go(0)
+    scene.wait_for_event()
+    cell.event.act(scene)
+    scene.program.go(len(parts) - 1)
+    _settle(scene, sum(parts))
+    scene.program.close()
+    terminal = scene.terminal
+    text = xterm.text(*SIZE, *terminal.steps(), scrollback=_SCROLLBACK)
+    return Outcome(cell, judge(text, sum(parts), said_in(terminal.raw), may_leave_out=cell.may_leave_out))
+
+
+def _settle(scene: Scene, count: int) -> None:
+    """Wait for the last line and for what sesh says; take that away by a key, and lead."""
+    terminal = scene.terminal
+    terminal.wait_for_bytes(END)
+    lacks = scene.cell.may_leave_out and len(set(re.findall(rb"line \d{8}", terminal.raw))) < count
+    for word in ("1", "2"):
+        if lacks:
+            _await_saying(terminal)
+        scene.ping(word)
+    while terminal.pump():
+        pass
+
+
+def _await_saying(terminal: SlowTerminal) -> None:
+    """Read until something was said, but not for ever: that nothing is said is a fault to be reported."""
+    until = time.monotonic() + _SAID_WITHIN
+    while not SAID.search(terminal.raw) and (left := until - time.monotonic()) > 0:
+        terminal.pump(min(left, 0.2))
+
+
+def _run_fill(scene: Scene) -> Outcome:
+    """Measure when a key's echo shows after a fill, and before it."""
+    cell = scene.cell
+    scene.begin(filling(scene.there, FILLS[cell.fill], _FILL))
+    terminal = scene.terminal
+    before = _echo(scene, "0")
+    scene.program.go(0)
+    scene.wait_for_event()
+    cell.event.act(scene)
+    scene.wait(lambda: scene.program.printed(0), "all of the fill printed")
+    scene.wait(lambda: not terminal.pace.stop or terminal.stopping > terminal.pace.stop, "the end of the stop")
+    after = _echo(scene, "1")
+    scene.program.close()
+    return Outcome(cell, Verdict(0, 0, (), _late(after, before)), (after, before))
+
+
+def _echo(scene: Scene, word: str) -> float:
+    """Return the seconds until the answer to a key shows, without those that the terminal's own pace takes."""
+    terminal = scene.terminal
+    taken, begin = terminal.taken, time.monotonic()
+    scene.ping(word)
+    own = (terminal.taken - taken) / terminal.pace.rate if terminal.pace.rate < inf else 0.0
+    return time.monotonic() - begin - own
+
+
+_ECHO_WITHIN = 1.0  # seconds
+_BUSY = 20  # on a machine where a plain echo takes more than 50 ms, one after a fill may take so many times as long
+
+
+def _late(after: float, before: float) -> Sequence[str]:
+    allowed = max(_ECHO_WITHIN, _BUSY * before)
+    return (f"an echo after {after:.2f} s, of {allowed:.2f} s",) if after > allowed else ()

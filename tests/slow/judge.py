@@ -1,0 +1,95 @@
+"""Judges a terminal by its lines: each numbered one once, in order; those that are left out are said.
+
+Pure: text in, a verdict out.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+SAID = re.compile(rb"([\d,]+) lines? (?:was|were) left out; sesh (?:@\S+ )?logs \S+ has ([\d,]+) of them")
+"""The line of sesh's own that says how many lines a terminal lacks, and how many of them `sesh logs` has."""
+NUMBERED = "line {:08d}"
+_NUMBERED = re.compile(r"line (\d{8})")
+_EXPECTED = re.compile(r"READY|THE END|GONE|pong .*|\[detached from .*|")
+"""What else may stand in the terminal: the markers of the program and of the shell around, and sesh's line at leaving."""
+_BORDER = 1  # lines cut where lines are left out may count either way
+
+
+@dataclass(frozen=True)
+class Said:
+    """The numbers of a line that says what was left out: lines, and how many of them `logs` has."""
+
+    lines: int
+    in_logs: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a terminal holds, and the faults: none if all is well."""
+
+    missing: int
+    repeated: int
+    said: tuple[Said, ...]
+    faults: tuple[str, ...]
+
+    @property
+    def holds(self) -> bool:
+        return not self.faults
+
+
+def said_in(raw: bytes | bytearray) -> tuple[Said, ...]:
+    """Return what was said in these bytes. A line that is drawn again is one line."""
+    out: list[Said] = []
+    for match in SAID.finditer(raw):
+        said = Said(*(int(number.replace(b",", b"")) for number in match.groups()))
+        if out[-1:] != [said]:
+            out.append(said)
+    return tuple(out)
+
+
+def judge(lines: Sequence[str], count: int, said: Sequence[Said] = (), *, may_leave_out: bool = False) -> Verdict:
+    """Judge all lines of a terminal (scrollback and screen) to which `count` numbered lines were printed.
+
+    `may_leave_out`: lines may be missing if one line has said how many.
+    """
+    found = [int(match[1]) for line in lines if (match := _NUMBERED.fullmatch(line))]
+    missing = count - len(set(found).intersection(range(1, count + 1)))
+    repeated = len(found) - len(set(found))
+    others = [line for line in lines if not _NUMBERED.fullmatch(line) and not _EXPECTED.fullmatch(line)]
+    if missing and may_leave_out:
+        others = _without_cut_line(others)
+    faults = [
+        *_unsaid(missing, said, may_leave_out=may_leave_out),
+        *([f"{repeated:,} lines came twice"] if repeated else []),
+        *(["lines came out of order"] if _disordered(found) else []),
+        *([f"{len(others)} lines are none of the program's: {others[:3]}"] if others else []),
+    ]
+    return Verdict(missing, repeated, tuple(said), tuple(faults))
+
+
+def _unsaid(missing: int, said: Sequence[Said], *, may_leave_out: bool) -> Iterable[str]:
+    if missing and not may_leave_out:
+        yield f"{missing:,} lines are missing, where none may be left out"
+    elif missing and not said:
+        yield f"{missing:,} lines are missing, unsaid"
+    elif said and (len(said) > 1 or abs(said[0].lines - missing) > _BORDER):
+        yield f"{missing:,} lines are missing, and said were {', '.join(f'{each.lines:,}' for each in said)}"
+    if any(each.in_logs > each.lines for each in said):
+        yield f"logs has more than was left out: {said}"
+
+
+def _disordered(found: Sequence[int]) -> bool:
+    """Tell whether a line stands below a later one. Of a line that came twice, the first counts."""
+    once = list(dict.fromkeys(found))
+    return once != sorted(once)
+
+
+def _without_cut_line(lines: Sequence[str]) -> list[str]:
+    """Return the lines without the one that may be cut where lines are left out."""
+    for index, line in enumerate(lines):
+        if re.fullmatch(r"l?i?n?e? ?\d{0,8}", line):
+            return [*lines[:index], *lines[index + 1 :]]
+    return list(lines)
