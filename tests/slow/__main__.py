@@ -28,7 +28,7 @@ def main() -> None:
     options = parser.parse_args()
     if sesh := options.sesh or os.environ.get("SESH"):
         os.environ["SESH_UNDER_TEST"] = os.path.abspath(sesh)  # before anything of the harness is loaded
-    from tests.slow import played  # noqa: PLC0415
+    from tests.slow import played
 
     if options.cell:
         print(json.dumps(played.row(options.cell, options.lines)))

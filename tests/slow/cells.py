@@ -20,8 +20,8 @@ from tests.slow.terminal import Pace, Seen, SlowTerminal
 from tests.support import Home
 
 SIZE, LARGER, SMALLER = (80, 24), (100, 30), (72, 16)
-WHOLE, SHORT = 300_000, 60_000
-"""Numbered lines of 15 bytes that are printed while something happens: in the whole form, in the short one."""
+WHOLE, LONG, SHORT_LINES = 300_000, 150_000, 100_000
+"""Numbered lines of 15 bytes, printed while something happens: in the table, in a soak, in the cells of `SHORT`."""
 _SCROLLBACK = 1_000_000  # lines that the judging emulator keeps: more than any cell prints
 _SAID_WITHIN = 3.0  # seconds after the last line in which a line that says what was left out must show
 _FILL = 1_000_000  # bytes
@@ -41,25 +41,21 @@ class Scene:
         self.program: Program
         self.terminal: SlowTerminal
 
-    def attach(self, *options: str, pace: Pace | None = None, size: tuple[int, int] = SIZE) -> SlowTerminal:
-        """Attach one more terminal, which shows the session."""
-        kept = [*self.words, *options]
-        terminal = self.home.terminal(*kept, kind=SlowTerminal, columns=size[0], rows=size[1])
-        if pace is not None:
-            terminal.pace = pace
+    def attach(self, *options: str, command: Sequence[str] | None = None, size: tuple[int, int] = SIZE) -> SlowTerminal:
+        """Open a quick terminal with an attached client, or with a command."""
+        columns, rows = size
+        words = [] if command else [*self.words, *options]
+        terminal = self.home.terminal(*words, command=command, kind=SlowTerminal, columns=columns, rows=rows)
+        assert isinstance(terminal, SlowTerminal)
         return terminal
 
     def begin(self, program: Program) -> None:
         """Open the session, and attach the terminal that is judged."""
         self.program = program
         program.open("work")
-        size = {"columns": SIZE[0], "rows": SIZE[1]}
-        if self.cell.event.returns:
-            attach = " ".join(["sesh", *self.words])
-            shell = ["sh", "-c", f"{attach}; echo GONE; read back; {attach}"]
-            self.terminal = self.home.terminal(command=shell, kind=SlowTerminal, **size)
-        else:
-            self.terminal = self.home.terminal(*self.words, kind=SlowTerminal, **size)
+        attach = " ".join(["sesh", *self.words])
+        shell = ["sh", "-c", f"{attach}; echo GONE; read back; {attach}"]
+        self.terminal = self.attach(command=shell if self.cell.event.returns else None)
         self.terminal.wait_for_bytes(READY)
         self.terminal.pace = self.cell.pace
 
@@ -266,6 +262,23 @@ OF_FILLS = [
     for reader in PACES
 ]
 CELLS = {cell.name: cell for cell in (*LINES, *OF_FILLS)}
+SHORT = (
+    "here-1MB/s-alone",
+    "here-1MB/s-resized",
+    "here-1MB/s-smaller",
+    "here-stopped-1s-larger",
+    "here-stopped-1s-redraw",
+    "here-1MB/s-reload",
+    "here-stopped-1s-left",
+    "here-stopped-1s-spectator",
+    "here-fast-second",
+    "link-1MB/s-alone",
+    "link-1MB/s-resized",
+    "link-fast-cut-150KB",
+    "link-fast-cut-long",
+    "here-1MB/s-larger-alignments",
+)
+"""The cells that `make test` plays, with fewer lines."""
 
 
 @dataclass(frozen=True)
@@ -343,13 +356,13 @@ def _echo(scene: Scene, word: str) -> float:
     taken, begin = terminal.taken, time.monotonic()
     scene.ping(word)
     own = (terminal.taken - taken) / terminal.pace.rate if terminal.pace.rate < inf else 0.0
-    return time.monotonic() - begin - own
+    return max(0.0, time.monotonic() - begin - own)
 
 
 _ECHO_WITHIN = 1.0  # seconds
 _BUSY = 20  # on a machine where a plain echo takes more than 50 ms, one after a fill may take so many times as long
 
 
-def _late(after: float, before: float) -> Sequence[str]:
+def _late(after: float, before: float) -> tuple[str, ...]:
     allowed = max(_ECHO_WITHIN, _BUSY * before)
     return (f"an echo after {after:.2f} s, of {allowed:.2f} s",) if after > allowed else ()

@@ -14,8 +14,8 @@ SAID = re.compile(rb"([\d,]+) lines? (?:was|were) left out; sesh (?:@\S+ )?logs 
 NUMBERED = "line {:08d}"
 _NUMBERED = re.compile(r"line (\d{8})")
 _EXPECTED = re.compile(r"READY|THE END|GONE|pong .*|\[detached from .*|")
-"""What else may stand in the terminal: the markers of the program and of the shell around, and sesh's line at leaving."""
-_BORDER = 1  # lines cut where lines are left out may count either way
+"""What else a terminal may hold: the markers of the program and of the shell around, and sesh's line at leaving."""
+_BORDER = 1  # lines at each place where some are left out: one that is cut there may count either way
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ def said_in(raw: bytes | bytearray) -> tuple[Said, ...]:
 def judge(lines: Sequence[str], count: int, said: Sequence[Said] = (), *, may_leave_out: bool = False) -> Verdict:
     """Judge all lines of a terminal (scrollback and screen) to which `count` numbered lines were printed.
 
-    `may_leave_out`: lines may be missing if one line has said how many.
+    `may_leave_out`: lines may be missing if it was said how many, once at each place.
     """
     found = [int(match[1]) for line in lines if (match := _NUMBERED.fullmatch(line))]
     missing = count - len(set(found).intersection(range(1, count + 1)))
     repeated = len(found) - len(set(found))
     others = [line for line in lines if not _NUMBERED.fullmatch(line) and not _EXPECTED.fullmatch(line)]
     if missing and may_leave_out:
-        others = _without_cut_line(others)
+        others = _without_cut_lines(others, max(1, len(said)))
     faults = [
         *_unsaid(missing, said, may_leave_out=may_leave_out),
         *([f"{repeated:,} lines came twice"] if repeated else []),
@@ -75,7 +75,7 @@ def _unsaid(missing: int, said: Sequence[Said], *, may_leave_out: bool) -> Itera
         yield f"{missing:,} lines are missing, where none may be left out"
     elif missing and not said:
         yield f"{missing:,} lines are missing, unsaid"
-    elif said and (len(said) > 1 or abs(said[0].lines - missing) > _BORDER):
+    elif said and abs(sum(each.lines for each in said) - missing) > _BORDER * len(said):
         yield f"{missing:,} lines are missing, and said were {', '.join(f'{each.lines:,}' for each in said)}"
     if any(each.in_logs > each.lines for each in said):
         yield f"logs has more than was left out: {said}"
@@ -87,9 +87,12 @@ def _disordered(found: Sequence[int]) -> bool:
     return once != sorted(once)
 
 
-def _without_cut_line(lines: Sequence[str]) -> list[str]:
-    """Return the lines without the one that may be cut where lines are left out."""
-    for index, line in enumerate(lines):
-        if re.fullmatch(r"l?i?n?e? ?\d{0,8}", line):
-            return [*lines[:index], *lines[index + 1 :]]
-    return list(lines)
+def _without_cut_lines(lines: Sequence[str], most: int) -> list[str]:
+    """Return the lines without those, `most` at most, that may be cut where lines are left out."""
+    out: list[str] = []
+    for line in lines:
+        if most and re.fullmatch(r"l?i?n?e? ?\d{0,8}", line):
+            most -= 1
+        else:
+            out.append(line)
+    return out

@@ -60,7 +60,8 @@ class SlowTerminal(Terminal):
         ready = {each._master: each for each in every if each._reads_at <= now}
         next_at = min((each._reads_at for each in every if each._reads_at > now), default=inf)
         readable = select.select(list(ready), [], [], max(0.0, min(seconds, next_at - now)))[0]
-        return any([ready[descriptor]._take() for descriptor in readable])
+        took = [ready[descriptor]._take() for descriptor in readable]
+        return any(took)
 
     def _take(self) -> bool:
         try:

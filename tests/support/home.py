@@ -12,10 +12,10 @@ import sys
 import sysconfig
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 
@@ -31,7 +31,6 @@ from tests.support.terminal import Terminal
 from tests.support.tools import ROOT
 from tests.support.waiting import PATIENCE, wait_until
 
-SomeTerminal = TypeVar("SomeTerminal", bound=Terminal)
 PROMPT = "ready>"  # a blank follows it
 
 UNDER_TEST = os.environ.get("SESH_UNDER_TEST", "")
@@ -237,9 +236,9 @@ class Home:
         cwd: str | None = None,
         answers: bool = False,
         held: bool = False,
-        kind: Callable[..., SomeTerminal] = Terminal,  # type: ignore[assignment] - the default of a TypeVar
-    ) -> SomeTerminal:
-        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it. `kind` makes it."""
+        kind: type[Terminal] = Terminal,
+    ) -> Terminal:
+        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it. `kind`: the class of the terminal."""
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
