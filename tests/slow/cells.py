@@ -20,8 +20,8 @@ from tests.slow.terminal import Pace, Seen, SlowTerminal
 from tests.support import Home
 
 SIZE, LARGER, SMALLER = (80, 24), (100, 30), (72, 16)
-WHOLE, LONG, SHORT_LINES = 300_000, 150_000, 100_000
-"""Numbered lines of 15 bytes, printed while something happens: in the table, in a soak, in the cells of `SHORT`."""
+MANY, FEW = 300_000, 150_000
+"""Numbered lines of 15 bytes that are printed while something happens. The few, too, are more than a limit of 1 MiB."""
 _SCROLLBACK = 1_000_000  # lines that the judging emulator keeps: more than any cell prints
 _SAID_WITHIN = 3.0  # seconds after the last line in which a line that says what was left out must show
 _FILL = 1_000_000  # bytes
@@ -180,7 +180,7 @@ class Event:
 
     `act` happens once the terminal has taken `begins_at` bytes, or halfway through its stop. `before`: what else is
     there before any output. `leaves_out`: lines may be left out, if one line says how many. `parts`: the numbers of
-    lines that the program prints if it is not in `WHOLE` and a rest; the first and all that `act` lets go come before
+    lines that the program prints, if these are not many and a rest; the first and all that `act` lets go come before
     and while it acts, the last afterwards. `returns`: the terminal's program is a shell. `link`: needs a link.
     """
 
@@ -294,7 +294,7 @@ class Outcome:
         return self.verdict.holds
 
 
-def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm | None, lines: int = WHOLE) -> Outcome:
+def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm | None, lines: int = MANY) -> Outcome:
     """Play a cell, and judge its terminal; raises AssertionError if it gets stuck."""
     scene = Scene(cell, home, beside)
     if cell.fill:

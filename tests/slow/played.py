@@ -8,7 +8,7 @@ import pytest
 
 from tests.fidelity import xterm
 from tests.remote.via import Beside
-from tests.slow.cells import CELLS, WHOLE, run
+from tests.slow.cells import CELLS, MANY, run
 from tests.support import Home
 
 
@@ -25,7 +25,7 @@ def row(name: str, lines: int | None = None) -> dict[str, Any]:
         with pytest.MonkeyPatch.context() as patch:
             beside = Beside(home, patch)
             try:
-                played = run(CELLS[name], home, beside, oracle, lines or WHOLE)
+                played = run(CELLS[name], home, beside, oracle, lines or MANY)
             finally:
                 beside.close()
     except AssertionError as error:

@@ -11,7 +11,7 @@ import pytest
 
 from tests.fidelity.xterm import Xterm
 from tests.remote.via import Beside
-from tests.slow.cells import CELLS, LONG, SHORT, SHORT_LINES, WHOLE, run
+from tests.slow.cells import CELLS, FEW, MANY, SHORT, run
 from tests.slow.faults import FAULTS, FAULTS_IN_SHORT, UNSTEADY
 from tests.support import Home, rounds
 
@@ -26,12 +26,12 @@ def known(names: list[str], faults: dict[str, list[str]]) -> list[Any]:
 
 @pytest.mark.parametrize("name", known([name for name in SHORT if name not in UNSTEADY], FAULTS_IN_SHORT))
 def test_each_line_comes_once(name: str, home: Home, beside: Beside, xterm: Xterm) -> None:
-    outcome = run(CELLS[name], home, beside, xterm, SHORT_LINES)
+    outcome = run(CELLS[name], home, beside, xterm, FEW)
     assert outcome.holds, outcome
 
 
 @pytest.mark.soak
 @pytest.mark.parametrize("name", known([name for name in CELLS if name not in UNSTEADY], FAULTS))
 def test_each_of_many_lines_comes_once(name: str, home: Home, beside: Beside, xterm: Xterm) -> None:
-    outcome = run(CELLS[name], home, beside, xterm, rounds(LONG, WHOLE))
+    outcome = run(CELLS[name], home, beside, xterm, rounds(FEW, MANY))
     assert outcome.holds, outcome
