@@ -67,10 +67,12 @@ class Xterm:
         """Return the state of a new terminal after the steps. Raises RuntimeError."""
         return self._ask({"columns": columns, "rows": rows, "unicode": widths}, steps)
 
-    def text(self, columns: int, rows: int, *steps: Step, scrollback: int) -> list[str]:
-        """Return the scrollback and the main screen as text: logical lines, without blanks at their ends."""
-        request = {"columns": columns, "rows": rows, "unicode": "11", "scrollback": scrollback}
-        out: list[str] = self._ask(request, steps)["text"]
+    def text(self, columns: int, rows: int, *steps: Step) -> list[str]:
+        """Return a scrollback without end and the main screen as text, in rows without blanks at their ends.
+
+        Raises RuntimeError, also if the scrollback was erased.
+        """
+        out: list[str] = self._ask({"columns": columns, "rows": rows, "text": True}, steps)["text"]
         return out
 
     def _ask(self, request: dict[str, Any], steps: Sequence[Step]) -> dict[str, Any]:

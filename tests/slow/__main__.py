@@ -23,7 +23,7 @@ def main() -> None:
     parser.add_argument("--only", metavar="PATTERN", default="*", help="cells whose name matches: 'link-*-resized'")
     parser.add_argument("--times", metavar="N", type=int, default=1, help="how often each cell is played")
     parser.add_argument("--jobs", metavar="N", type=int, default=1, help="how many cells are played at once")
-    parser.add_argument("--lines", metavar="N", type=int, help="numbered lines that come while something happens")
+    parser.add_argument("--few", action="store_true", help="print as few lines as `make test` does")
     parser.add_argument("--cell", help=argparse.SUPPRESS)  # play one in this process; print it as JSON
     options = parser.parse_args()
     if sesh := options.sesh or os.environ.get("SESH"):
@@ -31,12 +31,12 @@ def main() -> None:
     from tests.slow import played
 
     if options.cell:
-        print(json.dumps(played.row(options.cell, options.lines)))
+        print(json.dumps(played.row(options.cell, few=options.few)))
         return
     names = [name for name in played.names() if fnmatch.fnmatch(name, options.only)]
     print(_HEAD, flush=True)
     with ThreadPoolExecutor(options.jobs) as pool:
-        kept = [word for word in ("--lines", str(options.lines)) if options.lines]
+        kept = ["--few"] if options.few else []
         rows = list(pool.map(lambda name: _play(name, kept), [name for name in names for _ in range(options.times)]))
     held = sum(rows)
     print(f"{held} of {len(rows)} hold")

@@ -8,7 +8,7 @@ import pytest
 
 from tests.fidelity import xterm
 from tests.remote.via import Beside
-from tests.slow.cells import CELLS, MANY, run
+from tests.slow.cells import CELLS, FEW, MANY, run
 from tests.support import Home
 
 
@@ -16,8 +16,8 @@ def names() -> list[str]:
     return list(CELLS)
 
 
-def row(name: str, lines: int | None = None) -> dict[str, Any]:
-    """Play a cell in a home of its own; return `outcome` ("holds", or what is wrong) and figures."""
+def row(name: str, *, few: bool) -> dict[str, Any]:
+    """Play a cell in a home of its own, with few lines or many; return `outcome` ("holds", or what is wrong) and figures."""
     directory = xterm.place()
     assert directory is not None, xterm.missing()
     oracle, home = xterm.Xterm(directory), Home()
@@ -25,7 +25,7 @@ def row(name: str, lines: int | None = None) -> dict[str, Any]:
         with pytest.MonkeyPatch.context() as patch:
             beside = Beside(home, patch)
             try:
-                played = run(CELLS[name], home, beside, oracle, lines or MANY)
+                played = run(CELLS[name], home, beside, oracle, FEW if few else MANY)
             finally:
                 beside.close()
     except AssertionError as error:
