@@ -5,16 +5,15 @@ A cell is `here-1MB/s-larger`: a place, a pace, an event. `run` plays one and ju
 
 from __future__ import annotations
 
-import re
 import signal
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from math import inf
 
-from tests.fidelity.xterm import Xterm
+from tests.fidelity.xterm import Step, Xterm
 from tests.remote.via import Beside, ViaHost
-from tests.slow.judge import SAID, Verdict, judge, said_in
+from tests.slow.judge import Verdict, judge, lacking, said_in
 from tests.slow.program import END, READY, Program, filling, numbered
 from tests.slow.terminal import Pace, Seen, SlowTerminal
 from tests.support import Home
@@ -48,6 +47,7 @@ class Scene:
             _prepend(each, cell.event.settings)
         self.program: Program
         self.terminal: SlowTerminal
+        self.of_leader: list[Step] = []  # what another terminal took while it led; empty if none did
 
     def attach(self, *options: str, command: Sequence[str] | None = None, size: tuple[int, int] = SIZE) -> SlowTerminal:
         """Open a quick terminal with an attached client, or with a command."""
@@ -190,6 +190,7 @@ class Event:
     there before any output. `leaves_out`: lines may be left out, if one line says how many. `parts`: the numbers of
     lines that the program prints, if these are not many and a rest; the first and all that `act` lets go come before
     and while it acts, the last afterwards. `returns`: the terminal's program is a shell. `link`: needs a link.
+    `viewed`: the terminal is not the size of the session, whose screen it shows until it types.
     """
 
     act: Callable[[Scene], None]
@@ -200,6 +201,7 @@ class Event:
     settings: str = ""
     returns: bool = False
     link: bool = False
+    viewed: bool = False
 
 
 EVENTS = {
@@ -212,7 +214,7 @@ EVENTS = {
     "cut-long": Event(_long_cut, link=True, leaves_out=True),
     "left": Event(_return, returns=True, leaves_out=True),
     "left-replay-all": Event(_return, returns=True, settings=_STATED),
-    "second": Event(_second, leaves_out=True),
+    "second": Event(_second, leaves_out=True, viewed=True),
     "onlooker": Event(_onlooker),
     "spectator": Event(_take_lead, before=_leader, leaves_out=True),
     "reload": Event(_reload),
@@ -315,27 +317,35 @@ def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm, amount: Amount = M
     _settle(scene, sum(parts))
     scene.program.close()
     terminal = scene.terminal
+    count = sum(parts)
     text = xterm.text(*SIZE, *terminal.steps())
-    return Outcome(cell, judge(text, sum(parts), said_in(terminal.raw), may_leave_out=cell.may_leave_out))
+    verdict = judge(text, count, said_in(terminal.raw), may_leave_out=cell.may_leave_out)
+    if scene.of_leader:
+        of_leader = judge(xterm.text(*LARGER, *scene.of_leader), count, joined=True).faults
+        verdict = replace(verdict, faults=(*verdict.faults, *(f"the leader's: {fault}" for fault in of_leader)))
+    return Outcome(cell, verdict)
 
 
 def _settle(scene: Scene, count: int) -> None:
     """Wait for the last line and for what sesh says; take that away by a key, and lead."""
-    terminal = scene.terminal
+    terminal, cell = scene.terminal, scene.cell
     terminal.wait_for_bytes(END)
-    lacks = scene.cell.may_leave_out and len(set(re.findall(rb"line \d{8}", terminal.raw))) < count
+    if cell.event.viewed:
+        other = terminal.companions[0]
+        scene.wait(Seen(other, END), "the last line in the terminal that leads")
+        scene.of_leader = other.steps()
     for word in ("1", "2"):
-        if lacks:
-            _await_saying(terminal)
+        if cell.may_leave_out and not (cell.event.viewed and word == "1"):
+            _await_saying(terminal, count)
         scene.ping(word)
     while terminal.pump():
         pass
 
 
-def _await_saying(terminal: SlowTerminal) -> None:
-    """Read until something was said, but not for ever: that nothing is said is a fault to be reported."""
+def _await_saying(terminal: SlowTerminal, count: int) -> None:
+    """Read until all that is lacking was said, but not for ever: that nothing is said is a fault to be reported."""
     until = time.monotonic() + _SAID_WITHIN
-    while not SAID.search(terminal.raw) and (left := until - time.monotonic()) > 0:
+    while lacking(terminal.raw, count) and (left := until - time.monotonic()) > 0:
         terminal.pump(min(left, 0.2))
 
 

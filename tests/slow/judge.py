@@ -13,6 +13,7 @@ SAID = re.compile(rb"([\d,]+) lines? (?:was|were) left out; sesh (?:@\S+ )?logs 
 """The line of sesh's own that says how many lines a terminal lacks, and how many of them `sesh logs` has."""
 NUMBERED = "line {:08d}"
 _NUMBERED = re.compile(r"line (\d{8})")
+_IN_BYTES = re.compile(rb"line \d{8}")
 _EXPECTED = re.compile(r"READY|THE END|GONE|pong .*|\[detached from .*|")
 """What else a terminal may hold: the markers of the program and of the shell around, and sesh's line at leaving."""
 _BORDER = 1  # lines at each place where some are left out: one that is cut there may count either way
@@ -50,13 +51,23 @@ def said_in(raw: bytes | bytearray) -> tuple[Said, ...]:
     return tuple(out)
 
 
-def judge(lines: Sequence[str], count: int, said: Sequence[Said] = (), *, may_leave_out: bool = False) -> Verdict:
+def lacking(raw: bytes | bytearray, count: int) -> int:
+    """Return how many of `count` numbered lines these bytes do not contain, and do not say that they were left out."""
+    lines = count - len(set(_IN_BYTES.findall(raw)))
+    return max(0, lines - sum(said.lines + _BORDER for said in said_in(raw)))
+
+
+def judge(
+    lines: Sequence[str], count: int, said: Sequence[Said] = (), *, may_leave_out: bool = False, joined: bool = False
+) -> Verdict:
     """Judge all lines of a terminal (scrollback and screen) to which `count` numbered lines were printed.
 
-    `may_leave_out`: lines may be missing if it was said how many, once at each place.
+    `may_leave_out`: lines may be missing if it was said how many, once at each place. `joined`: the terminal came
+    later, and needs none of the lines before the first that it holds.
     """
     found = [int(match[1]) for line in lines if (match := _NUMBERED.fullmatch(line))]
-    missing = count - len(set(found).intersection(range(1, count + 1)))
+    first = min(found, default=1) if joined else 1
+    missing = count + 1 - first - len(set(found).intersection(range(first, count + 1)))
     repeated = len(found) - len(set(found))
     others = [line for line in lines if not _NUMBERED.fullmatch(line) and not _EXPECTED.fullmatch(line)]
     if missing and may_leave_out:

@@ -17,7 +17,7 @@ def names() -> list[str]:
 
 
 def row(name: str, *, few: bool) -> dict[str, Any]:
-    """Play a cell in a home of its own, with few lines or many; return `outcome` ("holds", or what is wrong) and figures."""
+    """Play a cell in a home of its own; return `outcome` ("holds", or what is wrong) and figures."""
     directory = xterm.place()
     assert directory is not None, xterm.missing()
     oracle, home = xterm.Xterm(directory), Home()

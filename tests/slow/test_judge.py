@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.slow.judge import NUMBERED, Said, Verdict, judge, said_in
+from tests.slow.judge import NUMBERED, Said, Verdict, judge, lacking, said_in
 
 
 def lines(*numbers: int) -> list[str]:
@@ -54,3 +54,15 @@ def test_a_line_that_is_drawn_again_is_said_once() -> None:
     assert said_in(line + b"line 00000001\r\n" + line) == (Said(4978, 978),)
     other = b"1 line was left out; sesh logs work has 1 of them"
     assert said_in(line + other) == (Said(4978, 978), Said(1, 1))
+
+
+def test_who_came_later_needs_the_lines_from_the_first_on() -> None:
+    assert judge(lines(7, 8, 9, 10), 10, joined=True).holds
+    assert judge(lines(7, 9, 10), 10, joined=True).missing == 1
+    assert judge([], 10, joined=True).missing == 10
+
+
+def test_what_was_said_is_not_lacking() -> None:
+    raw = "\r\n".join(lines(1, 2, 9)).encode()
+    assert lacking(raw, 9) == 6
+    assert lacking(raw + b" 6 lines were left out; sesh logs work has 6 of them ", 9) == 0
