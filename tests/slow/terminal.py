@@ -50,8 +50,8 @@ class SlowTerminal(Terminal):
 
     @property
     def stopping(self) -> float:
-        """The seconds since the terminal stopped; more than `pace.stop` after it went on; negative before."""
-        return -1.0 if self.stopped_at is None else time.monotonic() - self.stopped_at
+        """The seconds since the terminal stopped, also after it went on; 0 before."""
+        return 0.0 if self.stopped_at is None else time.monotonic() - self.stopped_at
 
     def pump(self, seconds: float = 0) -> bool:
         """Take one piece, and one for each companion, if the pace allows; return False if none came in `seconds`."""
