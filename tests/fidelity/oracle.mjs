@@ -90,9 +90,9 @@ class Text {
     this.trimmed = 0;
     this.lines = [];
     terminal._core._bufferService.buffers.normal.lines.onTrim((count) => { this.trimmed += count; });
-    const erased = () => { throw new Error('the scrollback was erased'); };
-    terminal.parser.registerEscHandler({ final: 'c' }, erased);
-    terminal.parser.registerCsiHandler({ final: 'J' }, ([what]) => (what === 3 ? erased() : false));
+    this.erased = false;
+    terminal.parser.registerEscHandler({ final: 'c' }, () => { this.erased = true; return false; });
+    terminal.parser.registerCsiHandler({ final: 'J' }, ([what]) => { this.erased ||= what === 3; return false; });
   }
 
   take(upTo) {
@@ -104,6 +104,9 @@ class Text {
   async write(terminal, bytes) {
     for (let begin = 0; begin < bytes.length; begin += PIECE) {
       await new Promise((resolve) => terminal.write(bytes.subarray(begin, begin + PIECE), resolve));
+      if (this.erased) {
+        throw new Error('the scrollback was erased');
+      }
       this.take(this.normal.baseY - PULLED_BACK);
     }
   }
