@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 from tests.fidelity.xterm import Step, Xterm
 from tests.remote.via import Beside, ViaHost
-from tests.slow.judge import Verdict, judge, lacking, said_in
+from tests.slow.judge import Verdict, judge, lacking, numbers, said_in
 from tests.slow.program import END, READY, Program, filling, numbered
 from tests.slow.terminal import Pace, Seen, SlowTerminal
 from tests.support import Home
@@ -31,7 +31,7 @@ class Amount:
     fill: int
 
 
-MANY, FEW = Amount(300_000, 1_000_000), Amount(150_000, 300_000)
+MANY, FEW = Amount(300_000, 1_000_000), Amount(120_000, 300_000)
 """The few, too, are more than a client may be behind before lines are left out: 1 MiB."""
 
 
@@ -325,7 +325,9 @@ def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm, amount: Amount = M
     terminal = scene.terminal
     count = sum(parts)
     text = xterm.text(*SIZE, *terminal.steps())
-    verdict = judge(text, count, said_in(terminal.raw), may_leave_out=cell.may_leave_out)
+    said = said_in(terminal.raw)
+    logged = numbers(scene.there.sesh("logs", "work", "1000000").stdout.splitlines()) if said else ()
+    verdict = judge(text, count, said, logged=logged, may_leave_out=cell.may_leave_out)
     if scene.of_leader:
         of_leader = judge(xterm.text(*LARGER, *scene.of_leader), count, joined=True).faults
         verdict = replace(verdict, faults=(*verdict.faults, *(f"the leader's: {fault}" for fault in of_leader)))
@@ -351,8 +353,9 @@ def _settle(scene: Scene, count: int) -> None:
 def _await_saying(terminal: SlowTerminal, count: int) -> None:
     """Read until all that is lacking was said, but not for ever: that nothing is said is a fault to be reported."""
     until = time.monotonic() + _SAID_WITHIN
-    while lacking(terminal.raw, count) and (left := until - time.monotonic()) > 0:
-        terminal.pump(min(left, 0.2))
+    while time.monotonic() < until and lacking(terminal.raw, count):
+        while time.monotonic() < until and not terminal.pump(0.1):
+            pass
 
 
 def _run_fill(scene: Scene, size: int) -> Outcome:

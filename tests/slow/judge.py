@@ -6,11 +6,12 @@ Pure: text in, a verdict out.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 SAID = re.compile(rb"([\d,]+) lines? (?:was|were) left out; sesh (?:@\S+ )?logs \S+ has ([\d,]+) of them")
 """The line of sesh's own that says how many lines a terminal lacks, and how many of them `sesh logs` has."""
+_LEFT_OUT, _BEFORE, _BEHIND = re.compile(b"left out; "), 40, 200  # bytes around these words
 NUMBERED = "line {:08d}"
 _NUMBERED = re.compile(r"line (\d{8})")
 _IN_BYTES = re.compile(rb"line \d{8}")
@@ -44,7 +45,10 @@ class Verdict:
 def said_in(raw: bytes | bytearray) -> tuple[Said, ...]:
     """Return what was said in these bytes. A line that is drawn again is one line."""
     out: list[Said] = []
-    for match in SAID.finditer(raw):
+    for place in _LEFT_OUT.finditer(raw):  # these words first: megabytes of numbers are many beginnings
+        match = SAID.search(raw, max(0, place.start() - _BEFORE), place.end() + _BEHIND)
+        if match is None:
+            continue
         said = Said(*(int(number.replace(b",", b"")) for number in match.groups()))
         if out[-1:] != [said]:
             out.append(said)
@@ -57,23 +61,41 @@ def lacking(raw: bytes | bytearray, count: int) -> int:
     return max(0, lines - sum(said.lines + _BORDER for said in said_in(raw)))
 
 
+def numbers(lines: Iterable[str]) -> list[int]:
+    """Return the numbers of the numbered lines."""
+    return [int(match[1]) for line in lines if (match := _NUMBERED.fullmatch(line))]
+
+
 def judge(
-    lines: Sequence[str], count: int, said: Sequence[Said] = (), *, may_leave_out: bool = False, joined: bool = False
+    lines: Sequence[str],
+    count: int,
+    said: Sequence[Said] = (),
+    *,
+    logged: Collection[int] = (),
+    may_leave_out: bool = False,
+    joined: bool = False,
 ) -> Verdict:
     """Judge all lines of a terminal (scrollback and screen) to which `count` numbered lines were printed.
 
-    `may_leave_out`: lines may be missing if it was said how many, once at each place. `joined`: the terminal came
-    later, and needs none of the lines before the first that it holds.
+    `logged`: the numbers that `sesh logs` has in the end: it had these when something was said. `may_leave_out`: lines
+    may be missing if it was said how many, once at each place. `joined`: the terminal came later, and needs none of the
+    lines before the first that it holds.
     """
-    found = [int(match[1]) for line in lines if (match := _NUMBERED.fullmatch(line))]
+    found, others = list[int](), list[str]()
+    for line in lines:
+        if match := _NUMBERED.fullmatch(line):
+            found.append(int(match[1]))
+        elif not _EXPECTED.fullmatch(line):
+            others.append(line)
     first = min(found, default=1) if joined else 1
-    missing = count + 1 - first - len(set(found).intersection(range(first, count + 1)))
+    lacks = set(range(first, count + 1)).difference(found)
+    missing = len(lacks)
     repeated = len(found) - len(set(found))
-    others = [line for line in lines if not _NUMBERED.fullmatch(line) and not _EXPECTED.fullmatch(line)]
     if missing and may_leave_out:
         others = _without_cut_lines(others, max(1, len(said)))
     faults = [
         *_unsaid(missing, said, may_leave_out=may_leave_out),
+        *_wrong_of_logs(len(lacks.intersection(logged)), said),
         *([f"{repeated:,} lines came twice"] if repeated else []),
         *(["lines came out of order"] if _disordered(found) else []),
         *([f"{len(others)} lines are none of the program's: {others[:3]}"] if others else []),
@@ -88,8 +110,15 @@ def _unsaid(missing: int, said: Sequence[Said], *, may_leave_out: bool) -> Itera
         yield f"{missing:,} lines are missing, unsaid"
     elif said and abs(sum(each.lines for each in said) - missing) > _BORDER * len(said):
         yield f"{missing:,} lines are missing, and said were {', '.join(f'{each.lines:,}' for each in said)}"
+
+
+def _wrong_of_logs(logged: int, said: Sequence[Said]) -> Iterable[str]:
+    """Yield what is wrong about the lines that logs has; in the end it has `logged` of those that are missing."""
+    in_logs = sum(each.in_logs for each in said)
     if any(each.in_logs > each.lines for each in said):
-        yield f"logs has more than was left out: {said}"
+        yield f"logs cannot have {in_logs:,}: more than was left out"
+    elif said and in_logs + _BORDER * len(said) < logged:
+        yield f"logs has {logged:,} of the missing lines, and said were {in_logs:,}"
 
 
 def _disordered(found: Sequence[int]) -> bool:

@@ -49,6 +49,12 @@ def test_logs_cannot_have_more_than_was_left_out() -> None:
     assert not judge(lines(1, 4), 4, [Said(2, 3)], may_leave_out=True).holds
 
 
+@pytest.mark.parametrize(("in_logs", "holds"), [(2, True), (4, True), (1, True), (0, False)])
+def test_what_logs_has_in_the_end_it_had_before(in_logs: int, holds: bool) -> None:
+    held = lines(1, 2, 7, 8)
+    assert judge(held, 8, [Said(4, in_logs)], logged=range(5, 9), may_leave_out=True).holds == holds
+
+
 def test_a_line_that_is_drawn_again_is_said_once() -> None:
     line = b"\x1b[24;1H 4,978 lines were left out; sesh @box logs work has 978 of them \x1b[0m"
     assert said_in(line + b"line 00000001\r\n" + line) == (Said(4978, 978),)

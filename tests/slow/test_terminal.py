@@ -11,7 +11,7 @@ from tests.slow.program import END
 from tests.slow.terminal import Pace, SlowTerminal
 from tests.support import Home
 
-COUNT = 25_000
+COUNT = 12_000  # more than the emulator keeps
 OUTPUT = b"".join(f"{NUMBERED.format(number)}\r\n".encode() for number in range(1, COUNT + 1))
 
 
@@ -31,7 +31,7 @@ def test_a_terminal_that_stops_and_changes_takes_every_line_of_a_plain_program(h
     program = f"seq -f 'line %08.0f' {COUNT} | cat; echo THE END; read word"
     terminal = home.terminal(command=["sh", "-c", program], kind=SlowTerminal)
     assert isinstance(terminal, SlowTerminal)
-    terminal.pace = Pace(rate=1_000_000, stop=0.1, stops_at=200_000)
+    terminal.pace = Pace(rate=1_000_000, stop=0.1, stops_at=50_000)
     terminal.wait_until(lambda: terminal.stopping, "the stop")
     terminal.resize(*LARGER)
     terminal.wait_for_bytes(END)
