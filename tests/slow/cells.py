@@ -335,19 +335,23 @@ def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm, amount: Amount = M
 
 
 def _settle(scene: Scene, count: int) -> None:
-    """Wait for the last line and for what sesh says; take that away by a key, and lead."""
+    """Wait for the last line and for what sesh says; lead, and take away by a key what was said before and after that.
+
+    The answer to the last key comes behind the screen that took the line away.
+    """
     terminal, cell = scene.terminal, scene.cell
     terminal.wait_for_bytes(END)
     if cell.event.viewed:
         other = terminal.companions[0]
         scene.wait(Seen(other, END), "the last line in the terminal that leads")
         scene.of_leader = other.steps()
-    for word in ("1", "2"):
-        if cell.may_leave_out and not (cell.event.viewed and word == "1"):
-            _await_saying(terminal, count)
-        scene.ping(word)
-    while terminal.pump():
-        pass
+    elif cell.may_leave_out:
+        _await_saying(terminal, count)
+    scene.ping("1")
+    if cell.may_leave_out:
+        _await_saying(terminal, count)
+    scene.ping("2")
+    scene.ping("3")
 
 
 def _await_saying(terminal: SlowTerminal, count: int) -> None:
