@@ -327,7 +327,7 @@ def run(cell: Cell, home: Home, beside: Beside, xterm: Xterm, amount: Amount = M
     text = xterm.text(*SIZE, *terminal.steps())
     said = said_in(terminal.raw)
     logged = numbers(scene.there.sesh("logs", "work", "1000000").stdout.splitlines()) if said else ()
-    verdict = judge(text, count, said, logged=logged, may_leave_out=cell.may_leave_out)
+    verdict = judge(text, count, said, logged=logged, may_leave_out=cell.may_leave_out, left=cell.event.returns)
     if scene.of_leader:
         of_leader = judge(xterm.text(*LARGER, *scene.of_leader), count, joined=True).faults
         verdict = replace(verdict, faults=(*verdict.faults, *(f"the leader's: {fault}" for fault in of_leader)))

@@ -74,12 +74,13 @@ def judge(
     logged: Collection[int] = (),
     may_leave_out: bool = False,
     joined: bool = False,
+    left: bool = False,
 ) -> Verdict:
     """Judge all lines of a terminal (scrollback and screen) to which `count` numbered lines were printed.
 
     `logged`: the numbers that `sesh logs` has in the end: it had these when something was said. `may_leave_out`: lines
     may be missing if it was said how many, once at each place. `joined`: the terminal came later, and needs none of the
-    lines before the first that it holds.
+    lines before the first that it holds. `left`: it left once, maybe within a line, which came whole when it returned.
     """
     found, others = list[int](), list[str]()
     for line in lines:
@@ -91,8 +92,7 @@ def judge(
     lacks = set(range(first, count + 1)).difference(found)
     missing = len(lacks)
     repeated = len(found) - len(set(found))
-    if missing and may_leave_out:
-        others = _without_cut_lines(others, max(1, len(said)))
+    others = _without_cut_lines(others, int(left) + (max(1, len(said)) if missing and may_leave_out else 0))
     faults = [
         *_unsaid(missing, said, may_leave_out=may_leave_out),
         *_wrong_of_logs(len(lacks.intersection(logged)), said),
@@ -128,7 +128,7 @@ def _disordered(found: Sequence[int]) -> bool:
 
 
 def _without_cut_lines(lines: Sequence[str], most: int) -> list[str]:
-    """Return the lines without those, `most` at most, that may be cut where lines are left out."""
+    """Return the lines without those, `most` at most, that are the beginning of a numbered one."""
     out: list[str] = []
     for line in lines:
         if most and re.fullmatch(r"l?i?n?e? ?\d{0,8}", line):

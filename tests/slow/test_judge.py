@@ -68,6 +68,13 @@ def test_who_came_later_needs_the_lines_from_the_first_on() -> None:
     assert judge([], 10, joined=True).missing == 10
 
 
+def test_who_left_within_a_line_gets_it_whole_later() -> None:
+    held = [*lines(1, 2), "line 0", "[detached from work]", *lines(3, 4)]
+    assert judge(held, 4, left=True).holds
+    assert not judge(held, 4).holds
+    assert not judge([*lines(1, 2), "line 0", "[detached from work]", *lines(4)], 4, left=True).holds
+
+
 def test_what_was_said_is_not_lacking() -> None:
     raw = "\r\n".join(lines(1, 2, 9)).encode()
     assert lacking(raw, 9) == 6
