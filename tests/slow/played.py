@@ -38,6 +38,6 @@ def row(name: str, *, few: bool) -> dict[str, Any]:
         "missing": verdict.missing,
         "repeated": verdict.repeated,
         "said": ", ".join(f"{said.lines} ({said.in_logs})" for said in verdict.said),
-        "echo": played.echo[0],
+        "echo": played.echo,
         "outcome": "; ".join(verdict.faults) or "holds",
     }
