@@ -19,7 +19,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
-from sesh.daemon.typed_text import Typing
+from sesh.daemon.requests.typed_text import Typing
 from sesh.ops.shell import without_sequences
 from sesh.schema import codec
 from sesh.wire import protocol
