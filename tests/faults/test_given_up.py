@@ -11,7 +11,6 @@ from contextlib import suppress
 import pytest
 
 from sesh import Session
-
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
 from sesh.daemon.requests import requests

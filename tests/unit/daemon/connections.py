@@ -6,10 +6,12 @@ import socket
 import time
 from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import Outbox, PeerConnection
 from sesh.daemon.server import Server
+from sesh.daemon.session import Session
 from sesh.schema import check
 from sesh.wire import protocol
 from sesh.wire.messages import Hello
@@ -58,6 +60,12 @@ class Link:
     def close(self) -> None:
         self.other.close()
         self.socket.close()
+
+
+def prints(session: Session, output: bytes) -> None:
+    """Have a session read this output, as if its program had printed it."""
+    with patch.object(session.pump, "read", return_value=output):
+        session.read_output()
 
 
 class Daemon(Server):

@@ -15,7 +15,7 @@ from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.shell.marks import MarkFilter
 from sesh.wire import protocol
-from tests.unit.daemon.connections import Daemon, Link
+from tests.unit.daemon.connections import Daemon, Link, prints
 
 
 @pytest.fixture
@@ -33,8 +33,8 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     monkeypatch.setattr(f"{part.__module__}.{part.__qualname__}", lambda *_: next(iter(())))
     own = server.session
     link.connection.reader = own.sender.followers[link.connection] = Follower(link.connection, 0)
-    own.pump.filter = own.runs.filter  # as once a run was typed
-    own.pump.append_output(b"\x07\x1b[c")
+    own.runs._any = True  # as once a run was typed
+    prints(own, b"\x07\x1b[c")
     server.turn()
     assert link.output() == [(0, b"\x07\x1b[c")]
     assert "StopIteration" in own.faults.kept[-1]
@@ -50,10 +50,10 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     server.until(lambda: client.mode(own.clients.size) is Mode.LIVE and link.connection.flush())
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
-    own.pump.append_output(b"seen\x1b[c")
+    prints(own, b"seen\x1b[c")
     server.turn()
     assert typed == [], "the client answers"
-    own.pump.append_output(bytes(256 << 10) + b"\x1b[6n")
+    prints(own, bytes(256 << 10) + b"\x1b[6n")
     server.turn()
     assert not client.was_sent(own.log.head)
     server.until(lambda: typed)  # the emulator has got there

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon.pty import reads
 from sesh.daemon.requests import delivery
 from sesh.daemon.requests.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
-from sesh.daemon.pty import reads
 from sesh.daemon.shell import shells
 from sesh.text.keys import PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE

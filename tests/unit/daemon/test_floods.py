@@ -10,8 +10,8 @@ from itertools import cycle, islice
 import pytest
 
 from sesh.daemon.activity.notifications import Notifications
-from sesh.daemon.pty.pty import READ_LIMIT, Pty
 from sesh.daemon.frames.query_router import MAX_UNREAD
+from sesh.daemon.pty.pty import READ_LIMIT, Pty
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Daemon
@@ -52,7 +52,7 @@ def prints(printer: Printer, serve: Callable[[Session], Daemon]) -> Prints:
         count = READ_LIMIT * len(words) // len(b"".join(words))
         printer.printed = b"".join(islice(cycle(words), count))
         daemon.session.pump.allowed = READ_LIMIT
-        daemon.session.pump.read_output()
+        daemon.session.read_output()
         daemon.turn()
         return daemon
 

@@ -8,9 +8,9 @@ import pytest
 
 from sesh.daemon.activity import screen_work as module
 from sesh.daemon.activity.screen_work import ScreenWork, WorkState
-from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
+from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.feed import ScreenFeed
 
 WORK = [f"thinks {number}" for number in range(10)]
