@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.clients.connection import WINDOW
-from sesh.loop.timers import Timers
+from sesh.daemon.clients.window import LEAST
+from sesh.daemon.server import Server
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
 from sesh.wire import protocol
@@ -305,10 +305,10 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 ) -> None:
     """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
-    wait_time = Timers.wait_time
+    seconds_to_wait = Server._seconds_to_wait
 
-    def noted(timers: Timers) -> float | None:
-        seconds = wait_time(timers)
+    def noted(server: Server) -> float | None:
+        seconds = seconds_to_wait(server)
         if seconds is None:
             open(asleep, "w", encoding="ascii").close()
         else:
@@ -316,7 +316,7 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
                 os.unlink(asleep)
         return seconds
 
-    monkeypatch.setattr(Timers, "wait_time", noted)
+    monkeypatch.setattr(Server, "_seconds_to_wait", noted)
     daemons.quiet("work", "read go; seq 1 200000; echo over; exec cat")
     daemons.attach("work", columns=40, rows=10, read_only=True)
     daemons.attach("work")
@@ -340,7 +340,7 @@ def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
 def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
+    monkeypatch.setattr("sesh.daemon.clients.acks.ACK_AFTER", 0.0)
     go = f"{home.path}/go"
     os.mkfifo(go)
     daemons.quiet("late", f"read line <{go}; exec cat >/dev/null", "raw -echo")
@@ -355,19 +355,18 @@ def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
 
 def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_stands(daemons: Daemons) -> None:
     """Its last line was written over."""
-    size = 30_000  # bytes at once, so few that the client is never late
-    arrived = [*range(size, WINDOW, size), WINDOW]
+    size = LEAST // 16  # bytes at once
     piece = f"read go; head -c {size} /dev/zero | tr '\\0' x"
-    daemons.sh("work", f"for piece in $(seq {len(arrived) + 1}); do {piece}; done; echo; echo end; exec cat")
+    daemons.sh("work", f"for piece in $(seq 32); do {piece}; done; echo; echo end; exec cat")
     client = daemons.attach("work", remote=True)
     client.wait(protocol.SCREEN)
-    for least in arrived:
+    for least in range(size, LEAST // 2, size):
         client.type(b"\r")
         wait_until(
             lambda least=least: not client.step() and len(client.output) >= least,  # type: ignore[misc]
             f"the client has read {least} bytes and rests",
         )
-    client.type(b"\r")  # the window is full
+    client.type(b"\r" * 32)  # more than the window, as the client acknowledges nothing
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")
     message = codec.parse(client.wait(protocol.DETACH))

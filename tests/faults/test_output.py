@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
 from sesh.wire import protocol
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
@@ -19,10 +19,10 @@ LARGEST = 512 << 10
 @pytest.fixture
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """Lower the limit of the emulator's lag; return a file that makes it rest."""
-    for name in ("clients.relay.MAX_LAG", "screen.model.MAX_LAG"):
+    for name in ("clients.sender.MAX_LAG", "screen.feed.MAX_LAG"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
-    step, path = Model.step, f"{home.path}/halt"
-    monkeypatch.setattr(Model, "step", lambda model, *words: os.path.exists(path) or step(model, *words))
+    step, path = ScreenFeed.step, f"{home.path}/halt"
+    monkeypatch.setattr(ScreenFeed, "step", lambda feed, *words: os.path.exists(path) or step(feed, *words))
     return path
 
 
@@ -60,7 +60,7 @@ def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Megabytes of raw output were sent, with a clipboard write and a query."""
-    monkeypatch.setattr("sesh.daemon.screen.model.PAUSE", 1000.0)
+    monkeypatch.setattr("sesh.daemon.screen.feed.PAUSE", 1000.0)
     daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), "the burst")

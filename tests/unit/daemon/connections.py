@@ -74,6 +74,11 @@ class Daemon(Server):
     def _seconds_to_wait(self) -> float:
         return 0.0
 
+    @property
+    def has_work(self) -> bool:
+        """True if the next turn would not wait."""
+        return super()._seconds_to_wait() == 0.0
+
     def until(self, true: Callable[[], object]) -> None:
         """Take turns until something is true."""
         until = time.monotonic() + PATIENCE
