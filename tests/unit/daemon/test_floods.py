@@ -22,7 +22,7 @@ class Printer(Pty):
 
     printed = b""
 
-    def read(self, _limit: int) -> tuple[bytes, bool]:
+    def read(self, limit: int = READ_LIMIT) -> tuple[bytes, bool]:
         block = self.printed
         self.printed = b""
         return block, True
