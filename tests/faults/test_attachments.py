@@ -21,7 +21,6 @@ from tests.support.waiting import PATIENCE
 
 # Numbered lines for ever, so that a gap would show.
 FLOOD = "exec seq -f 'line %.0f of a flood that nobody can stop at all' 1 1000000000"
-_NUMBERS = 2 * protocol.NUMBER_SIZE  # bytes that begin a SCREEN
 
 
 def steady(client: Client) -> None:
@@ -36,16 +35,14 @@ def steady(client: Client) -> None:
 
 
 def shown(client: Client) -> str:
-    """Return the text that a terminal shows after the SCREEN frames that came."""
+    """Return the text that a terminal shows after all that came."""
     glass = Glass(80, 24)
-    for kind, payload in client.frames:
-        if kind == protocol.SCREEN:
-            glass.feed(payload[_NUMBERS:])
+    glass.feed(bytes(client.shows))
     return glass.text()
 
 
 def reads_on(client: Client, end: str) -> str:
-    """Let a client read until its last screen ends with `end`; return the text."""
+    """Let a client read until its terminal's text ends with `end`; return the text."""
 
     def shows_it() -> str | None:
         while client.step(0.02):
@@ -53,7 +50,7 @@ def reads_on(client: Client, end: str) -> str:
         text = shown(client).rstrip()
         return text if text.endswith(end) else None
 
-    return wait_until(shows_it, f"a screen that ends with {end!r}")
+    return wait_until(shows_it, f"a text that ends with {end!r}")
 
 
 def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
@@ -107,11 +104,9 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(da
         lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]},
         "the sleeper is set aside",
     )
-    while b"the end" not in sleeper.frames[-1][1]:
-        sleeper.step()
+    wait_until(lambda: not sleeper.step() and b"the end" in sleeper.shows, "the end")
     terminal = Emulator(80, 24)
-    first, *others = [payload[_NUMBERS:] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
-    terminal.feed(b"".join([first, sleeper.output, *others]))
+    terminal.feed(bytes(sleeper.shows))
     numbers = [int(line.split()[0]) for line in terminal.last_lines(10_000) if line[:1].isdigit()]
     assert numbers == list(range(1, 9001))
 
