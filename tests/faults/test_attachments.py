@@ -118,10 +118,16 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     leader = daemons.attach("work")
     leader.type(b"\n")
     steady(leader)
-    start = len(other.output)
-    while len(other.output) < start + (6 << 20):  # more than what the leader has read and what waits for it together
-        other.step()
-    # On a busy machine the other client may lag for a moment, too.
+    start = len(leader.output)
+
+    def goes_on() -> bool:
+        """More was printed than what the leader has read and what waits for it together."""
+        while other.step(0.01):
+            continue
+        return int(daemons.ask("work", "status")["position"]) > start + (6 << 20)
+
+    wait_until(goes_on, "the program goes on")
+    # The other client may lag for a moment, too, as nobody waits for it.
     assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]}
 
 
