@@ -42,9 +42,7 @@ def attach(clients: Clients) -> Iterator[Callable[..., Client]]:
 Attach = Callable[..., Client]
 
 
-@given(
-    st.lists(st.tuples(st.integers(0, 1000), st.booleans(), st.integers(20, 100)), max_size=8, unique_by=lambda x: x[0])
-)
+@given(st.dictionaries(st.integers(0, 1000), st.tuples(st.booleans(), st.integers(20, 100)), max_size=8))
 def test_the_writable_client_that_was_used_last_gives_its_size(
     attached: dict[int, tuple[bool, int]],
 ) -> None:

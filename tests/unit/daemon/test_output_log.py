@@ -86,13 +86,14 @@ class Logs(RuleBasedStateMachine):
         self.log.hold(mark)
         assert any(place.may_stand_at(mark) for place in self.log.places)
 
-    @rule(share=SHARE)
-    def it_is_trimmed(self, share: float) -> None:
-        needed, base = self.held(share), self.log.base
-        before = [place for place in self.log.places if self.head <= place.keeps_to]
-        self.log.trim(needed)
+    @rule(share=SHARE, noted=SHARE)
+    def it_is_trimmed(self, share: float, noted: float) -> None:
+        needed, drawn, base = self.held(share), self.held(noted), self.log.base
+        before = [place for place in self.log.places if self.head <= place.keeps_to or drawn < place.sent]
+        self.log.trim(needed, drawn)
         assert self.log.places == before, "who has been away for too long is forgotten, and nobody else"
-        least = min([needed, self.head - KEPT, *(place.got for place in before)])
+        lacking = [place.got for place in before if self.head <= place.keeps_to]
+        least = min([needed, self.head - KEPT, *lacking])
         assert base <= self.log.base <= max(base, least)
         if least - base >= FROM:
             assert least - self.log.base <= 3 * MARK_EVERY, "no more is kept than the block in which somebody stands"
@@ -125,7 +126,8 @@ class Logs(RuleBasedStateMachine):
         log = self.log
         assert log.head == self.head
         assert log.content(0) == self.printed[log.base - self.base :]
-        assert all(log.base <= place.got <= place.sent <= log.head for place in log.places)
+        assert all(place.got <= place.sent <= log.head for place in log.places)
+        assert all(log.base <= place.got for place in log.places if log.head <= place.keeps_to)
         assert len(log.places) <= 64 + sum(place.goes_on for place in log.places)
 
 
@@ -139,11 +141,13 @@ def test_a_terminal_that_has_left_is_forgotten_once_more_was_printed_than_is_kep
     log.places.append(place)
     log.leave(place)
     log.append(bytes(KEPT))
-    log.trim(log.head)
+    log.trim(log.head, log.head)
     assert log.places == [place]
     assert log.base <= 500
     log.append(b"x")
-    log.trim(log.head)
+    log.trim(log.head, 600)
+    assert log.places == [place], "the emulator has not noted all of its states"
+    log.trim(log.head, 700)
     assert log.places == []
     assert log.base > 700
 
@@ -180,7 +184,7 @@ def test_a_position_that_is_no_longer_held_is_refused() -> None:
     kept = OutputLog()
     for _ in range(12):
         kept.append(bytes(64 << 10))
-    kept.trim(kept.head)
+    kept.trim(kept.head, kept.head)
     assert kept.head - RETAINED - (64 << 10) <= kept.base <= kept.head - RETAINED
     for position in (0, kept.base - 1, kept.head + 1):
         with pytest.raises(LookupError):
@@ -195,7 +199,7 @@ def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
     for _ in range(400_000):
         kept.append(b"x")
     assert len(kept._blocks) < 120
-    kept.trim(kept.head)
+    kept.trim(kept.head, kept.head)
     assert len(kept.content(0)) < RETAINED + 8192
 
 
@@ -205,7 +209,7 @@ def test_the_log_of_a_session_that_nobody_reads_is_bounded(sizes: list[int]) -> 
     log = OutputLog()
     for size in sizes:
         log.append(bytes(size))
-        log.trim(log.head)
+        log.trim(log.head, log.head)
         assert log.head - log.base <= RETAINED + TRIM_FROM + 3 * TRIM_FROM
 
 

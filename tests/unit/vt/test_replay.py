@@ -44,7 +44,7 @@ def test_a_replay_comes_in_small_parts_and_output_goes_on_from_where_it_began(se
         in_parts = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
     else:
         in_parts = replaying(emulator, lines=3000)
-    meanwhile = []
+    meanwhile: list[bytes] = []
     while in_parts.advance():
         assert in_parts._bytes[-1].count(b"\n") <= 256 + 24
         meanwhile.append(b"between %d\r\n" % len(meanwhile))
