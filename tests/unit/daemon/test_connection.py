@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FunctionType
 
 import pytest
@@ -11,10 +13,15 @@ import pytest
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.acks import ECHO_TIME
 from sesh.daemon.clients.client import Follower, Mode
+from sesh.daemon.clients.connection import Role
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
+from sesh.daemon.pty.pty import Pty
+from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
 from sesh.wire import protocol
+from sesh.wire.connection import hello_frame
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Daemon, Link, prints
 
 
@@ -72,6 +79,28 @@ def test_a_connection_that_is_gone_keeps_its_descriptor_until_it_is_dropped(link
     link.connection.drop()
     link.connection.drop()
     assert link.socket.fileno() == -1
+
+
+def test_a_connection_that_gets_the_number_of_a_terminal_closed_in_the_same_turn_is_served(
+    serve: Callable[[Session], Daemon], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The number was no longer watched, so a peer that came as the program ended had no answer."""
+    master, slave = os.openpty()
+    server = serve(Session(daemon_facts(), (80, 24, 0, 0), Pty(master, slave, os.getpid())))
+    server.turn()
+    peer = socket.socket(socket.AF_UNIX)
+    peer.connect(server.listener.socket.getsockname())
+    monkeypatch.setattr(server, "_take_signals", lambda _: server.session.pump.close())
+    server.until(lambda: server.connections)
+    assert [*server.connections] == [master]
+    peer.sendall(hello_frame("request"))
+    peer.setblocking(False)
+    for _ in range(3):
+        server.turn()
+    (connection,) = server.connections.values()
+    assert connection.role == Role.KNOWN
+    peer.close()
+    server.drop(connection)
 
 
 def test_a_key_that_is_held_is_acknowledged_meanwhile(
