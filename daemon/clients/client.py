@@ -132,7 +132,8 @@ class Client(Reader):
         """The terminal's state before it showed a viewport, but `alternate` as it is, until it shows a screen again."""
         self.left_out = LeftOut()
         self.replies = ReplyFilter()
-        self.last_input = 0
+        self.received_input = 0  # the number of the last INPUT that came over this connection
+        self.last_input = 0  # that of the last one that was typed
 
     @property
     def over_link(self) -> bool:
