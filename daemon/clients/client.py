@@ -270,8 +270,9 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
+        place = client.place if client.viewport is None else None  # a viewport shows no place of the log
         self.returning[client.terminal.token] = Returning(
-            client.last_input, client.used_at, client.place, client.before_viewport, client.left_out
+            client.last_input, client.used_at, place, client.before_viewport, client.left_out
         )
         if len(self.returning) > MAX_RETURNING:
             del self.returning[next(iter(self.returning))]
