@@ -174,7 +174,12 @@ class Client(Reader):
 
     def waited_for(self, now: float) -> bool:
         """Return whether the program would wait for it: its terminal takes what it is sent."""
-        return now <= self.window.stuck_at()
+        return now <= self.stuck_at()
+
+    def stuck_at(self) -> float:
+        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        at = self.window.stuck_at()
+        return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
     def was_sent(self, position: int) -> bool:
         return self.place is not None and self.place.sent >= position and not self.connection.unsent

@@ -303,7 +303,7 @@ class Sender:
         leader = self._clients.leader
         if leader is not None and leader.waited_for(now):
             allowed = leader.window.size - leader.behind(log)
-            self._wake_at(allowed, leader.window.stuck_at())
+            self._wake_at(allowed, leader.stuck_at())
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)
