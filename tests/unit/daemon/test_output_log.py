@@ -90,7 +90,7 @@ class Logs(RuleBasedStateMachine):
     def it_is_trimmed(self, share: float, noted: float) -> None:
         needed, drawn, base = self.held(share), self.held(noted), self.log.base
         before = [place for place in self.log.places if self.head <= place.keeps_to or drawn < place.sent]
-        self.log.trim(needed, drawn)
+        self.log.release(needed, drawn)
         assert self.log.places == before, "who has been away for too long is forgotten, and nobody else"
         lacking = [place.got for place in before if self.head <= place.keeps_to]
         least = min([needed, self.head - KEPT, *lacking])
@@ -141,13 +141,13 @@ def test_a_terminal_that_has_left_is_forgotten_once_more_was_printed_than_is_kep
     log.places.append(place)
     log.leave(place)
     log.append(bytes(KEPT))
-    log.trim(log.head, log.head)
+    log.release(log.head, log.head)
     assert log.places == [place]
     assert log.base <= 500
     log.append(b"x")
-    log.trim(log.head, 600)
+    log.release(log.head, 600)
     assert log.places == [place], "the emulator has not noted all of its states"
-    log.trim(log.head, 700)
+    log.release(log.head, 700)
     assert log.places == []
     assert log.base > 700
 
@@ -184,7 +184,7 @@ def test_a_position_that_is_no_longer_held_is_refused() -> None:
     kept = OutputLog()
     for _ in range(12):
         kept.append(bytes(64 << 10))
-    kept.trim(kept.head, kept.head)
+    kept.release(kept.head, kept.head)
     assert kept.head - RETAINED - (64 << 10) <= kept.base <= kept.head - RETAINED
     for position in (0, kept.base - 1, kept.head + 1):
         with pytest.raises(LookupError):
@@ -199,7 +199,7 @@ def test_keys_echoed_one_by_one_cost_little_more_than_their_bytes() -> None:
     for _ in range(400_000):
         kept.append(b"x")
     assert len(kept._blocks) < 120
-    kept.trim(kept.head, kept.head)
+    kept.release(kept.head, kept.head)
     assert len(kept.content(0)) < RETAINED + 8192
 
 
@@ -209,7 +209,7 @@ def test_the_log_of_a_session_that_nobody_reads_is_bounded(sizes: list[int]) -> 
     log = OutputLog()
     for size in sizes:
         log.append(bytes(size))
-        log.trim(log.head, log.head)
+        log.release(log.head, log.head)
         assert log.head - log.base <= RETAINED + TRIM_FROM + 3 * TRIM_FROM
 
 
