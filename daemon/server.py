@@ -201,6 +201,7 @@ class Server:
         descriptor = self.listener.socket.fileno()
         if descriptor < 0 or descriptor not in ready:
             return
+        self._watch()  # a connection may get the number of a descriptor that was closed in this turn
         try:
             opened = self.listener.accept()
         except Refused as error:

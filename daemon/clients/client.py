@@ -130,7 +130,8 @@ class Client(Reader):
         self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
         self.left_out = LeftOut()
         self.replies = ReplyFilter()
-        self.last_input = 0
+        self.received_input = 0  # the number of the last INPUT that came over this connection
+        self.last_input = 0  # that of the last one that was typed
 
     @property
     def over_link(self) -> bool:
@@ -171,7 +172,12 @@ class Client(Reader):
 
     def waited_for(self, now: float) -> bool:
         """Return whether the program would wait for it: its terminal takes what it is sent."""
-        return now <= self.window.stuck_at()
+        return now <= self.stuck_at()
+
+    def stuck_at(self) -> float:
+        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        at = self.window.stuck_at()
+        return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
     def was_sent(self, position: int) -> bool:
         return self.place is not None and self.place.sent >= position and not self.connection.unsent
@@ -273,7 +279,7 @@ class Clients:
             return
         viewed = None if client.viewport is None else (client.viewed_from, client.viewport.alternate)
         self.returning[client.terminal.token] = Returning(
-            client.last_input, client.used_at, client.place, client.left_out, viewed
+            client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
         )
         if len(self.returning) > MAX_RETURNING:
             del self.returning[next(iter(self.returning))]

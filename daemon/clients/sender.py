@@ -52,6 +52,8 @@ class Sender:
 
     def _send_to(self, client: Client, now: float) -> None:
         log = self._log
+        if not client.terminal.acknowledges and client.connection.flush():
+            client.confirm_all(now)  # first: no other turn may come after its last bytes have left
         if client.place is not None and client.asked_at is None and client.viewport is None:
             is_late = client.behind(log) > client.window.size
             if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
@@ -310,7 +312,7 @@ class Sender:
         leader = self._clients.leader
         if leader is not None and leader.waited_for(now):
             allowed = leader.window.size - leader.behind(log)
-            self._wake_at(allowed, leader.window.stuck_at())
+            self._wake_at(allowed, leader.stuck_at())
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)

@@ -229,8 +229,9 @@ class Attached:
     def handle_input(self, client: Client, payload: bytes) -> None:
         """Handle an INPUT: its keys are typed in this turn, and the replies that the program waits for."""
         number, data = protocol.split_number(payload)
-        if number <= client.last_input:  # a duplicate, handled over an earlier connection
+        if number <= max(client.last_input, client.received_input):  # a duplicate, also one in the same turn
             return
+        client.received_input = number
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
             self._acks.owe(client, protocol.CHUNK, 0.0)

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from unittest.mock import patch
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
+from sesh.vt.render import replay as module
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import repainting, replay, replaying
+from sesh.vt.render.replay import Replay, repainting, replay, replaying
 from tests.unit.vt.streams import essence, fed, piece
 
 ALL = 10**9
@@ -31,7 +33,7 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
 
 @pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
-def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
+def test_a_replay_comes_in_small_parts_and_output_goes_on_from_where_it_began(seen: int, rows: int) -> None:
     """The terminal attaches, or missed 3,000 lines, while it is resized and output comes."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
@@ -42,18 +44,40 @@ def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen:
         in_parts = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
     else:
         in_parts = replaying(emulator, lines=3000)
-    number = 0
+    meanwhile: list[bytes] = []
     while in_parts.advance():
-        number += 1
         assert in_parts._bytes[-1].count(b"\n") <= 256 + 24
-        emulator.feed(b"between %d\r\n" % number)
-        if number == 3:
+        meanwhile.append(b"between %d\r\n" % len(meanwhile))
+        emulator.feed(meanwhile[-1])
+        if len(meanwhile) == 3:
             emulator.resize(80, rows)
-            copy.resize(80, rows)
-    copy.feed(in_parts.finish())
+    copy.feed(in_parts.finish() + b"".join(meanwhile[:3]))
+    copy.resize(80, rows)
+    copy.feed(b"".join(meanwhile[3:]))
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
     assert "between 5" in lines
+
+
+@given(bytestreams, bytestreams, st.sampled_from(SIZES), st.sampled_from(SIZES), st.integers(0, 20), st.booleans())
+def test_a_replay_is_that_of_the_moment_at_which_it_began(
+    before: bytes, meanwhile: bytes, size: tuple[int, int], later: tuple[int, int], at: int, attaches: bool
+) -> None:
+    """The emulator goes on, changes its size, and drops lines while a replay is made in parts."""
+    emulator = fed(b"".join(b"line %d\r\n" % number for number in range(60)) + before, *size, max_lines=50)
+
+    def begins() -> Replay:
+        return replaying(emulator, lines=ALL) if attaches else repainting(emulator, lines=30, begun=1)
+
+    with patch.object(module, "_PART", 100):
+        expected, in_parts = begins().finish(), begins()
+        for number in range(40):
+            in_parts.advance()
+            emulator.feed(meanwhile if number == at else b"later %d\r\n" % number)
+            if number == at // 2:
+                emulator.resize(*later)
+        emulator.feed(b"\x1b[3J\x1bc")
+        assert in_parts.finish() == expected
 
 
 def test_a_part_of_a_replay_has_one_long_line() -> None:
