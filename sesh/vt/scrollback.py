@@ -174,7 +174,7 @@ class Scrollback:
     def _parts(self, first: int, end: int) -> list[tuple[Block, slice]]:
         """Return the blocks with the lines from `first` to before `end`, and their slices."""
         parts = []
-        first = max(first, self.first)
+        first, end = max(first, self.first), min(end, self.end)
         at = self.end - self._stored
         newest = Block(b"\n".join(self._newest), len(self._newest), 0)
         for block in (*self._blocks, newest):
