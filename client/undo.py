@@ -40,6 +40,9 @@ _CHANGE = re.compile(
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
+_GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\x1b]*")}
+"""By the character after ESC, what does not end an incomplete sequence; strings other than OSC have a pattern of theirs."""
+_STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
@@ -51,7 +54,7 @@ class Undo:
     """The settings that the fed bytes have changed."""
 
     def __init__(self) -> None:
-        self._incomplete = b""  # sequence or character at the end of the stream
+        self._incomplete = bytearray()  # sequence or character at the end of the stream
         self._titled = False  # a title was set while no title was pushed
         self._titles = TitleStack()  # the pushed titles, without their texts
         self._reset()
@@ -72,16 +75,19 @@ class Undo:
     @property
     def unfinished(self) -> bool:
         """True if the stream ends inside a sequence or a character."""
-        return self._incomplete != b""
+        return bool(self._incomplete)
 
     @property
     def partial_character(self) -> bytes:
         """The first bytes of a character whose other bytes have not come."""
-        return b"" if self._incomplete[:1] == b"\x1b" else self._incomplete
+        return b"" if self._incomplete[:1] == b"\x1b" else bytes(self._incomplete)
 
     def feed(self, block: bytes) -> None:
         """Follow a block, which may split a sequence."""
-        data = self._incomplete + block
+        if self._incomplete and self._goes_on(block):  # a long sequence in pieces is searched once
+            self._keep(block)
+            return
+        data = bytes(self._incomplete) + block
         character = data[-1:] >= b"\x80" and _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
         if b"\x1b" in data:
@@ -90,8 +96,22 @@ class Undo:
                 self._change(match)
             if len(self._resets) > _MAX_RESETS:  # a program sets whatever numbers it likes
                 self._resets = dict([*self._resets.items()][:_MAX_RESETS])
-        incomplete = data[end:]
-        self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
+        self._incomplete.clear()
+        self._keep(data[end:])
+
+    def _keep(self, part: bytes) -> None:
+        """Add to the incomplete sequence; of a long one, keep the head."""
+        self._incomplete += part
+        if len(self._incomplete) > _MAX_INCOMPLETE:
+            del self._incomplete[_HEAD:]
+
+    def _goes_on(self, block: bytes) -> bool:
+        """Return whether the incomplete sequence has no end in a block."""
+        kind = bytes(self._incomplete[1:2])
+        if self._incomplete[0] != 0x1B or self._incomplete[-1] == 0x1B:
+            return False
+        pattern = _GOES_ON.get(kind) or (_STRING_GOES_ON if kind in b"PX^_k" else None)
+        return pattern is not None and pattern.fullmatch(block) is not None
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup

@@ -26,6 +26,8 @@ from tests.fuzz.patterns import TooLong, bounded
 _SIZE = 8 << 10
 _SECONDS = 0.25
 """Processor time for an input of `_SIZE` bytes: about sixty times that of the slowest linear loop."""
+_LONG = 128 << 10
+"""Bytes of a sequence in pieces, which gets an eighth of that time for each byte."""
 _WORDS = (
     b"a", b"\x1b[m", b"\x1b[1;38;5;7m", b"\x1b", b"\x1b[", b"\x1b]", b"\x1b]2;t\x07", b"\x07", b"\x1b\\", b"\x1bPq~-",
     b"\x1b_G", b"\r\n", b"\t", b" ", b";", b"0", b"\x1b[?1049h", b"\x1b[6n", b"\x1b[?", b"\x1b]133;A\x07", b"\x1b[2J",
@@ -83,3 +85,25 @@ def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
             continue  # refused, in time
         except TooLong:
             pytest.fail(f"{name}: {head!r} and {word!r} again and again take more than {_SECONDS} s")
+
+
+@pytest.mark.parametrize("size", [2, 16, 1000])
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"\x1b[", b"0"), (b"\x1b[", b"\n0"), (b"\x1b(", b" "), (b"\x1b]2;", b"t"), (b"\x1bPq", b"~"),
+        (b"\x1bPq", b"~\x07"), (b"\x1b_G", b"A"), (b"\x1b]133;C;", b"x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["emulator", "undo"])
+def test_a_long_sequence_is_read_once_in_pieces_of_any_size(name: str, start: bytes, more: bytes, size: int) -> None:
+    """Each piece was searched with all that had come before it."""
+    takes = {"emulator": Emulator(80, 24).feed, "undo": Undo().feed}
+    take: Callable[[bytes], object] = takes[name]
+    data = start + more * (_LONG // len(more))
+    try:
+        with bounded(_LONG / _SIZE * _SECONDS / 8):
+            for at in range(0, len(data), size):
+                take(data[at : at + size])
+    except TooLong:
+        pytest.fail(f"{name}: {start!r} and {more!r} in pieces of {size} bytes take too long")
