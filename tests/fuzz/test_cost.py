@@ -19,7 +19,7 @@ from sesh.errors import SeshError
 from sesh.text.keys import DetachKey
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
-from sesh.vt.queries import QueryScanner
+from sesh.vt.queries import QueryRemover, QueryScanner
 from sesh.wire import protocol
 from tests.fuzz.patterns import TooLong, bounded
 
@@ -95,15 +95,19 @@ def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
         (b"\x1bPq", b"~\x07"), (b"\x1b_G", b"A"), (b"\x1b]133;C;", b"x"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["emulator", "undo"])
+@pytest.mark.parametrize("name", ["emulator", "queries", "undo", "removed queries"])
 def test_a_long_sequence_is_read_once_in_pieces_of_any_size(name: str, start: bytes, more: bytes, size: int) -> None:
     """Each piece was searched with all that had come before it."""
-    takes = {"emulator": Emulator(80, 24).feed, "undo": Undo().feed}
-    take: Callable[[bytes], object] = takes[name]
+    takes: dict[str, Callable[[bytes], object]] = {
+        "emulator": Emulator(80, 24).feed,
+        "queries": QueryScanner().scan,
+        "removed queries": QueryRemover().take,
+        "undo": Undo().feed,
+    }
     data = start + more * (_LONG // len(more))
     try:
         with bounded(_LONG / _SIZE * _SECONDS / 8):
             for at in range(0, len(data), size):
-                take(data[at : at + size])
+                takes[name](data[at : at + size])
     except TooLong:
         pytest.fail(f"{name}: {start!r} and {more!r} in pieces of {size} bytes take too long")

@@ -125,7 +125,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         for each in (own, other):
             printed(each, after)
             each.model.catch_up(10)
-        assert other.pump.scanner.carry == own.pump.scanner.carry
+        assert other.pump.scanner.state == own.pump.scanner.state
         assert other.pump.log.content(0) == own.pump.log.content(0)
         assert essence(other.model.emulator) == essence(own.model.emulator)
         assert description.summary(other) == description.summary(own)
