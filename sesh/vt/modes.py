@@ -179,15 +179,14 @@ class Modes(Printing):
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or else their defaults."""
+        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or else their defaults.
+
+        In origin mode, too, the cursor goes back, even to a place outside the margins (VTE, kitty, tmux).
+        """
         saved = self.saved
         self.origin = saved.origin
-        row, column = saved.row, saved.column
-        if self.origin:
-            row = min(max(row, self.top), self.bottom)
-            column = min(max(column, self.left), self.right)
-        self.move_to(row, column)
-        if saved.column >= self.columns and not self.origin:
+        self.move_to(saved.row, saved.column)
+        if saved.column >= self.columns:
             self.cursor.x = self.columns
         self.pen = with_link(saved.pen, self.pen.link)
         self.charsets = saved.charsets

@@ -132,7 +132,7 @@ class Moves(Grid):
         """HT, CHT: go to the next stop, or to the right margin or last column."""
         x = self.cursor.x
         limit = self._limit()
-        if x >= self.columns:
+        if self.pending_wrap:
             return
         stops = sorted(stop for stop in self.tabstops if x < stop < limit)
         self.cursor.x = stops[(count or 1) - 1] if len(stops) >= (count or 1) else limit

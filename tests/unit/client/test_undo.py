@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.undo import Undo
+from sesh.vt.emulator import Emulator
 
 BARE = Undo().reset_bytes(80)
 """The bytes of an undo that follow any stream."""
@@ -23,11 +24,11 @@ def undo(*blocks: bytes) -> bytes:
 
 CHANGES = [
     (b"\x1b[?2004h", b"\x1b[?2004l"),
-    (b"\x1b[?7l", b"\x1b[?7h"),
+    (b"\x1b[?7l", b"\x1b[?7h\x1b7"),
     (b"\x1b[?1070;1243l", b"\x1b[?1070h\x1b[?1243h"),
     (b"\x1b[?1000;1006h", b"\x1b[?1000l\x1b[?1006l"),
     (b"\x1b[?7727h", b"\x1b[?7727l"),
-    (b"\x1b[12l", b"\x1b[12h"),
+    (b"\x1b[12l", b"\x1b[12h\x1b7"),
     (b"\x1b[8l", b"\x1b[8h"),
     (b"\x1b%@", b"\x1b%G"),
     (b"\x1b*0\x1bN", b"\x1b*B\x1b+B"),
@@ -67,6 +68,41 @@ NOTHING = [
     b"\x1b[?1007h\x1b[?1034h\x1b[?2027h",
     b"\x1bPq#0;2;0;0;0~~\x1b\\\x1b_Gf=24;AAAA\x1b\\",
 ]
+
+
+#: Streams at whose end, or once the alternate screen is left, DECRC has brought back or can bring back what was set.
+SAVED = [
+    b"\x1b[?6h\x1b7\x1b[?6l",
+    b"\x1b[?6h\x1b7\x1b[?6l\x1b8",
+    b"\x1b[?6h\x1b[s\x1b[?6l\x1b[u",
+    b"\x1b[?6h\x1b[?1048h\x1b[?6l\x1b[?1048l",
+    b"\x1b[?6h\x1b[?1049h\x1b[?6l",
+    b"\x1b[?6h\x1b[?1049h\x1b[?6l\x1b[?1049l",
+    b"\x1b[?1049h\x1b[?6h\x1b7\x1b[?6l\x1b8\x1b[?1049l",
+    b"\x1b[?6h\x1b7\x1b[?6l\x1b[?69h\x1b[s\x1b[?69l\x1b8",
+    b"\x1b[?6h\x1b7\x1b[!p\x1b8",
+    b"\x1b[?6h\x1b[2;4r\x1b7\x1b[?6;7l\x1b7\x1b[?6h\x1b[?47h\x1b8",
+    b"\x1b[?5h\x1b[?7l\x1b[4h\x1b[20h\x1b[12l\x1b7\x1b[?5l\x1b[?7h\x1b[4l\x1b[20l\x1b[12h\x1b8",
+]
+
+
+@pytest.mark.parametrize("stream", SAVED, ids=repr)
+def test_what_a_saved_cursor_brings_back_is_reset_too(stream: bytes) -> None:
+    """Origin mode stayed set when a client left: the shell's lines then came at other places."""
+    for more in (b"", b"\x1b8"):
+        emulator = Emulator(80, 24)
+        emulator.feed(stream + undo(stream) + more)
+        screen = emulator.settle()
+        assert (screen.origin, screen.wrap, screen.insert, screen.linefeed_mode, screen.alternate) == (
+            False, True, False, False, False,
+        )  # fmt: skip
+        assert not screen.modes
+        assert (screen.top, screen.bottom) == (0, 23)
+
+
+def test_a_saved_cursor_without_such_modes_brings_nothing_back() -> None:
+    for stream in (b"\x1b7\x1b[31m\x1b8\x1b[s\x1b[u\x1b[?1049h\x1b[?1049l", b"\x1b[?6h\x1b[?6l\x1b7\x1b8"):
+        assert undo(stream) == BARE
 
 
 @pytest.mark.parametrize("stream", NOTHING)
@@ -117,7 +153,7 @@ def test_settings_without_end_cost_bounded_memory_and_a_short_undo() -> None:
 
 
 STREAM = st.lists(
-    st.sampled_from([change for change, _ in CHANGES] + NOTHING) | st.binary(max_size=5), max_size=12
+    st.sampled_from([change for change, _ in CHANGES] + NOTHING + SAVED) | st.binary(max_size=5), max_size=12
 ).map(b"".join)
 
 
