@@ -26,6 +26,7 @@ NARROW = (
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff\ufffd"
 )
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+MARKS = "\u0300-\u036f"  # combining marks of no width: each joins the character before, and changes no width
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 """Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")

@@ -111,7 +111,7 @@ class Replay:
         self._any_lines = lines + begun > 0
         self._parts_end = scrollback.end  # the number after the last line of the parts
         # `lines` does not count the line that the terminal has begun, but the open line, which comes with the screen.
-        finished = lines + (begun > 0) - bool(scrollback.open_rows)
+        finished = lines + (begun > 0) - (scrollback.open_count > 0)
         self._parts = pieces(scrollback.since(scrollback.end - max(0, finished)), emulator.columns)
 
     def advance(self) -> bool:
