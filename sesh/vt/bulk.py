@@ -21,10 +21,10 @@ from sesh.vt.grammar import SGR
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
-from sesh.vt.row import Row, blank
+from sesh.vt.row import SPACER, STUB, Row, blank
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import LEVEL, LINE_LIMIT, Block, HiddenRows, Scrollback, most_rows
-from sesh.vt.wrapping import Wraps
+from sesh.vt.wrapping import Wraps, without_overwritten
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
 USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
@@ -131,6 +131,7 @@ class Bulk:
         self._parser = parser
         self._tail = b""  # the tail until it is parsed; meanwhile the screen is blank
         self._in_line = False  # the tail is of a long line
+        self._usual = 0  # bytes that are parsed as usual until the next search for a long line
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
         """Parse as `Parser.parse` does, or push bulk output; return the number of bytes taken."""
@@ -138,7 +139,9 @@ class Bulk:
             return taken
         self.parse_tail()
         # Stop at the end of a line, where bulk output can begin.
-        return self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
+        taken = self._parser.parse(data[: data.rfind(b"\n", 0, USUAL) + 1 or USUAL], deadline)
+        self._usual = max(0, self._usual - taken)
+        return taken
 
     def parse_tail(self) -> None:
         if not self._tail:
@@ -170,6 +173,8 @@ class Bulk:
 
     def _feed_line(self, data: bytes) -> int:
         """Push the text without a line feed that `data` begins with; return its bytes, 0 unless it is bulk output."""
+        if self._usual:
+            return 0
         part = _text_part(data)
         if len(part) < _SMALLEST_LONG or (b"\t" in part and not self._has_default_tab_stops()):
             return 0
@@ -184,6 +189,9 @@ class Bulk:
         wraps = Wraps(text, screen.columns, screen.columns if self._in_line else screen.cursor.x)
         count = len(wraps) - screen.height  # of rows that scroll off
         if count < 1 or wraps.end <= before:
+            if not (self._in_line or len(wraps)) and wraps.end == len(text) and self._print_over(text):
+                return taken
+            self._usual = len(part)
             return 0
         if wraps.end < len(text):
             taken = len(text[before : wraps.end].encode())  # what was broken UTF-8 is not simple enough for this
@@ -199,6 +207,18 @@ class Bulk:
         if len(self._tail) > _LONGEST_TAIL:
             self.parse_tail()
         return taken
+
+    def _print_over(self, text: str) -> bool:
+        """Print a text on one row without the parts that CR makes it print over; return False for another text."""
+        screen = self._parser.screen
+        row = screen.rows[screen.cursor.y]
+        if "\r" not in text or row.text[-1] is SPACER:
+            return False
+        left = without_overwritten(text, screen.cursor.x, screen.columns, equal=STUB not in row.text)
+        if len(left) > USUAL:
+            return False
+        self._parser.parse(left.encode())
+        return True
 
     def _wraps_at_bottom(self) -> bool:
         """Return whether text on the last row wraps, and scrolls the whole main screen."""

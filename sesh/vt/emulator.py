@@ -129,13 +129,17 @@ class Emulator:
             on_screen.pop()
         until = min(until, scrollback.end + len(on_screen))
         lines: list[str] = []
+        if count < 1:
+            return [], until
         for part in chain([on_screen[: max(0, until - scrollback.end)]], scrollback.backwards(until)):
             for text in reversed(part):
                 lines.append(closed(text) if ansi else without_sgr(text))
                 most -= len(lines[-1])
-                if len(lines) > count or (most < 0 and len(lines) > 1):
+                if most < 0 and len(lines) > 1:
                     lines.pop()
-                    return lines[::-1], until - len(lines)
+                elif len(lines) < count:
+                    continue
+                return lines[::-1], until - len(lines)
             if lines and perf_counter() >= deadline:
                 break
         return lines[::-1], until - len(lines)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS
 from sesh.vt.edit import Editing
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, may_join, width
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, SIMPLE, attaches, cells, may_join, width
 from sesh.vt.row import SPACER, STUB
 
 _MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
@@ -53,6 +53,9 @@ class Printing(Editing):
             if found and start + len(found) <= self.columns:  # nearly all text
                 self.cursor.x = start
                 self._put(found, self.columns)
+                return
+            if self.wrap and self.columns > 1 and (data.isascii() or SIMPLE.fullmatch(data)):
+                self._print(found[self.cursor.x - start :])  # all but the last grapheme, which it does not join
                 return
         for narrow, wide, other in RUNS.findall(data):
             self._print(self._join(other) if other else narrow or cells(wide))
