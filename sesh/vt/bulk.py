@@ -40,7 +40,8 @@ _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
 _NOT_SGR = re.compile(rb"\x1b(?!\[[0-9;:]*m)")
 _SGR = re.compile(SGR.encode())
-_SMALLEST_LONG = 8 << 10  # bytes of one line below which it is parsed as usual
+_SMALLEST_LONG = 4 << 10  # bytes of one line below which it is parsed as usual
+_SMALLEST_MORE = 1 << 10  # bytes of its continuation
 _MAX_HIDDEN = 256 << 10  # bytes of rows that are hidden together, and made in some milliseconds
 _OTHER = re.compile(rb"[^\t\r\x1b\x20-\x7e\x80-\xff]")
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
@@ -135,7 +136,9 @@ class Bulk:
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
         """Parse as `Parser.parse` does, or push bulk output; return the number of bytes taken."""
-        if len(data) >= SMALLEST and (taken := self._feed_lines(data) or self._feed_line(data)):
+        if len(data) >= (_SMALLEST_MORE if self._in_line else SMALLEST) and (
+            taken := self._feed_lines(data) or self._feed_line(data)
+        ):
             return taken
         self.parse_tail()
         # Stop at the end of a line, where bulk output can begin.
@@ -176,7 +179,9 @@ class Bulk:
         if self._usual:
             return 0
         part = _text_part(data)
-        if len(part) < _SMALLEST_LONG or (b"\t" in part and not self._has_default_tab_stops()):
+        if len(part) < (_SMALLEST_MORE if self._in_line else _SMALLEST_LONG) or (
+            b"\t" in part and not self._has_default_tab_stops()
+        ):
             return 0
         if not self._in_line:
             self.parse_tail()

@@ -134,9 +134,9 @@ _MAX_CACHED = 64  # characters of an SGR's parameters; one that is longer seldom
 
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
-    if pen.link:  # links seldom come again: the cache must not keep their addresses
-        return with_link(apply_sgr(with_link(pen, ""), text), pen.link)
-    return _cached(pen, text) if len(text) <= _MAX_CACHED else _applied(pen, text)
+    if pen.link or len(text) > _MAX_CACHED:  # these seldom come again, so they stay in no cache
+        return with_link(_applied(with_link(pen, ""), text), pen.link)
+    return _cached(pen, text)
 
 
 def _applied(pen: Pen, text: str) -> Pen:
