@@ -129,14 +129,14 @@ _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 _VALUES = {5: 1, 2: 3}  # the number of values of a colour, by its form
 _FLAT = re.compile(r"(?<![0-9:])0*[345]8;0*(?:5(?:;[0-9]*)?|2(?:;[0-9]*){0,3})(?![0-9:])")
 """Matches a colour with semicolons, also one that breaks off."""
-_MAX_CACHED = 64  # characters of an SGR's parameters; one that is longer seldom comes again
+MAX_CACHED = 64  # characters of an SGR's parameters; one that is longer seldom comes again
 
 
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
-    if pen.link or len(text) > _MAX_CACHED:  # these seldom come again, so they stay in no cache
+    if pen.link or len(text) > MAX_CACHED:  # these seldom come again, so they stay in no cache
         return with_link(_applied(with_link(pen, ""), text), pen.link)
-    return _cached(pen, text)
+    return cached_sgr(pen, text)
 
 
 def _applied(pen: Pen, text: str) -> Pen:
@@ -158,7 +158,8 @@ def _applied(pen: Pen, text: str) -> Pen:
     return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
 
 
-_cached = lru_cache(4096)(_applied)
+cached_sgr = lru_cache(4096)(_applied)
+"""As `apply_sgr`, for a pen without link and at most `MAX_CACHED` characters."""
 
 
 def _colour(code: int, parts: list[int]) -> dict[str, str]:

@@ -49,10 +49,14 @@ class Printing(Editing):
         if self.charsets is not DEFAULT_SETS and (table := self.charsets.translation):
             data = data.translate(table)
         if not (self.insert or self.narrow):
-            start, found = (self.cursor.x, data) if data.isascii() else self._joined(data)
-            if found and start + len(found) <= self.columns:  # nearly all text
-                self.cursor.x = start
-                self._put(found, self.columns)
+            cursor = self.cursor
+            start, found = (cursor.x, data) if data.isascii() else self._joined(data)
+            end = start + len(found)
+            if found and end <= self.columns:  # nearly all text
+                self.rows[cursor.y].put(start, found, self.pen)
+                cursor.x = end
+                self.joinable = True
+                self.margin_wrap = None
                 return
             if self.wrap and self.columns > 1 and (data.isascii() or SIMPLE.fullmatch(data)):
                 self._print(found[self.cursor.x - start :])  # all but the last grapheme, which it does not join
