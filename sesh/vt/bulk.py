@@ -23,18 +23,16 @@ from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
 from sesh.vt.row import SPACER, STUB, Row, blank
 from sesh.vt.screen import Screen
-from sesh.vt.scrollback import LEVEL, LINE_LIMIT, Block, HiddenRows, Scrollback, most_rows
+from sesh.vt.scrollback import LEVEL, LINE_LIMIT, Block, HiddenRows, Scrollback, max_rows
 from sesh.vt.wrapping import Wraps, without_overwritten
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
 USUAL = 16 << 10  # bytes parsed as usual until bulk output is looked for again
-_LONGEST_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: the tail has no deadline
+_MAX_TAIL = 16 << 10  # bytes; with a longer tail output is parsed as usual: the tail has no deadline
 _BLOCK = 16 << 10  # bytes of a block, which is parsed as a whole, in some milliseconds
 _BLOCK_LINES = 128  # of a block: a line of a few bytes can still be a row of 1,000 coloured cells
 _NARROWEST = 20  # columns below which output is parsed as usual: a block would have too many rows
-_LONGEST_LINE = (
-    LINE_LIMIT // 16
-)  # bytes of a line among others, so that it is one in the scrollback: a tab takes 8 columns
+_MAX_LINE = LINE_LIMIT // 16  # bytes of a line among others, so that it is one in the scrollback: a tab takes 8 columns
 
 _END = b"\r\n"
 _TEXT = bytes((*range(0x20, 0x7F), *range(0x80, 0x100))) + b"\t"
@@ -209,7 +207,7 @@ class Bulk:
         self._hide(text, wraps, count)
         self._tail = text[end : wraps.end].encode()
         self._in_line = True
-        if len(self._tail) > _LONGEST_TAIL:
+        if len(self._tail) > _MAX_TAIL:
             self.parse_tail()
         return taken
 
@@ -250,7 +248,7 @@ class Bulk:
         """Push the first `count` rows of a text, each of which continues the line of the row above."""
         screen = self._parser.screen
         scrollback = screen.scrollback
-        most = most_rows(screen.columns)
+        most = max_rows(screen.columns)
         row = 0
         while row < count:
             size = min(count - row, most - scrollback.open_count)
@@ -317,12 +315,12 @@ def _split(data: bytes, rows: int) -> tuple[bytes, bytes] | None:
     """Return lines and tail, or None if the output cannot be treated as bulk output."""
     lines, *tail = data.rsplit(_END, rows + 1)
     start = len(lines) + len(_END)
-    return (data[:start], data[start:]) if len(tail) > rows and len(data) - start <= _LONGEST_TAIL else None
+    return (data[:start], data[start:]) if len(tail) > rows and len(data) - start <= _MAX_TAIL else None
 
 
 def _has_short_lines(data: bytes) -> bool:
-    """Return whether no line has more than `_LONGEST_LINE` bytes; False also for some shorter lines."""
-    half = _LONGEST_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
+    """Return whether no line has more than `_MAX_LINE` bytes; False also for some shorter lines."""
+    half = _MAX_LINE // 2  # if each half of this size has a line's end, no line is longer than the whole
     return all(data.find(_END, start, start + half) >= 0 for start in range(0, len(data) - half, half))
 
 

@@ -15,13 +15,13 @@ from sesh.vt.reflow import unwrap
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
+MIN_SIZE, MAX_SIZE = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62  # above every number of lines or characters
 SLICE = 64 << 10  # bytes that are searched for bulk output at once, and that `feed` takes at most with a deadline
 
 
 def _clamped(size: int) -> int:
-    return min(max(size, SMALLEST), LARGEST)
+    return min(max(size, MIN_SIZE), MAX_SIZE)
 
 
 class Emulator:

@@ -28,7 +28,7 @@ Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a scree
 PIECE = 1024  # most bytes parsed between two checks of the deadline; on large screens there are fewer
 SMALLEST_PIECE = 2
 _CELLS = 2_000_000  # most cells that a piece changes if each of its bytes changes the whole screen
-_LONGEST = 64  # the length from which on the call of a sequence is not cached
+_MAX_CACHED = 64  # the length from which on the call of a sequence is not cached
 
 _TEXT = "[ -~\xa0-\U0010ffff]"
 _C0 = "[\x00-\x1a\x1c-\x1f]"  # without ESC
@@ -265,7 +265,7 @@ class Parser:
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    repeats = sequence[1] == "[" and len(sequence) < _LONGEST  # titles and links seldom come again
+                    repeats = sequence[1] == "[" and len(sequence) < _MAX_CACHED  # titles and links seldom come again
                     function, arguments = _cached_call(sequence) if repeats else _call_of(sequence)
                     function(screen, *arguments)
                 except Exception as error:

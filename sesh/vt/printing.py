@@ -12,7 +12,7 @@ from sesh.vt.edit import Editing
 from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, SIMPLE, attaches, cells, may_join, width
 from sesh.vt.row import SPACER, STUB
 
-_MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
+_MAX_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
 
 
 class Printing(Editing):
@@ -182,5 +182,5 @@ class Printing(Editing):
             _, grapheme = self.last_grapheme()
             most = self.columns * self.height
             if self.insert or self.narrow or not self.wrap or may_join(grapheme):
-                most = min(most, _MOST_REPEATED)
+                most = min(most, _MAX_REPEATED)
             self.draw(grapheme * min(count or 1, most))

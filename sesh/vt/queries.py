@@ -67,15 +67,15 @@ class Kind(str, Enum):
 
 Finding = tuple[Kind, bytes, int]
 _KINDS = {kind.value: kind for kind in Kind}
-LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
-LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is no finding
+MAX_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
+MAX_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is no finding
 _HEAD = 1024  # bytes that are kept of a string that is too long
-_LONGEST_CONTROL = 256
-_MOST = {
+_MAX_CONTROL = 256
+_MAX_FINDINGS = {
     Kind.TITLE: 1, Kind.PROGRESS: 1, Kind.RIS: 1, Kind.BELL: 8, Kind.NOTIFICATION: 8, Kind.NOTIFICATION_PART: 8,
     Kind.MARK: 100, Kind.STATUS: 256, Kind.STATUS_QUERY: 16,
 }  # fmt: skip
-_MOST_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
+_MAX_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -178,7 +178,7 @@ class QueryScanner:
                     cut = was_carried and too_long
                     if found := [] if cut else _parse_string(string, terminator[0]):
                         findings += [(kind, body, data_at + end) for kind, body in found]
-                    if found or string[:5] == _CLIPBOARD or string[1:2] != b"]" or cut or len(string) > LONGEST_STRING:
+                    if found or string[:5] == _CLIPBOARD or string[1:2] != b"]" or cut or len(string) > MAX_STRING:
                         effect = self._effect(string, found, at, data_at + end, cut=cut)
                         effects += [effect] if effect is not None else []
                 continue
@@ -189,11 +189,11 @@ class QueryScanner:
             elif group == "bell":
                 effects.append(Effect(EffectKind.BELL, at, data_at + end, sequence, at))
                 bells += 1
-                if bells == _MOST[Kind.BELL]:  # a flood of bells must not slow the relay down
+                if bells == _MAX_FINDINGS[Kind.BELL]:  # a flood of bells must not slow the relay down
                     search = _SILENT.search
         # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)
-        if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
+        if start >= 0 and len(data) - start <= _MAX_CONTROL and _UNFINISHED.match(data, start):
             self._begun_at = begun_at if start == 0 and carried else data_at + start
             self._carry += data[start:]
         return Scan(findings, effects)
@@ -203,7 +203,7 @@ class QueryScanner:
         carry = self._carry
         half = int(carry.endswith(b"\x1b"))  # perhaps the first byte of ST
         size = len(carry) - half
-        if size > LONGEST_STRING:
+        if size > MAX_STRING:
             self._too_long = self._too_long or size > MAX_EFFECT or kind_of_string(bytes(carry[:_HEAD])) is None
         if self._too_long:
             del carry[_HEAD:size]
@@ -239,7 +239,7 @@ def bounded(findings: list[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for finding in reversed(findings):
         kind, _, _ = finding
-        left[kind] = left.get(kind, _MOST.get(kind, _MOST_OTHERS)) - 1
+        left[kind] = left.get(kind, _MAX_FINDINGS.get(kind, _MAX_OTHERS)) - 1
         if left[kind] >= 0:
             kept.append(finding)
     return kept[::-1]
@@ -248,7 +248,7 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[Kind, bytes]]:
     opener = string[1:2]
     content = string[2 : -len(terminator)]
-    if len(string) - len(terminator) > LONGEST_STRING:
+    if len(string) - len(terminator) > MAX_STRING:
         return []
     if opener == b"]":
         return _parse_command(content, terminator)
@@ -263,7 +263,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[Kind, bytes]
     if number == b"7501":
         if text == b"?":
             return [(Kind.STATUS_QUERY, terminator)]
-        fits = 2 + len(command) + len(terminator) <= LONGEST_REPORT
+        fits = 2 + len(command) + len(terminator) <= MAX_REPORT
         return [(Kind.STATUS, text)] if fits and text[:1] != b"?" else []
     notice = _notice(number, text)
     findings = [notice] if notice is not None else []
@@ -363,7 +363,7 @@ class QueryRemover:
 
     def _release_if_long(self) -> bytes:
         """Return what is held of a string that is too long for a query: it is shown."""
-        if len(self._held) <= LONGEST_STRING:
+        if len(self._held) <= MAX_STRING:
             return b""
         shown = bytes(self._held)
         self._held.clear()

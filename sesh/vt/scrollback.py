@@ -23,7 +23,7 @@ _BLOCK_LINES = 256
 LEVEL = 1  # the fastest compression; others gain little
 
 
-def most_rows(columns: int) -> int:
+def max_rows(columns: int) -> int:
     """Return how many rows a line may have in the scrollback."""
     return max(1, LINE_LIMIT // columns)
 
@@ -182,7 +182,7 @@ class Scrollback:
         if not self._open and not (line_continues and self.max_lines):
             self._store(encode(row))
             return False
-        return self._push_part(row, 1, most_rows(len(row)), line_continues)
+        return self._push_part(row, 1, max_rows(len(row)), line_continues)
 
     def _push_part(self, part: Part, count: int, most: int, line_continues: bool) -> bool:
         self._open.append(part)

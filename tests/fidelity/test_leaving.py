@@ -1,6 +1,6 @@
 """A detach restores the terminal as it was, wherever it interrupts the program's output.
 
-Three emulators judge, which know nothing of `Undo`: ours, the harness's, and @xterm/headless if it is installed.
+Three emulators judge, none of which knows `TerminalReset`: ours, the harness's, and @xterm/headless if installed.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from tests.fidelity.rest import unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
 from tests.fidelity.vte import Vte
 from tests.fidelity.xterm import Xterm
 from tests.support import Home, Open, Terminal, rounds
-from tests.unit.client.test_undo import SAVED
+from tests.unit.client.test_terminal_reset import SAVED
 
 WAYS = ("key", "SIGTERM", "daemon killed")
 LEFT = [
@@ -30,7 +30,7 @@ LEFT = [
 
 def undone(data: bytes) -> bytes:
     """Return a stream, and after it what a client writes that leaves at its end."""
-    follower = Undo()
+    follower = TerminalReset()
     follower.feed(data)
     return data + follower.reset_bytes(COLUMNS)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.client.keys import KeyParser
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import reports
 from sesh.daemon.shell import command_marks, marks
@@ -54,8 +54,8 @@ def _lines(data: bytes) -> None:
     _ = reader.current.ansi
 
 
-def _undo(data: bytes) -> None:
-    follower = Undo()
+def _reset(data: bytes) -> None:
+    follower = TerminalReset()
     follower.feed(data)
     follower.reset_bytes(80)
 
@@ -63,7 +63,7 @@ def _undo(data: bytes) -> None:
 LOOPS: dict[str, Callable[[bytes], object]] = {
     "emulator": lambda data: Emulator(80, 24).feed(data, 0.1),
     "queries": lambda data: QueryScanner().scan(data),
-    "undo": _undo,
+    "terminal reset": _reset,
     "marks of run": _marked,
     "output of a command": lambda data: command_marks.own_output(data, translated=True),
     "report": reports.parse,
@@ -94,14 +94,14 @@ def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
         (b"\x1bPq", b"~\x07"), (b"\x1b_G", b"A"), (b"\x1b]133;C;", b"x"),
     ],
 )  # fmt: skip
-@pytest.mark.parametrize("name", ["emulator", "queries", "undo", "removed queries"])
+@pytest.mark.parametrize("name", ["emulator", "queries", "terminal reset", "removed queries"])
 def test_a_long_sequence_is_read_once_though_it_comes_in_small_pieces(name: str, start: bytes, more: bytes) -> None:
     """Each piece was searched with all that had come before it."""
     takes: dict[str, Callable[[bytes], object]] = {
         "emulator": Emulator(80, 24).feed,
         "queries": QueryScanner().scan,
         "removed queries": QueryRemover().take,
-        "undo": Undo().feed,
+        "terminal reset": TerminalReset().feed,
     }
     data = start + more * (_LONG // len(more))
     try:

@@ -125,7 +125,7 @@ def both_ways(rng: random.Random) -> tuple[Emulator, Emulator, int]:
         "SMALLEST": 1,
         "_SMALLEST_LONG": 1,
         "_SMALLEST_MORE": 1,
-        "_LONGEST_LINE": limit // 16,
+        "_MAX_LINE": limit // 16,
         "_NARROWEST": 2,
         "RawRows": hidden,
     }

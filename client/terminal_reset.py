@@ -54,7 +54,7 @@ _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
-class Undo:
+class TerminalReset:
     """The settings that the fed bytes have changed."""
 
     def __init__(self) -> None:
