@@ -223,11 +223,12 @@ class Model:
 
 
 def _shown_by(emulator: Emulator) -> TerminalState:
+    scrolled, open_rows, row = emulator.scroll_state()
     return TerminalState(
-        scrolled=emulator.scrolled,
+        scrolled=scrolled,
         alternate=emulator.alternate,
         stacks=emulator.stacks,
-        row=emulator.cursor[0],
-        open_rows=len(emulator.settle().scrollback.open_rows),
+        row=row,
+        open_rows=open_rows,
         columns=emulator.columns,
     )

@@ -16,6 +16,7 @@ import re
 import sys
 import zlib
 from collections.abc import Iterator
+from typing import NamedTuple
 
 from sesh.vt.grammar import SGR
 from sesh.vt.moves import default_tab_stops
@@ -123,6 +124,14 @@ class _Skipping(Scrollback):
         return self._real.push(row, line_continues)
 
 
+class ScrollState(NamedTuple):
+    """What has scrolled off: all lines, the open one included; the open line's rows. And the cursor's row."""
+
+    scrolled: int
+    open_rows: int
+    row: int
+
+
 class Bulk:
     """Feeds all output to a parser; of bulk output, only the tail."""
 
@@ -160,6 +169,27 @@ class Bulk:
             self._parser.parse(tail)
         finally:
             screen.scrollback = scrollback
+
+    def scroll_state(self) -> ScrollState:
+        """Return what has scrolled off, as after `parse_tail`, which is needed only if that cannot be computed."""
+        screen = self._parser.screen
+        scrollback = screen.scrollback
+        tail = self._tail
+        if not tail or self._in_line:  # the tail of a long line is one screenful of rows
+            row = screen.height - 1 if tail else screen.cursor.y
+            return ScrollState(scrollback.scrolled, scrollback.open_count, row)
+        lines = tail.decode("utf-8", "replace").split("\r\n")
+        wraps = [Wraps(line, screen.columns, 0) for line in lines]
+        if any(each.end < len(line) for each, line in zip(wraps, lines)):
+            self.parse_tail()
+            return self.scroll_state()
+        rows = sum(len(each) + 1 for each in wraps) - screen.height  # that scroll off
+        finished = 0
+        while rows > len(wraps[finished]):
+            rows -= len(wraps[finished]) + 1
+            finished += 1
+        end = scrollback.end + finished + (rows > 0)
+        return ScrollState(max(scrollback.scrolled, end), rows, screen.height - 1)
 
     def _feed_lines(self, data: bytes) -> int:
         """Push the lines that `data` begins with; return their bytes, 0 unless they are bulk output."""

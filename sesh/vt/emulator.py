@@ -6,7 +6,7 @@ from itertools import chain
 from math import inf
 from time import perf_counter
 
-from sesh.vt.bulk import Bulk
+from sesh.vt.bulk import Bulk, ScrollState
 from sesh.vt.encoded import PROMPT, closed, encode, without_sgr
 from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
@@ -79,7 +79,7 @@ class Emulator:
 
     @property
     def alternate(self) -> bool:
-        return self.settle().alternate
+        return self._parser.screen.alternate  # which bulk output leaves as it is
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -89,18 +89,22 @@ class Emulator:
 
     @property
     def stacks(self) -> Stacks:
-        screen = self.settle()
+        screen = self._parser.screen
         pushed = [len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1]
         main, alternate = pushed[::-1] if screen.alternate else pushed
         return Stacks(main, alternate, screen.titles.parameters)
 
     @property
     def scrolled(self) -> int:
-        return self.settle().scrollback.scrolled
+        return self.scroll_state().scrolled
+
+    def scroll_state(self) -> ScrollState:
+        """Return what has scrolled off; as a rule this parses nothing, so it costs little amid bulk output."""
+        return self._bulk.scroll_state()
 
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
-        return self.settle().get_mode(number, private)
+        return self._parser.screen.get_mode(number, private)  # which bulk output leaves as it is
 
     def text(self) -> list[str]:
         return [row.trimmed_text() for row in self.settle().rows]

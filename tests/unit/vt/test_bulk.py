@@ -75,6 +75,7 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
             quick.text()  # draws the screen
         with mock.patch.object(bulk, "SMALLEST", 1 << 40):
             slow.feed(data)
+        assert quick.scroll_state() == slow.scroll_state()
     return quick, slow, kept
 
 
@@ -151,6 +152,8 @@ def both_ways(rng: random.Random) -> tuple[Emulator, Emulator, int]:
                     quick.feed(part)
                 with mock.patch.object(bulk, "SMALLEST", 1 << 40):
                     slow.feed(part)
+            if rng.random() < 0.5:
+                assert quick.scroll_state() == slow.scroll_state()
             if rng.random() < 0.25:
                 assert quick.text() == slow.text()
             if rng.random() < 0.1:
