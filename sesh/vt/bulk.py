@@ -43,6 +43,7 @@ _SMALLEST_LONG = 4 << 10  # bytes of one line below which it is parsed as usual
 _SMALLEST_MORE = 1 << 10  # bytes of its continuation
 _MAX_HIDDEN = 256 << 10  # bytes of rows that are hidden together, and made in some milliseconds
 _OTHER = re.compile(rb"[^\t\r\x1b\x20-\x7e\x80-\xff]")
+_UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 
 
@@ -143,7 +144,7 @@ class Bulk:
 
     def feed(self, data: bytes, deadline: float | None = None) -> int:
         """Parse as `Parser.parse` does, or push bulk output; return the number of bytes taken."""
-        if len(data) >= (_SMALLEST_MORE if self._in_line else SMALLEST) and (
+        if len(data) >= (_SMALLEST_MORE if self._tail else SMALLEST) and (
             taken := self._feed_lines(data) or self._feed_line(data)
         ):
             return taken
@@ -194,6 +195,9 @@ class Bulk:
     def _feed_lines(self, data: bytes) -> int:
         """Push the lines that `data` begins with; return their bytes, 0 unless they are bulk output."""
         if self._in_line or not self._scrolls(b"\t" in data):
+            return 0
+        begun = len(self._tail) - (self._tail.rfind(_END) + len(_END)) if self._tail else 0
+        if begun + data.find(_END) > _MAX_LINE:
             return 0
         bulk = _bulk_part(data)
         parts = _split(self._tail + bulk, self._parser.screen.height) if bulk else None
@@ -322,13 +326,26 @@ class Bulk:
 
 
 def _bulk_part(data: bytes) -> bytes:
-    """Return the bulk output that `data` begins with, as whole lines."""
+    """Return the bulk output that `data` begins with: whole lines, and the text after them."""
     other = _NOT_SGR.search(data)
-    end = data.rfind(_END, 0, other.start() if other is not None else len(data))
-    lines = data[: end + len(_END)] if end >= 0 else b""
+    end = other.start() if other is not None else len(data)
+    start = data.rfind(_END, 0, end) + len(_END)
+    if start < len(_END):
+        return b""
+    lines = data[:start]
     controls = lines.translate(None, _TEXT)
     plain = not controls.translate(None, b"\r\n\x1b") and controls.count(b"\n") == lines.count(_END)
-    return lines if plain and _has_short_lines(lines) else b""
+    return lines + _begun_line(data[start:end]) if plain and _has_short_lines(lines) else b""
+
+
+def _begun_line(data: bytes) -> bytes:
+    """Return the text that `data` begins with, up to a character or a line's end that may go on after `data`."""
+    if other := data.translate(None, _TEXT + b"\r\x1b") and _OTHER.search(data):
+        data = data[: other.start()]
+    data = data.rstrip(b"\r")
+    if character := _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3)):
+        data = data[: character.start()]
+    return data if len(data) <= _MAX_LINE else b""
 
 
 def _text_part(data: bytes) -> bytes:
