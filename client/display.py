@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wire.messages import Message
@@ -38,7 +38,7 @@ class Display:
         self.started = False
         self.covered = False
         self.queue = bytearray()
-        self.undo = Undo()
+        self.terminal_reset = TerminalReset()
 
     def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
         """Show output, or the replay of a screen, between bytes that change no setting."""
@@ -48,9 +48,9 @@ class Display:
         if data:
             self.started = True
             # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
-            partial = b"" if is_replay else self.undo.partial_character
-            self.undo.feed(data)
-            data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
+            partial = b"" if is_replay else self.terminal_reset.partial_character
+            self.terminal_reset.feed(data)
+            data = (partial + data)[: len(partial) + len(data) - len(self.terminal_reset.partial_character)]
         self.write(before + data + after)
         if self._notification:
             self._send_notification()
@@ -75,7 +75,7 @@ class Display:
         self._send_notification()
 
     def _send_notification(self) -> None:
-        if self.started and not self.undo.unfinished:
+        if self.started and not self.terminal_reset.unfinished:
             self.write(self._notification)
             self._notification = b""
 
@@ -113,13 +113,13 @@ class Display:
         """Reset settings, go to an empty row; return False if the terminal takes no byte."""
         if not (self.started or self.covered):
             return True
-        alternate = self.undo.alternate
+        alternate = self.terminal_reset.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
             # The cursor's row is unknown: go to the last row. But leaving the alternate screen returns to the row from
             # which the program entered that screen, as a rule the last used one.
             used_rows = 1 if alternate else _LAST_ROW
-        out = (_CLEAR_LAST_ROW if self.covered else b"") + self.undo.reset_bytes(self.terminal.grid()[0])
+        out = (_CLEAR_LAST_ROW if self.covered else b"") + self.terminal_reset.reset_bytes(self.terminal.grid()[0])
         if used_rows > 1:
             out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
         out += b"\r\n" if used_rows else b"\r"
@@ -128,7 +128,7 @@ class Display:
 
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`."""
-        self._was_alternate = self.undo.alternate if self.started else self._was_alternate
+        self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
         self._reset_terminal({})
 
     def resume(self) -> None:

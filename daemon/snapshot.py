@@ -30,6 +30,7 @@ from sesh.daemon.shell.history import History
 from sesh.schema import check, codec
 from sesh.schema.facts import Event
 from sesh.text.sizes import Size
+from sesh.vt.queries import ScannerState
 from sesh.wire.messages import SendResponse
 
 FORMAT = 28  # of the snapshot; a sesh refuses any other
@@ -54,7 +55,7 @@ PARTS: dict[str, Any] = {
     "notifications.state": Planned,
     "pump.input_line": InputLine,
     "life.last_activity": float,
-    "pump.scanner.carry": bytes,
+    "pump.scanner.state": ScannerState,
     "runs.history": History,
 }
 """The attributes of a session's parts that are copied as they are, and their types."""

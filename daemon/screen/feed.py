@@ -207,7 +207,7 @@ class ScreenFeed:
             on_screen=max(0, sum(not each.continues for each in rows[: row + 1]) - 1),
             alternate=emulator.alternate,
             stacks=emulator.stacks,
-            open_rows=len(screen.scrollback.open_rows),
+            open_rows=screen.scrollback.open_count,
             columns=emulator.columns,
         )
 
@@ -226,7 +226,7 @@ class ScreenFeed:
     def first_line(self) -> int:
         """The number of the first line that begins on the screen; a window that grows takes lines back onto it."""
         scrollback = self.emulator.settle().scrollback
-        return scrollback.end + bool(scrollback.open_rows)
+        return scrollback.end + (scrollback.open_count > 0)
 
     def missed_since(self, state: TerminalState) -> int:
         """Return how many lines have left the screen since a terminal was in a state."""

@@ -135,7 +135,7 @@ class Checkpointer:
         above = (lines_as_bytes(part, columns) for part in parts)
         self._size = yield from checkpoints.write(self._id, header, chain(above, [screen, rest]))
         # As much again: a file is read whole, and rewriting it takes as long as all its lines.
-        self._room = min(max(APPENDED, self._size), checkpoints.LARGEST - self._size) if may_append else 0
+        self._room = min(max(APPENDED, self._size), checkpoints.MAX_CHECKPOINT - self._size) if may_append else 0
         if is_exact:  # else the next checkpoint follows even without more output
             self._position = position
 

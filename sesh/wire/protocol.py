@@ -57,8 +57,8 @@ PROTOCOL = 1  # the protocol number; a peer with another one is refused with an 
 BRIDGE = b"\0sesh-bridge-1\0\n"
 """Sent first by a bridge; any earlier bytes are output of the login shell's startup files."""
 
-LARGEST_PAYLOAD = 1 << 20
-LARGEST_RESPONSE = 40 << 20
+MAX_PAYLOAD = 1 << 20
+MAX_RESPONSE = 40 << 20
 """Most bytes of DATA with one response; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
 PART = MOST  # in the place of a screen's position: the screen goes on in the next frame
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
@@ -94,8 +94,8 @@ def header(kind: int, size: int) -> bytes:
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """Return a frame. Raises ValueError for more than `LARGEST_PAYLOAD`: a bug of the caller."""
-    if len(payload) > LARGEST_PAYLOAD:
+    """Return a frame. Raises ValueError for more than `MAX_PAYLOAD`: a bug of the caller."""
+    if len(payload) > MAX_PAYLOAD:
         raise ValueError(f"a frame of {len(payload)} bytes")
     return header(kind, len(payload)) + payload
 
@@ -183,9 +183,9 @@ def response_number(payload: bytes) -> int:
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Append DATA to the bytes of a response. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
-    if len(held) + len(payload) > LARGEST_RESPONSE:
-        raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
+    """Append DATA to the bytes of a response. Raises ProtocolError beyond `MAX_RESPONSE`."""
+    if len(held) + len(payload) > MAX_RESPONSE:
+        raise errors.ProtocolError(f"the other side sent more than {MAX_RESPONSE >> 20} MiB in one answer")
     held += payload
 
 
@@ -201,7 +201,7 @@ class Decoder:
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that `data` completes, as (type, payload).
 
-        Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is unusable then.
+        Raises ProtocolError if a length is over `MAX_PAYLOAD`; the decoder is unusable then.
         """
         if self.held:  # collect a large frame and copy it once
             self.held += data
@@ -214,7 +214,7 @@ class Decoder:
         self._wanted = _HEADER.size
         while (body := start + _HEADER.size) <= end:
             kind, size = _HEADER.unpack_from(data, start)
-            if size > LARGEST_PAYLOAD:
+            if size > MAX_PAYLOAD:
                 raise errors.ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
                 )

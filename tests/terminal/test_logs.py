@@ -125,7 +125,7 @@ def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
 ) -> None:
     """The bound keeps a host from filling this machine's memory page by page."""
     monkeypatch.setattr(methods, "MOST_OF_PAGE", 16 << 10)
-    monkeypatch.setattr(protocol, "LARGEST_RESPONSE", 50 << 10)
+    monkeypatch.setattr(protocol, "MAX_RESPONSE", 50 << 10)
     numbers, (note,) = many_then_new(sesh, home)
     assert 450 < numbers[0] < 550
     assert numbers == list(range(numbers[0], 601))

@@ -115,7 +115,7 @@ class Replay:
         screen.sync_scrollback()
         scrollback = screen.scrollback
         # `lines` does not count the line that the terminal has begun, but the open line, which comes with the screen.
-        finished = lines + (begun > 0) - bool(scrollback.open_rows)
+        finished = lines + (begun > 0) - (scrollback.open_count > 0)
         first = max(scrollback.first, scrollback.end - max(0, finished))
         self._parts = pieces(scrollback.since(first), self._columns)
         self._begun = begun if first < scrollback.end else 0  # rows that the terminal has shown of the first line
@@ -259,31 +259,73 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
         out.sequence(DEFAULT_SETS.sequences(every=True))
 
 
-def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
-    """Move the cursor, counted from `top` and `left`; restore a pending wrap by printing."""
+def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, screen: Screen | None = None) -> None:
+    """Move the cursor; restore a pending wrap by printing. `screen`: its margins and origin mode are set already."""
     start = x
     if wraps:
         start -= 2 if x > 1 and row.text[x - 1] == STUB else 1
-    out.sequence(f"\x1b[{y - top + 1};{start - left + 1}H")
+    if screen is None or not screen.origin:
+        out.sequence(f"\x1b[{y + 1};{start + 1}H")
+    elif screen.top <= y <= screen.bottom and screen.left <= start <= screen.right:
+        out.sequence(f"\x1b[{y - screen.top + 1};{start - screen.left + 1}H")
+    else:
+        _leave_margins(out, screen, y, start)
     out.row(row.cut(start, x))
+
+
+def _leave_margins(out: Encoder, screen: Screen, y: int, x: int) -> None:
+    """Move the cursor out of the margins in origin mode: only DECRC can do that, and relative moves after it.
+
+    A program that got there by DECRC has the saved cursor on the same side, or it has changed the screen since.
+    """
+    own, other = screen.saved, screen.other.saved
+    if _reaches(screen, own, y, x):
+        saved = own
+        out.sequence("\x1b8")
+    elif _reaches(screen, other, y, x):
+        saved = other
+        mode = 47 if screen.alternate or screen.other.rows else 1047  # 1047 drops an alternate screen that is not kept
+        there, back = ("l", "h") if screen.alternate else ("h", "l")
+        out.sequence(f"\x1b[?{mode}{there}\x1b8\x1b[?{mode}{back}")
+    else:
+        return
+    down, right = y - saved.row, x - min(saved.column, screen.columns - 1)
+    out.sequence(f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else "")
+    if right or saved.column >= screen.columns:  # CUF in the last column cancels a pending wrap
+        out.sequence(f"\x1b[{abs(right)}{'D' if right < 0 else 'C'}")
+    # DECRC restores more modes in some terminals: in kitty wrapping, in VTE new line mode, in both reverse video.
+    again = {"\x1b[?7l": not screen.wrap, "\x1b[20h": screen.linefeed_mode, "\x1b[?5h": screen.modes.get(5)}
+    out.sequence("".join(text for text, on in again.items() if on))
+    out.sequence(DEFAULT_SETS.sequences(every=True) if saved.charsets != DEFAULT_SETS else "")
+    out.sequence("\x1b[m")
+    out.pen = DEFAULT
+
+
+def _reaches(screen: Screen, saved: SavedCursor, y: int, x: int) -> bool:
+    """Return whether CUU or CUD and then CUB or CUF lead from a saved cursor in origin mode to a cell."""
+
+    def free(start: int, end: int, first: int, last: int) -> bool:
+        return not (start >= first > end or start <= last < end)
+
+    column = min(saved.column, screen.columns - 1)
+    return saved.origin and free(saved.row, y, screen.top, screen.bottom) and free(column, x, screen.left, screen.right)
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
     y, x = screen.cursor.y, screen.cursor.x
     row = screen.rows[y]
-    origin = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
         start, cluster = screen.last_grapheme()
-        _place_cursor(out, row, y, start, False, *origin)
+        _place_cursor(out, row, y, start, False, screen)
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
             out.sequence(f"\x1b[{x - start}P")  # DCH, since printing the grapheme again inserts it
         out.parts.append(cluster)
         return
-    _place_cursor(out, row, y, x, screen.pending_wrap, *origin)
+    _place_cursor(out, row, y, x, screen.pending_wrap, screen)
     if screen.pending_wrap:
         modes += f"\x1b[{screen.pen.sgr}m"  # SGR prevents joining to the grapheme just printed
     out.set_pen(screen.pen)

@@ -148,7 +148,7 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         for each in (own, other):
             printed(each, after)
             each.feed.catch_up(10)
-        assert other.pump.scanner.carry == own.pump.scanner.carry
+        assert other.pump.scanner.state == own.pump.scanner.state
         assert other.pump.log.content(0) == own.pump.log.content(0)
         assert essence(other.feed.emulator) == essence(own.feed.emulator)
         assert description.summary(other) == description.summary(own)

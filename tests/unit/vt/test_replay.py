@@ -7,7 +7,7 @@ import re
 from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
@@ -29,6 +29,39 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
     emulator = fed(data, *size)
     copy = fed(replay(emulator, lines=ALL), *size)
     assert essence(copy) == essence(emulator)
+
+
+#: What takes a cursor out of the margins in origin mode, and what may follow.
+SAVES = (
+    b"\x1b[?6h", b"\x1b[?6h", b"\x1b[?6l", b"\x1b7", b"\x1b8", b"\x1b8", b"\x1b[s", b"\x1b[u", b"\x1b[?1048h",
+    b"\x1b[?1048l", b"\x1b[2;3r", b"\x1b[r", b"\x1b[1;2r", b"\x1b[?69h", b"\x1b[?69l", b"\x1b[3;5s", b"\x1b[2;9s",
+    b"\x1b[H", b"\x1b[2;4H", b"\x1b[4;7H", b"\x1b[9;99H", b"\x1b[A", b"\x1b[2B", b"\x1b[C", b"\x1b[3D", b"\r", b"\n",
+    b"\b", b"\t", b"x", b"xyz", "中".encode(), b"\x1b[31m", b"\x1b[?7l", b"\x1b[?7h", b"\x1b[4h", b"\x1b[4l",
+    b"\x1b[20h", b"\x1b(0", b"\x0e", b"\x1b[?5h", b"\x1b[?47h", b"\x1b[?47l", b"\x1b[?1047h", b"\x1b[?1047l",
+    b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[!p", b"\x1bM", b"\x1bD", b"\x1b[?45h",
+)  # fmt: skip
+
+
+@example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b8", b"x"], (20, 5), (20, 5))
+@example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b[?47h", b"\x1b8", b"\x1b[?47l"], (20, 5), (20, 5))
+@given(st.lists(st.sampled_from(SAVES), max_size=25), st.sampled_from(SIZES), st.sampled_from(SIZES))
+def test_a_cursor_that_was_restored_outside_the_margins_is_placed_there(
+    data: list[bytes], size: tuple[int, int], later: tuple[int, int]
+) -> None:
+    """In origin mode nothing but DECRC can move there."""
+    emulator = fed(b"".join(data[:20]), *size)
+    for columns, rows in (size, later):
+        emulator.resize(columns, rows)
+        emulator.feed(b"".join(data[20:]))
+        assert essence(fed(replay(emulator, lines=ALL), columns, rows)) == essence(emulator)
+
+
+def test_a_saved_cursor_goes_back_to_its_place_also_outside_the_margins() -> None:
+    """As in VTE, kitty, tmux; and in xterm, which stops only at the bottom and right margin."""
+    assert fed(b"\x1b[?6h\x1b7\x1b[2;4r\x1b8X").text()[:2] == ["X", ""]
+    assert fed(b"\x1b[?6h\x1b[5;3H\x1b[s\x1b[2;4r\x1b[uX").text()[4] == "  X"
+    assert fed(b"\x1b[?6h\x1b[2;19H\x1b[?1048h\x1b[?69h\x1b[3;6s\x1b[?1048lX").text()[1] == " " * 18 + "X"
+    assert fed(b"\x1b[?6h\x1b[?1049h\x1b[?6l\x1b[2;4r\x1b[?1049lX").text()[:2] == ["X", ""]
 
 
 @pytest.mark.parametrize("rows", [24, 60, 10])
