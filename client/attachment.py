@@ -213,13 +213,14 @@ class Attachment:
         self.timers.set(self.finish, DETACH_TIMEOUT)
 
     def close(self) -> None:
-        """Close the connection; record what the terminal has shown of a session that goes on."""
+        """Close the connection; record what the terminal has been given of a session that goes on."""
         if self.keeper is not None:
             self.keeper.close()
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
-        if has_ended or self.view.position is not None:  # else the terminal has what it had before
-            self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
+        given = self.display.queue.given
+        if has_ended or given is not None:  # else the terminal has what it had before
+            self._shown.record_leave(self.host, self.session_id, None if has_ended else given)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
+from sesh.client.terminal_queue import TerminalQueue
 from sesh.client.undo import Undo
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -30,6 +31,7 @@ class Display:
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
+        self.queue = TerminalQueue()
         self._notification = b""
         self._was_alternate = False
         self._reset()
@@ -37,37 +39,65 @@ class Display:
     def _reset(self) -> None:
         self.started = False
         self.covered = False
-        self.queue = bytearray()
         self.undo = Undo()
 
-    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
-        """Show output, or the replay of a screen, between bytes that change no setting."""
+    def show(self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"") -> None:
+        """Show output between bytes that change no setting.
+
+        `position`: in the session's output, of the end of `data`; None if it is unknown.
+        """
+        output_from = None if position is None else position - len(data) - len(self.undo.partial_character)
+        self._show(self.undo.partial_character, data, position, output_from, before, after)
+
+    def show_screen(self, data: bytes, position: int | None) -> None:
+        """Show the replay of a screen, or one of its parts, which has no `position`."""
+        self._show(b"", data, position)
+
+    def _show(
+        self,
+        partial: bytes,
+        data: bytes,
+        position: int | None,
+        output_from: int | None = None,
+        before: bytes = b"",
+        after: bytes = b"",
+    ) -> None:
         if self.covered:
             self.covered = False
             before = _CLEAR_LAST_ROW + before
         if data:
             self.started = True
             # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
-            partial = b"" if is_replay else self.undo.partial_character
             self.undo.feed(data)
             data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
-        self.write(before + data + after)
+        is_idle = not self.queue
+        if position is None:
+            self.queue.add(before + data + after)
+        else:
+            self.queue.add_session(data, position, output_from, before, after)
+        if is_idle:
+            self.flush()
         if self._notification:
             self._send_notification()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        if data and not self.queue:
-            data = data[self.terminal.write(data) :]
-        self.queue += data
+        is_idle = not self.queue
+        self.queue.add(data)
+        if is_idle:
+            self.flush()
 
     def flush(self) -> None:
-        del self.queue[: self.terminal.write(self.queue)]
+        if self.queue:
+            self.queue.take(self.terminal.write(self.queue.waiting))
 
-    def drain(self, seconds: float) -> None:
-        """Write the whole queue; keep it if the terminal takes no byte for `seconds`."""
-        if self.terminal.write_all(self.queue, seconds):
-            self.queue = bytearray()
+    def drain(self, seconds: float) -> bool:
+        """Write the whole queue; return False if the terminal takes no byte for `seconds`."""
+        while self.queue:
+            self.flush()
+            if self.queue and not self.terminal.wait_for_room(seconds):
+                return False
+        return True
 
     def notify(self, sequence: bytes) -> None:
         """Send a notification, between two sequences; it replaces one that waits."""
@@ -112,6 +142,7 @@ class Display:
     def _reset_terminal(self, last_message: Message) -> bool:
         """Reset settings, go to an empty row; return False if the terminal takes no byte."""
         if not (self.started or self.covered):
+            self.queue.drop()
             return True
         alternate = self.undo.alternate
         used_rows = last_message.get("used_rows")
@@ -124,10 +155,14 @@ class Display:
             out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
         out += b"\r\n" if used_rows else b"\r"
         self._reset()
-        return self.terminal.write_all(out, _WRITE_TIMEOUT)
+        self.queue.drop_later()
+        self.queue.add(out)
+        is_reset = self.drain(_WRITE_TIMEOUT)
+        self.queue.drop()
+        return is_reset
 
     def suspend(self) -> None:
-        """Reset a terminal that shows the session, until `resume`."""
+        """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.undo.alternate if self.started else self._was_alternate
         self._reset_terminal({})
 

@@ -147,9 +147,13 @@ class RawTerminal:
         """Write all of `data`; return False if the terminal takes no byte for `seconds`."""
         view = memoryview(data)
         while view := view[self.write(view) :]:
-            if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
+            if not self.wait_for_room(seconds):
                 return False
         return True
+
+    def wait_for_room(self, seconds: float) -> bool:
+        """Wait until the terminal takes bytes; return False if it takes none for `seconds`."""
+        return descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds) != []
 
     def drop_input(self, after: float = 0.0) -> None:
         """Drop unread input, and input that comes within `after` seconds."""

@@ -75,18 +75,19 @@ class TerminalView:
         position = max(position, shown_to)
         self.position = position + len(data)
         before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
-        self.display.show(data, before, after)
+        self.display.show(data, self.position, before, after)
 
     def _show_screen(self, position: int, data: bytes) -> bool:
         """Show a screen as a whole; return False until its last part."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         self._parts += data
-        if position != protocol.PART:
+        is_whole = position != protocol.PART
+        if is_whole:
             self.position = position
         elif len(self._parts) < _MAX_PARTS:
             return False
         self.withdraw_guesses()
-        self.display.show(bytes(self._parts), is_replay=True)
+        self.display.show_screen(bytes(self._parts), self.position if is_whole else None)
         self._parts.clear()
         return True
 
@@ -187,5 +188,7 @@ class TerminalView:
         self.clear()
 
     def suspend(self) -> None:
+        """Give the terminal back; a later `redraw` brings what it has not been given."""
         self.clear()
         self.display.suspend()
+        self.position = self.display.queue.given

@@ -93,6 +93,6 @@ def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() ->
     for output in (whole[:1], whole[1:2], whole[2:] + b"\xe9", b"-", whole[:2]):
         display.show(output)
     assert terminal.written == whole + b"\xe9-"
-    display.show(b"\x18\x1b[H" + whole[:2], is_replay=True)
+    display.show_screen(b"\x18\x1b[H" + whole[:2], 0)
     display.show(whole[2:])
     assert terminal.written == whole + b"\xe9-\x18\x1b[H" + whole
