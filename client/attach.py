@@ -63,7 +63,7 @@ def _run(attachment: Attachment) -> AttachmentEnd:
         attachment.handle_frames()
         while (end := attachment.end) is None:
             _run_once(attachment, keys)
-        attachment.view.withdraw_guesses()
+        attachment.view.finish()
         is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
         attachment.display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
         line = _closing_line(attachment, end)
@@ -99,14 +99,14 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
         attachment.receive()
     attachment.timers.run()
     if attachment.keeper is not None:
-        channel.acknowledge_output(len(display.queue))
+        channel.acknowledge_output(attachment.view.pending)
         attachment.run_keeper(ready)
 
 
 def _poll(attachment: Attachment) -> list[int]:
     """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
     terminal, channel = attachment.display.terminal, attachment.channel
-    pending = len(attachment.display.queue)
+    pending = attachment.view.pending
     watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
     timeout = attachment.timers.wait_time()
     deadline = inf if timeout is None else time.monotonic() + timeout

@@ -145,7 +145,7 @@ class Attachment:
         link = keeper.run(ready)
         if keeper.up:
             self.timers.clear(self._report_link)
-            self.view.hold("")
+            self.view.pin_line("")
         else:
             self.timers.ensure(self._report_link, LINK_LINE_AFTER)
         if keeper.health.state.lost and self.channel.connection is not None:
@@ -166,7 +166,7 @@ class Attachment:
         if keeper is not None and not keeper.up:
             columns, _ = self.display.terminal.grid()
             hint = self.options.leave_hint(without="Ctrl-C")
-            self.view.hold(_link_line(keeper, self.host, hint, columns - 2))
+            self.view.pin_line(_link_line(keeper, self.host, hint, columns - 2))
 
     def _log_in(self, keeper: LinkKeeper, refusal: SeshError) -> None:
         """Let ssh prompt for another link."""
@@ -251,7 +251,7 @@ class Attachment:
                 self.channel.send(self.channel.input.next_frames())
                 self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
-            self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+            self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -308,14 +308,14 @@ class Attachment:
                 self._ping(self.keeper.health.new_ping(clock.uptime()))  # measures the round trip
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
-            self.view.say(notice)
+            self.view.show_notice(notice)
 
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind in (protocol.NOTICE, protocol.EXIT):
             self.name = name or self.name
         if kind == protocol.NOTICE:
-            self.view.say(str(message.get("text") or ""))
+            self.view.show_notice(str(message.get("text") or ""))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(describe.notification(name, state, question, self.host), is_own=name == self.name)
@@ -330,7 +330,7 @@ class Attachment:
                 self.end = AttachmentEnd.switched(self.host, message)
                 self.last_message = message
             except SeshError as error:
-                self.view.say(str(error))
+                self.view.show_notice(str(error))
 
 
 def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: int) -> str:

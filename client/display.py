@@ -17,6 +17,7 @@ _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a lea
 _LATE_REPLIES = 0.1  # for so many seconds a leaving client drops the terminal's replies to a program's queries
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
@@ -41,35 +42,42 @@ class Display:
         self.covered = False
         self.undo = Undo()
 
-    def show(self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"") -> None:
+    def show(
+        self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"", *, line: str = ""
+    ) -> None:
         """Show output between bytes that change no setting.
 
-        `position`: in the session's output, of the end of `data`; None if it is unknown.
+        `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
+        the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
         output_from = None if position is None else position - len(data) - len(self.undo.partial_character)
-        self._show(self.undo.partial_character, data, position, output_from, before, after)
+        self._show(self.undo.partial_character, data, position, output_from, before, after, line)
 
-    def show_screen(self, data: bytes, position: int | None) -> None:
+    def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
-        self._show(b"", data, position)
+        self._show(b"", data, position, None, before, b"", line)
 
     def _show(
         self,
         partial: bytes,
         data: bytes,
         position: int | None,
-        output_from: int | None = None,
-        before: bytes = b"",
-        after: bytes = b"",
+        output_from: int | None,
+        before: bytes,
+        after: bytes,
+        line: str,
     ) -> None:
         if self.covered:
             self.covered = False
-            before = _CLEAR_LAST_ROW + before
+            before = (_BEGIN_UPDATE if line else b"") + (before or _CLEAR_LAST_ROW)
         if data:
             self.started = True
             # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
             self.undo.feed(data)
             data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
+        if line:
+            after += self._line(line)
+            self.covered = True
         is_idle = not self.queue
         if position is None:
             self.queue.add(before + data + after)
@@ -109,18 +117,22 @@ class Display:
             self.write(self._notification)
             self._notification = b""
 
-    def cover(self, text: str) -> None:
-        """Draw a line over the last row; the caller must draw the screen again later.
+    def draw_over_last_row(self, text: str) -> None:
+        """Draw a line over the last row; the caller must put the row back later."""
+        self.covered = True
+        self.write(self._line(text))
 
-        Cancels an unfinished sequence. Changes the saved cursor (DECSC), margins, and other settings of drawing.
+    def _line(self, text: str) -> bytes:
+        """Return the bytes that draw a line over the last row.
+
+        They cancel an unfinished sequence, and change the saved cursor (DECSC), margins, and other settings of drawing.
         """
         columns, _ = self.terminal.grid()
         line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
         # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
         # may draw a character wider than expected.
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
-        self.covered = True
-        self.write(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
+        return CANCEL + b"\x1b7%s%s\x1b8" % (NEUTRAL, row) + _END_UPDATE
 
     def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""

@@ -48,9 +48,9 @@ def play(rng: random.Random, view: TerminalView) -> None:
         view.show(protocol.OUTPUT, (view.position or 0).to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.hold("a line of sesh")
+            view.pin_line("a line of sesh")
             if rng.random() < 0.5:
-                view.hold("")
+                view.pin_line("")
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
                 for frame in protocol.screen_frames(view.position or 0, view.redraws, drawing.finish()):
                     view.show(protocol.SCREEN, frame[5:])
@@ -77,7 +77,7 @@ def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_reque
     terminal = Terminal()
     view = TerminalView(Display(terminal), Channel(), Timers(), "never")  # type: ignore[arg-type]
     view.show(protocol.SCREEN, bytes(16) + b"$ make\r\n")
-    view.display.cover("no answer")
+    view.display.draw_over_last_row("no answer")
     view.redraw()
     view.show(protocol.OUTPUT, bytes(8) + b"all done\r\n")
     assert not terminal.written.endswith(b"all done\r\n")
