@@ -46,13 +46,13 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
         "Echoes._due Echoes._flags "
-        "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger OutputLog.whole",
+        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter.part Pump.filter",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.status Pty.usage",
+        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.has_ended Pty.status Pty.usage",
     "work in progress: it begins again":
         "Relay._viewports_sent_at OutputLog.appended_at Activity._checked_at "
         "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
