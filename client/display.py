@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sesh.about import PROGRAM
@@ -14,7 +15,12 @@ from sesh.wire.messages import Message
 
 MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
 _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes
-_LATE_REPLIES = 0.1  # for so many seconds a leaving client drops the terminal's replies to a program's queries
+_LATE_REPLIES = 0.1  # for so many seconds a client whose link is lost drops the terminal's replies, if any come
+_RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
+_ASK = b"\x1b[5n\x1b[c"  # DSR and DA1: no program asks for both in this order, so a reply to both is to these
+_ASKED = re.compile(rb"\x1b\[0n.*\x1b\[\?[0-9;]*c", re.DOTALL)
+_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=0;1u)")
+"""Resets of the mouse, the focus, reports of colours and sizes, win32's input, and kitty's keyboard."""
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
@@ -143,19 +149,23 @@ class Display:
 
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
-        replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
-        if not self._reset_terminal(last_message):
+        was_started = self.started
+        reset = self._take_reset(last_message)
+        # What the terminal sends before it has processed the reset would be typed into the outer shell.
+        asks = was_started and (last_message.get("queries") is True or _STOPS_REPORTS.search(reset) is not None)
+        if not self._write_reset(reset + _ASK * asks):
             return
-        if replies_may_come:
+        if asks:
+            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
+        elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
-        if line:
+        if line:  # last: who sees it may type
             self.print_line(line)
 
-    def _reset_terminal(self, last_message: Message) -> bool:
-        """Reset settings, go to an empty row; return False if the terminal takes no byte."""
+    def _take_reset(self, last_message: Message) -> bytes:
+        """Return the bytes that reset all settings and go to an empty row; from now on, all settings are reset."""
         if not (self.started or self.covered):
-            self.queue.drop()
-            return True
+            return b""
         alternate = self.undo.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
@@ -165,18 +175,24 @@ class Display:
         out = (_CLEAR_LAST_ROW if self.covered else b"") + self.undo.reset_bytes(self.terminal.grid()[0])
         if used_rows > 1:
             out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
-        out += b"\r\n" if used_rows else b"\r"
         self._reset()
+        return out + (b"\r\n" if used_rows else b"\r")
+
+    def _write_reset(self, reset: bytes) -> bool:
+        """Write a reset behind what the terminal has begun to take; return False if the terminal takes no byte."""
         self.queue.drop_later()
-        self.queue.add(out)
-        is_reset = self.drain(_WRITE_TIMEOUT)
+        self.queue.add(reset)
+        is_written = self.drain(_WRITE_TIMEOUT)
         self.queue.drop()
-        return is_reset
+        return is_written
 
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.undo.alternate if self.started else self._was_alternate
-        self._reset_terminal({})
+        reset = self._take_reset({})
+        asks = _STOPS_REPORTS.search(reset) is not None
+        if self._write_reset(reset + _ASK * asks) and asks:
+            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

@@ -172,6 +172,41 @@ def test_a_client_that_is_suspended_shows_later_what_the_terminal_did_not_take(
     assert len(rows) == 4000, f"{4000 - len(rows)} lines never came"
 
 
+REPORTS = {
+    "the release of the detach key": (r"\033[>7u", b"\x1b[92;5:3u"),
+    "the mouse": (r"\033[?1003h\033[?1006h", b"\x1b[<35;10;10M"),
+    "the focus": (r"\033[?1004h", b"\x1b[O"),
+    "a reply": (r"\033[c", b"\x1b[?62;22c"),
+}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [each if number == 0 else pytest.param(each, marks=pytest.mark.soak) for number, each in enumerate(REPORTS)],
+)
+def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_shell(
+    shell: Open, sesh: Sesh, report: str
+) -> None:
+    """A terminal behind a slow line has the reset some time after the client has left."""
+    sets, sent = REPORTS[report]
+    terminal = shell()
+    sesh("open", "work", "--", "sh", "-c", f"stty raw -echo; echo begun; read x; printf '{sets}ready'; exec cat")
+    terminal.type("sesh work\r")
+    terminal.wait_for("begun")
+    terminal.type("\n")
+    terminal.wait_for("ready")
+    before = len(terminal.raw)
+    terminal.type(b"\x1b[92;5u")
+    terminal.wait_for_raw(b"\x1b[c", start=before)  # sesh asks for the end of the reset
+    terminal.type(sent + b"\x1b[0n\x1b[?62;22c")
+    terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
+    terminal.type("echo al''ive\r")
+    terminal.wait_for("\nalive\n")
+    assert "not found" not in terminal.text()
+    assert told(terminal)[-2:-1] == ["alive"]
+    assert f"{SHELL} echo al''ive" in told(terminal)
+
+
 @pytest.mark.soak
 def test_a_switch_and_the_way_back_push_no_blank_rows_and_repeat_nothing(shell: Open, sesh: Sesh) -> None:
     sesh("open", "play")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -34,6 +35,9 @@ class Terminal:
         return True
 
     def drop_input(self, _seconds: float) -> None:
+        """Drop nothing, because nobody types."""
+
+    def drop_until(self, _last: re.Pattern[bytes], _seconds: float) -> None:
         """Drop nothing, because nobody types."""
 
     def grid(self) -> tuple[int, int]:
