@@ -8,7 +8,7 @@ from typing import Optional, Union
 
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection, Reader, Window
-from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen.model import TerminalState
 from sesh.schema.facts import AttachedClient

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.handler import KEY_TIMEOUT
 from sesh.vt.queries import QueryScanner, form, reply_form
 
