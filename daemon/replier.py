@@ -8,8 +8,8 @@ from collections.abc import Callable
 
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.screen.default_replies import reply_to, size_report
 from sesh.daemon.screen.model import Model
-from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.loop.timers import Timers
 from sesh.text.sizes import Size
