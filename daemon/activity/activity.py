@@ -20,7 +20,7 @@ from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.events import Events
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.model import Model
@@ -284,7 +284,7 @@ class Activity:
         return question.in_lines(self._model.emulator, self.kept.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        reads_it = reads.reads_terminal(group, self._facts.pid, pty.device)
+        reads_it = syscalls.reads_terminal(group, self._facts.pid, pty.device)
         if reads_it is None:  # another user's program: without echo, it asks for a password
             return not pty.echoes()
         return reads_it

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon import delivery
 from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.shell import shells
 from sesh.text.keys import PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
@@ -65,7 +65,7 @@ class Program:
         session: Any = Mock(pump=self, model=Mock(emulator=self), activity=self, running=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
-            patch.setattr(reads, "runs", lambda *_: self.now < self.rests)
+            patch.setattr(syscalls, "runs", lambda *_: self.now < self.rests)
             patch.setattr(shells, "foreground_name", lambda _: "composer")
             steps = Delivery(session, text).steps()
             while True:
