@@ -11,7 +11,7 @@ from typing import Literal, Optional, Union
 from sesh import names
 from sesh.about import PROGRAM
 from sesh.daemon import description
-from sesh.daemon.activity.declared import By
+from sesh.daemon.activity.declared import Source
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
 from sesh.daemon.clients.listener import Listener
@@ -265,7 +265,7 @@ class RequestMethods:
         session = self._session
         if not session.life.running:
             raise Refused(f"the program of {session.name} has ended")
-        session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
+        session.activity.declare(state, question, by=Source.HOOK if hook else Source.VERB)
         request.respond(None)
 
     def switch(

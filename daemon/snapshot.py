@@ -11,7 +11,7 @@ from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, Optional, TypedDict
 
-from sesh.daemon.activity.activity import Kept
+from sesh.daemon.activity.activity import ActivityMemory
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
@@ -66,7 +66,7 @@ class Snapshot(TypedDict):
     parts: dict[str, object]  # see `PARTS`
     log: tuple[int, bytes]  # base and content
     model: ModelState
-    activity: Kept
+    activity: ActivityMemory
     unwritten: bytes  # input that the pty has not taken
     texts: dict[str, SendResponse]
     descriptors: dict[str, int]  # those that stay open; none in a trial

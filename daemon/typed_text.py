@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Optional
 
 from sesh.about import SESH
-from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
@@ -166,7 +166,7 @@ class Typing:
         if taken == _MOST_READS or pump.paused or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             problem = f"asks nothing now, it is {'working' if standing.state == State.WAITING else standing.state}"
-        elif standing.why == Why.XOFF:
+        elif standing.why == Reason.XOFF:
             problem = "asks nothing that can be seen, its output is stopped (Ctrl-S)"
         elif (since, question) != (standing.as_json()["since"], standing.question):
             other = f'"{standing.question}"' if standing.question else "something without words"

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from sesh.config import config
-from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
@@ -60,7 +60,7 @@ class Notifications:
 
     def note_event(self, event: Event) -> None:
         kind = event["event"]
-        if kind == "activity" and event["why"] != Why.EXIT:
+        if kind == "activity" and event["why"] != Reason.EXIT:
             self._note_state(event)
         elif kind == "bell" and self._due is None:
             self._plan(News(BELL), max(self._sent_at, self._rang_at), least=BELL_DELAY)
@@ -78,7 +78,7 @@ class Notifications:
         """Notify at once of a failure or a due bell: the daemon will exit."""
         code = event.get("exit_code")
         if code:
-            self._due = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
+            self._due = News(State.FAILED.value, Reason.EXIT.value, failure(event.get("reason"), code))
             self._notify()
         elif self._bell_is_due:
             self._notify()
