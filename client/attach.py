@@ -15,7 +15,7 @@ from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
 from sesh.system import descriptors
@@ -51,7 +51,7 @@ def attach(
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
     terminal = RawTerminal()
-    seen = Shown(terminal.path()).positions(host)
+    seen = SeenPositions(terminal.path()).positions(host)
     return options.hello(terminal, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 

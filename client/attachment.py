@@ -15,7 +15,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.options import AttachOptions
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, ConnectionLost, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.loop.timers import Timers
@@ -56,7 +56,7 @@ class Attachment:
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
-        self._shown = Shown(display.terminal.path())
+        self._seen = SeenPositions(display.terminal.path())
         first_hello = connection.peer.hello or {}  # sent with the request for the link
         self._token = first_hello.get("client") or os.urandom(8).hex()
         self.session_id = ""
@@ -100,7 +100,7 @@ class Attachment:
         if self.view.position is not None:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
-            identity["seen"] = self._shown.positions(self.host)
+            identity["seen"] = self._seen.positions(self.host)
         return self.options.hello(self.display.terminal, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
@@ -220,7 +220,7 @@ class Attachment:
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
         given = self.display.queue.given
         if has_ended or given is not None:  # else the terminal has what it had before
-            self._shown.record_leave(self.host, self.session_id, None if has_ended else given)
+            self._seen.record_leave(self.host, self.session_id, None if has_ended else given)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""

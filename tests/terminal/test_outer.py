@@ -9,7 +9,7 @@ from collections import Counter
 
 import pytest
 
-from sesh.client.shown import MAX_TERMINALS
+from sesh.client.seen_positions import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, processes, rounds, wait_until
 
