@@ -68,7 +68,7 @@ class Delivery:
             if self._pieces[-1].endswith(PASTE_END) and self._pty.input_reader() == self._reader:
                 self._pump.type(PASTE_END)  # the paste must not stay open
             return f"{why}, so the rest of the text was not typed"
-        self._session.activity.note_input(b"\r")
+        self._session.activity.key_typed(b"\r")
         self._pump.type(b"\r")
         return ""
 

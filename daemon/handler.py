@@ -163,7 +163,7 @@ class ClientHandler:
         client.last_input = number  # only now: after an error, the client sends the frame again
         self._relay.echoes.note_input(client, size)
         if by_person:  # after the write, so that it does not delay the key
-            self._session.activity.note_input(keys)
+            self._session.activity.key_typed(keys)
 
     def _release(self, client: Client) -> None:
         """Type the held, incomplete sequence as a key: its rest did not come in time."""

@@ -75,13 +75,13 @@ class Typing:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         if key not in self.outcomes and self._session.life.running:
             self._pump.pty.signal_foreground(signal.SIGINT)
-            self._session.life.note_input(interrupts=True)
+            self._session.life.note_interrupt(interrupts=True)
         self._respond(request, key, {})
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands of this connection's runs; send SIGINT once for a `key`."""
         if self._session.runs.interrupt(request.connection, signals=key not in self.outcomes):
-            self._session.life.note_input(interrupts=True)
+            self._session.life.note_interrupt(interrupts=True)
         self._respond(request, key, {})
 
     def _respond(self, request: PeerRequest[SendResponse], key: str, response: SendResponse) -> None:
@@ -129,7 +129,7 @@ class Typing:
                 raise Refused(message, hint="send shorter lines, or put the text into a file")
         if not more:
             pump.input_line.sent_at = pump.log.head
-        self._session.activity.note_input(data)
+        self._session.activity.key_typed(data)
 
     def _is_full(self, data: bytes) -> bool:
         """Return whether these bytes must wait until the program has read more of its input."""

@@ -81,15 +81,15 @@ class Activity:
             self._settled = False
             self._check_in(SETTLED)
 
-    def note_input(self, data: bytes) -> None:
+    def key_typed(self, data: bytes) -> None:
         """Note input: a line answers the question; some keys end a declaration."""
         kept = self.kept
-        self._pump.life.note_input(interrupts=data[-1:] == _CTRL_C)
+        self._pump.life.note_interrupt(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self.note_lines(lines)
-        ended = kept.declared.note_input(data, self._pump.log.head)
+        ended = kept.declared.end_by_key(data, self._pump.log.head)
         if kept.declared.standing is not None:
             self._decide()
         elif lines or ended:
@@ -104,8 +104,8 @@ class Activity:
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
         self.work.begin_again()
-        self._pump.life.note_input(interrupts=False)
-        if self.kept.declared.note_input(b"", self._pump.log.head):
+        self._pump.life.note_interrupt(interrupts=False)
+        if self.kept.declared.end_by_key(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()

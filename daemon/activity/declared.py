@@ -57,7 +57,7 @@ class Declared:
             self.reports.store(report, group, position)
             self.last = None
 
-    def note_input(self, keys: bytes, position: int) -> bool:
+    def end_by_key(self, keys: bytes, position: int) -> bool:
         """Note typed keys (empty: a command begins); return whether they end a declaration."""
         if self.reports.records:
             self.reports.drop_results(position)

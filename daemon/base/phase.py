@@ -78,7 +78,7 @@ class Life:
         """True if the last key was a recent Ctrl-C: an end counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def note_input(self, *, interrupts: bool) -> None:
+    def note_interrupt(self, *, interrupts: bool) -> None:
         """Note input; only a Ctrl-C that comes last can be the cause of an end."""
         self._interrupted_at = time.monotonic() if interrupts else _NEVER
 

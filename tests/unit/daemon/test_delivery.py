@@ -54,7 +54,7 @@ class Program:
     def mode(self, number: int) -> bool:
         return number == BRACKETED_PASTE
 
-    def note_input(self, keys: bytes) -> None:
+    def key_typed(self, keys: bytes) -> None:
         assert keys == b"\r"
 
     def text(self) -> list[str]:
