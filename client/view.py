@@ -61,7 +61,7 @@ class TerminalView:
         self._waits_since = 0.0  # time (monotonic) since which the notice waits for a pause
         self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
         self._frame = bytearray()  # output that waits for the next frame, after `position`
-        self._screen: bytes | None = None  # the last screen, if nothing came since; from it the emulator would begin
+        self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
         self._covered: CoveredScreen | None = None  # the screen below the line, once output has come
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
@@ -124,15 +124,17 @@ class TerminalView:
         screen = bytes(self._parts)
         self._parts.clear()
         if not self._awaits_screen and self._line_state is LineState.DRAWN:
-            self._show_below_line(screen, position if is_whole else None)
+            if not self._show_below_line(screen, position if is_whole else None):
+                self.redraw()
             return
+        is_full = is_whole and (self._awaits_screen or self.position is None)  # else perhaps only changed rows
         self._awaits_screen = False
         self._skipped = b""
         self.withdraw_guesses()
         is_drawn = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
         self._set_position(position if is_whole else None)
         self.display.show_screen(screen, self.position if is_whole else None, line=self._line if is_drawn else "")
-        self._screen = screen if is_whole and len(screen) <= _MAX_COVERED else None
+        self._screen = screen if is_full and len(screen) <= _MAX_COVERED else None
         if is_drawn:
             self._note_drawn()
         else:
@@ -223,21 +225,21 @@ class TerminalView:
     def _time_frame(self) -> None:
         """Show the frame once the last one has been seen for a while, and the terminal has taken it."""
         left = self._drawn_at + FRAME_TIME - time.monotonic()
+        if not self._frame:
+            return
         if left > 0 or self.display.queue:
             self._timers.ensure(self._time_frame, left if left > 0 else FRAME_TIME)
-        elif self._frame:
-            self._show_below_line()
+        elif not self._show_below_line():
+            self.redraw()
 
-    def _show_below_line(self, screen: bytes = b"", position: int | None = None, *, stays: bool = True) -> None:
+    def _show_below_line(self, screen: bytes = b"", position: int | None = None, *, stays: bool = True) -> bool:
         """Put the last row back, show the output that waits and a screen, and draw the line again if it `stays`.
 
-        If the last row is unknown, have the daemon draw the screen instead.
+        Return False, and do nothing, if the last row is unknown.
         """
         covered = self._follow()
         if covered is None:
-            if stays:
-                self.redraw()
-            return
+            return False
         put_back, data = covered.last_row, bytes(self._frame)
         self._frame.clear()
         self._set_position((self.position or 0) + len(data))
@@ -253,6 +255,7 @@ class TerminalView:
             self._covered = None
             self._line_state = LineState.NONE
             self._await_pause()
+        return True
 
     def _follow(self) -> CoveredScreen | None:
         """Return the screen below the line; None if it is unknown."""
@@ -277,9 +280,10 @@ class TerminalView:
     def _uncover(self) -> None:
         """Put the last row back, without the daemon if it is known here."""
         was_drawn, self._line_state = self._line_state is LineState.DRAWN, LineState.NONE
-        if was_drawn and self._covered is not None:
-            self._show_below_line(stays=False)
-        elif self.display.covered and not self._awaits_screen:
+        is_known = was_drawn and (self._covered is not None or self._frame)  # else it costs time to find out
+        if is_known and self._show_below_line(stays=False):
+            return
+        if self.display.covered and not self._awaits_screen:
             self.redraw()
 
     def clear(self) -> None:

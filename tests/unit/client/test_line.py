@@ -129,7 +129,7 @@ def play(rng: random.Random, attached: Attached) -> None:
 
 @pytest.mark.usefixtures("at_once")
 def test_lines_leave_no_trace_in_the_terminal_of_a_random_program() -> None:
-    for seed in range(rounds(200, 3000)):
+    for seed in range(rounds(200, 2000)):
         rng = random.Random(seed)
         attached = Attached()
         play(rng, attached)
