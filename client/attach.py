@@ -15,7 +15,7 @@ from sesh.client.channel import MAX_UNFRAMED_INPUT
 from sesh.client.display import MAX_PENDING, Display
 from sesh.client.keys import FLUSH_DELAY, KeyParser
 from sesh.client.options import AttachOptions
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
 from sesh.system import descriptors
@@ -52,7 +52,7 @@ def attach(
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
     terminal = RawTerminal()
-    seen = Shown(terminal.path()).positions(host)
+    seen = SeenPositions(terminal.path()).positions(host)
     return options.hello(terminal, host, {"client": os.urandom(8).hex(), "seen": seen})
 
 
@@ -64,7 +64,7 @@ def _run(attachment: Attachment) -> AttachmentEnd:
         attachment.handle_frames()
         while (end := attachment.end) is None:
             _run_once(attachment, keys)
-        attachment.view.withdraw_guesses()
+        attachment.view.finish()
         is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
         attachment.display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
         line = _closing_line(attachment, end)
@@ -100,7 +100,7 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
         attachment.receive()
     attachment.timers.run()
     every = protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK
-    channel.acknowledge_output(len(display.queue), every)
+    channel.acknowledge_output(attachment.view.pending, every)
     if attachment.keeper is not None:
         attachment.run_keeper(ready)
 
@@ -108,7 +108,7 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
 def _poll(attachment: Attachment) -> list[int]:
     """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
     terminal, channel = attachment.display.terminal, attachment.channel
-    pending = len(attachment.display.queue)
+    pending = attachment.view.pending
     watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
     timeout = attachment.timers.wait_time()
     deadline = inf if timeout is None else time.monotonic() + timeout

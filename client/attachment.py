@@ -16,7 +16,7 @@ from sesh.client.channel import Channel
 from sesh.client.display import Display
 from sesh.client.keys import ParsedInput
 from sesh.client.options import AttachOptions
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 from sesh.client.view import TerminalView
 from sesh.errors import NO_ANSWER, ConnectionLost, LoginRefused, SeshError, TimedOut, Unreachable, silent_daemon
 from sesh.loop.timers import Timers
@@ -57,7 +57,7 @@ class Attachment:
     ) -> None:
         self.display, self.options = display, options
         self.name, self.host = name, host
-        self._shown = Shown(display.terminal.path())
+        self._seen = SeenPositions(display.terminal.path())
         first_hello = connection.peer.hello or {}  # sent with the request for the link
         self._token = first_hello.get("client") or os.urandom(8).hex()
         self.session_id = ""
@@ -101,7 +101,7 @@ class Attachment:
         if self.view.position is not None:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
-            identity["seen"] = self._shown.positions(self.host)
+            identity["seen"] = self._seen.positions(self.host)
         return self.options.hello(self.display.terminal, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
@@ -146,7 +146,7 @@ class Attachment:
         link = keeper.run(ready)
         if keeper.up:
             self.timers.clear(self._report_link)
-            self.view.hold("")
+            self.view.pin_line("")
         else:
             self.timers.ensure(self._report_link, LINK_LINE_AFTER)
         if keeper.health.state.lost and self.channel.connection is not None:
@@ -167,7 +167,7 @@ class Attachment:
         if keeper is not None and not keeper.up:
             columns, _ = self.display.terminal.grid()
             hint = self.options.leave_hint(without="Ctrl-C")
-            self.view.hold(_link_line(keeper, self.host, hint, columns - 2))
+            self.view.pin_line(_link_line(keeper, self.host, hint, columns - 2))
 
     def _log_in(self, keeper: LinkKeeper, refusal: SeshError) -> None:
         """Let ssh prompt for another link."""
@@ -214,13 +214,14 @@ class Attachment:
         self.timers.set(self.finish, DETACH_TIMEOUT)
 
     def close(self) -> None:
-        """Close the connection; record what the terminal has shown of a session that goes on."""
+        """Close the connection; record what the terminal has been given of a session that goes on."""
         if self.keeper is not None:
             self.keeper.close()
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
-        if has_ended or self.view.position is not None:  # else the terminal has what it had before
-            self._shown.record_leave(self.host, self.session_id, None if has_ended else self.view.position)
+        given = self.display.queue.given
+        if has_ended or given is not None:  # else the terminal has what it had before
+            self._seen.record_leave(self.host, self.session_id, None if has_ended else given)
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
@@ -251,7 +252,7 @@ class Attachment:
                 self.channel.send(self.channel.input.next_frames())
                 self.view.input_sent(self.channel.input.number, data)
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
-            self.view.say(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+            self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -308,7 +309,7 @@ class Attachment:
                 self._ping(self.keeper.health.new_ping(clock.uptime()))  # measures the round trip
         self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
-            self.view.say(notice)
+            self.view.show_notice(notice)
 
     def _notice(self, message: Message) -> str:
         """Return the line of a NOTICE: its text, or how many lines this terminal lacks."""
@@ -324,7 +325,7 @@ class Attachment:
         if kind in (protocol.NOTICE, protocol.EXIT):
             self.name = name or self.name
         if kind == protocol.NOTICE:
-            self.view.say(self._notice(message))
+            self.view.show_notice(self._notice(message))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(describe.notification(name, state, question, self.host), is_own=name == self.name)
@@ -339,7 +340,7 @@ class Attachment:
                 self.end = AttachmentEnd.switched(self.host, message)
                 self.last_message = message
             except SeshError as error:
-                self.view.say(str(error))
+                self.view.show_notice(str(error))
 
 
 def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: int) -> str:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
+from sesh.client.terminal_queue import TerminalQueue
 from sesh.client.terminal_reset import TerminalReset
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -13,9 +15,15 @@ from sesh.wire.messages import Message
 
 MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
 _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes
-_LATE_REPLIES = 0.1  # for so many seconds a leaving client drops the terminal's replies to a program's queries
+_LATE_REPLIES = 0.1  # for so many seconds a client whose link is lost drops the terminal's replies, if any come
+_RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
+_ASK = b"\x1b[5n\x1b[c"  # DSR and DA1: no program asks for both in this order, so a reply to both is to these
+_ASKED = re.compile(rb"\x1b\[0n.*\x1b\[\?[0-9;]*c", re.DOTALL)
+_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=0;1u)")
+"""Resets of the mouse, the focus, reports of colours and sizes, win32's input, and kitty's keyboard."""
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
+_BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
@@ -30,6 +38,7 @@ class Display:
 
     def __init__(self, terminal: RawTerminal) -> None:
         self.terminal = terminal
+        self.queue = TerminalQueue()
         self._notification = b""
         self._was_alternate = False
         self._reset()
@@ -37,37 +46,72 @@ class Display:
     def _reset(self) -> None:
         self.started = False
         self.covered = False
-        self.queue = bytearray()
         self.terminal_reset = TerminalReset()
 
-    def show(self, data: bytes, before: bytes = b"", after: bytes = b"", *, is_replay: bool = False) -> None:
-        """Show output, or the replay of a screen, between bytes that change no setting."""
+    def show(
+        self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"", *, line: str = ""
+    ) -> None:
+        """Show output between bytes that change no setting.
+
+        `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
+        the last row, they put the row back. `line`: draw it over the last row, in the same write.
+        """
+        output_from = None if position is None else position - len(data) - len(self.terminal_reset.partial_character)
+        self._show(self.terminal_reset.partial_character, data, position, output_from, before, after, line)
+
+    def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
+        """Show the replay of a screen, or one of its parts, which has no `position`."""
+        self._show(b"", data, position, None, before, b"", line)
+
+    def _show(
+        self,
+        partial: bytes,
+        data: bytes,
+        position: int | None,
+        output_from: int | None,
+        before: bytes,
+        after: bytes,
+        line: str,
+    ) -> None:
         if self.covered:
             self.covered = False
-            before = _CLEAR_LAST_ROW + before
+            before = (_BEGIN_UPDATE if line else b"") + (before or _CLEAR_LAST_ROW)
         if data:
             self.started = True
             # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
-            partial = b"" if is_replay else self.terminal_reset.partial_character
             self.terminal_reset.feed(data)
             data = (partial + data)[: len(partial) + len(data) - len(self.terminal_reset.partial_character)]
-        self.write(before + data + after)
+        if line:
+            after += self._line(line)
+            self.covered = True
+        is_idle = not self.queue
+        if position is None:
+            self.queue.add(before + data + after)
+        else:
+            self.queue.add_session(data, position, output_from, before, after)
+        if is_idle:
+            self.flush()
         if self._notification:
             self._send_notification()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        if data and not self.queue:
-            data = data[self.terminal.write(data) :]
-        self.queue += data
+        is_idle = not self.queue
+        self.queue.add(data)
+        if is_idle:
+            self.flush()
 
     def flush(self) -> None:
-        del self.queue[: self.terminal.write(self.queue)]
+        if self.queue:
+            self.queue.take(self.terminal.write(self.queue.waiting))
 
-    def drain(self, seconds: float) -> None:
-        """Write the whole queue; keep it if the terminal takes no byte for `seconds`."""
-        if self.terminal.write_all(self.queue, seconds):
-            self.queue = bytearray()
+    def drain(self, seconds: float) -> bool:
+        """Write the whole queue; return False if the terminal takes no byte for `seconds`."""
+        while self.queue:
+            self.flush()
+            if self.queue and not self.terminal.wait_for_room(seconds):
+                return False
+        return True
 
     def notify(self, sequence: bytes) -> None:
         """Send a notification, between two sequences; it replaces one that waits."""
@@ -79,18 +123,22 @@ class Display:
             self.write(self._notification)
             self._notification = b""
 
-    def cover(self, text: str) -> None:
-        """Draw a line over the last row; the caller must draw the screen again later.
+    def draw_over_last_row(self, text: str) -> None:
+        """Draw a line over the last row; the caller must put the row back later."""
+        self.covered = True
+        self.write(self._line(text))
 
-        Cancels an unfinished sequence. Changes the saved cursor (DECSC), margins, and other settings of drawing.
+    def _line(self, text: str) -> bytes:
+        """Return the bytes that draw a line over the last row.
+
+        They cancel an unfinished sequence, and change the saved cursor (DECSC), margins, and other settings of drawing.
         """
         columns, _ = self.terminal.grid()
         line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
         # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
         # may draw a character wider than expected.
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
-        self.covered = True
-        self.write(CANCEL + b"\x1b[?2026l\x1b7%s%s\x1b8" % (NEUTRAL, row))
+        return CANCEL + b"\x1b7%s%s\x1b8" % (NEUTRAL, row) + _END_UPDATE
 
     def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
@@ -101,18 +149,23 @@ class Display:
 
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
-        replies_may_come = last_message.get("queries") is True or (self.started and not last_message)
-        if not self._reset_terminal(last_message):
+        was_started = self.started
+        reset = self._take_reset(last_message)
+        # What the terminal sends before it has processed the reset would be typed into the outer shell.
+        asks = was_started and (last_message.get("queries") is True or _STOPS_REPORTS.search(reset) is not None)
+        if not self._write_reset(reset + _ASK * asks):
             return
-        if replies_may_come:
+        if asks:
+            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
+        elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
-        if line:
+        if line:  # last: who sees it may type
             self.print_line(line)
 
-    def _reset_terminal(self, last_message: Message) -> bool:
-        """Reset settings, go to an empty row; return False if the terminal takes no byte."""
+    def _take_reset(self, last_message: Message) -> bytes:
+        """Return the bytes that reset all settings and go to an empty row; from now on, all settings are reset."""
         if not (self.started or self.covered):
-            return True
+            return b""
         alternate = self.terminal_reset.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
@@ -122,14 +175,24 @@ class Display:
         out = (_CLEAR_LAST_ROW if self.covered else b"") + self.terminal_reset.reset_bytes(self.terminal.grid()[0])
         if used_rows > 1:
             out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
-        out += b"\r\n" if used_rows else b"\r"
         self._reset()
-        return self.terminal.write_all(out, _WRITE_TIMEOUT)
+        return out + (b"\r\n" if used_rows else b"\r")
+
+    def _write_reset(self, reset: bytes) -> bool:
+        """Write a reset behind what the terminal has begun to take; return False if the terminal takes no byte."""
+        self.queue.drop_later()
+        self.queue.add(reset)
+        is_written = self.drain(_WRITE_TIMEOUT)
+        self.queue.drop()
+        return is_written
 
     def suspend(self) -> None:
-        """Reset a terminal that shows the session, until `resume`."""
+        """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
-        self._reset_terminal({})
+        reset = self._take_reset({})
+        asks = _STOPS_REPORTS.search(reset) is not None
+        if self._write_reset(reset + _ASK * asks) and asks:
+            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

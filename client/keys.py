@@ -10,7 +10,10 @@ from sesh.text.keys import ESCAPE, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, 
 
 FLUSH_DELAY = 0.01  # seconds to hold an incomplete sequence before `flush`: a person notices no such delay of Escape
 _PASTE_TIMEOUT = 5.0  # a paste ends after so many seconds without a byte: some terminals lose its end marker
-_BURST_SIZE, _BURST_TIME = 64, 0.01  # so many bytes within so many seconds are a paste without markers
+_BURST_SIZE, _BURST_TIME = 64, 0.01  # so many bytes of text within so many seconds are a paste without markers
+_STRING_REPLY = re.compile(rb"\x1b[\]P_^X][^\x00-\x1f\x7f]*(?P<end>\x07|\x1b\\|\x1b?\Z)")
+"""A reply in a string (OSC, DCS and the like), or the beginning of one."""
+_MAX_UNCOUNTED = 4 << 10
 _MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 
@@ -35,7 +38,8 @@ class KeyParser:
         self._pasting = False
         self._read_at = -inf
         self._burst_at = -inf
-        self._burst_size = 0
+        self._burst_size = 0  # bytes of text
+        self._uncounted = b""  # the last bytes of the burst, which may begin a key, a report or the end of a paste
 
     def feed(self, data: bytes, now: float | None = None) -> ParsedInput:
         """Return the input that `data` completes; drop what follows the detach key.
@@ -49,8 +53,9 @@ class KeyParser:
             if now >= self._burst_at + _BURST_TIME:
                 self._burst_at = now
                 self._burst_size = 0
-            self._burst_size += len(data)
-            if self._burst_size >= _BURST_SIZE and keys.token(data, 0)[0] < len(data):  # a long key alone is no burst
+                self._uncounted = b""
+            self._burst_size += self._text_size(data)
+            if self._burst_size >= _BURST_SIZE and keys.token(data, 0)[0] < len(data):  # a key alone was pressed
                 key = _NO_KEY
         if self._incomplete or self._first_key or self._pasting or self._token_start.search(data):
             return self._parse(key, data, flush=False)
@@ -59,6 +64,33 @@ class KeyParser:
     def flush(self) -> ParsedInput:
         """Return the held bytes, as no further byte has come."""
         return self._parse(self._key, b"", flush=True)
+
+    def _text_size(self, data: bytes) -> int:
+        """Count the bytes of text in `data`, up to `_BURST_SIZE`: all but keys and reports in sequences, and pastes."""
+        # A client that was stopped, or is on a slow line, reads at once the keys that were held for seconds.
+        if not (self._pasting or self._uncounted or ESCAPE in data):
+            return len(data)
+        data = self._uncounted + data
+        self._uncounted = b""
+        pasting = self._pasting
+        size = start = 0
+        while start < len(data) and size < _BURST_SIZE:
+            if pasting:
+                start, begun = keys.paste_end(data, start)
+                pasting = start < 0
+                if pasting:
+                    self._uncounted = data[len(data) - begun :]
+                    break
+            string = _STRING_REPLY.match(data, start)
+            end, is_whole = (string.end(), string["end"] not in (b"", ESCAPE)) if string else keys.token(data, start)
+            token = data[start:end]
+            pasting = token == PASTE
+            if not is_whole and len(token) < _MAX_UNCOUNTED:
+                self._uncounted = token
+            elif not is_whole or not (string or _is_sequence_of_key_or_report(token)):
+                size += len(token)
+            start = end
+        return size
 
     def _parse(self, key: DetachKey, data: bytes, *, flush: bool) -> ParsedInput:
         """Parse the held bytes and `data`. `flush`: hold no byte back."""
@@ -133,3 +165,9 @@ class KeyParser:
             return unpassed
         self._first_key = unpassed
         return b""
+
+
+def _is_sequence_of_key_or_report(token: bytes) -> bool:
+    if token[:1] != ESCAPE:
+        return False
+    return token[1:2] != b"[" or keys.is_report(token) or keys.chord_of(token) is not None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import select
 import signal
 import termios
@@ -147,9 +148,13 @@ class RawTerminal:
         """Write all of `data`; return False if the terminal takes no byte for `seconds`."""
         view = memoryview(data)
         while view := view[self.write(view) :]:
-            if not descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds):
+            if not self.wait_for_room(seconds):
                 return False
         return True
+
+    def wait_for_room(self, seconds: float) -> bool:
+        """Wait until the terminal takes bytes; return False if it takes none for `seconds`."""
+        return descriptors.polled([(self.outbound, select.POLLOUT)], time.monotonic() + seconds) != []
 
     def drop_input(self, after: float = 0.0) -> None:
         """Drop unread input, and input that comes within `after` seconds."""
@@ -157,6 +162,16 @@ class RawTerminal:
         with suppress(termios.error):  # the terminal has gone
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
+
+    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> None:
+        """Drop input up to what matches `last`, for at most `seconds`."""
+        deadline = time.monotonic() + seconds
+        tail = b""
+        while not last.search(tail) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+            data = self.read()
+            if data == b"":  # the terminal has gone
+                return
+            tail = (tail + (data or b""))[-_READ_SIZE:]
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""

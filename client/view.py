@@ -1,12 +1,16 @@
 """The session's screen on the terminal: output, predicted keys, and sesh's own line.
 
-The line is drawn over the last row in a pause of the output. The next key, more output, or 3 s have the daemon draw the
-screen again, so the line never enters the scrollback. After output the line is drawn again.
+The line is drawn over the last row. A notice waits for a pause of the output, but not long; a pinned line is drawn at
+once, and stays. While a line shows, output is joined to frames, at most 30 a second. Each is one write: it puts the
+last row back, shows the output, and draws the line again; so the line never enters the scrollback. The row comes from
+an emulator that follows the screen (`CoveredScreen`); without one, the daemon draws the screen for each frame.
 """
 
 from __future__ import annotations
 
 import os
+import time
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from sesh.client.channel import Channel
@@ -15,14 +19,30 @@ from sesh.loop.timers import Timers
 from sesh.wire import protocol
 
 if TYPE_CHECKING:
+    from sesh.client.covered import CoveredScreen
     from sesh.client.predict import Predictor
 
 _PREDICT_FROM = 0.030  # seconds of round trip above which prediction starts
 _PREDICT_UNTIL = 0.020  # seconds of round trip up to which prediction stops
-NOTICE_TIME = 3.0  # seconds, then the notice is removed even without a key
-_PAUSE = 0.25  # seconds without output, then the notice is drawn
+NOTICE_TIME = 3.0  # a notice disappears at the next key, or after this many seconds
+FRAME_TIME = 1 / 30  # seconds between two frames while a line shows
+_PAUSE = 0.25  # seconds without output, then a notice is drawn
+_LATEST = 0.5  # seconds after which it is drawn also without a pause
 _MAX_SKIPPED = 1 << 20  # bytes of skipped output to keep: the newest ones
 _MAX_PARTS = 8 << 20  # bytes of a screen to keep until its last part has come; then its parts are shown one by one
+_MAX_COVERED = 1 << 20  # bytes of a screen to keep for the emulator; a larger one is asked for again
+
+
+class LineState(Enum):
+    """Where sesh's line is on its way to the terminal.
+
+    NONE ──▶ WAITING ──a pause──▶ REQUESTED ──the screen──▶ DRAWN ──a key, or time──▶ NONE
+    """
+
+    NONE = auto()
+    WAITING = auto()  # for a pause of the output
+    REQUESTED = auto()  # drawn with the screen that the daemon was asked for
+    DRAWN = auto()  # over the last row
 
 
 class TerminalView:
@@ -35,9 +55,14 @@ class TerminalView:
         self._predictor: Predictor | None = None
         self.position: int | None = None  # of the first byte of output that is not shown yet; None before a screen
         self._timers = timers
-        self._notice = ""  # a line of sesh's own, drawn or to be drawn
-        self._held = ""  # another one, which stays over the last row; empty while there is none
-        self._at_screen = False  # no output came since a screen, where the daemon has noted the terminal's state
+        self._notice = ""  # a line that goes at the next key, or after a while
+        self._pinned = ""  # a line that stays until it is changed; it hides the notice
+        self._line_state = LineState.NONE
+        self._waits_since = 0.0  # time (monotonic) since which the notice waits for a pause
+        self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
+        self._frame = bytearray()  # output that waits for the next frame, after `position`
+        self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
+        self._covered: CoveredScreen | None = None  # the screen below the line, once output has come
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
@@ -48,104 +73,229 @@ class TerminalView:
         """True if the terminal needs only the output from `position` on."""
         return self.display.started and not (self.display.covered or self._awaits_screen or self._parts)
 
+    @property
+    def pending(self) -> int:
+        """The number of bytes that wait for the terminal."""
+        return len(self.display.queue) + len(self._frame)
+
+    # -- frames of the daemon
+
     def show(self, kind: int, payload: bytes) -> None:
         """Show a frame of output or screen, unless a requested screen will replace it."""
         is_output = kind == protocol.OUTPUT
         position, data = protocol.split_number(payload)
         answered, data = (0, data) if is_output else protocol.split_number(data)
         self._channel.received += len(data)
-        if self.display.covered and not self._awaits_screen:
-            self.redraw()
         if self._awaits_screen and answered != self.redraws:
             if is_output:
-                self._skipped = (self._skipped + data)[-_MAX_SKIPPED:]
-            return
-        if is_output:
+                self._skip(data)
+        elif is_output:
             self._show_output(position, data)
-        elif not self._show_screen(position, data):
-            return
-        self._awaits_screen = False
-        self._skipped = b""
-        self._at_screen = not is_output
-        self._await_pause()
+        else:
+            self._show_screen(position, data)
+
+    def _skip(self, data: bytes) -> None:
+        self._skipped = (self._skipped + data)[-_MAX_SKIPPED:]
 
     def _show_output(self, position: int, data: bytes) -> None:
-        shown_to = self.position or 0
+        shown_to = (self.position or 0) + len(self._frame)
         data = data[max(0, shown_to - position) :]  # drop the bytes that have come over an earlier link
         position = max(position, shown_to)
-        self.position = position + len(data)
-        before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
-        self.display.show(data, before, after)
+        if self._line_state is LineState.DRAWN:
+            self._frame += data
+            self._time_frame()
+        elif self.display.covered:
+            self.redraw()
+            self._skip(data)
+        else:
+            self.position = position + len(data)
+            self._screen = None
+            before, after = (b"", b"") if self._predictor is None else self._predictor.follow(position, data)
+            self.display.show(data, self.position, before, after)
+            self._await_pause()
 
-    def _show_screen(self, position: int, data: bytes) -> bool:
-        """Show a screen as a whole; return False until its last part."""
+    def _show_screen(self, position: int, data: bytes) -> None:
+        """Show a screen as a whole, once its last part has come."""
         # If the link is lost before the last part, the terminal must not have shown some lines already.
         self._parts += data
-        if position != protocol.PART:
-            self.position = position
-        elif len(self._parts) < _MAX_PARTS:
-            return False
-        self.withdraw_guesses()
-        self.display.show(bytes(self._parts), is_replay=True)
+        is_whole = position != protocol.PART
+        if not is_whole and len(self._parts) < _MAX_PARTS:
+            return
+        screen = bytes(self._parts)
         self._parts.clear()
-        return True
+        if not self._awaits_screen and self._line_state is LineState.DRAWN:
+            if not self._show_below_line(screen, position if is_whole else None):
+                self.redraw()
+            return
+        is_full = is_whole and (self._awaits_screen or self.position is None)  # else perhaps only changed rows
+        self._awaits_screen = False
+        self._skipped = b""
+        self.withdraw_guesses()
+        is_drawn = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
+        self._set_position(position if is_whole else None)
+        self.display.show_screen(screen, self.position if is_whole else None, line=self._line if is_drawn else "")
+        self._screen = screen if is_full and len(screen) <= _MAX_COVERED else None
+        if is_drawn:
+            self._note_drawn()
+        else:
+            self._await_pause()
+
+    def _set_position(self, position: int | None) -> None:
+        self.position = self.position if position is None else position
 
     def show_skipped(self) -> None:
         """Show the skipped output: an ended session sends no requested screen."""
-        self.display.show(self._skipped)
+        self.finish()
+        self.display.show(self._skipped + self._frame)
+        self._skipped = b""
+        self._frame.clear()
+
+    def finish(self) -> None:
+        """Show the output that waits, without sesh's line."""
+        self.withdraw_guesses()
+        if self._frame or self._covered is not None:
+            self._show_below_line(stays=False)
+
+    # -- sesh's own line
+
+    @property
+    def _line(self) -> str:
+        return self._pinned or self._notice
 
     def notify(self, text: str, *, is_own: bool) -> None:
         """Notify the user. `is_own`: of the shown session, which needs no notice."""
         sequence = notification(text, os.environ)
         self.display.notify(sequence)
         if sequence == BELL and not is_own:  # the bell alone says nothing
-            self.say(text[:MAX_NOTIFICATION])
+            self.show_notice(text[:MAX_NOTIFICATION])
 
-    def say(self, text: str) -> None:
-        """Show a line of sesh's own, instead of the last, in the next pause."""
+    def show_notice(self, text: str) -> None:
+        """Show a line, instead of the last notice, in the next pause or soon, until a key comes."""
         self._notice = text
-        self._await_pause()
+        self._timers.clear(self._end_notice)
+        if self._line_state is LineState.DRAWN:
+            self._draw()
+        else:
+            self._await_pause()
+
+    def pin_line(self, text: str) -> None:
+        """Show a line at once, and until another text is given, also under output; empty: remove the line."""
+        before, self._pinned = self._pinned, text
+        if text:
+            if text != before or not self.display.covered:
+                self._draw()
+        elif before:
+            if self._notice and self._line_state is LineState.DRAWN:
+                self._draw()
+            else:
+                self._uncover()
 
     def _await_pause(self) -> None:
-        if self._notice and self.display.started:
-            self._timers.set(self._draw_notice, _PAUSE)
+        """Draw the line in the next pause, or soon if there is none."""
+        if not (self._line and self.display.started):
+            return
+        now = time.monotonic()
+        if self._line_state is LineState.NONE:
+            self._line_state = LineState.WAITING
+            self._waits_since = now
+        if self._line_state is LineState.WAITING:
+            self._timers.set(self._draw_notice, max(0.0, min(_PAUSE, self._waits_since + _LATEST - now)))
 
     def _draw_notice(self) -> None:
-        if not self._at_screen:
-            self.redraw()  # after that screen the daemon can send exactly the lines that follow
+        if self._screen is not None:
+            self._draw()
             return
+        self._line_state = LineState.REQUESTED
+        if not self._awaits_screen:
+            self.redraw()  # with that screen the row below the line is known
+
+    def _draw(self) -> None:
+        """Draw the line over what the terminal shows now."""
         self.withdraw_guesses()
-        self.display.cover(self._notice)
-        self._timers.ensure(self.clear, NOTICE_TIME)
+        self.display.draw_over_last_row(self._line)
+        self._note_drawn()
 
-    def hold(self, text: str) -> None:
-        """Keep a line over the last row while no output comes; empty: remove the line."""
-        if not text and self._held:
-            self.clear()
-        elif text and not (text == self._held and self.display.covered):
-            self._forget()
-            self.display.cover(text)
-        self._held = text
+    def _note_drawn(self) -> None:
+        self._line_state = LineState.DRAWN
+        self._drawn_at = time.monotonic()
+        self._timers.clear(self._draw_notice)
+        if not self._pinned:
+            self._timers.ensure(self._end_notice, NOTICE_TIME)
 
-    def _forget(self) -> None:
-        """Remove guesses, and forget the notice, unless it waits for the first screen."""
+    def _time_frame(self) -> None:
+        """Show the frame once the last one has been seen for a while, and the terminal has taken it."""
+        left = self._drawn_at + FRAME_TIME - time.monotonic()
+        if not self._frame:
+            return
+        if left > 0 or self.display.queue:
+            self._timers.ensure(self._time_frame, left if left > 0 else FRAME_TIME)
+        elif not self._show_below_line():
+            self.redraw()
+
+    def _show_below_line(self, screen: bytes = b"", position: int | None = None, *, stays: bool = True) -> bool:
+        """Put the last row back, show the output that waits and a screen, and draw the line again if it `stays`.
+
+        Return False, and do nothing, if the last row is unknown.
+        """
+        covered = self._follow()
+        if covered is None:
+            return False
+        put_back, data = covered.last_row, bytes(self._frame)
+        self._frame.clear()
+        self._set_position((self.position or 0) + len(data))
+        is_drawn = covered.follow(data + screen) and covered.coverable and stays
+        line = self._line if is_drawn else ""
+        self.display.show(data, self.position, put_back, line="" if screen else line)
+        if screen:
+            self._set_position(position)
+            self.display.show_screen(screen, self.position if position is not None else None, line=line)
+        if is_drawn:
+            self._note_drawn()
+        else:
+            self._covered = None
+            self._line_state = LineState.NONE
+            self._await_pause()
+        return True
+
+    def _follow(self) -> CoveredScreen | None:
+        """Return the screen below the line; None if it is unknown."""
+        if self._covered is None and self._screen is not None:
+            from sesh.client.covered import CoveredScreen  # noqa: PLC0415 - loads pyte
+
+            covered = CoveredScreen(*self.display.terminal.grid())
+            self._covered = covered if covered.follow(self._screen) else None
+        self._screen = None
+        return self._covered
+
+    def _end_notice(self) -> None:
+        """Forget the notice, unless it waits for the first screen; put the last row back."""
         self.withdraw_guesses()
         if self.display.started:
             self._notice = ""
             self._timers.clear(self._draw_notice)
-            self._timers.clear(self.clear)
+            self._timers.clear(self._end_notice)
+        if not self._pinned:
+            self._uncover()
 
-    def clear(self) -> None:
-        """Remove guesses, and have the daemon draw the screen without sesh's line."""
-        self._forget()
+    def _uncover(self) -> None:
+        """Put the last row back, without the daemon if it is known here."""
+        was_drawn, self._line_state = self._line_state is LineState.DRAWN, LineState.NONE
+        is_known = was_drawn and (self._covered is not None or self._frame)  # else it costs time to find out
+        if is_known and self._show_below_line(stays=False):
+            return
         if self.display.covered and not self._awaits_screen:
             self.redraw()
 
+    def clear(self) -> None:
+        """Remove guesses and sesh's lines."""
+        self._pinned = ""
+        self._end_notice()
+
     def input_sent(self, number: int, data: bytes) -> None:
-        """Remove sesh's line, and show the predicted effect of the input of this number."""
-        if self._notice or self.display.covered:
-            self.clear()
-        if self._predictor is not None:
+        """Remove the notice, and show the predicted effect of the input of this number."""
+        if self._notice:
+            self._end_notice()
+        if self._predictor is not None and not self._pinned:
             self.display.write(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
@@ -154,6 +304,8 @@ class TerminalView:
 
     def follow_round_trip(self, seconds: float) -> None:
         """Start prediction on a long round trip (in seconds), stop prediction on a short one."""
+        if self._line_state is LineState.DRAWN:  # guesses and the line would share the last row
+            return
         limit = _PREDICT_FROM if self._predictor is None else _PREDICT_UNTIL
         if self._predict == "never" or (self._predict != "always" and seconds <= limit):
             self.withdraw_guesses()
@@ -172,20 +324,29 @@ class TerminalView:
     def redraw(self) -> None:
         """Request the whole screen, and the output that the terminal lacks."""
         self.withdraw_guesses()
+        if self._line_state is LineState.DRAWN:
+            self._line_state = LineState.REQUESTED
+        self._covered = self._screen = None
         self._parts.clear()
         self.redraws += 1
         self._awaits_screen = True
-        self._skipped = b""
+        self._skipped = bytes(self._frame)
+        self._frame.clear()
         self._channel.send(protocol.redraw(self.position or 0, self.redraws))
 
     def size_frame(self) -> bytes:
         return protocol.frame(protocol.RESIZE, protocol.size_payload(*self.display.terminal.size()))
 
     def resize(self) -> None:
-        """Send the terminal's size; remove sesh's line."""
+        """Send the terminal's size; remove the notice, and draw a pinned line again with the next screen."""
         self._channel.send(self.size_frame())
-        self.clear()
+        self._covered = self._screen = None
+        self._end_notice()
+        if self._pinned:
+            self._uncover()
 
     def suspend(self) -> None:
+        """Give the terminal back; a later `redraw` brings what it has not been given."""
         self.clear()
         self.display.suspend()
+        self.position = self.display.queue.given

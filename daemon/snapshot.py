@@ -12,7 +12,7 @@ from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, Optional, TypedDict
 
-from sesh.daemon.activity.activity import Kept
+from sesh.daemon.activity.activity import ActivityMemory
 from sesh.daemon.activity.notifications import Planned
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
@@ -70,7 +70,7 @@ class Snapshot(TypedDict):
     parts: dict[str, object]  # see `PARTS`
     log: tuple[int, bytes, int]  # base, content, and the mark of the last resize
     feed: FeedState
-    activity: Kept
+    activity: ActivityMemory
     unwritten: bytes  # input that the pty has not taken
     texts: dict[str, SendResponse]
     descriptors: dict[str, int]  # those that stay open; none in a trial

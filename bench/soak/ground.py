@@ -14,7 +14,7 @@ from bench.rest import memory
 from bench.soak import programs
 from bench.soak.attaching import Attached
 from bench.soak.figures import Sample
-from sesh.client.shown import MAX_TERMINALS
+from sesh.client.seen_positions import MAX_TERMINALS
 from sesh.errors import SeshError
 from sesh.reach.find import request
 from sesh.store import own, records

@@ -1,7 +1,7 @@
 """Keeps the state of a session up to date.
 
     reports, notices, state ────▶ Declared ┐
-    prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ Standing ──▶ event, waits
+    prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ ActivityState ──▶ event, waits
     changes of the screen ─────▶ ScreenWork ─┘
 
 The session is checked once output and typing have settled, and again at growing intervals while the result may still
@@ -14,12 +14,12 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity import question, rules
-from sesh.daemon.activity.declared import By, Declared
-from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, Standing, State, Why
+from sesh.daemon.activity.declared import Declared, Source
+from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -29,7 +29,7 @@ from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
-_UNSEEN = (Why.OUTPUT, Why.QUIET, Why.XOFF)  # reasons that may end without an event
+_UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
 _LEAST_DELAY = 0.01  # the fewest seconds to the next check
 _NEVER = float("inf")
 _CTRL_C = b"\x03"
@@ -38,10 +38,10 @@ _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 
 
 @dataclass
-class Kept:
+class ActivityMemory:
     """The part of an `Activity` that survives a reload."""
 
-    standing: Standing
+    standing: ActivityState
     active_at: float  # time (monotonic) of the last output or typing
     declared: Declared
     answered_at: float = 0.0  # time (`STEADY`) of the last answer to a question
@@ -61,7 +61,7 @@ class Activity:
         self.reports = reports
         self._events = events
         now = time.monotonic()
-        self.kept = Kept(Standing(State.WORKING, Why.OUTPUT, facts.created), now, Declared(reports))
+        self.kept = ActivityMemory(ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(reports))
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
@@ -101,7 +101,7 @@ class Activity:
     def key_typed(self, data: bytes) -> None:
         """Note keys: a line answers the question; some keys end a declaration."""
         kept = self.kept
-        self._pump.life.note_key(interrupts=data[-1:] == _CTRL_C)
+        self._pump.life.note_interrupt(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
@@ -121,14 +121,14 @@ class Activity:
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
         self.work.begin_again()
-        self._pump.life.note_key(interrupts=False)
+        self._pump.life.note_interrupt(interrupts=False)
         if self.kept.declared.end_by_key(b"", self._pump.log.head):
             self.kept.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
-    def declare(self, state: State, words: str = "", *, by: By = By.NOTICE) -> None:
-        declared = Standing(state, Why.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
+    def declare(self, state: State, words: str = "", *, by: Source = Source.NOTICE) -> None:
+        declared = ActivityState(state, Reason.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
         self.kept.declared.declare(declared, by)
         self._decide()
 
@@ -136,7 +136,7 @@ class Activity:
         """Handle a progress report (OSC 9;4). `body`: the text after `9;4;`."""
         digit = body.partition(b";")[0]
         if digit in _PROGRESS:
-            self.declare(_PROGRESS[digit], by=By.PROGRESS)
+            self.declare(_PROGRESS[digit], by=Source.PROGRESS)
         elif digit == b"0":
             self.kept.declared.end_progress()
 
@@ -171,7 +171,7 @@ class Activity:
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
-        self._set_standing(Standing(State.FAILED if failed else State.DONE, Why.EXIT, STEADY.now()))
+        self._set_standing(ActivityState(State.FAILED if failed else State.DONE, Reason.EXIT, STEADY.now()))
 
     # -- outputs
 
@@ -184,12 +184,12 @@ class Activity:
         standing = self.kept.standing
         if declared is not None:
             return declared.state == State.WAITING
-        if standing.why == Why.STOPPED:  # output that changes no cell does not end this state
+        if standing.why == Reason.STOPPED:  # output that changes no cell does not end this state
             return self.work.state == WorkState.OVER
         return self._settled and standing.state == State.WAITING
 
     @property
-    def declared_question(self) -> Standing | None:
+    def declared_question(self) -> ActivityState | None:
         """The waiting state that the program declared, by OSC 7501, `--hook` or `state`; else None."""
         return self.kept.standing if self.kept.declared.asks else None
 
@@ -213,7 +213,7 @@ class Activity:
         self._feed.catch_up(DRAW_TIME)
         return question.last_line(self._feed.emulator, begun=self._pump.line_begun)
 
-    def observe(self, *, fresh: bool = False) -> Standing:
+    def observe(self, *, fresh: bool = False) -> ActivityState:
         """Return the state; check it first if it may be stale, or if `fresh`."""
         stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and self._pump.life.running and (fresh or stale):
@@ -231,14 +231,14 @@ class Activity:
             self._check_in(SETTLED - silent)
             return
         why, asked = self._look(silent)
-        if why == Why.READ and self._pump.has_output:
+        if why == Reason.READ and self._pump.has_output:
             self.wake()  # the question is not complete
             return
-        if why == Why.PROMPT:
+        if why == Reason.PROMPT:
             kept.prompt_at = self._checked_at
         kept.declared.note_check(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
-        self._decide(Standing(STATES[why], why, STEADY.now() - silent, asked))
+        self._decide(ActivityState(STATES[why], why, STEADY.now() - silent, asked))
         due = rules.next_check(kept.standing, silent)
         if due is not None:
             self._check_in(due - silent)
@@ -255,11 +255,11 @@ class Activity:
             at = max(self._pump.input_line.input_at, self.work.changed_at)
         return time.monotonic() - at
 
-    def _decide(self, seen: Standing | None = None) -> None:
+    def _decide(self, seen: ActivityState | None = None) -> None:
         kept = self.kept
         self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
 
-    def _set_standing(self, standing: Standing) -> None:
+    def _set_standing(self, standing: ActivityState) -> None:
         before = self.kept.standing
         self.kept.standing = standing
         asked_again = standing.state == State.WAITING and before.since != standing.since
@@ -273,7 +273,7 @@ class Activity:
             )
         self.checks += 1
 
-    def _look(self, silent: float) -> tuple[Why, str]:
+    def _look(self, silent: float) -> tuple[Reason, str]:
         """Return the reason of the state, and the question; the kernel comes before the screen."""
         pty = self._pump.pty
         group = self._pump.foreground
@@ -281,16 +281,16 @@ class Activity:
         if not group:
             return _why_by_output(silent), ""
         if pty.output_stopped():
-            return Why.XOFF, rules.STOPPED_QUESTION
+            return Reason.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group)
         if at_prompt and group != self.kept.command_group:
-            return Why.PROMPT, ""
+            return Reason.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
-            return Why.READ, self._question()
+            return Reason.READ, self._question()
         if raw and self.work.state == WorkState.OVER:
-            return Why.STOPPED, self.work.question
+            return Reason.STOPPED, self.work.question
         return _why_by_output(silent), ""
 
     def _question_is_complete(self, silent: float) -> bool:
@@ -304,7 +304,7 @@ class Activity:
         return question.in_lines(self._feed.emulator, self.kept.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
-        reads_it = reads.reads_terminal(group, self._facts.pid, pty.device)
+        reads_it = syscalls.reads_terminal(group, self._facts.pid, pty.device)
         if reads_it is None:  # another user's program: without echo, it asks for a password
             return not pty.echoes()
         return reads_it
@@ -315,5 +315,5 @@ class Activity:
         return shells.at_prompt(pty)
 
 
-def _why_by_output(silent: float) -> Why:
-    return Why.OUTPUT if silent < rules.QUIET_AFTER else Why.QUIET
+def _why_by_output(silent: float) -> Reason:
+    return Reason.OUTPUT if silent < rules.QUIET_AFTER else Reason.QUIET

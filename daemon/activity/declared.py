@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Optional
 
-from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
 from sesh.system.clock import STEADY
 from sesh.text.keys import LONGEST, Key, pressed
@@ -14,7 +14,7 @@ from sesh.text.keys import LONGEST, Key, pressed
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work without a new report
 
 
-class By(str, Enum):
+class Source(str, Enum):
     NOTICE = "notice"  # OSC 9, 99 or 777
     PROGRESS = "progress"  # OSC 9;4
     HOOK = "hook"  # `--hook`
@@ -26,28 +26,28 @@ class Declared:
     """What the program declares of its state: by reports, or by the newest other means."""
 
     reports: Reports
-    last: Optional[Standing] = None  # the newest declaration that is not a report
-    by: By = By.NOTICE  # the source of `last`
+    last: Optional[ActivityState] = None  # the newest declaration that is not a report
+    by: Source = Source.NOTICE  # the source of `last`
 
     @property
-    def standing(self) -> Standing | None:
+    def standing(self) -> ActivityState | None:
         return self.last or (standing_of(self.reports) if self.reports.records else None)
 
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
-        by_notification = self.last is not None and self.by in (By.NOTICE, By.PROGRESS)
+        by_notification = self.last is not None and self.by in (Source.NOTICE, Source.PROGRESS)
         return not by_notification and self.standing is not None and self.standing.state == State.WAITING
 
-    def declare(self, standing: Standing, by: By) -> None:
-        overridden_by_reports = self.reports.speaks and by != By.VERB
-        overridden_by_question = self.asks and by in (By.NOTICE, By.PROGRESS)
+    def declare(self, standing: ActivityState, by: Source) -> None:
+        overridden_by_reports = self.reports.speaks and by != Source.VERB
+        overridden_by_question = self.asks and by in (Source.NOTICE, Source.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
             self.last = standing
             self.by = by
 
     def end_progress(self) -> None:
-        if self.by == By.PROGRESS:
+        if self.by == Source.PROGRESS:
             self.last = None
 
     def store_report(self, text: bytes, group: int, position: int) -> None:
@@ -69,18 +69,18 @@ class Declared:
         self.last = None
         return True
 
-    def note_check(self, why: Why, group: int, position: int) -> None:
+    def note_check(self, why: Reason, group: int, position: int) -> None:
         """Note a check's reason: a program that reads a line does not work."""
         self.reports.drop_if_gone(group, position)
-        if self.last is not None and self.last.state == State.WORKING and why in (Why.PROMPT, Why.READ):
+        if self.last is not None and self.last.state == State.WORKING and why in (Reason.PROMPT, Reason.READ):
             self.last = None
 
 
-def standing_of(reports: Reports) -> Standing | None:
+def standing_of(reports: Reports) -> ActivityState | None:
     report = reports.most_urgent()
     if report is None:
         return None
     state = State(STATES[report["state"]])
     kind = report.get("kind", "")
     words = "" if state in (State.WORKING, State.IDLE) else shown(report, "msg") or KINDS.get(kind, "")
-    return Standing(state, Why.HOOK, STEADY.now(), words, kind)
+    return ActivityState(state, Reason.HOOK, STEADY.now(), words, kind)

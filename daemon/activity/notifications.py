@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Any, NoReturn, Optional
 
 from sesh.config import config
-from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
@@ -85,7 +85,7 @@ class Notifications:
 
     def note_event(self, event: Event) -> None:
         kind = event["event"]
-        if kind == "activity" and event["why"] != Why.EXIT:
+        if kind == "activity" and event["why"] != Reason.EXIT:
             self._note_state(event)
         elif kind == "bell" and self.state.news is None:
             self._plan(News(BELL), max(self.state.sent_at, self.state.rang_at), least=BELL_DELAY)
@@ -103,7 +103,7 @@ class Notifications:
         """Notify at once of a failure or a due bell: the daemon will exit."""
         code = event.get("exit_code")
         if code:
-            self.state.news = News(State.FAILED.value, Why.EXIT.value, failure(event.get("reason"), code))
+            self.state.news = News(State.FAILED.value, Reason.EXIT.value, failure(event.get("reason"), code))
             self.act(0.0)
         elif self._bell_is_due:
             self.act(0.0)

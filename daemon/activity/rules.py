@@ -33,7 +33,7 @@ class State(Word):
     FAILED = "failed"
 
 
-class Why(Word):
+class Reason(Word):
     HOOK = "hook"  # the program has declared the state
     XOFF = "xoff"  # output is stopped, as by Ctrl-S
     PROMPT = "prompt"  # a shell reads a command line
@@ -45,16 +45,16 @@ class Why(Word):
 
 
 STATES = {
-    Why.XOFF: State.WAITING, Why.PROMPT: State.IDLE, Why.READ: State.WAITING, Why.STOPPED: State.WAITING,
-    Why.OUTPUT: State.WORKING, Why.QUIET: State.IDLE,
+    Reason.XOFF: State.WAITING, Reason.PROMPT: State.IDLE, Reason.READ: State.WAITING, Reason.STOPPED: State.WAITING,
+    Reason.OUTPUT: State.WORKING, Reason.QUIET: State.IDLE,
 }  # fmt: skip
 """The state for each reason that a check finds; HOOK and EXIT come with a state."""
 
 
 @dataclass
-class Standing:
+class ActivityState:
     state: State
-    why: Why
+    why: Reason
     since: float  # time (`STEADY`)
     question: str = ""
     kind: str = ""  # of the question, if the program reports it
@@ -66,10 +66,12 @@ class Standing:
         return {"state": self.state.value, "why": self.why.value, "since": since, "question": question, "kind": kind}
 
 
-def decide(before: Standing, declared: Standing | None, seen: Standing | None, answered_at: float) -> Standing:
+def decide(
+    before: ActivityState, declared: ActivityState | None, seen: ActivityState | None, answered_at: float
+) -> ActivityState:
     """Return the declared state, else the one that a check has seen, else `before`."""
     found = declared or seen
-    if seen is not None and seen.why == Why.XOFF and declared is not None and declared.state == State.WORKING:
+    if seen is not None and seen.why == Reason.XOFF and declared is not None and declared.state == State.WORKING:
         found = seen  # a program whose output is stopped cannot work on
     if found is None:
         return before
@@ -80,7 +82,7 @@ def decide(before: Standing, declared: Standing | None, seen: Standing | None, a
     return found
 
 
-def next_check(standing: Standing, silent: float) -> float | None:
+def next_check(standing: ActivityState, silent: float) -> float | None:
     """Return the silence (seconds) at which the next check is due; None without one."""
     if silent < SETTLED:
         return SETTLED

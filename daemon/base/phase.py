@@ -9,7 +9,7 @@ from enum import Enum
 from resource import struct_rusage
 from typing import Optional
 
-from sesh.errors import SIGNAL_BASE
+from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.system import platforms
 from sesh.system.clock import STEADY
 
@@ -32,7 +32,7 @@ _RUNNING = (Phase.RUNNING, Phase.ENDING)
 
 @dataclass(frozen=True)
 class ProgramEnd:
-    """How the program ended; each fact is None if it is unknown."""
+    """How the program ended; each fact is None if it is unknown, `code` while the program runs."""
 
     code: Optional[int] = None
     signal: Optional[int] = None
@@ -43,8 +43,13 @@ class ProgramEnd:
     by_request: bool = False  # a person ended it, by `kill` or Ctrl-C, so its exit code is no failure
 
     @classmethod
-    def of(cls, status: int, usage: struct_rusage | None) -> ProgramEnd:
-        """Return an end at this moment, from the kernel's wait status and resource usage."""
+    def of(cls, status: int | None, usage: struct_rusage | None) -> ProgramEnd:
+        """Return an end at this moment, from the kernel's wait status and resource usage.
+
+        `status`: None if it was lost; the code then says that it is unknown, not that the program succeeded.
+        """
+        if status is None:
+            return cls(ExitCode.UNKNOWN, None, STEADY.now())
         code = os.waitstatus_to_exitcode(status)
         number = None
         if code < 0:
@@ -71,7 +76,7 @@ class Lifecycle:
         """True if the last key was a recent Ctrl-C: an end counts as requested."""
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
-    def note_key(self, *, interrupts: bool) -> None:
+    def note_interrupt(self, *, interrupts: bool) -> None:
         """Note a key; only a Ctrl-C that comes last can be the cause of an end."""
         self._interrupted_at = time.monotonic() if interrupts else _NEVER
 

@@ -8,7 +8,7 @@ from enum import Enum
 from typing import NamedTuple, Optional
 
 from sesh.daemon.clients.connection import PeerConnection, Reader
-from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.clients.window import PATIENCE, Window
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient

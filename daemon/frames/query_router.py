@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from sesh.daemon.clients.client import Client, Clients, Mode, last_used
 from sesh.daemon.pty.pump import Finding, Pump
+from sesh.daemon.screen.default_replies import reply_to, size_report
 from sesh.daemon.screen.feed import ScreenFeed
-from sesh.daemon.screen.own_replies import reply_to, size_report
 from sesh.daemon.shell.queue import RunQueue
 from sesh.vt.queries import Kind, form, reply_form
 

@@ -126,7 +126,7 @@ class Ending:
 
     def _end_of(self, pty: Pty) -> ProgramEnd:
         """Return how the program has ended, and why."""
-        end = ProgramEnd.of(pty.status or 0, pty.usage)
+        end = ProgramEnd.of(pty.status, pty.usage)
         if self._reason == BY_TIMEOUT:
             return replace(end, code=ExitCode.TIMED_OUT, reason=BY_TIMEOUT, by_request=self._life.interrupted)
         if self._reason:

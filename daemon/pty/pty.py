@@ -37,8 +37,9 @@ class Pty:
     """A pty's master side, non-blocking, and its session leader; without arguments, it is closed."""
 
     def __init__(self, descriptor: int = -1, slave: int = -1, pid: int = 0) -> None:
-        self.status: int | None = None
-        self.usage: struct_rusage | None = None  # both are set by `reap`
+        self.has_ended = False
+        self.status: int | None = None  # of the kernel's wait(2); None also after the end, if it was lost
+        self.usage: struct_rusage | None = None
         self.descriptor = descriptor
         self.slave = slave
         self.pid = pid
@@ -164,15 +165,18 @@ class Pty:
         return groups
 
     def reap(self) -> bool:
-        if self.status is None:
+        """Take the program's exit status from the kernel; return whether the program has ended."""
+        if not self.has_ended:
             try:
                 pid, status, usage = os.wait4(self.pid, os.WNOHANG)
             except ChildProcessError:
-                pid, status, usage = self.pid, 0, None  # already reaped: its status is lost
-            if pid:
-                self.status = status
-                self.usage = usage
-        return self.status is not None
+                self.has_ended = True  # somebody else has reaped it, and its status is lost
+            else:
+                if pid:
+                    self.has_ended = True
+                    self.status = status
+                    self.usage = usage
+        return self.has_ended
 
     def close(self) -> None:
         """Close the pty; processes with an open slave side get SIGHUP from the kernel."""

@@ -3,7 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
+from typing import NamedTuple
+
+from sesh.errors import Refused
+
+MAX_WAITING = 8 << 20  # bytes that the pipe has not taken; a feeder that waits for each response has at most one chunk
+
+
+class _Fed(NamedTuple):
+    """A request whose bytes the pipe has not taken yet."""
+
+    end: int  # offset in the input, up to which the pipe must have taken it
+    respond: Callable[[bool], None]
 
 
 class StdinPipe:
@@ -17,8 +30,8 @@ class StdinPipe:
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
         self.closes_at = float("inf")  # time (monotonic), as its feeder has gone
-        self.waiting = memoryview(b"")  # bytes that the pipe has not taken
-        self._respond: Callable[[bool], None] | None = None
+        self.waiting = bytearray()  # bytes that the pipe has not taken
+        self._fed: deque[_Fed] = deque()
         self.ends = False  # close the pipe after the waiting bytes
 
     @property
@@ -26,13 +39,20 @@ class StdinPipe:
         return self.descriptor >= 0
 
     def feed(self, feeder: object, respond: Callable[[bool], None], offset: int, data: bytes, *, ends: bool) -> None:
-        """Write bytes from `offset` of the input on; `respond` once the pipe has them."""
-        self.feeder = feeder
-        self._respond = respond
-        self.ends = ends
+        """Write bytes from `offset` of the input on; `respond` once the pipe has them.
+
+        Raises Refused if `MAX_WAITING` bytes wait.
+        """
         fresh = data[max(0, self.received - offset) :]
+        if len(self.waiting) + len(fresh) > MAX_WAITING:
+            raise Refused(f"{MAX_WAITING >> 20} MiB of input wait for the job; await the response to each feed")
+        if feeder is not self.feeder:
+            self._fed.clear()  # nobody waits for the responses to an earlier feeder
+        self.feeder = feeder
+        self.ends = ends
         self.received += len(fresh)
-        self.waiting = memoryview(bytes(self.waiting) + fresh)
+        self.waiting += fresh
+        self._fed.append(_Fed(self.received, respond))
         if not (self.waiting or self.ends):
             self._report()
 
@@ -54,8 +74,9 @@ class StdinPipe:
         """Write what the pipe takes."""
         try:
             while self.waiting:
-                self.waiting = self.waiting[os.write(self.descriptor, self.waiting) :]
+                del self.waiting[: os.write(self.descriptor, self.waiting)]
         except BlockingIOError:
+            self._report()
             return
         except OSError:
             self.close()  # the job has closed its end
@@ -69,14 +90,14 @@ class StdinPipe:
         """Close the pipe: the job sees the end of its input."""
         descriptor = self.descriptor
         self.descriptor = -1
-        self.waiting = memoryview(b"")
+        self.waiting.clear()
         self.closes_at = float("inf")
         self._report()
         if descriptor >= 0:
             os.close(descriptor)
 
     def _report(self) -> None:
-        respond = self._respond
-        self._respond = None
-        if respond is not None:
-            respond(self.open)
+        """Respond to the requests whose bytes the pipe has taken."""
+        taken = self.received - len(self.waiting)
+        while self._fed and self._fed[0].end <= taken:
+            self._fed.popleft().respond(self.open)

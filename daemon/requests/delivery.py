@@ -11,7 +11,7 @@ import time
 from collections import deque
 from collections.abc import Generator
 
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.session import Session
 from sesh.daemon.shell import shells
 from sesh.text.keys import ESCAPE, PASTE, PASTE_END
@@ -105,7 +105,7 @@ class Delivery:
             self._shown = shown
             self._changed_at = now
             self._answered_at = self._answered_at or now
-        elif self._answered_at is not None and reads.runs(self._reader[0], self._session.facts.pid):
+        elif self._answered_at is not None and syscalls.runs(self._reader[0], self._session.facts.pid):
             self._changed_at = now  # on a busy machine, it may not have drawn the whole text yet
         self._check()
         return now

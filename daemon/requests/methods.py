@@ -10,7 +10,7 @@ from typing import Literal, Optional, Union
 
 from sesh import names
 from sesh.about import PROGRAM
-from sesh.daemon.activity.declared import By
+from sesh.daemon.activity.declared import Source
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerRequest, Steps
@@ -261,7 +261,7 @@ class RequestMethods:
         session = self._session
         if not session.life.running:
             raise Refused(f"the program of {session.name} has ended")
-        session.activity.declare(state, question, by=By.HOOK if hook else By.VERB)
+        session.activity.declare(state, question, by=Source.HOOK if hook else Source.VERB)
         request.respond(None)
 
     def switch(

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from typing import Optional
 
 from sesh.about import SESH
-from sesh.daemon.activity.rules import State, Why
+from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.requests.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
@@ -75,13 +75,13 @@ class Typing:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
         if key not in self.outcomes and self._session.life.running:
             self._pump.pty.signal_foreground(signal.SIGINT)
-            self._session.life.note_key(interrupts=True)
+            self._session.life.note_interrupt(interrupts=True)
         self._respond(request, key, {})
 
     def run_interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the commands of this connection's runs; send SIGINT once for a `key`."""
         if self._session.runs.interrupt(request.connection, signals=key not in self.outcomes):
-            self._session.life.note_key(interrupts=True)
+            self._session.life.note_interrupt(interrupts=True)
         self._respond(request, key, {})
 
     def _respond(self, request: PeerRequest[SendResponse], key: str, response: SendResponse) -> None:
@@ -166,7 +166,7 @@ class Typing:
         if taken == _MAX_READS or pump.paused or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             problem = f"asks nothing now, it is {'working' if standing.state == State.WAITING else standing.state}"
-        elif standing.why == Why.XOFF:
+        elif standing.why == Reason.XOFF:
             problem = "asks nothing that can be seen, its output is stopped (Ctrl-S)"
         elif (since, question) != (standing.as_json()["since"], standing.question):
             other = f'"{standing.question}"' if standing.question else "something without words"

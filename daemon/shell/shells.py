@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.pty.reads import Call
+from sesh.daemon.pty.syscalls import Call
 from sesh.errors import Busy, Refused
 from sesh.system import processes
 from sesh.system.clock import STEADY
@@ -128,7 +128,7 @@ def _ready(pty: Pty, pid: int, kind: str) -> bool:
     raw = pty.raw()
     if not raw and kind != DASH:
         return False
-    call, descriptor, size = reads.call_of(f"/proc/{pid}")
+    call, descriptor, size = syscalls.call_of(f"/proc/{pid}")
     if call == Call.UNKNOWN:
         return True  # rely on the terminal's mode
     if call == Call.OTHER:

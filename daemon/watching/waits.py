@@ -35,7 +35,7 @@ class Wait:
     prompt: bool = False  # waits for a shell's prompt
     since: int | None = None  # the position that output must reach before a prompt counts
     waiting: bool = False  # waits for a question
-    ignored_since: float | None = None  # the time (`Standing.since`) of a question that does not count
+    ignored_since: float | None = None  # the time (`ActivityState.since`) of a question that does not count
     idle: float = math.inf  # waits for so many seconds of silence
     until: float = math.inf  # time (monotonic) at which the wait is refused
 

@@ -14,7 +14,7 @@ from unittest import mock
 from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 from sesh.config import config
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
@@ -353,10 +353,10 @@ def _noted() -> Iterator[Check]:
             """A line of another form is ignored, and the file can still be written."""
             _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
-            shown = Shown("/dev/pts/1")
+            shown = SeenPositions("/dev/pts/1")
             json.dumps(shown.positions(None))
             shown.record_leave(None, _ID, 5)
-            assert Shown("/dev/pts/1").positions(None)[_ID] == 5
+            assert SeenPositions("/dev/pts/1").positions(None)[_ID] == 5
             enter.recent()
             recent.remember("work")
             assert recent.newest()[0] == "work"

@@ -207,6 +207,10 @@ class Terminal:
                 except BlockingIOError:
                     continue
 
+    def type_unread(self, data: bytes) -> None:
+        """Send a few keys, and read no output meanwhile, as a terminal that stands still."""
+        os.write(self._master, data)
+
     def resize(self, columns: int, rows: int, pixels: tuple[int, int] = (0, 0)) -> None:
         """Resize the window. The output until now is shown at the old size."""
         self._look()

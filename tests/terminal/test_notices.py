@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+import sys
 from pathlib import Path
 
 import pytest
 
 from sesh.client import view
 from tests.support import Home, Sesh, Terminal, wait_until
+from tests.support.slow import Slow
 from tests.terminal import looking
 
 LEAVE = b"\x1c"
@@ -46,9 +48,13 @@ def counted(terminal: Terminal, last: int) -> None:
     )
 
 
-def watched(home: Home, text: str) -> Terminal:
+def lines(terminal: Terminal) -> list[str]:
+    return terminal.text().splitlines()
+
+
+def watched(home: Home, text: str, *host: str) -> Terminal:
     """Return a read-only terminal of `x` that has shown this text and a notice."""
-    terminal = home.terminal("x", "--read-only")
+    terminal = home.terminal(*host, "x", "--read-only")
     terminal.wait_until(
         lambda: text in terminal.text(), f"the terminal shows '{text}'"
     )  # it may have left the screen already
@@ -86,8 +92,10 @@ def test_a_line_holds_up_no_output(sesh: Sesh, home: Home, monkeypatch: pytest.M
     terminal = watched(home, "begun")
     assert sesh("send", "x", "--enter").code == 0
     terminal.wait_for_raw(b"L900")
-    terminal.type("a")
-    counted(terminal, 900)
+    whole = [f"L{number}" for number in range(1, 901)]
+    terminal.wait_until(lambda: [*filter(None, lines(terminal))][-901:-1] == whole, "the lines above the notice")
+    assert WATCHES in terminal.screen()[-1]
+    assert terminal.text().count(WATCHES) == 1, "it is in the scrollback"
 
 
 def test_what_is_printed_while_a_line_shows_is_seen_before_the_end(sesh: Sesh, home: Home) -> None:
@@ -151,6 +159,65 @@ def test_a_window_that_changes_its_size_takes_the_line_away(
     terminal.wait_until(
         lambda: "L60" in terminal.text() and WATCHES not in terminal.text(), "the last line, without the notice"
     )
+
+
+SPINNER = """
+import sys, time
+write = lambda text: (sys.stdout.write(text), sys.stdout.flush())
+write(sys.argv[2].encode().decode("unicode_escape") + "begun")
+frame = 0
+while True:
+    frame += 1
+    if frame % 10 == 0:
+        write(f"\\r\\x1b[KL{frame // 10}\\r\\n")
+    write(f"\\r\\x1b[Kframe {frame}.")
+    time.sleep(float(sys.argv[1]))
+"""
+
+
+def shown_frame(terminal: Terminal) -> int:
+    found = re.findall(r"^frame (\d+)\.", "\n".join(terminal.screen()), re.MULTILINE)
+    return int(found[-1]) if found else 0
+
+
+SPINNERS = [(60, "main", "here"), (10, "alternate", "here"), (10, "main", "link")]
+SOAKED = [(10, "main", "here"), (60, "alternate", "here"), (60, "alternate", "link")]
+
+
+@pytest.mark.parametrize(
+    ("a_second", "screen", "where"), [*SPINNERS, *(pytest.param(*each, marks=pytest.mark.soak) for each in SOAKED)]
+)
+def test_a_line_is_seen_beside_a_spinner(sesh: Sesh, home: Home, a_second: int, screen: str, where: str) -> None:
+    """It waited for a pause of the output, which never came."""
+    home.write("spinner.py", SPINNER)
+    enter = r"\x1b[?1049h" * (screen == "alternate")
+    assert sesh("open", "x", "--", sys.executable, "-IS", "spinner.py", str(1 / a_second), enter).code == 0
+    if where == "link":
+        Slow(home, 200)
+    terminal = watched(home, "frame", *["@slow"] * (where == "link"))
+    terminal.wait_until(lambda: WATCHES in terminal.screen()[-1], "the notice in the last row")
+    seen: list[bool] = []
+    begin = shown_frame(terminal)
+
+    def sees_more() -> bool:
+        seen.append(WATCHES in terminal.screen()[-1])
+        return shown_frame(terminal) > begin + 15
+
+    terminal.wait_until(sees_more, "more frames")
+    assert sum(seen) > 0.8 * len(seen)
+    terminal.wait_until(lambda: WATCHES not in terminal.screen()[-1], "the notice has gone")
+    terminal.wait_until(lambda: shown_frame(terminal) > begin + 30, "the spinner goes on")
+    assert WATCHES not in terminal.text()
+    numbers = [int(number) for number in re.findall(r"^L(\d+)$", terminal.text(), re.MULTILINE)]
+    assert numbers == [*range(numbers[0], numbers[-1] + 1)]
+
+
+@pytest.mark.soak
+def test_a_line_is_seen_in_a_flood(home: Home) -> None:
+    terminal = home.terminal("w", "--", "sh", "-c", "seq -f L%g 300000; echo the end; sleep 900")
+    greeting = terminal.wait_for_raw(b"new session w").start()
+    terminal.wait_for_raw(b"the end\r\n")
+    assert greeting < terminal.raw.index(b"L300000")
 
 
 def test_a_line_that_greets_leaves_nothing_in_the_scrollback(sesh: Sesh, home: Home, tmp_path: Path) -> None:

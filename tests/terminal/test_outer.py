@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 from collections import Counter
 
 import pytest
 
-from sesh.client.shown import MAX_TERMINALS
+from sesh.client.seen_positions import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
-from tests.support import PROMPT, Home, Open, Sesh, Terminal, rounds
+from tests.support import PROMPT, Home, Open, Sesh, Terminal, processes, rounds, wait_until
 
 SHELL = "outside>"
 LEAVE = b"\x1c"
@@ -109,6 +110,101 @@ def test_another_terminal_gets_all_and_a_renamed_session_is_known_again(shell: O
     other = shell()
     enter(other, "play")
     assert [told(other).count(f"line-{number}") for number in range(1, 61)] == [1] * 60
+
+
+def leave_standing(terminal: Terminal, sesh: Sesh, way: str) -> None:
+    """Leave `work` from a terminal that takes no byte meanwhile."""
+    (client,) = [pid for pid in processes.descendants(terminal.pid) if pid != terminal.pid]
+    if way == "the key":
+        terminal.type_unread(LEAVE)
+    elif way == "the verb":
+        assert sesh("detach", "work").code == 0
+    else:
+        os.kill(client, signal.SIGTERM)
+    wait_until(lambda: not processes.descendants(terminal.pid), "the client has left")
+
+
+WAYS = ("the key", "the verb", "a signal")
+
+
+@pytest.mark.parametrize("way", [WAYS[0], *(pytest.param(way, marks=pytest.mark.soak) for way in WAYS[1:])])
+def test_lines_that_the_terminal_did_not_take_before_it_left_come_when_it_returns(
+    shell: Open, sesh: Sesh, home: Home, way: str
+) -> None:
+    """They counted as shown, and never came."""
+    home.write(".config/sesh/config.toml", "replay_lines = 100000\n")
+    terminal = shell()
+    sesh(
+        "open", "work", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f 'row-%04g of a flood' 4000; exec cat"
+    )
+    terminal.type("sesh work\r")
+    terminal.wait_for("begun")
+    assert sesh("send", "work", "--enter").code == 0
+    assert sesh("wait", "work", "--for", "row-4000").code == 0
+    leave_standing(terminal, sesh, way)
+    terminal.wait_until(lambda: last(terminal).endswith(SHELL), "the shell's prompt")
+    assert "row-4000" not in terminal.text()
+    terminal.type("\rsesh work\r")
+    terminal.wait_for("row-4000")
+    rows = set(re.findall(r"^row-(\d{4}) of a flood$", terminal.text(), re.MULTILINE))
+    assert len(rows) == 4000, f"{4000 - len(rows)} lines never came"
+
+
+@pytest.mark.soak
+def test_a_client_that_is_suspended_shows_later_what_the_terminal_did_not_take(
+    shell: Open, sesh: Sesh, home: Home
+) -> None:
+    terminal = shell()
+    sesh(
+        "open", "work", "--", "sh", "-c", "stty -echo; echo begun; read go; seq -f 'row-%04g of a flood' 4000; exec cat"
+    )
+    terminal.type("sesh work\r")
+    terminal.wait_for("begun")
+    (client,) = [pid for pid in processes.descendants(terminal.pid) if pid != terminal.pid]
+    assert sesh("send", "work", "--enter").code == 0
+    assert sesh("wait", "work", "--for", "row-4000").code == 0
+    os.kill(client, signal.SIGTSTP)
+    wait_until(lambda: processes.stopped(client), "the client is suspended")
+    terminal.wait_until(lambda: last(terminal).endswith(SHELL), "the shell's prompt")
+    terminal.type("fg\r")
+    terminal.wait_for("row-4000")
+    rows = set(re.findall(r"^row-(\d{4}) of a flood$", terminal.text(), re.MULTILINE))
+    assert len(rows) == 4000, f"{4000 - len(rows)} lines never came"
+
+
+REPORTS = {
+    "the release of the detach key": (r"\033[>7u", b"\x1b[92;5:3u"),
+    "the mouse": (r"\033[?1003h\033[?1006h", b"\x1b[<35;10;10M"),
+    "the focus": (r"\033[?1004h", b"\x1b[O"),
+    "a reply": (r"\033[c", b"\x1b[?62;22c"),
+}
+
+
+@pytest.mark.parametrize(
+    "report",
+    [each if number == 0 else pytest.param(each, marks=pytest.mark.soak) for number, each in enumerate(REPORTS)],
+)
+def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_shell(
+    shell: Open, sesh: Sesh, report: str
+) -> None:
+    """A terminal behind a slow line has the reset some time after the client has left."""
+    sets, sent = REPORTS[report]
+    terminal = shell()
+    sesh("open", "work", "--", "sh", "-c", f"stty raw -echo; echo begun; read x; printf '{sets}ready'; exec cat")
+    terminal.type("sesh work\r")
+    terminal.wait_for("begun")
+    terminal.type("\n")
+    terminal.wait_for("ready")
+    before = len(terminal.raw)
+    terminal.type(b"\x1b[92;5u")
+    terminal.wait_for_raw(b"\x1b[c", start=before)  # sesh asks for the end of the reset
+    terminal.type(sent + b"\x1b[0n\x1b[?62;22c")
+    terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
+    terminal.type("echo al''ive\r")
+    terminal.wait_for("\nalive\n")
+    assert "not found" not in terminal.text()
+    assert told(terminal)[-2:-1] == ["alive"]
+    assert f"{SHELL} echo al''ive" in told(terminal)
 
 
 @pytest.mark.soak

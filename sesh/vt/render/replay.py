@@ -259,6 +259,11 @@ def _save_cursor(out: Encoder, screen: Screen, saved: SavedCursor, rows: list[Ro
         out.sequence(DEFAULT_SETS.sequences(every=True))
 
 
+def put_saved_cursor(out: Encoder, screen: Screen) -> None:
+    """Save the cursor (DECSC) of the screen that is shown as the program has saved it."""
+    _save_cursor(out, screen, screen.saved, screen.rows)
+
+
 def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, screen: Screen | None = None) -> None:
     """Move the cursor; restore a pending wrap by printing. `screen`: its margins and origin mode are set already."""
     start = x
@@ -394,6 +399,15 @@ def _saved_modes(screen: Screen) -> str:
     saved = sorted(screen.saved_modes.items())
     out = [f"\x1b[?{number}{'h' if on else 'l'}\x1b[?{number}s" for number, on in saved]
     return "".join(out + [f"\x1b[?{number}{'h' if number in ON_BY_DEFAULT else 'l'}" for number, _ in saved])
+
+
+def printing_modes(screen: Screen) -> str:
+    """Return the bytes that set margins, line feed mode, wrap and origin mode, after `NEUTRAL`."""
+    out = _margins(screen)
+    for on, text in ((screen.linefeed_mode, "\x1b[20h"), (not screen.wrap, "\x1b[?7l"), (screen.origin, "\x1b[?6h")):
+        if on:
+            out += text
+    return out
 
 
 def _modes(screen: Screen) -> str:

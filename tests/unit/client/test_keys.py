@@ -100,6 +100,41 @@ def test_a_burst_holds_no_key_and_a_paste_ends_without_its_marker() -> None:
     assert keys.feed(b"\x1c", 111.0) == DETACH
 
 
+HELD = [
+    b"\x1b[B", b"\x1bOA", b"\x1b[1;5C", b"\x1b[3~", b"\x1b[97;1:2u", b"\x1bx", b"\x1b[17;29;0;1;8;1_",
+    b"\x1b[220;43;0;0;8;1_", b"\x1b[<35;80;24M", b"\x1b[M !!", b"\x1b[I", b"\x1b[?62;22c", b"\x1b[24;80R", b"\x1b[0n",
+    b"\x1b]10;rgb:dddd/dddd/dddd\x1b\\", b"\x1bP>|xterm(390)\x1b\\", b"\x1b_Gi=1;OK\x1b\\",
+    PASTE + b"a long text between its marks, also one with \x1c in it" + PASTE_END,
+]  # fmt: skip
+"""Keys, replies and reports in sequences, which may come by the hundred in one read."""
+
+
+@given(st.lists(st.sampled_from(HELD), max_size=40), st.sampled_from(ENCODINGS), st.lists(st.integers(0, 2000)))
+def test_the_key_detaches_behind_any_number_of_keys_and_reports_that_come_at_once(
+    held: list[bytes], encoding: bytes, places: list[int]
+) -> None:
+    """A client that was stopped read 22 arrow keys and Ctrl-\\ at once, and did not leave."""
+    keys = parser()
+    passed = b""
+    for part in cut(b"".join(held) + encoding, places):
+        given_on, detaches = keys.feed(part, 100.0)
+        passed += given_on
+    assert (passed, detaches) == (b"".join(held), True)
+
+
+@given(
+    st.lists(st.sampled_from(HELD), max_size=9), st.text("xy\r\t\x1c", min_size=64).map(str.encode), st.integers(0, 9)
+)
+def test_text_in_a_burst_is_the_programs_also_among_keys(held: list[bytes], text: bytes, place: int) -> None:
+    data = b"".join([*held[:place], text, *held[place:]])
+    assert parser().feed(data, 100.0) == (data, False)
+
+
+def test_coloured_text_is_a_burst() -> None:
+    data = 10 * b"\x1b[31mred\x1b[m" + b"\x1c"
+    assert parser().feed(data, 100.0) == (data, False)
+
+
 def test_a_release_of_the_key_is_swallowed() -> None:
     assert run([b"a\x1b[92;5:3ub"]) == [b"ab"]
     assert run([b"a\x1b[92;5:", b"3ub"]) == [b"ab"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -36,6 +37,9 @@ class Terminal:
     def drop_input(self, _seconds: float) -> None:
         """Drop nothing, because nobody types."""
 
+    def drop_until(self, _last: re.Pattern[bytes], _seconds: float) -> None:
+        """Drop nothing, because nobody types."""
+
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS
 
@@ -48,9 +52,9 @@ def play(rng: random.Random, view: TerminalView) -> None:
         view.show(protocol.OUTPUT, (view.position or 0).to_bytes(8, "big") + block)
         session.feed(block)
         if rng.random() < 0.1:
-            view.hold("a line of sesh")
+            view.pin_line("a line of sesh")
             if rng.random() < 0.5:
-                view.hold("")
+                view.pin_line("")
                 drawing = repainting(session, was_alternate=session.alternate, pushed=session.stacks)
                 for frame in protocol.screen_frames(view.position or 0, view.redraws, drawing.finish()):
                     view.show(protocol.SCREEN, frame[5:])
@@ -77,7 +81,7 @@ def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_reque
     terminal = Terminal()
     view = TerminalView(Display(terminal), Channel(), Timers(), "never")  # type: ignore[arg-type]
     view.show(protocol.SCREEN, bytes(16) + b"$ make\r\n")
-    view.display.cover("no answer")
+    view.display.draw_over_last_row("no answer")
     view.redraw()
     view.show(protocol.OUTPUT, bytes(8) + b"all done\r\n")
     assert not terminal.written.endswith(b"all done\r\n")
@@ -93,6 +97,6 @@ def test_half_a_character_is_held_back_until_the_rest_or_a_new_screen_comes() ->
     for output in (whole[:1], whole[1:2], whole[2:] + b"\xe9", b"-", whole[:2]):
         display.show(output)
     assert terminal.written == whole + b"\xe9-"
-    display.show(b"\x18\x1b[H" + whole[:2], is_replay=True)
+    display.show_screen(b"\x18\x1b[H" + whole[:2], 0)
     display.show(whole[2:])
     assert terminal.written == whole + b"\xe9-\x18\x1b[H" + whole

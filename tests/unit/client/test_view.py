@@ -26,7 +26,7 @@ def test_parts_before_a_redraw_are_not_shown_with_the_screen_that_follows() -> N
     show(view, SCREEN, PART, _UNASKED + b"more lines")
     show(view, SCREEN, PART, _FIRST + b"lines, ")
     show(view, SCREEN, 100, _FIRST + b"screen")
-    display.show.assert_called_once_with(b"lines, screen", is_replay=True)
+    display.show_screen.assert_called_once_with(b"lines, screen", 100, line="")
     assert view.position == 100
 
 
@@ -39,7 +39,7 @@ def test_output_comes_with_the_screen_that_takes_the_line_of_sesh_away() -> None
     display.show.assert_not_called()
     channel.send.assert_called_once_with(protocol.redraw(0, 1))
     show(view, SCREEN, 6, _FIRST + b"screen")
-    display.show.assert_called_once_with(b"screen", is_replay=True)
+    display.show_screen.assert_called_once_with(b"screen", 6, line="")
 
 
 def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_until_then() -> None:
@@ -47,7 +47,7 @@ def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_un
     display, timers = Mock(started=False, covered=False), Timers()
     display.terminal.size.return_value = 80, 24, 0, 0
     view = TerminalView(display, Channel(), timers, "never")
-    view.say("new session work")
+    view.show_notice("new session work")
     view.resize()
     assert timers.wait_time() is None
     display.started = True

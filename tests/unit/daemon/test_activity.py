@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity import rules
-from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -17,20 +17,23 @@ from tests.support.data import daemon_facts
 
 
 @given(
-    st.sampled_from([Why.PROMPT, Why.READ, Why.STOPPED, Why.OUTPUT, Why.QUIET]), st.none() | st.sampled_from(State),
+    st.sampled_from([Reason.PROMPT, Reason.READ, Reason.STOPPED, Reason.OUTPUT, Reason.QUIET]),
+    st.none() | st.sampled_from(State),
     st.floats(0, 100), st.floats(0, 2000),
 )  # fmt: skip
 def test_the_same_facts_give_the_same_standing_which_begins_once(
-    why: Why, state: State | None, silent: float, answered_at: float
+    why: Reason, state: State | None, silent: float, answered_at: float
 ) -> None:
-    seen = Standing(rules.STATES[why], why, 1000.0 - silent, "go on?")
+    seen = ActivityState(rules.STATES[why], why, 1000.0 - silent, "go on?")
 
-    def follows(before: Standing, now: float) -> Standing:
-        return rules.decide(before, Standing(state, Why.HOOK, now, "go on?") if state else None, seen, answered_at)
+    def follows(before: ActivityState, now: float) -> ActivityState:
+        return rules.decide(
+            before, ActivityState(state, Reason.HOOK, now, "go on?") if state else None, seen, answered_at
+        )
 
-    once = follows(Standing(State.WORKING, Why.OUTPUT, 1.0), 1000.0)
+    once = follows(ActivityState(State.WORKING, Reason.OUTPUT, 1.0), 1000.0)
     assert follows(once, 2000.0) == once
-    assert once.why == (Why.HOOK if state else why)
+    assert once.why == (Reason.HOOK if state else why)
     assert once.state != State.WAITING or once.since >= answered_at
 
 
@@ -45,4 +48,4 @@ def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: 
     own.activity.act(later)
     assert own.activity.due > later
     assert own.activity.kept.standing.state == State.FAILED
-    assert own.activity.observe(fresh=True).why == Why.EXIT
+    assert own.activity.observe(fresh=True).why == Reason.EXIT

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.pty import reads
+from sesh.daemon.pty import syscalls
 from sesh.daemon.requests import delivery
 from sesh.daemon.requests.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
 from sesh.daemon.shell import shells
@@ -65,7 +65,7 @@ class Program:
         session: Any = Mock(pump=self, feed=Mock(emulator=self), activity=self, running=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
-            patch.setattr(reads, "runs", lambda *_: self.now < self.rests)
+            patch.setattr(syscalls, "runs", lambda *_: self.now < self.rests)
             patch.setattr(shells, "foreground_name", lambda _: "composer")
             steps = Delivery(session, text).steps()
             while True:

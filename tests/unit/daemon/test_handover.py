@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sesh.daemon import reload, snapshot
 from sesh.daemon.activity.notifications import News, Planned
-from sesh.daemon.activity.rules import Standing, State, Why
+from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
@@ -52,7 +52,7 @@ LOST = {
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Outbox._connections "
         "Clients.all Clients.leader Sender.followers Sender.due Events._followers Waits.all InputAcks._owed "
         "InputAcks._flags Attached._held "
-        "Ending._connections StdinPipe._respond StdinPipe.feeder StdinPipe.linger StdinPipe.closes_at OutputLog.whole",
+        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.closes_at OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue._line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part",
@@ -60,7 +60,7 @@ LOST = {
         "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._check_at Ending._finish_at "
-        "Pty.status Pty.usage",
+        "Pty.has_ended Pty.status Pty.usage",
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
@@ -217,7 +217,7 @@ def lived() -> Session:
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
-    own.activity.kept = replace(own.activity.kept, standing=Standing(State.WAITING, Why.STOPPED, 5.0, "why?"))
+    own.activity.kept = replace(own.activity.kept, standing=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?"))
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.vt.queries import MAX_STRING, QueryRemover, QueryScanner
-from tests.unit.daemon.test_replies import ANSWERS, TALKS
+from tests.unit.daemon.test_reply_filter import ANSWERS, TALKS
 
 #: Queries beyond those of `ANSWERS`.
 MORE = [

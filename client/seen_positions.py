@@ -22,7 +22,7 @@ MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
 MAX_TERMINALS = 64  # terminals that are recorded: those that left last
 
 
-class Shown:
+class SeenPositions:
     """The sessions that this terminal has left, the latest last.
 
     A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if unknown.

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients.replies import ReplyFilter
+from sesh.daemon.clients.reply_filter import ReplyFilter
+from sesh.daemon.handler import KEY_TIMEOUT
 from sesh.vt.queries import QueryScanner, form, reply_form
 
 #: A query, and a reply to it.
@@ -235,6 +236,49 @@ def test_what_is_typed_passes_unchanged_in_any_chunking(pieces: list[bytes], cut
     asked(replies, UNANSWERED * due)
     data = b"".join(pieces)
     assert through(replies, data, cuts) == data
+
+
+ALT_KEYS = [b"\x1b]", b"\x1b[", b"\x1bP", b"\x1b_", b"\x1b^", b"\x1bX", b"\x1bO", b"\x1b"]
+"""Keys that begin like a control sequence or a string."""
+PRESSES = st.lists(st.tuples(st.sampled_from([0.02, 0.08, 0.2, 3.0]), st.sampled_from("019;: hjk\r]_P[O")), max_size=12)
+
+
+@example(b"\x1b]", [(0.02, "1"), (3.0, ";"), (0.2, "h")])
+@example(b"\x1b]", [(0.02, "1"), (0.08, ";"), (0.08, "h")])
+@given(st.sampled_from(ALT_KEYS), PRESSES)
+def test_keys_that_follow_a_key_that_begins_like_a_reply_pass_in_any_rhythm(
+    first: bytes, presses: list[tuple[float, str]]
+) -> None:
+    """Alt-] and a digit within a tenth of a second swallowed what was typed from then on."""
+    replies = ReplyFilter()
+    passed, now = replies.filter(first, 0.0), 0.0
+    for pause, key in presses:
+        if pause >= KEY_TIMEOUT and replies.key_begun:
+            passed += replies.release()
+        now += pause
+        passed += replies.filter(key.encode(), now)
+    assert passed + replies.release() == first + "".join(key for _, key in presses).encode()
+
+
+@example(b"\x1b]", "1;h")
+@given(st.sampled_from(ALT_KEYS), st.text("019;: hjk\r]_P[O", max_size=12))
+def test_slow_keys_pass_while_a_reply_is_due(first: bytes, typed: str) -> None:
+    replies = ReplyFilter()
+    asked(replies, UNANSWERED)
+    passed, now = replies.filter(first, 0.0), 0.0
+    for key in typed:
+        passed += replies.release()
+        now += 1.5
+        passed += replies.filter(key.encode(), now)
+    assert passed + replies.release() == first + typed.encode()
+
+
+def test_a_part_of_the_end_of_a_paste_is_let_go_at_a_cut() -> None:
+    """The program stayed in its paste: the rest that came over the next connection ends none."""
+    for size in range(1, 6):
+        replies = ReplyFilter()
+        begun = b"\x1b[200~text\x1b[201~"[: 10 + size]
+        assert replies.filter(begun, 0.0) + replies.release() == begun
 
 
 @given(

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.about import __version__
-from sesh.daemon.screen.own_replies import reply_to, size_report
+from sesh.daemon.screen.default_replies import reply_to, size_report
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import QueryScanner, form, reply_form
 

@@ -11,7 +11,7 @@ import re
 from collections import deque
 from enum import Enum, auto
 
-from sesh.text.keys import paste_end
+from sesh.text.keys import LONGEST, paste_end
 from sesh.vt.queries import form
 
 OPEN_FOR = 5.0  # seconds that a query is open, and a conversation (`OpenQueries`) after its last query or reply
@@ -71,6 +71,7 @@ class OpenQueries:
 
 
 _KEY_GAP = 0.1  # seconds in which input continues a sequence whose start was passed on as a key
+_KEY_GAP_WHILE_DUE = 1.0  # the same while a reply is due, whose rest a slow line may delay
 _NOT_TYPED = 3  # bytes in one read that no person types: a read of this size continues a sequence even after `_KEY_GAP`
 _PASTE_GAP = 5.0  # seconds without input that end a paste whose end was lost
 
@@ -97,6 +98,7 @@ _LIKE_KEYS = re.compile(rb"\x1b(?:\[1;(?:[2-9]|1[0-6])R|(?:\][lL]|_[^G])(?![^\x0
 """Keys in the form of replies: F3 with modifiers; Alt with `]` or `_`, then another key, if no terminator follows."""
 _MAYBE_KEY = re.compile(rb"\x1b(?:[\[\]P_]|\[[0-9]+\$[ -/]*)?\Z")
 """Keys that start a sequence, too: Escape; Alt with one of `[]P_`; in rxvt keys with Shift, and signs behind them."""
+_ENDED_STRING = re.compile(rb"\x1b[^\x00-\x1f\x7f]+(?:\x07|\x1b\\)")
 _CONTROL = re.compile(rb"[\x00-\x1f\x7f]")
 _INCOMPLETE = -1  # in the place of a piece's end: the rest of the piece has not come
 
@@ -120,18 +122,30 @@ class ReplyFilter:
         self._begun = b""  # an incomplete sequence
         self._given = 0  # the number of its bytes that were passed on as a key
         self._at = 0.0  # time of the last input
+        self._is_typed = False  # the last input is as short as keys, and follows a key that has passed
 
     @property
     def key_begun(self) -> bool:
-        """True if an incomplete sequence is held back that may be a key."""
-        return self._state is _State.KEYS and self._given < len(self._begun) and bool(_MAYBE_KEY.match(self._begun))
+        """True if bytes are held back that `release` should pass if nothing follows them soon."""
+        # While no reply is due, what follows a key that has passed is typed, too, unless its rest comes at once.
+        follows_key = self._given > 0 and not self.queries.due(self._at)
+        return self._state is _State.KEYS and self._holds and (follows_key or self._may_be_key)
+
+    @property
+    def _holds(self) -> bool:
+        return self._given < len(self._begun)
+
+    @property
+    def _may_be_key(self) -> bool:
+        return self._state is _State.KEYS and self._holds and bool(_MAYBE_KEY.match(self._begun))
 
     def release(self) -> bytes:
-        """Return the held sequence as a key, because its rest has not come."""
-        held = self._begun[self._given :] if self.key_begun else b""
-        if held:
-            self.by_person = True
-            self._given = len(self._begun)
+        """Return the held bytes of keys or of a paste, because their rest has not come, or comes another way."""
+        if not (self.key_begun or (self._state is _State.PASTE and self._holds)):
+            return b""
+        held = self._begun[self._given :]
+        self.by_person = True
+        self._given = len(self._begun)
         return held
 
     def filter(self, data: bytes, now: float) -> bytes:
@@ -143,6 +157,7 @@ class ReplyFilter:
         begun = self._begun
         given = self._given
         gap = now - self._at
+        due = self.queries.due(now)
         self.by_person = False
         self._at = now
         if self._state is _State.KEYS and not begun and b"\x1b" not in data:
@@ -151,13 +166,15 @@ class ReplyFilter:
         pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state = _State.KEYS
-            pieces.append(begun)
-            begun = b""
-        passed_as_key = given == len(begun)
-        is_new = gap > _KEY_GAP and len(data) < _NOT_TYPED and not self.queries.due(now)
-        if passed_as_key and is_new:
+            pieces.append(begun[given:])
             begun = b""
             given = 0
+        is_short = len(data) < _NOT_TYPED
+        if given and is_short and gap > (_KEY_GAP_WHILE_DUE if due else _KEY_GAP):
+            pieces.append(begun[given:])
+            begun = b""
+            given = 0
+        self._is_typed = given > 0 and is_short and not due
         whole = begun + data
         start = 0
         while start < len(whole):
@@ -169,7 +186,7 @@ class ReplyFilter:
             start = end
         self._begun = whole[start:]
         self._given = max(0, given - start)
-        if not self.queries.due(now):
+        if self._may_be_key and not self.queries.due(now):
             pieces.append(self.release())
         return b"".join(pieces)
 
@@ -190,6 +207,8 @@ class ReplyFilter:
             its_form = form(sequence)
             if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):
                 passes = self.queries.take(its_form, now) or kind == "report"
+                if kind == "string" and not passes and self._is_typed and not _ENDED_STRING.match(data, start):
+                    return (_INCOMPLETE, True) if len(data) - start < LONGEST else (piece.end(), True)
                 if kind == "string":
                     self._state = _State.PASSED if passes else _State.DROPPED
                 return piece.end(), passes

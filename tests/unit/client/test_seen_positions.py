@@ -6,7 +6,7 @@ import os
 
 import pytest
 
-from sesh.client.shown import Shown
+from sesh.client.seen_positions import SeenPositions
 
 TTY = "/dev/pts/of-a-test"
 
@@ -19,29 +19,29 @@ def directory(tmp_path: os.PathLike[str], monkeypatch: pytest.MonkeyPatch) -> No
 
 
 def test_a_host_learns_of_its_own_sessions_alone() -> None:
-    shown = Shown(TTY)
+    shown = SeenPositions(TTY)
     shown.record_leave(None, "aa11", 10)
     shown.record_leave("gpu", "bb22", 20)
     shown.record_leave("box", "cc33", 30)
-    again = Shown(TTY)
+    again = SeenPositions(TTY)
     assert again.positions(None) == {"aa11": 10}
     assert again.positions("gpu") == {"bb22": 20}
     assert again.positions("other") == {}
 
 
 def test_a_host_that_answers_with_the_id_of_another_session_changes_nothing_of_that() -> None:
-    shown = Shown(TTY)
+    shown = SeenPositions(TTY)
     shown.record_leave(None, "aa11", 10)
     shown.record_leave("gpu", "aa11", 3_000)
     shown.record_leave("box", "aa11", None)
-    again = Shown(TTY)
+    again = SeenPositions(TTY)
     assert again.positions(None) == {"aa11": 10}
 
 
 @pytest.mark.parametrize("name", ["a b", "", "a\nb", "a\x1bb", "é", "a" * 65, "../x"])
 def test_an_id_of_another_shape_costs_no_other_entry(name: str) -> None:
-    shown = Shown(TTY)
+    shown = SeenPositions(TTY)
     shown.record_leave(None, "aa11", 10)
     shown.record_leave("gpu", name, 20)
-    assert Shown(TTY).positions(None) == {"aa11": 10}
-    assert Shown(TTY).positions("gpu") == {}
+    assert SeenPositions(TTY).positions(None) == {"aa11": 10}
+    assert SeenPositions(TTY).positions("gpu") == {}

@@ -1,0 +1,64 @@
+"""What a slow terminal has been given is known exactly, whatever it has taken."""
+
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.client.terminal_queue import TerminalQueue
+
+# The kind of what is added, its bytes, and the client's own bytes before and after it.
+ADDED = st.tuples(st.sampled_from(("output", "screen", "own")), st.integers(1, 9), st.integers(0, 3), st.integers(0, 3))
+STEPS = st.lists(ADDED | st.integers(0, 20), max_size=30)
+Step = tuple[str, int, int, int] | int
+
+
+class Played:
+    """A queue, and beside it the position at which a terminal stands after each byte."""
+
+    def __init__(self, steps: list[Step]) -> None:
+        self.queue = TerminalQueue()
+        self.stands: list[int | None] = [None]
+        self.position: int | None = None
+        self.ends: list[int] = []
+        taken = 0
+        for step in steps:
+            if isinstance(step, int):
+                count = min(step, len(self.queue))
+                self.queue.take(count)
+                taken += count
+            else:
+                self.add(*step)
+            assert self.queue.given == self.stands[taken]
+
+    def add(self, kind: str, size: int, before: int, after: int) -> None:
+        if kind == "own":
+            self.stands += size * [self.position]
+            self.queue.add(b"o" * size)
+            return
+        begin = self.position or 0
+        end = begin + size
+        inside = [begin + each if kind == "output" else self.position for each in range(1, size)]
+        self.stands += [*before * [self.position], *inside, *(after + 1) * [end]]
+        output_from = begin if kind == "output" else None
+        self.queue.add_session(b"x" * size, end, output_from, b"b" * before, b"a" * after)
+        self.position = end
+        self.ends.append(end)
+
+
+@given(STEPS)
+def test_output_counts_byte_by_byte_and_a_screen_as_a_whole(steps: list[Step]) -> None:
+    Played(steps)
+
+
+@given(STEPS)
+def test_a_terminal_that_takes_the_rest_of_what_it_has_begun_stands_at_the_end_of_a_frame(steps: list[Step]) -> None:
+    played = Played(steps)
+    queue = played.queue
+    before = queue.given
+    queue.drop_later()
+    assert queue.given == before
+    queue.add(b"reset")
+    queue.take(len(queue))
+    assert queue.given in {None, *played.ends}
+    assert (queue.given or 0) >= (before or 0)
