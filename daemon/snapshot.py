@@ -32,28 +32,22 @@ FORMAT = 29  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
-PARTS: dict[str, Any] = {
-    "life": LifecycleState,
-    "faults": list[str],
-    "log": LogState,
-    "pump": PumpState,
-    "clients": ClientsState,
-    "events": EventsState,
-    "notifications": Planned,
-    "activity": ActivityMemory,
-    "runs": History,
-    "findings": FindingsState,
-}
-"""The parts of a session with a `state`, and its type."""
-
-
 class Snapshot(TypedDict):
-    """A session without active `run`."""
+    """A session without active `run`: the states of its parts, and what they do not have."""
 
     format: int
     facts: Facts
-    parts: dict[str, Any]  # their states; see `PARTS`
+    life: LifecycleState
+    faults: list[str]
+    log: LogState
+    pump: PumpState
     feed: FeedState
+    clients: ClientsState
+    events: EventsState
+    notifications: Planned
+    activity: ActivityMemory
+    runs: History
+    findings: FindingsState
     texts: dict[str, SendResponse]
     descriptors: dict[str, int]  # those that stay open; none in a trial
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
@@ -71,8 +65,17 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
     return {
         "format": FORMAT,
         "facts": session.facts,
-        "parts": {name: getattr(session, name).state for name in PARTS},
+        "life": session.life.state,
+        "faults": session.faults.state,
+        "log": session.log.state,
+        "pump": session.pump.state,
         "feed": feed,
+        "clients": session.clients.state,
+        "events": session.events.state,
+        "notifications": session.notifications.state,
+        "activity": session.activity.state,
+        "runs": session.runs.state,
+        "findings": session.findings.state,
         "texts": server.requests.typing.outcomes,
         "descriptors": {name: number for name, number in descriptors.items() if number >= 0},
         "socket_file": server.listener.identity,
@@ -82,12 +85,20 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
 
 def session_of(snapshot: Snapshot) -> Session:
     """Return a session that goes on from a snapshot."""
-    facts, states = snapshot["facts"], snapshot["parts"]
+    facts = snapshot["facts"]
     own = snapshot["descriptors"]
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
-    session = Session(facts, states["clients"].size, pty, states["activity"].declared.reports)
-    for name, state in states.items():
-        getattr(session, name).state = state
+    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.reports)
+    session.life.state = snapshot["life"]
+    session.faults.state = snapshot["faults"]
+    session.log.state = snapshot["log"]
+    session.pump.state = snapshot["pump"]
+    session.clients.state = snapshot["clients"]
+    session.events.state = snapshot["events"]
+    session.notifications.state = snapshot["notifications"]
+    session.activity.state = snapshot["activity"]
+    session.runs.state = snapshot["runs"]
+    session.findings.state = snapshot["findings"]
     for returning in session.clients.returning.values():
         if returning.place is not None:
             session.log.places.append(returning.place)
@@ -117,6 +128,4 @@ def decoded(memory: int) -> Snapshot:
     if values.get("format") != FORMAT:
         raise ValueError(f"a session of format {values.get('format')}, not {FORMAT}")
     snapshot: Snapshot = check.checked_here(Snapshot, values)
-    parts = snapshot["parts"]
-    snapshot["parts"] = {path: check.checked_here(kind, parts.get(path)) for path, kind in PARTS.items()}
     return snapshot
