@@ -15,6 +15,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import BinaryIO
 
 from sesh.daemon.base.phase import Phase
@@ -64,7 +65,8 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
         _check_reloadable(server, is_typing=server.requests.typing.busy)
         request.respond(None)
         yield from drawing.steps()
-        _execute(server, program, drawing.state)
+        server.replace = partial(_execute, server, program, drawing.state)
+        yield 0.0
     except (OSError, ValueError) as error:
         why = f"{error.strerror if isinstance(error, OSError) else error}"
         raise Refused(f"cannot execute {printable(python)}: {why}; {unchanged}") from error

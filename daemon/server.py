@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
@@ -74,6 +75,7 @@ class Server:
             session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
             self.ending,
         ]  # fmt: skip
+        self.replace: Callable[[], None] | None = None  # executes another sesh at the end of this turn
         self._resting: dict[Part, float] = {}  # parts that have failed, and until when (monotonic) they rest
         if creator is not None:
             session.log.whole = True
@@ -101,10 +103,13 @@ class Server:
         session.attached.say_farewell()
         session.events.send()
         session.pump.allowed = session.sender.allowance(now)
+        self._flush()
         if not session.life.running:
             session.faults.guard(self.ending.respond, "the ending")
-        self._flush()
+            self._flush()
         self._watch()
+        if self.replace is not None:
+            self.replace()
 
     def _seconds_to_wait(self) -> float | None:
         """Return the seconds until the next part is due; None if none is."""

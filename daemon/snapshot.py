@@ -17,6 +17,7 @@ from sesh.daemon.base.phase import LifecycleState
 from sesh.daemon.clients.client import ClientsState
 from sesh.daemon.clients.events import EventsState
 from sesh.daemon.frames.findings import FindingsState
+from sesh.daemon.frames.query_router import DueReply
 from sesh.daemon.pty.output_log import LogState
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import PumpState
@@ -48,6 +49,7 @@ class Snapshot(TypedDict):
     activity: ActivityMemory
     runs: History
     findings: FindingsState
+    queries: list[DueReply]
     texts: dict[str, SendResponse]
     descriptors: dict[str, int]  # those that stay open; none in a trial
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
@@ -76,6 +78,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "activity": session.activity.state,
         "runs": session.runs.state,
         "findings": session.findings.state,
+        "queries": session.queries.state,
         "texts": server.requests.typing.outcomes,
         "descriptors": {name: number for name, number in descriptors.items() if number >= 0},
         "socket_file": server.listener.identity,
@@ -99,6 +102,7 @@ def session_of(snapshot: Snapshot) -> Session:
     session.activity.state = snapshot["activity"]
     session.runs.state = snapshot["runs"]
     session.findings.state = snapshot["findings"]
+    session.queries.state = snapshot["queries"]
     for returning in session.clients.returning.values():
         if returning.place is not None:
             session.log.places.append(returning.place)

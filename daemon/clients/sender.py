@@ -24,6 +24,7 @@ from sesh.wire import protocol
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
+LINES_WAIT = 1.0  # the same, where the terminal has later lines than that screen, which would come twice
 PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
 _NEVER = float("inf")
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
@@ -123,7 +124,8 @@ class Sender:
                 feed.catch_up(STEP_TIME)
             if feed.lag or feed.in_image:
                 self.due = now
-                if now - (client.asked_at or now) < SCREEN_WAITS or (feed.in_image and place is not None):
+                waited = now - (client.asked_at or now)
+                if waited < self._patience(client) or (feed.in_image and place is not None):
                     return
                 if place is not None and client.viewport is None and place.sent > feed.position:
                     self._go_on(client, place, now)
@@ -141,6 +143,11 @@ class Sender:
         client.left_out = client.left_out.and_then(drawing.left_out)
         client.asked_at = now if feed.in_image else None
         self._send_pieces(client, now)
+
+    def _patience(self, client: Client) -> float:
+        """Return the seconds that a screen waits for the emulator; more where the terminal has later lines than that."""
+        has_later_lines = client.place is None and client.seen_to is not None and client.seen_to > self._feed.position
+        return LINES_WAIT if has_later_lines else SCREEN_WAITS
 
     def _needs_bytes(self, client: Client, place: Place, now: float) -> bool:
         """Return whether a client for whom the program waits needs output before it can have a screen.

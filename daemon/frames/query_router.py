@@ -20,7 +20,7 @@ _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode 
 _NEVER = float("inf")
 
 
-class _Due(NamedTuple):
+class DueReply(NamedTuple):
     """A reply of the daemon's own, which the emulator makes at a position of the log."""
 
     position: int
@@ -36,7 +36,16 @@ class QueryRouter:
         self._clients = clients
         self._runs = runs
         self._new: list[Finding] = []  # queries of this turn
-        self._due: deque[_Due] = deque()
+        self._due: deque[DueReply] = deque()
+
+    @property
+    def state(self) -> list[DueReply]:
+        """What a reload keeps."""
+        return list(self._due)
+
+    @state.setter
+    def state(self, state: list[DueReply]) -> None:
+        self._due = deque(state)
 
     @property
     def due(self) -> float:
@@ -104,7 +113,7 @@ class QueryRouter:
     def _reply_at(self, position: int, query: bytes) -> None:
         """Reply once the emulator is at `position`; the emulator must not delay output."""
         if len(self._due) < MAX_DUE and not self._runs.gives_no_replies():
-            self._due.append(_Due(position, query))
+            self._due.append(DueReply(position, query))
 
     def _type(self, reply: bytes) -> None:
         if reply and len(self._pump.unwritten) < MAX_UNREAD:

@@ -48,6 +48,8 @@ class FeedState:
     """What a reload keeps of a feed, which then has the session's size."""
 
     position: int  # in the log
+    columns: int
+    rows: int
     screen: bytes  # restores the emulator
     scrollback_end: int  # the number after the newest line that has scrolled off
     used: Used
@@ -57,7 +59,7 @@ class FeedState:
     @classmethod
     def nothing(cls) -> FeedState:
         """Return the state of a feed that has shown nothing."""
-        return cls(0, b"", 0, Used(), [], [])
+        return cls(0, 1, 1, b"", 0, Used(), [], [])
 
 
 class ScreenFeed:
@@ -239,7 +241,8 @@ class ScreenFeed:
         screen = self.emulator.settle()
         drawn = replaying(self.emulator, lines=screen.scrollback.count, clear=False)
         states, kept = list(self._states.items()), list(self._kept.items())
-        state = FeedState(self.position, b"", screen.scrollback.end, screen.used, states, kept)
+        columns, rows = self.emulator.columns, self.emulator.height
+        state = FeedState(self.position, columns, rows, b"", screen.scrollback.end, screen.used, states, kept)
         while drawn.advance():
             yield None
         state.screen = drawn.finish()
@@ -248,9 +251,14 @@ class ScreenFeed:
     def restore(self, state: FeedState) -> None:
         """Continue from a dump; the log must have the bytes from its position on."""
         self.position = state.position
+        self.emulator.resize(state.columns, state.rows)
         self.emulator.feed(state.screen)
         screen = self.emulator.settle()
         screen.scrollback.renumber(state.scrollback_end)
         screen.used = state.used
         self._states = dict(state.states)
         self._kept = dict(state.kept)
+        self._resizes.clear()
+        if (state.columns, state.rows) != (self.columns, self.rows):  # a resize came after the screen was drawn
+            self._resizes.append((max(self.position, self._log.resized_at), self.columns, self.rows))
+            self._apply_resizes()

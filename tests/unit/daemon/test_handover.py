@@ -154,7 +154,6 @@ def test_a_session_is_the_same_after_json_and_goes_on(
         assert description.summary(other) == description.summary(own)
 
 
-@pytest.mark.xfail(strict=True, reason="the log's marks are not handed over")
 def test_what_a_terminal_lacks_is_known_after_a_reload_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
     """The emulator of the other sesh passed the places at which terminals stood, and noted nothing there."""
     monkeypatch.setattr(reload, "CATCH_UP_TIME", 0.0)
