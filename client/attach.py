@@ -93,6 +93,7 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
         return
     if display.queue:
         display.flush()
+        attachment.view.show_frame()
     if channel.unwritten:
         channel.send()
     if channel.connection is not None and channel.connection.inbound in ready:
