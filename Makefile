@@ -70,7 +70,7 @@ test: test-packages
 	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
 	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	$(PYTEST) -n $(WORKERS) tests/smoke tests/faults tests/fidelity tests/remote tests/terminal
+	$(PYTEST) -n $(WORKERS) tests/smoke tests/faults tests/fidelity tests/remote tests/slow tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif

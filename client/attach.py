@@ -19,6 +19,7 @@ from sesh.client.seen_positions import SeenPositions
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
 from sesh.system import descriptors
+from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import Hello
 
@@ -99,8 +100,9 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     if channel.connection is not None and channel.connection.inbound in ready:
         attachment.receive()
     attachment.timers.run()
+    every = protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK
+    channel.acknowledge_output(attachment.view.pending, every)
     if attachment.keeper is not None:
-        channel.acknowledge_output(attachment.view.pending)
         attachment.run_keeper(ready)
 
 

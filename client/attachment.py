@@ -10,6 +10,7 @@ from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from sesh.about import PROGRAM
 from sesh.client.attachment_end import AttachmentEnd, EndKind
 from sesh.client.channel import Channel
 from sesh.client.display import Display
@@ -310,12 +311,21 @@ class Attachment:
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
             self.view.show_notice(notice)
 
+    def _notice(self, message: Message) -> str:
+        """Return the line of a NOTICE: its text, or how many lines this terminal lacks."""
+        count = message.get("left_out")
+        if not isinstance(count, int):
+            return str(message.get("text") or "")
+        at = f"@{self.host} " if self.host is not None else ""
+        lines = "1 line was" if count == 1 else f"{count:,} lines were"
+        return f"{lines} left out; {PROGRAM} {at}logs {self.name} has {message.get('kept') or 0:,} of them"
+
     def _handle_message(self, kind: int, message: Message) -> None:
         name = str(message.get("name") or "")
         if kind in (protocol.NOTICE, protocol.EXIT):
             self.name = name or self.name
         if kind == protocol.NOTICE:
-            self.view.show_notice(str(message.get("text") or ""))
+            self.view.show_notice(self._notice(message))
         elif kind == protocol.TELL:
             state, question = (str(message.get(key) or "") for key in ("state", "question"))
             self.view.notify(describe.notification(name, state, question, self.host), is_own=name == self.name)

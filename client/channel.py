@@ -11,7 +11,6 @@ from sesh.wire.connection import Connection
 MAX_UNFRAMED_INPUT = 16 << 20  # more than any paste, as the detach key waits behind the input
 """At this many bytes the client stops reading the terminal; without a link, it drops further input."""
 _MAX_FRAME, _READ_SIZE = 64 << 10, 32 << 10
-_GOT_EVERY = 4 << 10  # bytes that the terminal takes between two GOT over a link
 
 
 class UnacknowledgedInput:
@@ -105,14 +104,14 @@ class Channel:
             return False
         return True
 
-    def acknowledge_output(self, pending: int) -> None:
-        """Send GOT over a link for the bytes that the terminal has taken.
+    def acknowledge_output(self, pending: int, every: int) -> None:
+        """Send GOT for the bytes that the terminal has taken, once they are `every` more.
 
         `pending`: bytes that wait for the terminal; they count as in flight, so that little output precedes a Ctrl-C.
         """
         taken = self.received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
-        if not self.unwritten and taken - self._acknowledged >= _GOT_EVERY:
+        if not self.unwritten and taken - self._acknowledged >= every:
             self._acknowledged = taken
             self.send(protocol.numbered(protocol.GOT, taken, b""))
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
 from sesh.client.terminal_queue import TerminalQueue
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wire.messages import Message
@@ -46,7 +46,7 @@ class Display:
     def _reset(self) -> None:
         self.started = False
         self.covered = False
-        self.undo = Undo()
+        self.terminal_reset = TerminalReset()
 
     def show(
         self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"", *, line: str = ""
@@ -56,8 +56,8 @@ class Display:
         `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
         the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
-        output_from = None if position is None else position - len(data) - len(self.undo.partial_character)
-        self._show(self.undo.partial_character, data, position, output_from, before, after, line)
+        output_from = None if position is None else position - len(data) - len(self.terminal_reset.partial_character)
+        self._show(self.terminal_reset.partial_character, data, position, output_from, before, after, line)
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
@@ -79,8 +79,8 @@ class Display:
         if data:
             self.started = True
             # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
-            self.undo.feed(data)
-            data = (partial + data)[: len(partial) + len(data) - len(self.undo.partial_character)]
+            self.terminal_reset.feed(data)
+            data = (partial + data)[: len(partial) + len(data) - len(self.terminal_reset.partial_character)]
         if line:
             after += self._line(line)
             self.covered = True
@@ -119,7 +119,7 @@ class Display:
         self._send_notification()
 
     def _send_notification(self) -> None:
-        if self.started and not self.undo.unfinished:
+        if self.started and not self.terminal_reset.unfinished:
             self.write(self._notification)
             self._notification = b""
 
@@ -166,13 +166,13 @@ class Display:
         """Return the bytes that reset all settings and go to an empty row; from now on, all settings are reset."""
         if not (self.started or self.covered):
             return b""
-        alternate = self.undo.alternate
+        alternate = self.terminal_reset.alternate
         used_rows = last_message.get("used_rows")
         if self.queue or not isinstance(used_rows, int):
             # The cursor's row is unknown: go to the last row. But leaving the alternate screen returns to the row from
             # which the program entered that screen, as a rule the last used one.
             used_rows = 1 if alternate else _LAST_ROW
-        out = (_CLEAR_LAST_ROW if self.covered else b"") + self.undo.reset_bytes(self.terminal.grid()[0])
+        out = (_CLEAR_LAST_ROW if self.covered else b"") + self.terminal_reset.reset_bytes(self.terminal.grid()[0])
         if used_rows > 1:
             out += b"\x1b[%dB" % (min(used_rows, _LAST_ROW) - 1)
         self._reset()
@@ -188,7 +188,7 @@ class Display:
 
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
-        self._was_alternate = self.undo.alternate if self.started else self._was_alternate
+        self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
         reset = self._take_reset({})
         asks = _STOPS_REPORTS.search(reset) is not None
         if self._write_reset(reset + _ASK * asks) and asks:

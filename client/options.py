@@ -58,6 +58,6 @@ class AttachOptions:
             "term": os.environ.get("TERM", ""), "colorterm": os.environ.get("COLORTERM", ""),
             "tty": terminal.path(), "machine": os.uname().nodename,
             "read_only": self.read_only, "replace": self.replace,
-            "lines": self.settings.replay_lines if self.replay else 0, "remote": host is not None,
+            "lines": self.settings.replay_lines if self.replay else 0, "remote": host is not None, "acknowledges": True,
         }  # fmt: skip
         return hello("attach", **(facts | login | identity))

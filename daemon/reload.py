@@ -20,7 +20,9 @@ from typing import BinaryIO
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.description import write_record
+from sesh.daemon.life.description import write_record
+from sesh.daemon.pty.output_log import MAX_LAG, Place
+from sesh.daemon.screen.feed import CATCH_UP_TIME, FeedState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
@@ -44,8 +46,10 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
     _check_reloadable(server)
-    snapshot: Snapshot = {**take_snapshot(server), "descriptors": {}}
+    drawing = Drawing(server.session)
     try:
+        yield from drawing.steps()
+        snapshot: Snapshot = {**take_snapshot(server, drawing.state), "descriptors": {}}
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
                 deadline = time.monotonic() + TRIAL_TIMEOUT
@@ -59,10 +63,43 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
         _check_reloadable(server, is_typing=server.requests.typing.busy)
         request.respond(None)
-        _execute(server, program)
+        yield from drawing.steps()
+        _execute(server, program, drawing.state)
     except (OSError, ValueError) as error:
         why = f"{error.strerror if isinstance(error, OSError) else error}"
         raise Refused(f"cannot execute {printable(python)}: {why}; {unchanged}") from error
+    finally:
+        drawing.release()
+
+
+class Drawing:
+    """The screen of the session at one moment, with all scrollback; the log holds the output since then."""
+
+    def __init__(self, session: Session) -> None:
+        self._feed = session.feed
+        self._log = session.log
+        self._place: Place | None = None
+        self.state = FeedState.nothing()
+
+    def steps(self) -> Steps:
+        """Draw it step by step, unless that was done and not much output has come since."""
+        if self._place is not None and self._log.head - self._place.got < MAX_LAG:
+            return
+        self.release()
+        self._feed.catch_up(CATCH_UP_TIME)
+        self._place = Place(self._feed.position, self._feed.position, goes_on=False)
+        self._log.places.append(self._place)
+        for state in self._feed.dumping():
+            if state is not None:
+                self.state = state
+            else:
+                yield 0.0
+
+    def release(self) -> None:
+        """Let the log go on without that output."""
+        if self._place is not None:
+            self._log.places.remove(self._place)
+            self._place = None
 
 
 def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
@@ -81,7 +118,7 @@ def _check_reloadable(server: Server, *, is_typing: bool = False) -> None:
     raise Busy(f"{session.name} {reason}; try again later", exit_code=ExitCode.FAILED)
 
 
-def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
+def _execute(server: Server, program: Callable[[int], list[str]], screen: FeedState) -> None:
     """Tell all peers to reconnect, and execute the other sesh. Raises OSError if that fails."""
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
@@ -89,7 +126,7 @@ def _execute(server: Server, program: Callable[[int], list[str]]) -> None:
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-        snapshot = take_snapshot(server)
+        snapshot = take_snapshot(server, screen)
         with memory_file(encoded(snapshot)) as memory:
             inherited = [memory.fileno(), *snapshot["descriptors"].values()]
             for descriptor in inherited:
@@ -126,8 +163,7 @@ def take_over(memory: int) -> None:
     for descriptor in state["descriptors"].values():
         os.set_inheritable(descriptor, False)
     if session.pump.stdin.open:
-        session.loop.timers.set(session.pump.stdin.close, FEEDER_TIMEOUT)
-    session.checkpoints.schedule()
+        session.pump.stdin.closes_at = time.monotonic() + FEEDER_TIMEOUT
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()
     os._exit(0)

@@ -1,4 +1,4 @@
-"""The server of one session: its signals, its listening socket, and its connections."""
+"""The server of one session: the turn, in which all that happens to a session happens, its signals and its sockets."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ import signal
 import socket
 import time
 from functools import partial
+from typing import Protocol
 
 from sesh.about import PROGRAM
-from sesh.daemon import description
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import client_of
-from sesh.daemon.clients.connection import PeerConnection, Role
+from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.ending import Ending
-from sesh.daemon.handler import ClientHandler
-from sesh.daemon.request_methods import Reload, RequestMethods
-from sesh.daemon.requests import MAX_DATA, Requests
+from sesh.daemon.life import description
+from sesh.daemon.life.ending import Ending
+from sesh.daemon.requests.methods import Reload, RequestMethods
+from sesh.daemon.requests.requests import MAX_DATA, Requests
 from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
-from sesh.loop.loop import READ, WRITE
+from sesh.loop.poll import READ, WRITE, Poll
 from sesh.schema import codec
+from sesh.schema.facts import Event
 from sesh.system import files, platforms, processes
-from sesh.system.clock import STEADY
 from sesh.wire import protocol
 
 HELLO_TIMEOUT = 10.0
@@ -33,8 +33,21 @@ SMALL_UNFINISHED = 32 << 10  # bytes of unfinished frames and requests that are 
 MAX_UNFINISHED = 16 << 20  # unfinished bytes of all connections; above it, one with more than its share is closed
 MAX_INPUT = 2 << 20  # bytes of input that wait for the program; above it, clients are not read
 _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
-FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn of the loop
+FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
+FAULT_PAUSE = 0.1  # seconds before a part that has failed acts again
+_NEVER = float("inf")
+
+
+class Part(Protocol):
+    """A part of the session that does something when its time has come."""
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on it has something to do."""
+
+    def act(self, now: float) -> None:
+        """Do it."""
 
 
 class Server:
@@ -46,17 +59,92 @@ class Server:
         os.set_blocking(self._waker, False)
         self.session = session
         self.listener = listener
-        self._loop = session.loop
+        self._poll = Poll()
+        self._watched: dict[str, int] = {}  # the descriptors that are no connections
+        self._accepts_from = 0.0  # time (monotonic) until which no connection is accepted
+        self.outbox = Outbox()
         self.connections: dict[int, PeerConnection] = {}
-        self.handler = ClientHandler(session)
-        self.ending = Ending(session, listener, self.handler, self.connections, self.drop)
-        methods = RequestMethods(session, self.handler, self.ending, listener, partial(reload, self))
+        self._hello_by: dict[PeerConnection, float] = {}  # when (monotonic) its HELLO must have come, soonest first
+        self._backlogs: dict[PeerConnection, None] = {}  # connections with frames left from the last turn
+        self.ending = Ending(session, listener, self.connections)
+        methods = RequestMethods(session, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, methods)
+        self.parts: list[Part] = [
+            session.attached, session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
+            session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
+            self.ending,
+        ]  # fmt: skip
+        self._resting: dict[Part, float] = {}  # parts that have failed, and until when (monotonic) they rest
         if creator is not None:
-            connection = PeerConnection(creator, awaits_creator=True)
-            self.admit(connection)
-            session.pump.log.whole = True
-            session.pump.stdin.feeder = connection
+            session.log.whole = True
+            session.pump.stdin.feeder = self.admit(creator, awaits_creator=True)
+
+    # -- the turn
+
+    def turn(self, *, waits: bool = True) -> None:
+        """Wait until something is ready or due; then do all of it once, in this order."""
+        session = self.session
+        ready = self._poll.wait(self._seconds_to_wait() if waits else 0.0)
+        self._take_signals(ready)
+        self._accept(ready)
+        self._take_frames(ready)
+        now = time.monotonic()
+        self._choose_leader(now)
+        self._move_bytes(ready, now)
+        for part in self.parts:
+            if part.due <= now:
+                self._act(part, now)
+        self._note_events()
+        session.acks.report_flags()
+        session.sender.send(now)
+        session.queries.route(now)
+        session.attached.say_farewell()
+        session.events.send()
+        session.pump.allowed = session.sender.allowance(now)
+        if not session.life.running:
+            session.faults.guard(self.ending.respond, "the ending")
+        self._flush()
+        self._watch()
+
+    def _seconds_to_wait(self) -> float | None:
+        """Return the seconds until the next part is due; None if none is."""
+        session = self.session
+        if self._backlogs:
+            return 0.0
+        due = min([self._due_of(part) for part in self.parts])
+        hello_by = next(iter(self._hello_by.values()), _NEVER)
+        due = min(due, session.sender.due, session.clients.due, hello_by, self._accepts_from or _NEVER)
+        return None if due == _NEVER else max(0.0, due - time.monotonic())
+
+    def _due_of(self, part: Part) -> float:
+        return max(part.due, self._resting[part]) if part in self._resting else part.due
+
+    def _act(self, part: Part, now: float) -> None:
+        """Have a part act; after a fault it rests for a while."""
+        if self._resting.get(part, 0.0) > now:
+            return
+        self._resting.pop(part, None)
+        try:
+            part.act(now)
+        except Exception as error:
+            self.session.faults.note(f"a fault in {type(part).__name__}", error)
+            self._resting[part] = now + FAULT_PAUSE
+
+    def run(self) -> None:
+        """Serve the session until nothing is left of it."""
+        session = self.session
+        self._begin()
+        while session.life.phase != Phase.ABANDONED:
+            try:
+                self.turn()
+            except Exception as error:
+                session.faults.note("a fault in a turn", error)
+                time.sleep(FAULT_PAUSE)
+            if session.life.over and not self.requests.unfinished:
+                for connection in self.ending.finished():
+                    self.drop(connection)
+                if not self.connections:
+                    return
 
     def _begin(self) -> None:
         processes.set_process_title(f"{PROGRAM}: {self.session.name}")
@@ -66,36 +154,25 @@ class Server:
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
-        deadline = self.session.facts.ends_at
-        if deadline is not None and self.session.life.running:
-            self.session.loop.timers.set(self.ending.time_out, max(0.0, deadline - STEADY.now()))
-        self._loop.watch(self._wakeup, READ, lambda *_: self._handle_signals(os.read(self._wakeup, 4096)))
-        self._listen()
-        self.session.relay.send_due_soon()
+        self._poll.watch(self._wakeup, READ)
+        self.session.pump.allowed = self.session.sender.allowance(time.monotonic())
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
+        self.turn(waits=False)  # until then nothing is watched
 
-    def run(self) -> None:
-        session = self.session
-        self._begin()
-        while session.life.phase != Phase.ABANDONED:
-            self._loop.turn()
-            if session.life.running:
-                continue
-            session.faults.guard(self.ending.respond, "the ending")
-            if session.life.over and not self.requests.unfinished:
-                self.ending.close_finished()
-                if not self.connections:
-                    return
+    # -- signals
 
-    def _handle_signals(self, numbers: bytes) -> None:
+    def _take_signals(self, ready: dict[int, int]) -> None:
+        if self._wakeup not in ready:
+            return
         session = self.session
+        numbers = os.read(self._wakeup, 4096)
         if signal.SIGTERM in numbers:
             self._terminate()
         if signal.SIGCHLD in numbers:
-            self.ending.check_program()
+            session.faults.guard(self.ending.check_program, "the end of the program")
             session.notifications.reap()
         if signal.SIGUSR1 in numbers and session.life.named:
-            self._restore_files()
+            session.faults.guard(self._restore_files, "the session's files")
 
     def _terminate(self) -> None:
         """Abandon a restorable session if it has ended or the machine stops; else end it."""
@@ -104,39 +181,36 @@ class Server:
         if session.facts.persist and life.named and (not life.running or platforms.shutting_down()):
             session.faults.guard(lambda: description.write_record(session, durable=True), "the record")
             session.faults.guard(session.checkpoints.write_last, "the checkpoint")
-            life.become(Phase.ABANDONED)
+            life.phase = Phase.ABANDONED
         elif not life.over:
             self.ending.end_session(TERMINATED)
 
     def _restore_files(self) -> None:
         """Recreate the socket, the record and their directory, if they were removed."""
         files.ready_directory()
-        self._loop.forget(self.listener.socket.fileno())
-        try:
-            self.listener.restore()
-        finally:
-            self._listen()
+        self._poll.forget(self.listener.socket.fileno())
+        self.listener.restore()
         description.write_record(self.session)
 
     # -- connections
 
-    def _listen(self) -> None:
-        accepts = self.session.life.named and not self.session.loop.timers.is_set(self._listen)
+    def _accept(self, ready: dict[int, int]) -> None:
+        """Accept a connection; without descriptors, pause, or each turn would try again."""
+        if self._accepts_from and self._accepts_from <= time.monotonic():
+            self._accepts_from = 0.0
         descriptor = self.listener.socket.fileno()
-        if descriptor >= 0:
-            self._loop.watch(descriptor, READ if accepts else 0, self._accept)
-
-    def _accept(self, *_: int) -> None:
-        """Accept a connection; without descriptors, pause, or the loop would spin."""
+        if descriptor < 0 or descriptor not in ready:
+            return
+        self._watch()  # a connection may get the number of a descriptor that was closed in this turn
         try:
             opened = self.listener.accept()
         except Refused as error:
             self.session.faults.note(f"a connection was closed: {error}")
             return
-        except OSError:
-            self.session.loop.timers.set(self._listen, ACCEPT_RETRY)
-            self._listen()
-            raise
+        except OSError as error:
+            self.session.faults.note("no connection can be accepted", error)
+            self._accepts_from = time.monotonic() + ACCEPT_RETRY
+            return
         if opened is None:
             return
         if len(self.connections) >= MAX_CONNECTIONS:
@@ -145,70 +219,77 @@ class Server:
                 opened.close()
                 return
             self.drop(min(idle, key=lambda connection: connection.role != Role.UNKNOWN))  # first those without HELLO
-        self.admit(PeerConnection(opened))
+        self.admit(opened)
 
-    def admit(self, connection: PeerConnection) -> None:
+    def admit(self, opened: socket.socket, *, awaits_creator: bool = False) -> PeerConnection:
         """Serve a connection; drop it if its HELLO does not come within `HELLO_TIMEOUT`."""
+        connection = PeerConnection(opened, self.outbox, awaits_creator=awaits_creator)
         self.connections[connection.descriptor] = connection
-        connection.changed = partial(self._loop.soon, partial(self._send_queued, connection.descriptor))
-        self._drop_or_go_on(connection)
-        self.session.loop.timers.set(self.handler.no_hello, HELLO_TIMEOUT, connection)
+        self._hello_by[connection] = time.monotonic() + HELLO_TIMEOUT
+        self.outbox.add(connection)
+        return connection
 
-    def _send_queued(self, descriptor: int) -> None:
-        connection = self.connections.get(descriptor)
-        if connection is not None:  # else it was dropped meanwhile
-            if not connection.blocked:
-                connection.send_output(self.session.pump.log)
-            if self.session.events.pending(connection):
-                self._loop.soon(self.session.events.send_new)
-            self._drop_or_go_on(connection)
-
-    def _drop_or_go_on(self, connection: PeerConnection) -> None:
-        """Drop a connection that is over; else watch its socket."""
-        if connection.closed and not connection.unsent:
-            self.drop(connection)
-            return
-        interest = WRITE if connection.blocked else 0
-        must_wait = len(self.session.pump.unwritten) > MAX_INPUT and client_of(connection) is not None
-        if not (connection.closed or connection.backlog or must_wait):
-            interest |= READ
-        self._loop.watch(connection.descriptor, interest, self._serve)
-
-    def _serve(self, descriptor: int, ready: int) -> None:
-        connection = self.connections[descriptor]
-        try:
-            if ready & WRITE:
-                self.session.relay.go_on_with(connection)
-            if ready & READ and not connection.closed and not connection.receive():
-                self.drop(connection)
-                return
+    def _take_frames(self, ready: dict[int, int]) -> None:
+        """Handle the frames that have come, which changes state, and sends nothing."""
+        now = time.monotonic()
+        for connection in [each for each, by in self._hello_by.items() if by <= now]:
+            self._greeted(connection)
+            if connection.role == Role.UNKNOWN:
+                connection.discard()
+        backlogs = self._backlogs
+        self._backlogs = {}
+        for descriptor, events in ready.items():
+            peer = self.connections.get(descriptor)
+            if peer is not None:
+                self.outbox.add(peer)
+                if events & READ and not peer.closing and peer not in backlogs:
+                    self._receive(peer)
+        for connection in backlogs:
+            self.outbox.add(connection)
             self._handle_frames(connection)
+
+    def _greeted(self, connection: PeerConnection) -> None:
+        """Stop waiting for a connection's HELLO, and keeping the whole log for the creator."""
+        self._hello_by.pop(connection, None)
+        self.session.attached.release_creator(connection)
+
+    def _receive(self, connection: PeerConnection) -> None:
+        try:
+            if not connection.receive():
+                connection.discard()
+                return
+        except ProtocolError as error:
+            self.session.faults.note("a connection was closed", error)
+            connection.discard()
+            return
+        self._handle_frames(connection)
+
+    def _handle_frames(self, connection: PeerConnection) -> None:
+        """Handle frames for `FRAMES_TIME`; the rest waits for the next turn."""
+        backlog = connection.backlog
+        until = time.monotonic() + FRAMES_TIME
+        try:
+            while backlog and not connection.closing:  # `discard` has emptied it
+                self._handle_frame(connection, *backlog.popleft())
+                if backlog and time.monotonic() >= until:
+                    self._backlogs[connection] = None
+                    return
             others = self.connections.values()
             if connection.unfinished > SMALL_UNFINISHED and sum(each.unfinished for each in others) > MAX_UNFINISHED:
                 raise ProtocolError("too many requests are unfinished")
         except Exception as error:
             self.session.faults.note("a connection was closed", error)
-            connection.fail()
-        if ready != READ or len(self.session.pump.unwritten) > MAX_INPUT:
-            connection.changed()  # what the loop is to watch
-
-    def _handle_frames(self, connection: PeerConnection) -> None:
-        """Handle frames for `FRAMES_TIME`; the rest waits for the loop's next turn."""
-        backlog = connection.backlog
-        until = time.monotonic() + FRAMES_TIME
-        while backlog and not connection.closed:  # `fail` has emptied it
-            self._handle_frame(connection, *backlog.popleft())
-            if backlog and time.monotonic() >= until:
-                self.session.loop.timers.set(self._serve, 0.0, connection.descriptor, 0)
-                connection.changed()
-                return
+            connection.discard()
         backlog.clear()
 
     def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
+        attached = self.session.attached
         if (client := client_of(connection)) is not None and kind == protocol.INPUT:
-            self.handler.handle_input(client, payload)
+            attached.handle_input(client, payload)
         elif kind == protocol.HELLO:
-            self.handler.handle_hello(connection, codec.parse(payload))
+            if not connection.awaits_creator:  # the creator's time also bounds the time to its first request
+                self._hello_by.pop(connection, None)
+            attached.handle_hello(connection, codec.parse(payload))
         elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
@@ -220,10 +301,10 @@ class Server:
             if len(connection.data) > MAX_DATA:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
-            self.handler.release_creator(connection)
+            self._greeted(connection)
             self.requests.handle(connection, codec.parse(payload))
         elif client is not None:
-            self.handler.handle_frame(client, kind, payload)
+            attached.handle_frame(client, kind, payload)
 
     def drop(self, connection: PeerConnection) -> None:
         """Close a connection now, and forget what waits for it."""
@@ -232,15 +313,93 @@ class Server:
         client = client_of(connection)
         if self.connections.get(connection.descriptor) is connection:
             del self.connections[connection.descriptor]
-            self._loop.forget(connection.descriptor)
-        session.loop.timers.clear(self._serve, connection.descriptor, 0)
-        self.handler.release_creator(connection)
+            self._poll.forget(connection.descriptor)
+        self._backlogs.pop(connection, None)
+        self._greeted(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
-        if stdin.feeder is connection:
-            session.loop.timers.set(stdin.close, stdin.linger)
+        if stdin.feeder is connection and stdin.open:
+            stdin.closes_at = time.monotonic() + stdin.linger
         if client is not None:
-            self.handler.forget(client)
-        session.relay.followers.pop(connection, None)
+            session.attached.forget(client, returns=True)
+        session.sender.followers.pop(connection, None)
         connection.drop()
-        session.relay.send_due_soon()
+
+    # -- the steps of a turn
+
+    def _choose_leader(self, now: float) -> None:
+        """Choose the client that gives the session its size; the program gets a new one before its next keys."""
+        session = self.session
+        size = session.clients.choose_leader(now)
+        if size is None:
+            return
+        session.pump.resize(size)
+        if size[:2] != (session.feed.columns, session.feed.rows):
+            for client in session.clients.all:
+                client.ask_screen(now)
+        session.feed.resize(size)
+        session.events.add("resized", columns=size[0], rows=size[1])
+        session.queries.report_size()
+
+    def _move_bytes(self, ready: dict[int, int], now: float) -> None:
+        """Move bytes between the pty, a job's stdin and the log."""
+        session = self.session
+        pump = session.pump
+        session.attached.type_keys(now)
+        if pump.stdin.descriptor in ready:
+            pump.stdin.write()
+        events = ready.get(pump.pty.descriptor, 0)
+        if events & WRITE:
+            pump.write_input()
+        if events & READ and pump.wants_read:
+            session.read_output()
+
+    def _note_events(self) -> None:
+        for event in self.session.events.take_new():
+            self.session.faults.guard(self._note_event, "an event", event)
+
+    def _note_event(self, event: Event) -> None:
+        """Have an event counted for those who are away, and told if it is to be told."""
+        session = self.session
+        if not session.clients:
+            session.events.missed.note(event, by_request=session.life.interrupted)
+        if event["event"] == "command_started":
+            session.activity.note_command()
+        if event["event"] != "exited" or not session.life.end.by_request:
+            session.notifications.note_event(event)
+
+    def _flush(self) -> None:
+        """Send what was queued; drop the connections that are done."""
+        touched = self.outbox.take()
+        for connection in touched:
+            connection.flush()
+            if connection.closing and not connection.unsent:
+                self.drop(connection)
+        for connection in (*touched, *(client.connection for client in self.session.clients.all)):
+            if self.connections.get(connection.descriptor) is connection:
+                self._poll.watch(connection.descriptor, self._interest(connection))
+
+    def _interest(self, connection: PeerConnection) -> int:
+        """Return what a connection's socket is to be watched for."""
+        interest = WRITE if connection.blocked else 0
+        must_wait = len(self.session.pump.unwritten) > MAX_INPUT and client_of(connection) is not None
+        if not (connection.closing or connection.backlog or must_wait):
+            interest |= READ
+        return interest
+
+    def _watch(self) -> None:
+        """Watch the listening socket, the pty and a job's stdin, as far as they are open."""
+        pump = self.session.pump
+        accepts = self.session.life.named and not self._accepts_from
+        self._watch_one("listener", self.listener.socket.fileno(), READ if accepts else 0)
+        interest = (WRITE if pump.unwritten else 0) | (READ if pump.wants_read else 0)
+        self._watch_one("pty", pump.pty.descriptor, interest)
+        self._watch_one("stdin", pump.stdin.descriptor, WRITE if pump.stdin.wants_write else 0)
+
+    def _watch_one(self, what: str, descriptor: int, interest: int) -> None:
+        before = self._watched.get(what, -1)
+        if before != descriptor and before >= 0:
+            self._poll.forget(before)  # it was closed
+        self._watched[what] = descriptor
+        if descriptor >= 0:
+            self._poll.watch(descriptor, interest)

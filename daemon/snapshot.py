@@ -6,21 +6,23 @@ Connections are not in the snapshot: their peers reconnect and send their positi
 from __future__ import annotations
 
 import json
+import time
 from binascii import b2a_base64
 from enum import Enum
 from operator import attrgetter
 from typing import Annotated, Any, Optional, TypedDict
 
 from sesh.daemon.activity.activity import ActivityMemory
+from sesh.daemon.activity.notifications import Planned
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed
+from sesh.daemon.clients.client import LEADER_RETURNS, LostLeader, Returning
 from sesh.daemon.clients.events import Missed
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.screen.model import ModelState
+from sesh.daemon.screen.feed import FeedState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
@@ -28,9 +30,10 @@ from sesh.daemon.shell.history import History
 from sesh.schema import check, codec
 from sesh.schema.facts import Event
 from sesh.text.sizes import Size
+from sesh.vt.queries import ScannerState
 from sesh.wire.messages import SendResponse
 
-FORMAT = 27  # of the snapshot; a sesh refuses any other
+FORMAT = 28  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -38,7 +41,8 @@ PARTS: dict[str, Any] = {
     "activity.work.question": str,
     "activity.work.state": WorkState,
     "clients.last_number": int,
-    "clients.departed": dict[str, Departed],
+    "clients.returning": dict[str, Returning],
+    "clients.lost": LostLeader,
     "events.kept": dict[str, list[Event]],
     "events.last": int,
     "events.missed": Missed,
@@ -48,10 +52,10 @@ PARTS: dict[str, Any] = {
     "findings.marks.active": Optional[Active],
     "life.phase": Phase,
     "life.end": ProgramEnd,
-    "notifications.running": list[int],
+    "notifications.state": Planned,
     "pump.input_line": InputLine,
     "life.last_activity": float,
-    "pump.scanner.carry": bytes,
+    "pump.scanner.state": ScannerState,
     "runs.history": History,
 }
 """The attributes of a session's parts that are copied as they are, and their types."""
@@ -64,8 +68,8 @@ class Snapshot(TypedDict):
     facts: Facts
     size: Size
     parts: dict[str, object]  # see `PARTS`
-    log: tuple[int, bytes]  # base and content
-    model: ModelState
+    log: tuple[int, bytes, int]  # base, content, and the mark of the last resize
+    feed: FeedState
     activity: ActivityMemory
     unwritten: bytes  # input that the pty has not taken
     texts: dict[str, SendResponse]
@@ -75,13 +79,15 @@ class Snapshot(TypedDict):
     """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
 
 
-def take_snapshot(server: Server) -> Snapshot:
+def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
+    """Return the snapshot of this moment, with the screen of an earlier one: the log has the output since then."""
     session = server.session
     session.runs.history.shorten()
     for client in session.clients.all:
         session.clients.remember(client)
-        session.model.remember(client.position)  # where its terminal continues
-    log = session.pump.log
+    if (leader := session.clients.leader) is not None:
+        session.clients.lost = LostLeader(leader.used_at, time.monotonic() + LEADER_RETURNS)
+    log = session.log
     pty = session.pump.pty
     stdin = session.pump.stdin
     listener = server.listener.socket.fileno()
@@ -91,8 +97,8 @@ def take_snapshot(server: Server) -> Snapshot:
         "facts": session.facts,
         "size": session.clients.size,
         "parts": {path: attrgetter(path)(session) for path in PARTS},
-        "log": (log.base, log.content(log.base)),
-        "model": session.model.dump(),
+        "log": (log.base, log.content(log.base), log.resized_at),
+        "feed": feed,
         "activity": session.activity.kept,
         "unwritten": bytes(session.pump.unwritten),
         "texts": server.requests.typing.outcomes,
@@ -110,10 +116,15 @@ def session_of(state: Snapshot) -> Session:
     for path, value in state["parts"].items():
         part, _, name = path.rpartition(".")
         setattr(attrgetter(part)(session), name, value)
-    session.pump.log.restore(*state["log"])
-    session.model.restore(state["model"])
+    base, output, session.log.resized_at = state["log"]
+    session.log.restore(base, output)
+    for returning in session.clients.returning.values():
+        if returning.place is not None:
+            session.log.places.append(returning.place)
+            session.log.leave(returning.place)
+    session.feed.restore(state["feed"])
     session.pump.unwritten += state["unwritten"]
-    session.pump.stdin = StdinPipe(session.loop, own.get("stdin", -1))
+    session.pump.stdin = StdinPipe(own.get("stdin", -1))
     session.pump.stdin.received = state["stdin_taken"]
     session.activity.kept = state["activity"]
     return session

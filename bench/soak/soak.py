@@ -12,7 +12,7 @@ from functools import partial
 from bench.soak.acts import Acts
 from bench.soak.figures import SHORT, Record
 from bench.soak.ground import SETTLING, Session, Sessions, answers, host
-from sesh.daemon.clients import relay
+from sesh.daemon.screen import feed
 from tests.remote.farm import SshHost
 from tests.support import Home, wait_until
 from tests.support.waiting import rest_until
@@ -64,7 +64,7 @@ class Course:
             if session.reloads:
                 self.do("reloads", partial(self.acts.reload, session))
         self.began = start = time.monotonic()
-        rest = relay.PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0  # until what floods have left is packed
+        rest = feed.PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0  # until what floods have left is packed
         scale = min(1.0, seconds / FEW_ACTS)
         sample_due = start
         while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MOST_FAULTS:

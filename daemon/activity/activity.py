@@ -4,8 +4,8 @@
     prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ ActivityState ──▶ event, waits
     changes of the screen ─────▶ ScreenWork ─┘
 
-A timer checks the session once output and typing have settled, and again at growing intervals while the result may
-still change. An idle session has no timer. A request triggers a check if the last result may be stale.
+The session is checked once output and typing have settled, and again at growing intervals while the result may still
+change. In an idle session nothing is due. A request triggers a check if the last result may be stale.
 """
 
 from __future__ import annotations
@@ -18,21 +18,20 @@ from sesh.daemon.activity.declared import Declared, Source
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.reports import Reports
 from sesh.daemon.shell import shells
-from sesh.loop.timers import Timers
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
-_LEAST_DELAY = 0.01  # the fewest seconds to the next check: a timer may fire early by a rounding error
+_LEAST_DELAY = 0.01  # the fewest seconds to the next check
+_NEVER = float("inf")
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States by the first number of OSC 9;4 (ConEmu): 1 progress, 2 error, 3 indeterminate progress."""
@@ -55,26 +54,44 @@ class ActivityMemory:
 class Activity:
     """Decides whether the program works, waits or is idle, and tells when that changes."""
 
-    def __init__(
-        self, facts: Facts, pump: Pump, timers: Timers, model: Model, reports: Reports, events: Events
-    ) -> None:
+    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, reports: Reports, events: Events) -> None:
         self._facts = facts
-        self._timers = timers
         self._pump = pump
-        self._model = model
+        self._feed = feed
         self.reports = reports
         self._events = events
-        self.on_check: Observers[[]] = Observers()
         now = time.monotonic()
         self.kept = ActivityMemory(ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(reports))
-        self.work = ScreenWork(model)
+        self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
+        self._check_at = _NEVER  # time (monotonic) of the next check
+        self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
+        self.checks = 0  # how often the state was decided
+
+    # -- in the turn
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next check; now, if there was output or typing."""
+        return 0.0 if self._moved_at > self._seen_at else self._check_at
+
+    def act(self, now: float) -> None:
+        """Note output and typing, and check the session once they have settled."""
+        if self._moved_at > self._seen_at:
+            self.wake()
+        if self._check_at <= now:
+            self._check()
+
+    @property
+    def _moved_at(self) -> float:
+        return max(self._pump.log.appended_at, self._pump.typed_at)
 
     # -- inputs
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
+        self._seen_at = self._moved_at
         self.kept.active_at = time.monotonic()
         self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
@@ -82,7 +99,7 @@ class Activity:
             self._check_in(SETTLED)
 
     def key_typed(self, data: bytes) -> None:
-        """Note input: a line answers the question; some keys end a declaration."""
+        """Note keys: a line answers the question; some keys end a declaration."""
         kept = self.kept
         self._pump.life.note_interrupt(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
@@ -97,8 +114,8 @@ class Activity:
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
-        self._model.catch_up(DRAW_TIME)
-        self.kept.entered = question.cursor_line(self._model.emulator) + count - 1
+        self._feed.catch_up(DRAW_TIME)
+        self.kept.entered = question.cursor_line(self._feed.emulator) + count - 1
         self.kept.prompt_group = 0
 
     def note_command(self) -> None:
@@ -139,8 +156,8 @@ class Activity:
             kept.command_group = self._pump.foreground
             kept.prompt_group = 0
             kept.prompt_at = 0.0  # a check may have come after the shell read this command and before its mark
-            if self._model.catch_up(DRAW_TIME, position):
-                kept.entered = question.cursor_line(self._model.emulator) - 1
+            if self._feed.catch_up(DRAW_TIME, position):
+                kept.entered = question.cursor_line(self._feed.emulator) - 1
             return
         kept.command_group = 0
         kept.prompt_group = self._pump.foreground
@@ -150,7 +167,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._timers.clear(self._check)
+        self._check_at = _NEVER
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
@@ -161,6 +178,8 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
+        if self._moved_at > self._seen_at:
+            self.wake()
         declared = self.kept.declared.standing
         standing = self.kept.standing
         if declared is not None:
@@ -191,8 +210,8 @@ class Activity:
             return ""
         if line := self.reports.line():
             return line
-        self._model.catch_up(DRAW_TIME)
-        return question.last_line(self._model.emulator, begun=self._pump.line_begun)
+        self._feed.catch_up(DRAW_TIME)
+        return question.last_line(self._feed.emulator, begun=self._pump.line_begun)
 
     def observe(self, *, fresh: bool = False) -> ActivityState:
         """Return the state; check it first if it may be stale, or if `fresh`."""
@@ -203,7 +222,8 @@ class Activity:
 
     def _check(self) -> None:
         """Look at the session, decide its state, and set the timer of the next check."""
-        self._settled = True  # first: after an error, the next output schedules a check
+        self._settled = True  # first: after an error, the next output plans a check
+        self._check_at = _NEVER
         kept = self.kept
         silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
@@ -211,8 +231,8 @@ class Activity:
             self._check_in(SETTLED - silent)
             return
         why, asked = self._look(silent)
-        if why == Reason.READ and not self._pump.paused and self._pump.read_output():
-            self.wake()  # the question was not complete
+        if why == Reason.READ and self._pump.has_output:
+            self.wake()  # the question is not complete
             return
         if why == Reason.PROMPT:
             kept.prompt_at = self._checked_at
@@ -224,7 +244,7 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._timers.set(self._check, max(seconds, _LEAST_DELAY))
+        self._check_at = time.monotonic() + max(seconds, _LEAST_DELAY)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
@@ -251,7 +271,7 @@ class Activity:
                 question=standing.question or None,
                 kind=standing.kind or None,
             )
-        self.on_check()
+        self.checks += 1
 
     def _look(self, silent: float) -> tuple[Reason, str]:
         """Return the reason of the state, and the question; the kernel comes before the screen."""
@@ -276,12 +296,12 @@ class Activity:
     def _question_is_complete(self, silent: float) -> bool:
         """Return whether the question is drawn, and an answer to it would not be refused."""
         settled = silent >= SETTLED or self._pump.line_begun
-        return settled and self._model.catch_up(DRAW_TIME)
+        return settled and self._feed.catch_up(DRAW_TIME)
 
     def _question(self) -> str:
         if self._pump.line_begun:
             return self.kept.standing.question
-        return question.in_lines(self._model.emulator, self.kept.entered)
+        return question.in_lines(self._feed.emulator, self.kept.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
         reads_it = syscalls.reads_terminal(group, self._facts.pid, pty.device)

@@ -12,8 +12,8 @@ import os
 import signal
 import time
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn
+from dataclasses import dataclass, field
+from typing import Any, NoReturn, Optional
 
 from sesh.config import config
 from sesh.daemon.activity.rules import Reason, State
@@ -21,7 +21,6 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
 from sesh.errors import SeshError
-from sesh.loop.timers import Timers
 from sesh.schema.facts import Event
 from sesh.store import recent
 from sesh.text import times
@@ -36,6 +35,7 @@ MAX_RUNNING = 8  # children; further notifications are dropped
 MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
 _NOT_STARTED = 120
+_NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -45,64 +45,77 @@ class News:
     question: str = ""
 
 
+@dataclass
+class Planned:
+    """What a person was told last, and is to be told next; it survives a reload. Times are monotonic."""
+
+    news: Optional[News] = None  # told at `at`, unless a newer event replaces or cancels it
+    at: float = 0.0
+    sent_at: float = -NOTIFICATION_INTERVAL  # of the last notification of a state
+    rang_at: float = -NOTIFICATION_INTERVAL  # of the last notification of a bell
+    running: list[int] = field(default_factory=list)  # pids of the children
+
+
 class Notifications:
     """Decides when a person is notified, and starts the children that do it."""
 
-    def __init__(self, facts: Facts, clients: Clients, timers: Timers, faults: FaultLog) -> None:
+    def __init__(self, facts: Facts, clients: Clients, faults: FaultLog) -> None:
         self._facts = facts
         self._clients = clients
-        self._timers = timers
         self._faults = faults
-        self.running: list[int] = []  # pids of the children
-        self._sent_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a state
-        self._rang_at = -NOTIFICATION_INTERVAL  # time (monotonic) of the last notification of a bell
-        self._due: News | None = None  # sent when `_notify` is called, unless a newer event replaces or cancels it
+        self.state = Planned()
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the planned notification; none without one."""
+        return self.state.at if self.state.news is not None else _NEVER
+
+    def act(self, _now: float) -> None:
+        """Notify, unless somebody watches by now."""
+        state = self.state
+        news = state.news
+        state.news = None
+        if news is None or self._silent:
+            return
+        if news.event == BELL:
+            state.rang_at = time.monotonic()
+        else:
+            state.sent_at = time.monotonic()
+        self.start(news)
 
     def note_event(self, event: Event) -> None:
         kind = event["event"]
         if kind == "activity" and event["why"] != Reason.EXIT:
             self._note_state(event)
-        elif kind == "bell" and self._due is None:
-            self._plan(News(BELL), max(self._sent_at, self._rang_at), least=BELL_DELAY)
+        elif kind == "bell" and self.state.news is None:
+            self._plan(News(BELL), max(self.state.sent_at, self.state.rang_at), least=BELL_DELAY)
         elif kind == "exited":
             self._note_end(event)
 
     def _note_state(self, event: Event) -> None:
         """Plan a notification of a state that needs a person; drop an earlier one."""
         if not self._bell_is_due:
-            self._due = None
+            self.state.news = None
         if event["state"] in (State.WAITING, State.FAILED):
-            self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self._sent_at)
+            self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self.state.sent_at)
 
     def _note_end(self, event: Event) -> None:
         """Notify at once of a failure or a due bell: the daemon will exit."""
         code = event.get("exit_code")
         if code:
-            self._due = News(State.FAILED.value, Reason.EXIT.value, failure(event.get("reason"), code))
-            self._notify()
+            self.state.news = News(State.FAILED.value, Reason.EXIT.value, failure(event.get("reason"), code))
+            self.act(0.0)
         elif self._bell_is_due:
-            self._notify()
+            self.act(0.0)
 
     @property
     def _bell_is_due(self) -> bool:
-        return self._due is not None and self._due.event == BELL
+        return self.state.news is not None and self.state.news.event == BELL
 
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
         if not self._silent:
-            self._due = news
-            left = max(last + NOTIFICATION_INTERVAL - time.monotonic(), least)
-            self._timers.set(self._notify, left)
-
-    def _notify(self) -> None:
-        news = self._due
-        self._due = None
-        if news is None or self._silent:
-            return
-        if news.event == BELL:
-            self._rang_at = time.monotonic()
-        else:
-            self._sent_at = time.monotonic()
-        self.start(news)
+            self.state.news = news
+            self.state.at = max(last + NOTIFICATION_INTERVAL, time.monotonic() + least)
 
     @property
     def _silent(self) -> bool:
@@ -111,7 +124,7 @@ class Notifications:
     # -- the children that notify
 
     def start(self, news: News) -> None:
-        if len(self.running) >= MAX_RUNNING:
+        if len(self.state.running) >= MAX_RUNNING:
             self._faults.note(f"no notification of {news.event}: {MAX_RUNNING} hooks still run")
             return
         try:
@@ -121,17 +134,17 @@ class Notifications:
             return
         if pid == 0:
             _notify_in_child(self._facts, news)
-        self.running.append(pid)
+        self.state.running.append(pid)
 
     def reap(self) -> None:
-        for pid in self.running[:]:
+        for pid in self.state.running[:]:
             try:
                 ended, status = os.waitpid(pid, os.WNOHANG)
             except ChildProcessError:
                 ended = pid
                 status = 0
             if ended:
-                self.running.remove(pid)
+                self.state.running.remove(pid)
                 if code := os.waitstatus_to_exitcode(status):
                     how = f"ended with {code}" if code > 0 else f"was ended by signal {-code}"
                     self._faults.note(f"the hook {how}")

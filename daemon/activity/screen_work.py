@@ -10,7 +10,7 @@ import time
 from enum import Enum
 
 from sesh.daemon.activity import question
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
 from sesh.vt.pen import Pen
 
 WORKED_AFTER = 3.0  # seconds of change after which the program counts as working
@@ -32,8 +32,8 @@ class WorkState(Enum):
 class ScreenWork:
     """Follows the changes of the screen, and decides whether the program's work is over."""
 
-    def __init__(self, model: Model) -> None:
-        self._model = model
+    def __init__(self, feed: ScreenFeed) -> None:
+        self._feed = feed
         self._cells: Cells | None = None
         self._head = 0
         self._began: float | None = None  # time (monotonic) at which the screen began to change without a pause
@@ -59,7 +59,7 @@ class ScreenWork:
         else:
             return
         if self.state == WorkState.OVER:
-            emulator = self._model.emulator
+            emulator = self._feed.emulator
             gone = max(0, emulator.scrolled - self._scrolled)
             self.question = question.on_screen(emulator, self._known[gone:])
 
@@ -67,18 +67,18 @@ class ScreenWork:
         if self._began is None or at - self.changed_at >= _PAUSE:
             self._began = at
             if self.state == WorkState.NOTHING:
-                self._known = question.words_on(self._model.emulator)
-                self._scrolled = self._model.emulator.scrolled
+                self._known = question.words_on(self._feed.emulator)
+                self._scrolled = self._feed.emulator.scrolled
         self.changed_at = at
         if at - self._began >= WORKED_AFTER:
             self.state = WorkState.GOES_ON
 
     def _compare(self) -> bool:
         """Keep the cells, and return whether one has changed; True if the emulator lags."""
-        if not self._model.catch_up(DRAW_TIME):
+        if not self._feed.catch_up(DRAW_TIME):
             return True
         before = self._cells
-        cells = [(row.text[:], row.pens[:]) for row in self._model.emulator.settle().rows]
+        cells = [(row.text[:], row.pens[:]) for row in self._feed.emulator.settle().rows]
         self._cells = cells
         if before is None:
             return self.state == WorkState.NOTHING  # else it was seen before a reload

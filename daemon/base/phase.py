@@ -9,7 +9,6 @@ from enum import Enum
 from resource import struct_rusage
 from typing import Optional
 
-from sesh.daemon.base.observers import Observers
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.system import platforms
 from sesh.system.clock import STEADY
@@ -23,7 +22,7 @@ class Phase(Enum):
     ENDING = "ending"  # on request: the processes of the session get signals
     ENDED = "ended"  # the program has ended; its creator may attach, and the emulator draws the last output
     KEPT = "kept"  # the session stays readable under its name, and the daemon runs
-    LEFT = "left"  # the daemon exits, the files stay
+    DORMANT = "dormant"  # the daemon exits, the files stay
     REMOVED = "removed"  # the files are removed; the daemon exits once its peers have their responses
     ABANDONED = "abandoned"  # SIGTERM, as at a shutdown: the daemon exits, and the session can be restored
 
@@ -63,14 +62,13 @@ class ProgramEnd:
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 
-class Life:
+class Lifecycle:
     """How far a session has come, and how its program ended."""
 
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.last_activity = STEADY.now()  # time (`STEADY`) of the last output or typing
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
-        self.on_end: Observers[[]] = Observers()  # called when the program has ended
         self.end = ProgramEnd()
 
     @property
@@ -79,7 +77,7 @@ class Life:
         return time.monotonic() - self._interrupted_at < _INTERRUPTED
 
     def note_interrupt(self, *, interrupts: bool) -> None:
-        """Note input; only a Ctrl-C that comes last can be the cause of an end."""
+        """Note a key; only a Ctrl-C that comes last can be the cause of an end."""
         self._interrupted_at = time.monotonic() if interrupts else _NEVER
 
     @property
@@ -89,15 +87,9 @@ class Life:
     @property
     def over(self) -> bool:
         """True if the daemon exits once its peers have their responses."""
-        return self.phase in (Phase.LEFT, Phase.REMOVED)
+        return self.phase in (Phase.DORMANT, Phase.REMOVED)
 
     @property
     def named(self) -> bool:
         """True while the session holds its name: it runs, or is readable."""
         return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
-
-    def become(self, phase: Phase) -> None:
-        ran = self.running
-        self.phase = phase
-        if ran and not self.running:
-            self.on_end()

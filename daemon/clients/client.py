@@ -1,16 +1,16 @@
-"""The attached clients of a session: their terminals, and how each gets output."""
+"""The attached clients of a session: their terminals, and what each was sent, has acknowledged and has asked for."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
-from typing import Optional, Union
+from enum import Enum
+from typing import NamedTuple, Optional
 
-from sesh.daemon.base.observers import Observers
-from sesh.daemon.clients.connection import PeerConnection, Reader, Window
+from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
-from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import TerminalState
+from sesh.daemon.clients.window import PATIENCE, Window
+from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient
 from sesh.system.clock import STEADY
 from sesh.text import sizes
@@ -19,47 +19,42 @@ from sesh.text.sizes import Size, clamp_size
 from sesh.text.times import stamp
 from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
-from sesh.wire import protocol
 from sesh.wire.messages import Hello
 
-LAG = 1 << 20  # bytes that a client may lag; above it, the client is late
-LAG_OVER_LINK = 64 << 10
-"""Bytes that a client over a link may lag, besides those in flight: an echo waits behind all of them."""
-BLANK = -1  # the position of a client whose terminal does not show the session yet
+FRAME = 16 << 10  # bytes of one frame of output: a client that leaves writes the frame that it has begun
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
 MAX_LINES = 1_000_000  # lines of scrollback that a client gets at most
-MAX_DEPARTED = 64  # clients whose last INPUT is remembered after they left; the oldest is dropped
+MAX_RETURNING = 64  # clients that are remembered after they left; the oldest is dropped
 WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
+LEADER_RETURNS = 2.0  # seconds that a lost leader has to return; meanwhile the session keeps its size
 
 
-# -- how a client gets the program's output
+class Mode(Enum):
+    """How a client gets the session; the values are the words in `status`."""
+
+    LIVE = "raw"  # the program's bytes
+    DUE = "aside"  # next a screen
+    VIEWPORT = "drawn"  # a part of the screen, drawn: its terminal and the session differ in size
 
 
-@dataclass(frozen=True)
-class Live:
-    """The client gets the program's bytes, from its position on."""
+class Follower(Reader):
+    """A request that gets the output as it comes, such as that of `logs -f`."""
 
+    def __init__(self, connection: PeerConnection, position: int) -> None:
+        super().__init__(connection)
+        self.position = position
+        self.skipped = 0  # bytes
 
-@dataclass(frozen=True)
-class Due:
-    """The client gets nothing yet; next the lines that its terminal lacks, and the screen."""
+    def behind(self, log: OutputLog) -> int:
+        return log.head - self.position + len(self.connection.unsent)
 
-    unfinished: Replay | None = None  # of these
+    def waited_for(self, now: float) -> bool:
+        """Return whether the program would wait for it: it reads what it is sent."""
+        return not self.connection.unsent or now - self.connection.progress_at <= PATIENCE
 
-
-@dataclass(frozen=True)
-class Viewing:
-    """The client gets a viewport: its terminal and the session differ in size."""
-
-    viewport: Viewport
-
-
-ClientState = Union[Live, Due, Viewing]
-MODES = {Live: "raw", Due: "aside", Viewing: "drawn"}
-"""The words for the states in `status`: `mode` of a client."""
-
-
-# -- clients
+    def skip_to(self, position: int) -> None:
+        self.skipped += position - self.position
+        self.position = position
 
 
 @dataclass(frozen=True)
@@ -72,10 +67,12 @@ class Terminal:
     auth_sock: str
     token: str  # identifies the client when it reconnects
     read_only: bool
-    lines: int  # the most lines that it gets when it attaches, or after it was late
+    lines: int  # the most lines that it gets when it attaches, or where others are left out
+    acknowledges: bool  # it sends GOT
 
     @classmethod
     def of(cls, hello: Hello) -> Terminal:
+        remote = hello.get("remote", False)
         return cls(
             pid=hello.get("pid", 0),
             tty=plain(hello.get("tty", "")[:256]),
@@ -84,89 +81,138 @@ class Terminal:
             token=hello.get("client", "")[:64],
             read_only=hello.get("read_only", False),
             lines=sizes.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
+            acknowledges=remote or hello.get("acknowledges", False),
         )
 
 
-class Client(Reader):
-    """An attached client: its terminal, how it gets output, and what is due to it."""
+@dataclass(frozen=True)
+class LeftOut:
+    """The lines that one terminal lacks, and nobody has told it: `count` of them, the last before number `before`."""
 
-    def __init__(
-        self, connection: PeerConnection, number: int, hello: Hello, in_flight: Callable[[int], object]
-    ) -> None:
-        super().__init__(connection, BLANK)
+    count: int = 0
+    before: int = 0
+
+    def and_then(self, later: LeftOut) -> LeftOut:
+        return LeftOut(self.count + later.count, later.before) if later.count else self
+
+
+class Drawing(NamedTuple):
+    """A screen that is being drawn, the position of the log that it shows, and the lines that it leaves out."""
+
+    replay: Replay
+    position: int
+    left_out: LeftOut
+
+
+class Client(Reader):
+    """An attached client: its terminal, what it was sent and has acknowledged, and whether it has asked for a screen.
+
+    Its mode follows from these (`mode`). `place`: where its terminal stands in the log; None before its first screen.
+    """
+
+    def __init__(self, connection: PeerConnection, number: int, hello: Hello) -> None:
+        super().__init__(connection)
+        now = time.monotonic()
         self.number = number
         self.terminal = Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
+        self.window = Window(now, over_link=hello.get("remote", False))
         self.attached_at = STEADY.now()
         self.used_at = self.attached_at  # when a person last used it
-        if hello.get("remote", False):
-            self.window = Window(in_flight)
-            self.limit = LAG_OVER_LINK
-        else:
-            self.limit = LAG
-        self.state: ClientState = Due()
+        self.place: Place | None = None
+        self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
+        self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
-        self.before_viewport: TerminalState | None = None
-        """The terminal's state before it showed a viewport, but `alternate` as it is, until it shows a screen again."""
-        self.redraw_number = 0  # of its last REDRAW
+        self.drawing: Drawing | None = None  # a screen that is not complete
+        self.pieces: list[tuple[int, bytes]] = []  # of a screen that are not sent, the next one last
+        self.viewport: Viewport | None = None
+        self.viewport_due = 0.0  # time (monotonic) from which the next viewport may be sent
+        self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
+        self.left_out = LeftOut()
         self.replies = ReplyFilter()
-        self.last_input = 0
+        self.received_input = 0  # the number of the last INPUT that came over this connection
+        self.last_input = 0  # that of the last one that was typed
 
     @property
     def over_link(self) -> bool:
-        return self.window is not None
+        return self.window.over_link
 
-    @property
-    def gets_output(self) -> bool:
-        return isinstance(self.state, Live)
+    def mode(self, size: Size) -> Mode:
+        """Return how the client gets a session of this size."""
+        if self.size[:2] != size[:2]:
+            return Mode.VIEWPORT
+        return Mode.LIVE if self.asked_at is None else Mode.DUE
 
-    @property
-    def blank(self) -> bool:
-        """True if its terminal does not show the session yet."""
-        return self.position == BLANK
+    # -- what it was sent, and has acknowledged
 
-    def was_sent_all(self, log: OutputLog) -> bool:
-        return self.position == log.head and not self.connection.unsent
+    def sent(self, size: int, position: int, now: float) -> None:
+        """Note `size` bytes that bring its terminal to `position`."""
+        assert self.place is not None  # noqa: S101 (it has one from its first screen on)
+        self.place.sent = position
+        self.window.sent(size, position, now)
 
-    # -- transitions between the states
+    def confirm(self, count: int, now: float) -> None:
+        """Handle a GOT."""
+        self._got(self.window.confirm(count, now))
 
-    def resume(self, *, live: bool) -> None:
-        """Go on with bytes from the position on, or else with another screen."""
-        self.before_viewport = None
-        self.state = Live() if live else Due()
+    def confirm_all(self, now: float) -> None:
+        """Take all bytes for acknowledged that the socket of a client without GOT has accepted."""
+        if not self.connection.unsent:
+            self._got(self.window.confirm_all(now))
 
-    def await_screen(self) -> None:
-        """Wait for missed lines and a screen; one that waits already waits for another one."""
-        self.state = Due()
+    def _got(self, position: int | None) -> None:
+        if position is not None and self.place is not None:
+            self.place.got = max(self.place.got, position)
 
-    def redraw_from(self, position: int, number: int) -> None:
-        """Note that the terminal ignores all output between `position` and the next screen."""
-        self.redraw_number = number
-        if not self.blank:
-            self.position = position
+    def behind(self, log: OutputLog) -> int:
+        """Return how many bytes of output its terminal may not have shown."""
+        if self.place is None or self.viewport is not None:
+            return 0
+        return log.head - self.place.sent + self.window.in_flight
 
-    def begin_viewport(self, before: TerminalState) -> None:
-        """Change to a viewport, whose terminal was in the state `before`."""
-        self.before_viewport = before
-        columns, rows = self.size[:2]
-        self.state = Viewing(Viewport(columns, rows, clear=self.blank))
+    def waited_for(self, now: float) -> bool:
+        """Return whether the program would wait for it: its terminal takes what it is sent."""
+        return now <= self.stuck_at()
+
+    def stuck_at(self) -> float:
+        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        at = self.window.stuck_at()
+        return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
+
+    def was_sent(self, position: int) -> bool:
+        return self.place is not None and self.place.sent >= position and not self.connection.unsent
 
     # -- screens
+
+    def ask_screen(self, now: float) -> None:
+        """Note that the client needs a screen; one that is being drawn is out of date."""
+        if self.asked_at is None:
+            self.asked_at = now
+        self.drawing = None
+
+    def redraw_from(self, position: int, number: int, now: float) -> None:
+        """Note that the terminal ignores all output between `position` and the next screen."""
+        self.redraw_number = number
+        self.pieces.clear()
+        self.ask_screen(now)
+        if self.place is not None and self.viewport is None:
+            self.place.sent = max(self.place.got, min(position, self.place.sent))
+
+    def begin_viewport(self, *, clear: bool, alternate: bool = False) -> None:
+        """Begin to draw a viewport anew.
+
+        `clear`: first scroll the terminal's content away; `alternate`: it shows its alternate screen.
+        """
+        self.viewport = Viewport(*self.size[:2], clear=clear)
+        self.viewport.alternate = alternate
 
     @property
     def takes_screen(self) -> bool:
         """True if a screen that is sent now would arrive soon."""
-        return not self.connection.unsent and (self.window is None or self.window.drained)
+        return not self.connection.unsent and self.window.nearly_empty
 
-    def send_screen(self, position: int, replay: bytes) -> None:
-        """Send the screen of a position."""
-        self.position = position
-        self.connection.queue(*protocol.screen_frames(position, self.redraw_number, replay))
-        if self.window is not None:
-            self.window.add(len(replay), position)
-        self.connection.flush()  # at once: during a flood, the end of the loop's turn may be far away
-
-    def as_status(self) -> AttachedClient:
+    def as_status(self, size: Size) -> AttachedClient:
+        """Return its row in `status` of a session of this size."""
         columns, rows = self.size[:2]
         return {
             "id": self.number,
@@ -177,7 +223,7 @@ class Client(Reader):
             "rows": rows,
             "since": stamp(STEADY.wall_time(self.attached_at)),
             "read_only": self.terminal.read_only,
-            "mode": MODES[type(self.state)],
+            "mode": self.mode(size).value,
         }
 
 
@@ -186,12 +232,22 @@ def client_of(connection: PeerConnection) -> Client | None:
 
 
 @dataclass(frozen=True)
-class Departed:
+class Returning:
     """What is remembered of a client that has left, in case it comes back."""
 
     last_input: int  # the number of its last INPUT
     used_at: float
-    before_viewport: Optional[TerminalState] = None
+    place: Optional[Place] = None
+    left_out: LeftOut = LeftOut()
+    viewed: Optional[tuple[int, bool]] = None  # of a viewport: `viewed_from`, and whether the alternate screen showed
+
+
+@dataclass(frozen=True)
+class LostLeader:
+    """A leader whose connection was lost: when it was used last, and until when (monotonic) it may return."""
+
+    used_at: float = 0.0
+    until: float = 0.0
 
 
 class Clients:
@@ -201,9 +257,9 @@ class Clients:
         self.all: list[Client] = []
         self.leader: Client | None = None  # see `choose_leader`
         self.size = size
-        self.on_resize: Observers[[Size]] = Observers()  # called with the session's new size
         self.last_number = 0  # of the newest client
-        self.departed: dict[str, Departed] = {}  # by the client's token
+        self.returning: dict[str, Returning] = {}  # by the client's token
+        self.lost = LostLeader()
 
     def __len__(self) -> int:
         return len(self.all)
@@ -216,39 +272,52 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        self.choose_leader()
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        self.departed[client.terminal.token] = Departed(client.last_input, client.used_at, client.before_viewport)
-        if len(self.departed) > MAX_DEPARTED:
-            del self.departed[next(iter(self.departed))]
+        viewed = None if client.viewport is None else (client.viewed_from, client.viewport.alternate)
+        self.returning[client.terminal.token] = Returning(
+            client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
+        )
+        if len(self.returning) > MAX_RETURNING:
+            del self.returning[next(iter(self.returning))]
 
-    def remove(self, client: Client) -> None:
+    def remove(self, client: Client, *, returns: bool) -> None:
+        """Remove a client. `returns`: its connection was lost, and it may be back at once."""
         self.remember(client)
         self.all.remove(client)
-        self.choose_leader()
+        if client is self.leader:
+            self.leader = None
+            self.lost = LostLeader(client.used_at, time.monotonic() + LEADER_RETURNS) if returns else LostLeader()
 
     def note_key(self, client: Client) -> None:
         """Note that a person has typed at a client, which becomes the leader."""
         client.used_at = STEADY.now()
-        if client is not self.leader:
-            self.choose_leader()
 
-    def choose_leader(self) -> None:
-        """Let the last used writable client lead; the session gets the size of its terminal."""
-        self.leader = leader = _last_used(self.all)
-        if leader is not None and leader.size != self.size:
-            self.size = leader.size
-            self.on_resize(leader.size)
+    @property
+    def due(self) -> float:
+        """The time (monotonic) at which a lost leader is given up."""
+        return self.lost.until if self.lost.until and self.all else float("inf")
 
-    def replying(self, log: OutputLog) -> Client | None:
-        """Return the last used client that has all output: its terminal replies to queries."""
-        return _last_used([client for client in self.all if client.gets_output and client.was_sent_all(log)])
+    def choose_leader(self, now: float) -> Size | None:
+        """Let the last used writable client lead; return the session's new size, None if it stays.
+
+        While a lost leader may return, a client that was used before it does not take its place.
+        """
+        leader = last_used(self.all)
+        if self.leader is None and leader is not None and now < self.lost.until and leader.used_at < self.lost.used_at:
+            return None
+        self.leader = leader
+        self.lost = LostLeader()
+        if leader is None or leader.size == self.size:
+            return None
+        self.size = leader.size
+        return leader.size
 
 
-def _last_used(clients: list[Client]) -> Client | None:
+def last_used(clients: list[Client]) -> Client | None:
+    """Return the writable client that was used last."""
     writable = [client for client in clients if not client.terminal.read_only]
     return max(writable, key=lambda client: client.used_at, default=None)

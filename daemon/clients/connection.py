@@ -1,18 +1,17 @@
-"""A connection to the daemon: its socket, requests, and position in the log."""
+"""A connection to the daemon: its socket, frames and requests, and what reads the output over it."""
 
 from __future__ import annotations
 
 import socket
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 from errno import EAGAIN
 from math import inf
 from typing import Any, Generic
 
-from sesh.daemon.pty.output_log import OutputLog
 from sesh.errors import SeshError, TimedOut
 from sesh.system.clock import uptime
 from sesh.wire import protocol
@@ -20,11 +19,7 @@ from sesh.wire.messages import Response
 
 READ_SIZE = 1 << 16
 Steps = Iterator[float]  # the steps of a request that takes time; each yields the seconds until the next one
-STALLED = 2.0  # seconds without progress after which the program does not wait for a reader any more
-FOLLOWER_LAG = 16 << 20  # bytes that a follower of the output may lag before it is late
-WINDOW = 256 << 10  # bytes in flight; at the limit, no more are sent until a GOT
 MARGIN = 2.0  # seconds before a caller's deadline by which its response is sent
-PIECE = 16 << 10  # bytes of one frame: the client sends GOT for whole frames
 
 
 class Role(Enum):
@@ -33,88 +28,42 @@ class Role(Enum):
     FOREIGN = auto()  # one with another protocol number; only its request `reload` is handled
 
 
-class Window:
-    """The window of a link: bytes of output that no GOT has acknowledged yet.
-
-    The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes. A client over a link gets no OUTPUT while
-    `WINDOW` bytes are in flight, so that no echo waits behind seconds of output.
-    """
-
-    def __init__(self, in_flight: Callable[[int], object]) -> None:
-        self._in_flight = in_flight  # remembers the state at a position, where the terminal is if its link breaks
-        self.sent = 0  # bytes of output
-        self._got = 0  # the acknowledged ones
-        self.progress_at = time.monotonic()  # time (monotonic) of the last GOT after which few bytes were in flight
-
-    @property
-    def room(self) -> int:
-        return PIECE if self.sent - self._got < WINDOW else 0
-
-    @property
-    def drained(self) -> bool:
-        """True if so few bytes are in flight that a screen would arrive soon."""
-        return self.sent - self._got <= WINDOW >> 2
-
-    def add(self, size: int, position: int) -> None:
-        self.sent += size
-        self._in_flight(position)
-
-    def confirm(self, count: int) -> None:
-        """Handle a GOT for the first `count` bytes; ignore an invalid one."""
-        if self._got < count <= self.sent:
-            self._got = count
-            if self.drained:  # a full link counts as stalled
-                self.progress_at = time.monotonic()
-
-
 class Reader:
-    """A reader of the log at a position: a follower, or an attached client."""
+    """A reader of the log over a connection: a follower of the output, or an attached client."""
 
-    window: Window | None = None  # of a client over a link
-    limit = FOLLOWER_LAG  # bytes that it may lag; above it, the program waits, or the reader skips output
-
-    def __init__(self, connection: PeerConnection, position: int) -> None:
+    def __init__(self, connection: PeerConnection) -> None:
         self.connection = connection
-        self.position = position
-        self.skipped = 0  # bytes
 
-    def is_late(self, log: OutputLog) -> bool:
-        return log.head - self.position + len(self.connection.unsent) > self.limit
 
-    @property
-    def gets_output(self) -> bool:
-        """True if the reader gets the program's bytes (OUTPUT)."""
-        return True
+class Outbox:
+    """The connections that have something to send, or are to be closed; the turn empties it."""
 
-    @property
-    def room(self) -> int:
-        """The most bytes that one frame may carry now; 0 while the window is full."""
-        return protocol.CHUNK if self.window is None else self.window.room
+    def __init__(self) -> None:
+        self._connections: dict[PeerConnection, None] = {}
 
-    @property
-    def stalled(self) -> bool:
-        progress_at = self.connection.progress_at if self.window is None else self.window.progress_at
-        return time.monotonic() - progress_at > STALLED
+    def add(self, connection: PeerConnection) -> None:
+        self._connections[connection] = None
 
-    def skip_to(self, position: int) -> None:
-        self.skipped += position - self.position
-        self.position = position
+    def take(self) -> list[PeerConnection]:
+        taken = list(self._connections)
+        self._connections.clear()
+        return taken
 
 
 class PeerConnection:
-    """A connection from a client or a caller: socket, frames, role, reader of the log."""
+    """A connection from a client or a caller. Its frames wait in `backlog`, and its bytes in `unsent`."""
 
-    def __init__(self, opened: socket.socket, *, awaits_creator: bool = False) -> None:
+    def __init__(self, opened: socket.socket, outbox: Outbox, *, awaits_creator: bool = False) -> None:
         opened.setblocking(False)
         self.socket = opened
         self.descriptor: int = opened.fileno()
+        self._outbox = outbox
         self.decoder = protocol.Decoder()
         self.backlog: deque[tuple[int, bytes]] = deque()  # frames to be handled: kind and payload
         self.unsent = bytearray()
-        self.closed = False  # handles and queues no more frames, and is dropped once everything is sent
+        self.closing = False  # handles and queues no more frames, and is dropped once everything is sent
         self.blocked = False  # is not writable
-        self.changed: Callable[[], object] = lambda: None  # called when bytes or a close are pending; set by the server
-        self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
+        self.progress_at = self.opened_at = time.monotonic()  # time (monotonic) of the last bytes sent
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST
@@ -139,29 +88,11 @@ class PeerConnection:
         return bool(data)
 
     def queue(self, *parts: bytes) -> None:
-        """Append bytes, which are sent at the end of the loop's turn at the latest."""
-        if not self.closed:
+        """Append bytes, which the turn sends."""
+        if not self.closing:
             for part in parts:
                 self.unsent += part
-            self.changed()
-
-    def send_output(self, log: OutputLog) -> None:
-        """Send queued bytes, then OUTPUT from the reader's position on, until the socket is full."""
-        while not self.unsent or self.flush():
-            reader = self.reader
-            if reader is None or self.closed or reader.position >= log.head or not reader.gets_output:
-                return
-            if not (room := reader.room):
-                return
-            if reader.position < log.base:
-                reader.skip_to(log.base)
-            size = min(room, log.head - reader.position)
-            self.unsent += protocol.output_header(reader.position, size)
-            for piece in log.read(reader.position, size):
-                self.unsent += piece
-            reader.position += size
-            if reader.window is not None:
-                reader.window.add(size, reader.position)
+            self._outbox.add(self)
 
     def flush(self) -> bool:
         """Send as much as the socket accepts; return False if bytes are left."""
@@ -171,9 +102,9 @@ class PeerConnection:
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
-                    self.changed()
+                    self._outbox.add(self)
                     return False
-                self.fail()
+                self.discard()
                 break
             del self.unsent[:sent]
             self.progress_at = time.monotonic()
@@ -181,10 +112,10 @@ class PeerConnection:
         return True
 
     def close_when_sent(self) -> None:
-        self.closed = True
-        self.changed()
+        self.closing = True
+        self._outbox.add(self)
 
-    def fail(self) -> None:
+    def discard(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""
         self.backlog.clear()
         self.unsent.clear()
@@ -192,10 +123,11 @@ class PeerConnection:
 
     def drop(self) -> None:
         """Discard everything, and close the descriptor."""
-        self.fail()
+        self.closing = True
+        self.backlog.clear()
+        self.unsent.clear()
         self.socket.close()
-        self.reader = None  # this and `changed` are reference cycles: without them, the buffers are freed now
-        self.changed = lambda: None
+        self.reader = None  # a reference cycle: without it, the buffers are freed now
 
 
 @dataclass(eq=False)

@@ -9,12 +9,10 @@ them. No event contains typed input.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.schema.facts import Event, Unseen
 from sesh.system import clock
@@ -97,10 +95,9 @@ class Missed:
 class Events:
     """Keeps the last events of a session, and sends them to followers."""
 
-    def __init__(self, facts: Facts, soon: Callable[[Callable[[], object]], object]) -> None:
+    def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._soon = soon
-        self.on_event: Observers[[Event]] = Observers()  # called with each event
+        self._new: list[Event] = []  # those that nobody has taken yet
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind
         self._followers: dict[PeerConnection, int] = {}
@@ -123,8 +120,13 @@ class Events:
         self.kept.setdefault(event, []).append(new)
         if sum(map(len, self.kept.values())) > KEPT:
             del max(self.kept.values(), key=len)[0]
-        self.on_event(new)
-        self._soon(self.send_new)
+        self._new.append(new)
+
+    def take_new(self) -> list[Event]:
+        """Return the events since the last call."""
+        new = self._new
+        self._new = []
+        return new
 
     def after(self, seen: int) -> list[Event]:
         newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
@@ -133,7 +135,6 @@ class Events:
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets events after number `since`; None: from now on."""
         self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
-        self._soon(self.send_new)
 
     def forget(self, connection: PeerConnection) -> None:
         self._followers.pop(connection, None)
@@ -141,7 +142,7 @@ class Events:
     def pending(self, connection: PeerConnection) -> bool:
         return self._followers.get(connection, self.last) < self.last
 
-    def send_new(self) -> None:
+    def send(self) -> None:
         """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
         for connection, seen in list(self._followers.items()):
             if seen < self.last and len(connection.unsent) < MAX_UNREAD:

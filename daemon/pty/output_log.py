@@ -1,77 +1,116 @@
-"""The program's output: a numbered sequence of bytes, in which readers have positions."""
+"""The program's output: numbered bytes, the marks in them, and the places at which terminals stand.
+
+A mark is a position at which a terminal can stand: frames of output end at marks, and the emulator notes its state at
+those where a terminal may stand. So the lines that a terminal lacks are known, whoever is ahead.
+
+A place is what the log keeps of one terminal: it has shown the output up to `got` at least, and up to `sent` at most.
+"""
 
 from __future__ import annotations
 
 import time
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
+from dataclasses import dataclass
 
-RETAINED = 256 << 10  # bytes kept although all readers have them, for clients that reconnect
+from sesh.daemon.pty.byte_log import ByteLog
+
+RETAINED = 256 << 10  # bytes kept although nobody lacks them, and beyond what a terminal that may return lacked
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
-_JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
+MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
+TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
+_MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
+_MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory
 
 
-class OutputLog:
-    """Blocks of bytes from position `base` up to `head`, counted from the session's first byte."""
+@dataclass(eq=False)
+class Place:
+    """Where a terminal stands: between what it has acknowledged and what it was sent, both at marks."""
+
+    got: int
+    sent: int
+    goes_on: bool = True  # it will be sent more; else it has left, and may return
+    keeps_to: int = 1 << 62  # the head up to which the log keeps what it lacks
+
+    def may_stand_at(self, position: int) -> bool:
+        return self.got <= position and (self.goes_on or position <= self.sent)
+
+
+class OutputLog(ByteLog):
+    """The output from `base` up to `head`, with its marks, and the places of the terminals that show it."""
 
     def __init__(self, base: int = 0, *, job: bool = False) -> None:
-        self.base = self.head = base
-        self.appended_at = 0.0
-        self._job = job
+        super().__init__(base)
+        self.appended_at = 0.0  # time (monotonic)
+        self.resized_at = base  # the mark of the last resize
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
-        self._blocks: list[bytes] = []
-        self._starts: list[int] = []
+        self.places: list[Place] = []
+        self._retained = JOB_RETAINED if job else RETAINED
+        self._marks = [base]
 
     def restore(self, base: int, data: bytes) -> None:
-        self.base = self.head = base
-        self._blocks.clear()
-        self._starts.clear()
-        if data:
-            self.append(data)
+        self._marks = [base]
+        super().restore(base, data)
+        self.appended_at = 0.0
 
     def append(self, block: bytes) -> None:
-        # Join small blocks: echoed keys come one by one, and a block takes much more memory than one byte.
-        size = len(block)
-        last = self._blocks[-1] if self._blocks else b""
-        if 0 < len(last) <= _JOINED - size:
-            self._blocks[-1] = last + block
-        else:
-            self._blocks.append(block)
-            self._starts.append(self.head)
-        self.head += size
+        """Append bytes that were read at once; their end is a mark, and every `MARK_EVERY` bytes in them."""
+        start = self.head
+        super().append(block)
+        self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         self.appended_at = time.monotonic()
+        if len(self._marks) > _MAX_MARKS:
+            half = len(self._marks) // 2
+            self._marks[:half] = self._marks[:half:2]
 
-    def read(self, position: int, limit: int) -> list[bytes]:
-        """Return at most `limit` bytes from `position`, in pieces. Raises LookupError outside the log."""
-        if not self.base <= position <= self.head:
-            raise LookupError(f"position {position} is not in {self.base}..{self.head}")
-        pieces: list[bytes] = []
-        index = bisect_right(self._starts, position) - 1
-        while limit > 0 and 0 <= index < len(self._blocks):
-            start = position - self._starts[index]
-            if piece := self._blocks[index][start : start + limit]:  # not copied if it is the whole block
-                pieces.append(piece)
-            limit -= len(piece)
-            position += len(piece)
-            index += 1
-        return pieces
+    def leave(self, place: Place, *, keep: bool = True) -> None:
+        """Note that a terminal gets no more. `keep`: keep what it lacks when it returns, and `RETAINED` bytes more."""
+        place.goes_on = False
+        place.keeps_to = self.head + RETAINED if keep else 0
+        left = [each for each in self.places if not each.goes_on]
+        if len(left) > _MAX_LEFT:
+            self.places.remove(left[0])
 
-    def content(self, start: int, end: int | None = None) -> bytes:
-        """Return a copy of the bytes from `start` (at least `base`) up to `end`."""
-        start = max(start, self.base)
-        end = self.head if end is None else end
-        return b"".join(self.read(start, end - start)) if start < end else b""
+    def hold(self, position: int) -> None:
+        """Have the state at a position noted, as if a terminal had left there."""
+        if not any(place.may_stand_at(position) for place in self.places):
+            self.places.append(place := Place(position, position))
+            self.leave(place)
 
-    @property
-    def retained(self) -> int:
-        if self.whole:
-            return MAX_LAG
-        return JOB_RETAINED if self._job else RETAINED
+    def mark_resize(self) -> None:
+        """Note that the terminal's size changes at the head, which is a mark."""
+        self.resized_at = self.head
 
-    def trim(self, needed: int) -> None:
-        """Drop whole blocks before `needed`, but keep the last `retained` bytes."""
-        count = bisect_right(self._starts, min(needed, self.head - self.retained)) - 1
-        if count > 0:
-            del self._blocks[:count]
-            del self._starts[:count]
-            self.base = self._starts[0]
+    def mark_after(self, position: int) -> int:
+        """Return the first mark after `position`, the head at most."""
+        index = bisect_right(self._marks, position)
+        return self._marks[index] if index < len(self._marks) else self.head
+
+    def mark_within(self, position: int, size: int) -> int:
+        """Return the last mark at most `size` bytes after `position`; without one, the first mark after it."""
+        index = bisect_right(self._marks, position + size) - 1
+        mark = self._marks[index] if index >= 0 else self.base
+        return mark if mark > position else self.mark_after(position)
+
+    def stops(self, start: int, end: int) -> int:
+        """Return the first mark after `start` and before `end` at which a terminal may stand; else `end`."""
+        if not self.places:
+            return end
+        for mark in self._marks[bisect_right(self._marks, start) : bisect_left(self._marks, end)]:
+            if any(place.may_stand_at(mark) for place in self.places):
+                return mark
+        return end
+
+    def release(self, needed: int, noted: int) -> None:
+        """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
+
+        Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
+        """
+        self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
+        retained = MAX_LAG if self.whole else self._retained
+        kept = [place.got for place in self.places if self.head <= place.keeps_to]
+        needed = min([needed, self.head - retained, *kept])
+        if needed - self.base < TRIM_FROM:
+            return
+        self.trim(needed)
+        del self._marks[: bisect_left(self._marks, self.base)]

@@ -58,14 +58,14 @@ class Pty:
         slave = os.open(platforms.pty_path(descriptor), os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
         return cls(descriptor, slave, pid)
 
-    def read(self) -> tuple[bytes, bool]:
-        """Read about `READ_LIMIT` bytes; return them, and whether the slave side has hung up."""
+    def read(self, limit: int = READ_LIMIT) -> tuple[bytes, bool]:
+        """Read about `limit` bytes; return them, and whether the slave side has hung up."""
         blocks: list[bytes] = []
         taken = 0
         hung_up = False
-        while taken < READ_LIMIT:
+        while taken < limit:
             try:
-                block = os.read(self.descriptor, _READ)
+                block = os.read(self.descriptor, min(_READ, limit - taken))
             except OSError as error:
                 hung_up = error.errno not in (EAGAIN, EBADF)  # EBADF: closed
                 break
@@ -123,6 +123,14 @@ class Pty:
         ready.register(self.slave, select.POLLOUT)
         ready.register(self.descriptor, select.POLLIN)
         return not ready.poll(_WRITE_TIME)
+
+    def has_output(self) -> bool:
+        """Return whether there is output to read."""
+        if not self.is_open:
+            return False
+        ready = select.poll()
+        ready.register(self.descriptor, select.POLLIN)
+        return bool(ready.poll(0))
 
     def unread(self) -> int:
         """Return the number of unread bytes: at most 4,095, 0 just after a write."""

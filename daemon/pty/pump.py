@@ -2,112 +2,111 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+import time
+from typing import NamedTuple
 
-from sesh.daemon.base.observers import Observers
-from sesh.daemon.base.phase import Life
+from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.pty.pty import Pty, set_size
+from sesh.daemon.pty.pty import READ_LIMIT, Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.loop.loop import READ, WRITE, Loop
 from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
+_NEVER = float("inf")
+
+
+class Finding(NamedTuple):
+    """A sequence in the output that is more than text: its kind and body, and the position of its end."""
+
+    kind: Kind
+    body: bytes
+    position: int
 
 
 class Pump:
     """Reads the program's pty into the log, and writes input to the pty."""
 
-    def __init__(self, log: OutputLog, loop: Loop, life: Life) -> None:
+    def __init__(self, log: OutputLog, life: Lifecycle) -> None:
         self.log = log
         self.life = life
-        self._loop = loop
-        self.on_output: Observers[[]] = Observers()  # called after bytes were appended to the log
-        self.on_input: Observers[[]] = Observers()
-        self.on_taken: Observers[[]] = Observers()  # called once the pty has taken input that it had no room for
-        self.on_finding: Observers[[Kind, bytes, int]] = Observers()
-        """Called with a finding's kind and body, and the position of its end, after it was sent."""
         self.pty = Pty()  # closed before the start and in an ended session
-        self.paused = True  # the readers of the log lag, or the daemon's first turn has not come
-        self.filter: Callable[[bytes], Iterable[bytes]] | None = None
-        """Yields a block's visible pieces. The first `run` sets `RunQueue.filter`, which removes the shell's marks."""
+        self.allowed: float = 0  # bytes that the program may print until the next turn; none before the first one
+        self._reads_from = 0.0  # time (monotonic) until which a pty that was hung up is not read
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
+        self.typed_at = 0.0  # time (monotonic) of the last typed bytes, replies included
         self.input_line = InputLine()
-        self.stdin = StdinPipe(loop)
+        self.stdin = StdinPipe()
 
     @property
     def foreground(self) -> int:
         """The foreground's process group; 0 without one, or if the program has ended."""
         return self.pty.foreground() if self.life.running else 0
 
+    @property
+    def paused(self) -> bool:
+        """True if the program must wait: who reads its output lags."""
+        return self.allowed <= 0
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) at which a pty that was hung up is read again."""
+        return self._reads_from or _NEVER
+
+    def act(self, _now: float) -> None:
+        """Read the pty again."""
+        self._reads_from = 0.0
+
+    @property
+    def wants_read(self) -> bool:
+        return not self.paused and not self._reads_from
+
     def resize(self, size: Size) -> None:
         if self.pty.is_open:
             set_size(self.pty.descriptor, *size)
 
-    def set_paused(self, *, paused: bool) -> None:
-        if paused != self.paused:
-            self.paused = paused
-            self._watch_pty()
+    # -- output
 
-    def _watch_pty(self) -> None:
-        if self.pty.is_open:
-            hung_up = self._loop.timers.is_set(self._watch_pty)
-            events = WRITE if self.unwritten else 0
-            if not (self.paused or hung_up):
-                events |= READ
-            self._loop.watch(self.pty.descriptor, events, self._transfer)
+    @property
+    def has_output(self) -> bool:
+        """True if the program has printed what was not read."""
+        return self.wants_read and self.pty.has_output()
 
-    def _transfer(self, _descriptor: int, events: int) -> None:
-        if events & WRITE:
-            self._drain()
-            self._watch_pty()
-            if not self.unwritten:
-                self.on_taken()
-        if events & READ:
-            self.read_output()
-
-    def read_output(self) -> bool:
-        """Read output and pass it on; return False if there was none."""
-        block, hung_up = self.pty.read()
+    def read(self) -> bytes:
+        """Return output of the program, at most as much as it may print now."""
+        block, hung_up = self.pty.read(int(min(self.allowed, READ_LIMIT)))
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._loop.timers.set(self._watch_pty, REOPEN_AFTER)
-            self._watch_pty()
-        if block:
-            self.append_output(block)
-        return bool(block)
+            self._reads_from = time.monotonic() + REOPEN_AFTER
+        self.allowed -= len(block)
+        return block
 
-    def append_output(self, block: bytes) -> None:
-        """Append the visible pieces of output to the log, and send each before other work."""
-        pieces = (block,) if self.filter is None else self.filter(block)
-        for piece in filter(None, pieces):
-            start = self.log.head
-            self.log.append(piece)
-            self.on_output()
-            for kind, body, end in bounded(self.scanner.scan(piece)):
-                self.on_finding(kind, body, start + end)
+    def append(self, piece: bytes) -> list[Finding]:
+        """Append visible output to the log; return what is found in it."""
+        start = self.log.head
+        self.log.append(piece)
+        return [Finding(kind, body, start + end) for kind, body, end in bounded(self.scanner.scan(piece))]
 
     def append_unscanned(self, data: bytes) -> None:
-        """Append bytes to the log unfiltered, such as held output, and send them."""
+        """Append bytes to the log, such as held output, in which nothing is looked for."""
         if data:
             self.log.append(data)
-            self.on_output()
+
+    # -- input
 
     def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
         """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
         if in_line:
             self.input_line.note_reader(self.pty)
         self.unwritten += data
-        self._drain()
-        if self.unwritten:
-            self._watch_pty()
+        self.write_input()
+        self.typed_at = time.monotonic()
         if in_line:
             self.input_line.add(data, by_person=by_person)
-        self.on_input()
 
-    def _drain(self) -> None:
+    def write_input(self) -> None:
+        """Write as much input as the pty accepts."""
         try:
             if self.unwritten:
                 del self.unwritten[: self.pty.write(self.unwritten)]
@@ -124,8 +123,8 @@ class Pump:
         return len(self.unwritten) + self.pty.unread()
 
     def close(self) -> None:
+        """Close the pty and the job's stdin."""
         self.unwritten.clear()
-        self._loop.timers.clear(self._watch_pty)
+        self._reads_from = 0.0
         self.stdin.close()
-        self._loop.forget(self.pty.descriptor)
         self.pty.close()

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from sesh.errors import Refused
-from sesh.loop.loop import WRITE, Loop
 
 MAX_WAITING = 8 << 20  # bytes that the pipe has not taken; a feeder that waits for each response has at most one chunk
 
@@ -23,14 +22,14 @@ class _Fed(NamedTuple):
 class StdinPipe:
     """A pipe to a job's stdin, and its untaken bytes; closed without a descriptor."""
 
-    def __init__(self, loop: Loop, descriptor: int = -1) -> None:
+    def __init__(self, descriptor: int = -1) -> None:
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self._loop = loop
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
+        self.closes_at = float("inf")  # time (monotonic), as its feeder has gone
         self.waiting = bytearray()  # bytes that the pipe has not taken
         self._fed: deque[_Fed] = deque()
         self.ends = False  # close the pipe after the waiting bytes
@@ -54,15 +53,25 @@ class StdinPipe:
         self.received += len(fresh)
         self.waiting += fresh
         self._fed.append(_Fed(self.received, respond))
-        self.watch()
         if not (self.waiting or self.ends):
             self._report()
 
-    def watch(self) -> None:
-        if self.open:
-            self._loop.watch(self.descriptor, WRITE if self.waiting or self.ends else 0, lambda *_: self._write())
+    @property
+    def wants_write(self) -> bool:
+        """True if it has something to do once the pipe has room."""
+        return self.open and bool(self.waiting or self.ends)
 
-    def _write(self) -> None:
+    @property
+    def due(self) -> float:
+        """The time (monotonic) at which the pipe is closed, as its feeder has gone."""
+        return self.closes_at
+
+    def act(self, _now: float) -> None:
+        """Close the pipe."""
+        self.close()
+
+    def write(self) -> None:
+        """Write what the pipe takes."""
         try:
             while self.waiting:
                 del self.waiting[: os.write(self.descriptor, self.waiting)]
@@ -76,16 +85,15 @@ class StdinPipe:
             self.close()
         else:
             self._report()
-            self.watch()
 
     def close(self) -> None:
         """Close the pipe: the job sees the end of its input."""
         descriptor = self.descriptor
         self.descriptor = -1
         self.waiting.clear()
+        self.closes_at = float("inf")
         self._report()
         if descriptor >= 0:
-            self._loop.forget(descriptor)
             os.close(descriptor)
 
     def _report(self) -> None:

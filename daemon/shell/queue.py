@@ -16,7 +16,6 @@ from collections.abc import Iterator
 from sesh.about import SESH
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.base.observers import Observers
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
@@ -26,35 +25,66 @@ from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
-from sesh.loop.timers import Timers
 from sesh.system import processes
 
 MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
+_NEVER = float("inf")
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
 
 
 class RunQueue:
     """The runs of a session: the active one, the waiting ones, and the history."""
 
-    def __init__(self, facts: Facts, pump: Pump, timers: Timers, events: Events, faults: FaultLog) -> None:
+    def __init__(self, facts: Facts, pump: Pump, events: Events, faults: FaultLog) -> None:
         self._facts = facts
         self._events = events
         self._faults = faults
         self._pump = pump
-        self._timers = timers
         self.history = History()
-        self.before_line: Observers[[]] = Observers()  # called before the line of a run is typed
+        self._step_at = _NEVER  # time (monotonic) of the next step
+        self._shorten_at = _NEVER  # time (monotonic) at which the history's outputs are shortened
+        self._line_typed = False
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
+        self._any = False  # a run has ever been typed
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
 
     @property
     def name(self) -> str:
         return self._facts.name
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next step, or of the next timeout."""
+        if self.active is None and not self._waiting:
+            return min(self._step_at, self._shorten_at)
+        return min(self._step_at, self._shorten_at, *(run.times_out_at for run in self.all_runs()))
+
+    def act(self, now: float) -> None:
+        """Take the next step, and respond to those whose time is out."""
+        if self._shorten_at <= now:
+            self._shorten_at = _NEVER
+            self.history.shorten()
+        for run in self.all_runs():
+            if run.times_out_at <= now:
+                run.times_out_at = _NEVER
+                self._time_out(run)
+        if self._step_at <= now:
+            self._step_at = _NEVER
+            self.step()
+
+    def take_typed_line(self) -> bool:
+        """Return whether the line of a run was typed since the last call."""
+        typed = self._line_typed
+        self._line_typed = False
+        return typed
+
+    def _step_in(self, seconds: float) -> None:
+        self._step_at = time.monotonic() + seconds
 
     def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
@@ -79,9 +109,9 @@ class RunQueue:
         else:
             self._waiting.append(run)
         if timeout is not None:
-            self._timers.set(self._time_out, timeout, run)
+            run.times_out_at = time.monotonic() + timeout
         if self.active is None:
-            self._timers.set(self.step, 0)
+            self._step_in(0)
 
     def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
         """Drop a caller's queued runs; if `signals`, signal its active one. Return whether it did."""
@@ -109,7 +139,7 @@ class RunQueue:
             # The shell may have opened the file already: then mark B arrives within `MARK_DELAY`, and the run goes on.
             run.wrapper.withdraw()
             run.error = run.error or error
-            self._timers.set(self.step, MARK_DELAY)
+            self._step_in(MARK_DELAY)
 
     # -- queries by other parts
 
@@ -129,19 +159,25 @@ class RunQueue:
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
-        self._timers.clear(self.step)
+        self._step_at = _NEVER
 
     # -- the program's output
 
-    def filter(self, block: bytes) -> Iterator[bytes]:
-        """Yield the block without marks and echo; handle each mark after the output before it."""
+    def visible(self, block: bytes) -> Iterator[bytes]:
+        """Yield a block of output without marks and echo; handle each mark after the output before it."""
+        if not self._any:  # before the first run, no mark can come
+            if block:
+                yield block
+            return
         for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
             if isinstance(part, Mark):
-                yield self._faults.guard(self._handle_mark, "the commands", *part) or b""
+                if shown_instead := self._faults.guard(self._handle_mark, "the commands", *part):
+                    yield shown_instead
             else:
                 visible = self._marks.visible(part)
                 self._faults.guard(self._add_output, "the commands", visible)
-                yield visible
+                if visible:
+                    yield visible
 
     def _add_output(self, piece: bytes) -> None:
         run = self.active
@@ -173,7 +209,7 @@ class RunQueue:
         run.become(RunState.BEGUN)
         run.begun = self.history.begin(run.words, processes.directory_of(shell.pid))
         self._events.add("command_started", command=run.begun.words, n=run.begun.number)
-        self._timers.set(self.step, QUIET)
+        self._step_in(QUIET)
         if not run.wait:
             self.history.keep_response(run.key, run.result(None))
             run.respond(run.result(None))
@@ -209,10 +245,10 @@ class RunQueue:
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line at a prompt, else check again soon. Raises Busy, Refused."""
         shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.changed_at)
-        if run.connection is None or run.connection.closed:
+        if run.connection is None or run.connection.closing:
             self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
-            self._timers.set(self.step, PROMPT_POLL)
+            self._step_in(PROMPT_POLL)
         else:
             self._type(run, shell)
 
@@ -224,10 +260,10 @@ class RunQueue:
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._pump.filter = self.filter  # before the first run, no mark can come
+        self._any = True
         run.become(RunState.TYPED)
-        self._timers.set(self.step, BEGIN_TIMEOUT)
-        self.before_line()
+        self._step_in(BEGIN_TIMEOUT)
+        self._line_typed = True
         self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
         self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
@@ -244,7 +280,7 @@ class RunQueue:
             self._refuse(run, error)
         else:
             run.become(RunState.DUE)
-            self._timers.set(self.step, QUIET)
+            self._step_in(QUIET)
 
     def _check_for_end(self, run: Run) -> None:
         """Finish a run without mark E if a shell is silent at its prompt."""
@@ -252,11 +288,11 @@ class RunQueue:
         # reading input, and the run goes on. Check less often as time passes.
         pump = self._pump
         now = time.monotonic()
-        self._timers.set(self.step, min(0.5, max(QUIET, (now - run.changed_at) / 10)))
+        self._step_in(min(0.5, max(QUIET, (now - run.changed_at) / 10)))
         if run.wrapper is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
-        if shell is None or not shell.ready or pump.read_output() or run is not self.active:
+        if shell is None or not shell.ready or pump.has_output:
             return
         code: int | None = None
         if (shell.pid, shell.kind) == (run.wrapper.shell.pid, run.wrapper.shell.kind):
@@ -275,7 +311,7 @@ class RunQueue:
         facts = run.result(code, reason=reason)
         self.history.keep_response(run.key, facts)
         self.history.end(run.begun, code, run.text())
-        self._timers.set(self.history.shorten, WHOLE_TIME)
+        self._shorten_at = time.monotonic() + WHOLE_TIME
         self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.begun.number)
         if run.request is not None and code is None:
             self._refuse(run, self._unknown_end())
@@ -297,9 +333,9 @@ class RunQueue:
         if run.wrapper is not None:
             run.wrapper.remove()
         run.request = None
-        self._timers.clear(self._time_out, run)
+        run.times_out_at = _NEVER
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:
             self.active = None
-            self._timers.set(self.step, 0)
+            self._step_in(0)

@@ -6,7 +6,7 @@ import time
 from enum import IntEnum
 
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
-from sesh.daemon.pty.output_log import OutputLog
+from sesh.daemon.pty.byte_log import ByteLog
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.marks import Wrapper
 from sesh.errors import ExitCode, SeshError
@@ -42,6 +42,7 @@ class Run:
         self.wait = wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
+        self.times_out_at = float("inf")  # time (monotonic)
         self.attempts = 0
         self.become(RunState.DUE)
         self.wrapper: Wrapper | None = None
@@ -99,11 +100,12 @@ class Run:
         return {**facts, "session_ended": True, "reason": reason} if reason else facts
 
 
-class RunOutput(OutputLog):
+class RunOutput(ByteLog):
     """The output of a command, with LF as line end, from position 0 on."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.appended_at = 0.0  # time (monotonic)
         self._return = b""  # a CR at the end of the last piece, which an LF may follow
 
     def add(self, piece: bytes, *, translated: bool) -> None:
@@ -116,6 +118,7 @@ class RunOutput(OutputLog):
                 self._return = b"\r"
             piece = piece.replace(b"\r\n", b"\n")
         self.append(piece)
+        self.appended_at = time.monotonic()
         if self.head - self.base > MAX_OUTPUT:
             self.trim(self.head - MAX_OUTPUT)
 

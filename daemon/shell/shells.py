@@ -45,7 +45,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     name = facts.name
     if not pump.life.running:
         raise Refused(f"the program of {name} has ended")
-    drained = not pump.read_output()
+    drained = not pump.has_output
     if drained and (stopped := error_if_stopped(pty, name)) is not None:
         raise stopped
     shell = foreground(pty)

@@ -13,7 +13,7 @@ from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.description import write_record
+from sesh.daemon.life.description import write_record
 from sesh.daemon.pty.program import Program, environment, resolve
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
@@ -128,5 +128,5 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
         session.runs.history.count = max(run["n"] for run in earlier)
         session.runs.history.commands = [Command(run) for run in earlier]
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
-    session.pump.stdin = StdinPipe(session.loop, outbound)
+    session.pump.stdin = StdinPipe(outbound)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)

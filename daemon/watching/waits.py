@@ -12,12 +12,12 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.errors import Busy, TimedOut
-from sesh.loop.timers import Timers
 from sesh.wire.messages import MetResponse, WaitResponse
 
 MAX_WAITS = 16  # of one connection; more are refused
@@ -41,14 +41,41 @@ class Wait:
 
 
 class Waits:
-    """The requests that wait, and the timer of their next check."""
+    """The requests that wait."""
 
-    def __init__(self, pump: Pump, timers: Timers, activity: Activity, runs: RunQueue) -> None:
+    def __init__(self, pump: Pump, activity: Activity, runs: RunQueue) -> None:
         self._pump = pump
-        self._timers = timers
         self._activity = activity
         self._runs = runs
         self.all: list[Wait] = []
+        self._check_at = math.inf  # time (monotonic) of the next check
+        self._active_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
+        self._checks = 0  # of the session's state that `act` has seen
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next check; now, if something has happened that a wait may wait for."""
+        return 0.0 if self.all and self._has_news else self._check_at
+
+    @property
+    def _has_news(self) -> bool:
+        return (self._active_at, self._checks) != (self._activity.kept.active_at, self._activity.checks)
+
+    def act(self, now: float) -> None:
+        """Check the waits that are due."""
+        if self._has_news:
+            if self._active_at != self._activity.kept.active_at and any(
+                wait.prompt or wait.idle < math.inf for wait in self.all
+            ):
+                self._check_in(QUIET, now)
+            if self._checks != self._activity.checks and any(wait.waiting for wait in self.all):
+                self._check_at = now
+            self._active_at = self._activity.kept.active_at
+            self._checks = self._activity.checks
+        if self._check_at <= now:
+            self._check_at = math.inf
+            for wait in self.all[:]:
+                self._check_in(self._check(wait), now)
 
     def of(self, connection: PeerConnection) -> list[Wait]:
         return [wait for wait in self.all if wait.request.connection is connection]
@@ -58,29 +85,13 @@ class Waits:
         if len(self.of(wait.request.connection)) >= MAX_WAITS:
             raise Busy(f"{MAX_WAITS} requests of this connection wait already; use another connection")
         self.all.append(wait)
-        self._schedule(0)
+        self._check_at = 0.0
 
     def forget(self, connection: PeerConnection) -> None:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
-    def wake(self) -> None:
-        for wait in self.all:
-            if wait.prompt or wait.idle < math.inf:
-                self._schedule(QUIET)
-
-    def check_questions(self) -> None:
-        """Check the waits for a question; called after each check of the session's state."""
-        if self._activity.waits and any(wait.waiting for wait in self.all):
-            self._schedule(0)
-
-    def _schedule(self, seconds: float) -> None:
-        due = self._timers.remaining(self._check_all)
-        if seconds < math.inf and (due is None or seconds < due):
-            self._timers.set(self._check_all, seconds)
-
-    def _check_all(self) -> None:
-        for wait in self.all[:]:
-            self._schedule(self._check(wait))
+    def _check_in(self, seconds: float, now: float) -> None:
+        self._check_at = min(self._check_at, now + max(0.0, seconds))
 
     def _check(self, wait: Wait) -> float:
         """Respond if a condition is met; else return the seconds until the next check."""
@@ -88,7 +99,7 @@ class Waits:
         condition = self._met_by(wait, silent)
         reader = wait.request.connection.reader
         position = self._pump.log.head
-        if condition and (reader is None or reader.position >= position):
+        if condition and (not isinstance(reader, Follower) or reader.position >= position):
             self.all.remove(wait)
             response: MetResponse = {"met": condition, "position": position}
             if condition == "waiting":

@@ -80,7 +80,7 @@ class LiveLog:
         """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
         connection = self._stream.connection
         fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
-        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.LARGEST_RESPONSE)
+        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.MAX_RESPONSE)
         if older and len(lines) < self._count:
             more = f"more of them: {SESH} logs {self._stream.name} N"
             self._note(f"the last {len(lines):,} lines come before the new ones; {more}")

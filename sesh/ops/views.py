@@ -154,7 +154,7 @@ def _lines_of(page: bytes) -> list[str]:
 
 def _last_that_fit(texts: list[str]) -> int:
     """Return how many of the last lines fit into one response over a link."""
-    left = protocol.LARGEST_RESPONSE - 1  # the first bracket
+    left = protocol.MAX_RESPONSE - 1  # the first bracket
     for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
         left -= len(json.dumps(text)) + 1  # and a comma, or the last bracket
         if left < 0:

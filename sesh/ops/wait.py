@@ -178,7 +178,7 @@ class _ConditionWait:
         request = partial(self._stream.connection.request, deadline=self._late)
         self._columns = request(SUMMARY)[0]["columns"] or self._columns
         if self._conditions["begin"] == "start" and self._lines is None:
-            lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.LARGEST_RESPONSE)
+            lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.MAX_RESPONSE)
             if (match := self._match([(text, newest["position"]) for text in lines])) is not None:
                 raise _InKeptLines(match)
 

@@ -20,8 +20,8 @@ from sesh.store import records
 from sesh.system import files
 
 FORMAT = 3  # a screen of another format is refused
-LARGEST = 1 << 30  # bytes of a screen with the largest scrollback, see `sizes.scrollback_bytes`
-_LARGEST_FACTS = 8 << 20  # bytes: each character of the history may take twelve
+MAX_CHECKPOINT = 1 << 30  # bytes of a screen with the largest scrollback, see `sizes.scrollback_bytes`
+_MAX_FACTS = 8 << 20  # bytes: each character of the history may take twelve
 
 
 def write(session_id: str, header: CheckpointHeader, parts: Iterable[bytes]) -> Generator[None, None, int]:
@@ -61,7 +61,7 @@ def read(session_id: object) -> tuple[CheckpointHeader, bytes] | None:
     if not is_id(session_id):
         return None
     path = records.file_of(session_id, "screen")
-    found: tuple[CheckpointHeader, bytes] | None = files.read_headed(path, checker(CheckpointHeader), LARGEST)
+    found: tuple[CheckpointHeader, bytes] | None = files.read_headed(path, checker(CheckpointHeader), MAX_CHECKPOINT)
     if found is not None and (number := found[0].get("format")) != FORMAT:
         raise files.damaged(path, f"format {number!a}, not {FORMAT}")
     return found
@@ -72,5 +72,5 @@ def facts(session_id: object) -> CheckpointFacts:
     found: CheckpointFacts | None = None
     if is_id(session_id):
         with suppress(Refused):
-            found = files.read_json(records.file_of(session_id, "checkpoint"), checker(CheckpointFacts), _LARGEST_FACTS)
+            found = files.read_json(records.file_of(session_id, "checkpoint"), checker(CheckpointFacts), _MAX_FACTS)
     return found or {}

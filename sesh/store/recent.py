@@ -11,8 +11,8 @@ from sesh.system.files import locked, read_own, write_whole
 from sesh.system.paths import directory
 
 _RECENT = ".recent"  # one session a line, the newest first
-_MOST_RECENT = 32
-_LARGEST_FILE = 64 << 10
+_MAX_RECENT = 32
+_MAX_FILE = 64 << 10
 
 
 def _path() -> str:
@@ -41,7 +41,7 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
     """Rewrite the list under the directory's lock; leave it unchanged if that fails."""
     try:
         with locked(directory()):
-            entries = change(newest())[:_MOST_RECENT]
+            entries = change(newest())[:_MAX_RECENT]
             write_whole(_path(), "".join(f"{entry}\n" for entry in entries).encode())
     except (OSError, Refused):
         return
@@ -50,6 +50,6 @@ def _change(change: Callable[[list[str]], list[str]]) -> None:
 def newest() -> list[str]:
     """Return the recently attached sessions, the newest first; none if the file cannot be read."""
     try:
-        return (read_own(_path(), _LARGEST_FILE) or b"").decode().splitlines()[:_MOST_RECENT]
+        return (read_own(_path(), _MAX_FILE) or b"").decode().splitlines()[:_MAX_RECENT]
     except (Refused, OSError, UnicodeDecodeError):
         return []

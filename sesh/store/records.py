@@ -18,7 +18,7 @@ from sesh.system import files, paths, platforms, processes
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
 FILES = ("agent", "checkpoint", "env", "new-screen", "screen")  # `.KIND.ID`
-_LARGEST = 4 << 20  # bytes; a larger record is refused
+_MAX_RECORD = 4 << 20  # bytes; a larger record is refused
 _IN_SUMMARY = (
     "pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows", "ended", "reason",
 )  # fmt: skip
@@ -27,7 +27,7 @@ _IN_SUMMARY = (
 def read(name: str) -> Record | None:
     """Return a session's record, or None. Raises Refused for a foreign or damaged file."""
     path = paths.record_path(name)
-    record: Record | None = files.read_json(path, checker(Record), _LARGEST)
+    record: Record | None = files.read_json(path, checker(Record), _MAX_RECORD)
     if record is None:
         return None
     if not record.get("machine"):

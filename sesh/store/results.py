@@ -21,7 +21,7 @@ from sesh.system import files, paths
 
 _RESULT = re.compile(r"[0-9A-Za-z]{1,64}\.json")
 NEWEST = 100  # older results are removed
-_LARGEST_OUTPUT = 4 << 20  # bytes; more is not read
+_MAX_OUTPUT = 4 << 20  # bytes; more is not read
 
 
 def directory() -> str:
@@ -72,7 +72,7 @@ def by_id(session_id: str) -> JobResult | None:
 
 def output(result: JobResult) -> bytes:
     """Return the raw output of a job; empty if none was kept."""
-    found = _read(result["id"], _LARGEST_OUTPUT)
+    found = _read(result["id"], _MAX_OUTPUT)
     return b"" if found is None else found[1]
 
 

@@ -23,4 +23,6 @@ separate what they contain:
 `encoded` `row` `pen`            a row as text with SGR, and back; a row: two parallel lists; attributes and SGR
 `graphemes`                      widths of characters, and their joining into graphemes
 `grammar`                        control functions (ECMA-48) as regular expressions
+
+Beside the emulator stand `queries`, which finds what asks and tells in output, and `effects`, what acts.
 """

@@ -6,7 +6,7 @@ from itertools import chain
 from math import inf
 from time import perf_counter
 
-from sesh.vt.bulk import Bulk
+from sesh.vt.bulk import Bulk, ScrollState
 from sesh.vt.encoded import PROMPT, closed, encode, without_sgr
 from sesh.vt.images import is_image_start
 from sesh.vt.modes import Stacks
@@ -15,13 +15,13 @@ from sesh.vt.reflow import unwrap
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-SMALLEST, LARGEST = 1, 1000  # bounds of a screen, in columns and in rows
+MIN_SIZE, MAX_SIZE = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62  # above every number of lines or characters
 SLICE = 64 << 10  # bytes that are searched for bulk output at once, and that `feed` takes at most with a deadline
 
 
 def _clamped(size: int) -> int:
-    return min(max(size, SMALLEST), LARGEST)
+    return min(max(size, MIN_SIZE), MAX_SIZE)
 
 
 class Emulator:
@@ -79,7 +79,7 @@ class Emulator:
 
     @property
     def alternate(self) -> bool:
-        return self.settle().alternate
+        return self._parser.screen.alternate  # which bulk output leaves as it is
 
     @property
     def cursor(self) -> tuple[int, int]:
@@ -89,18 +89,22 @@ class Emulator:
 
     @property
     def stacks(self) -> Stacks:
-        screen = self.settle()
+        screen = self._parser.screen
         pushed = [len(screen.kitty_stack) - 1, len(screen.other.kitty_stack) - 1]
         main, alternate = pushed[::-1] if screen.alternate else pushed
         return Stacks(main, alternate, screen.titles.parameters)
 
     @property
     def scrolled(self) -> int:
-        return self.settle().scrollback.scrolled
+        return self.scroll_state().scrolled
+
+    def scroll_state(self) -> ScrollState:
+        """Return what has scrolled off; as a rule this parses nothing, so it costs little amid bulk output."""
+        return self._bulk.scroll_state()
 
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
-        return self.settle().get_mode(number, private)
+        return self._parser.screen.get_mode(number, private)  # which bulk output leaves as it is
 
     def text(self) -> list[str]:
         return [row.trimmed_text() for row in self.settle().rows]
@@ -129,13 +133,17 @@ class Emulator:
             on_screen.pop()
         until = min(until, scrollback.end + len(on_screen))
         lines: list[str] = []
+        if count < 1:
+            return [], until
         for part in chain([on_screen[: max(0, until - scrollback.end)]], scrollback.backwards(until)):
             for text in reversed(part):
                 lines.append(closed(text) if ansi else without_sgr(text))
                 most -= len(lines[-1])
-                if len(lines) > count or (most < 0 and len(lines) > 1):
+                if most < 0 and len(lines) > 1:
                     lines.pop()
-                    return lines[::-1], until - len(lines)
+                elif len(lines) < count:
+                    continue
+                return lines[::-1], until - len(lines)
             if lines and perf_counter() >= deadline:
                 break
         return lines[::-1], until - len(lines)

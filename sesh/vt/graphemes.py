@@ -26,12 +26,17 @@ NARROW = (
     "\u2190-\u2193\u2200-\u22ff\u2500-\u25a9\u2800-\u28ff\ue000-\uf8ff\ufffd"
 )
 WIDE = "\u3000-\u3029\u3041-\u3096\u30a1-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3\uff01-\uff60"
+MARKS = "\u0300-\u036f"  # combining marks of no width: each joins the character before, and changes no width
 RUNS = re.compile(f"([{NARROW}]+)|([{WIDE}]+)|(.)", re.DOTALL)
 """Matches a run of NARROW, a run of WIDE, or one other character, which may join and have any width."""
+_MARKED = re.compile(f"(?:[{NARROW}][{MARKS}]*)+")
 _OTHER = re.compile(f"[^{NARROW}{WIDE}]")
 
 _KILLERS = "\u0d3b\u0d3c\u0e3a\u0eba\u0f84\u103a\u1714\u1715\u1734\u1baa\u1bf2\u1bf3\ua82c\ua953\uabed"
 """Viramas that only silence a vowel and join no consonants (Indic_Syllabic_Category Pure_Killer), such as asat."""
+_GRAPHEME = re.compile(f"([{NARROW}][{MARKS}]{{0,{CLUSTER_LIMIT - 1}}})[{MARKS}]*")
+SIMPLE = re.compile(f"[{NARROW}{WIDE}][{NARROW}{WIDE}{MARKS}]*")
+"""Matches a text in which only marks join, without a change of width, and whose first character joins nothing."""
 
 
 @lru_cache(8192)
@@ -97,6 +102,8 @@ def cells(text: str, before: Sequence[str] = ()) -> list[str]:
 
     They come after `before`, the columns of a grapheme, which the first characters may join.
     """
+    if not text.isascii() and _MARKED.fullmatch(text):  # nothing else joins
+        return [*before, *_GRAPHEME.findall(text)]
     out = [*before]
     for narrow, wide, other in RUNS.findall(text):
         if narrow:

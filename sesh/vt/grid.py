@@ -17,7 +17,7 @@ from pyte.screens import Screen as PyteScreen
 
 from sesh.vt.charsets import DEFAULT_SETS, Charsets
 from sesh.vt.images import CELL_HEIGHT
-from sesh.vt.pen import DEFAULT, Pen, apply_sgr
+from sesh.vt.pen import DEFAULT, MAX_CACHED, Pen, apply_sgr, cached_sgr
 from sesh.vt.row import Row, blank
 from sesh.vt.scrollback import Scrollback
 
@@ -106,7 +106,9 @@ class Grid(PyteScreen):
 
     def set_pen(self, parameters: str) -> None:
         """SGR."""
-        self.pen = apply_sgr(self.pen, parameters)
+        pen = self.pen
+        uncached = pen.link or len(parameters) > MAX_CACHED
+        self.pen = apply_sgr(pen, parameters) if uncached else cached_sgr(pen, parameters)
 
     @property
     def main_rows(self) -> list[Row]:

@@ -17,8 +17,8 @@ from sesh.vt.row import Row, logical_line
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
 
-_MOST_LINES = 65536  # finished by one piece, as by many NEL; older ones are dropped
-_MOST_BYTES = 1 << 20
+_MAX_LINES = 65536  # finished by one piece, as by many NEL; older ones are dropped
+_MAX_BYTES = 1 << 20
 _PIECE = re.compile(rb"[^\n\v\f\r]*(\r\n|[\n\v\f\r])?")
 
 
@@ -44,7 +44,7 @@ class LineReader:
 
     def __init__(self, position: int, columns: int, start: bytes = b"") -> None:
         self.position = position
-        self._scrollback = Scrollback(_MOST_LINES, _MOST_BYTES)
+        self._scrollback = Scrollback(_MAX_LINES, _MAX_BYTES)
         self._screen = Screen(max(1, columns), 1, self._scrollback)
         self._screen.linefeed_mode = True  # lines of a log may end with LF alone
         self._parser = Parser(self._screen)

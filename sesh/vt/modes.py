@@ -22,7 +22,7 @@ OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2031, 2048, 9001)
 """Cursor keys, reverse video, reverse wrap, focus, bracketed paste, synchronized output, colour scheme and in-band size
 reports, win32 input."""
 OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
-_MOST_USED = 200  # then no further mode is stored that is not listed
+_MAX_USED = 200  # then no further mode is stored that is not listed
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor
@@ -83,7 +83,7 @@ class Modes(Printing):
             self.modes[number] = on
         elif not on:
             self.modes.pop(number, None)
-        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used.modes) < _MOST_USED):
+        elif number in OFF_BY_DEFAULT or (number >= OTHERS and len(self.used.modes) < _MAX_USED):
             self.modes[number] = True
             self.used.modes.add(number)
 
@@ -179,15 +179,14 @@ class Modes(Printing):
         self.saved = SavedCursor(self.cursor.y, column, pen, self.charsets, self.origin)
 
     def restore_cursor(self) -> None:
-        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or else their defaults."""
+        """DECRC, SCORC: restore cursor, pen, charsets and origin mode, or else their defaults.
+
+        In origin mode, too, the cursor goes back, even to a place outside the margins (VTE, kitty, tmux).
+        """
         saved = self.saved
         self.origin = saved.origin
-        row, column = saved.row, saved.column
-        if self.origin:
-            row = min(max(row, self.top), self.bottom)
-            column = min(max(column, self.left), self.right)
-        self.move_to(row, column)
-        if saved.column >= self.columns and not self.origin:
+        self.move_to(saved.row, saved.column)
+        if saved.column >= self.columns:
             self.cursor.x = self.columns
         self.pen = with_link(saved.pen, self.pen.link)
         self.charsets = saved.charsets

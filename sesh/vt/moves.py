@@ -132,10 +132,13 @@ class Moves(Grid):
         """HT, CHT: go to the next stop, or to the right margin or last column."""
         x = self.cursor.x
         limit = self._limit()
-        if x >= self.columns:
+        if self.pending_wrap:
             return
-        stops = sorted(stop for stop in self.tabstops if x < stop < limit)
-        self.cursor.x = stops[(count or 1) - 1] if len(stops) >= (count or 1) else limit
+        if count <= 1:
+            self.cursor.x = next((stop for stop in range(x + 1, limit) if stop in self.tabstops), limit)
+        else:
+            stops = sorted(stop for stop in self.tabstops if x < stop < limit)
+            self.cursor.x = stops[count - 1] if len(stops) >= count else limit
         self.margin_wrap = None
 
     def back_tab(self, count: int = 1) -> None:

@@ -14,6 +14,7 @@ import codecs
 import re
 from collections.abc import Callable
 from functools import lru_cache
+from io import StringIO
 from time import perf_counter
 
 from sesh.vt import grammar
@@ -27,7 +28,7 @@ Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a scree
 PIECE = 1024  # most bytes parsed between two checks of the deadline; on large screens there are fewer
 SMALLEST_PIECE = 2
 _CELLS = 2_000_000  # most cells that a piece changes if each of its bytes changes the whole screen
-_LONGEST = 64  # the length from which on the call of a sequence is not cached
+_MAX_CACHED = 64  # the length from which on the call of a sequence is not cached
 
 _TEXT = "[ -~\xa0-\U0010ffff]"
 _C0 = "[\x00-\x1a\x1c-\x1f]"  # without ESC
@@ -56,8 +57,11 @@ r"""Splits a text into tokens. For example, with the groups that are not empty:
     \e[3\b1mred        5 \e[3\b1, 6 mred: BS acts, then \e[31mred is split again
 """
 _CSI = re.compile(rf"{grammar.CSI_PARTS}\Z")
-_STRING_END = re.compile(grammar.STRING_END)
 _CONTROL = re.compile(f"[{_INNER}]")
+_OSC_GOES_ON = re.compile(r"[^\x07\x18\x1a\x1b]*")
+_STRING_GOES_ON = re.compile(r"[^\x18\x1a\x1b]*")
+_CSI_GOES_ON = re.compile(rf"[\x20-?{_INNER}]*")
+_ESCAPE_GOES_ON = re.compile(rf"[\x20-/{_INNER}]*")
 
 
 def _nothing(_: Screen) -> None:
@@ -193,8 +197,14 @@ class Parser:
     def __init__(self, screen: Screen) -> None:
         self.screen = screen
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.pending = ""  # the start of an unfinished sequence
+        self._pending = StringIO()  # the start of an unfinished sequence
+        self._goes_on: re.Pattern[str] | None = None  # matches text that does not end it; None without such a sequence
         self.last_error: Exception | None = None  # of a sequence whose call raised
+
+    @property
+    def pending(self) -> str:
+        """The start of an unfinished sequence, at most `LIMIT` characters."""
+        return self._pending.getvalue()
 
     @property
     def unfinished(self) -> bytes:
@@ -221,17 +231,33 @@ class Parser:
         return min(PIECE, max(SMALLEST_PIECE, _CELLS // cells))
 
     def _take(self, text: str) -> None:
-        if self.pending:
-            if len(self.pending) > 1 and self.pending[1] in grammar.STRINGS and not _STRING_END.search(text):
-                self._keep(text)
+        if self._goes_on is not None:
+            if self._goes_on.fullmatch(text):
+                self._go_on(text)
                 return
             text = self.pending + text
-            self.pending = ""
+            self._pending = StringIO()
+            self._goes_on = None
         while text:
             text = self._act(text)
 
-    def _keep(self, text: str) -> None:
-        self.pending += text[: LIMIT - len(self.pending)]
+    def _begin(self, sequence: str) -> None:
+        """Keep the start of a sequence."""
+        kind = sequence[1:2]
+        if kind == "[":
+            self._goes_on = _CSI_GOES_ON
+        elif kind == "]":
+            self._goes_on = _OSC_GOES_ON
+        else:
+            self._goes_on = _STRING_GOES_ON if kind and kind in grammar.STRINGS else _ESCAPE_GOES_ON
+        self._pending.write(sequence[:LIMIT])
+
+    def _go_on(self, text: str) -> None:
+        """Add a text that does not end the kept sequence, which is not searched again: each byte is read once."""
+        if self._goes_on in (_CSI_GOES_ON, _ESCAPE_GOES_ON) and _CONTROL.search(text):
+            self._act("".join(_CONTROL.findall(text)))
+            text = _CONTROL.sub("", text)
+        self._pending.write(text[: LIMIT - self._pending.tell()])
 
     def _act(self, text: str) -> str:
         """Act on a text up to a sequence with controls inside; return the rest."""
@@ -239,7 +265,7 @@ class Parser:
         for sequence, printed, control, unfinished, interrupted, rest in _TOKEN.findall(text):
             if sequence:
                 try:
-                    repeats = sequence[1] == "[" and len(sequence) < _LONGEST  # titles and links seldom come again
+                    repeats = sequence[1] == "[" and len(sequence) < _MAX_CACHED  # titles and links seldom come again
                     function, arguments = _cached_call(sequence) if repeats else _call_of(sequence)
                     function(screen, *arguments)
                 except Exception as error:
@@ -252,7 +278,7 @@ class Parser:
                     _CONTROLS.get(control, _nothing)(screen)
                     screen.joinable = False
                 elif unfinished:
-                    self._keep(unfinished)
+                    self._begin(unfinished)
                 elif interrupted:
                     self._act("".join(_CONTROL.findall(interrupted)))  # there is no ESC in it
                     remaining: str = _CONTROL.sub("", interrupted) + rest

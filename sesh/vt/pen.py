@@ -129,11 +129,17 @@ _COLOURS = {38: "fg", 48: "bg", 58: "underline_colour"}
 _VALUES = {5: 1, 2: 3}  # the number of values of a colour, by its form
 _FLAT = re.compile(r"(?<![0-9:])0*[345]8;0*(?:5(?:;[0-9]*)?|2(?:;[0-9]*){0,3})(?![0-9:])")
 """Matches a colour with semicolons, also one that breaks off."""
+MAX_CACHED = 64  # characters of an SGR's parameters; one that is longer seldom comes again
 
 
-@lru_cache(4096)
 def apply_sgr(pen: Pen, text: str) -> Pen:
     """Return the pen after SGR with the parameters `text`; keep the link."""
+    if pen.link or len(text) > MAX_CACHED:  # these seldom come again, so they stay in no cache
+        return with_link(_applied(with_link(pen, ""), text), pen.link)
+    return cached_sgr(pen, text)
+
+
+def _applied(pen: Pen, text: str) -> Pen:
     style = pen.style
     fields: dict[str, object] = {}  # of the style, which later parameters set
     text = _FLAT.sub(lambda colour: colour[0].replace(";", ":"), text)
@@ -145,11 +151,15 @@ def apply_sgr(pen: Pen, text: str) -> Pen:
             if code == 4 and parts[0] <= 5:
                 fields["underline"] = parts[0]
         elif code == 0:
-            style = Style(link=pen.link)
+            style = DEFAULT.style
             fields = {}
         else:
             fields |= _ATTRIBUTES.get(code, {})
     return pen_of(style._replace(**fields))  # type: ignore[arg-type]  # the values have different types
+
+
+cached_sgr = lru_cache(4096)(_applied)
+"""As `apply_sgr`, for a pen without link and at most `MAX_CACHED` characters."""
 
 
 def _colour(code: int, parts: list[int]) -> dict[str, str]:

@@ -9,10 +9,10 @@ from collections.abc import Sequence
 
 from sesh.vt.charsets import DEFAULT_SETS, G_SETS
 from sesh.vt.edit import Editing
-from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, attaches, cells, may_join, width
+from sesh.vt.graphemes import CLUSTER_LIMIT, RUNS, SIMPLE, attaches, cells, may_join, width
 from sesh.vt.row import SPACER, STUB
 
-_MOST_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
+_MAX_REPEATED = 100  # by one REP, of graphemes that are printed one by one: a piece may have fifty REPs
 
 
 class Printing(Editing):
@@ -49,10 +49,17 @@ class Printing(Editing):
         if self.charsets is not DEFAULT_SETS and (table := self.charsets.translation):
             data = data.translate(table)
         if not (self.insert or self.narrow):
-            start, found = (self.cursor.x, data) if data.isascii() else self._joined(data)
-            if found and start + len(found) <= self.columns:  # nearly all text
-                self.cursor.x = start
-                self._put(found, self.columns)
+            cursor = self.cursor
+            start, found = (cursor.x, data) if data.isascii() else self._joined(data)
+            end = start + len(found)
+            if found and end <= self.columns:  # nearly all text
+                self.rows[cursor.y].put(start, found, self.pen)
+                cursor.x = end
+                self.joinable = True
+                self.margin_wrap = None
+                return
+            if self.wrap and self.columns > 1 and (data.isascii() or SIMPLE.fullmatch(data)):
+                self._print(found[self.cursor.x - start :])  # all but the last grapheme, which it does not join
                 return
         for narrow, wide, other in RUNS.findall(data):
             self._print(self._join(other) if other else narrow or cells(wide))
@@ -175,5 +182,5 @@ class Printing(Editing):
             _, grapheme = self.last_grapheme()
             most = self.columns * self.height
             if self.insert or self.narrow or not self.wrap or may_join(grapheme):
-                most = min(most, _MOST_REPEATED)
+                most = min(most, _MAX_REPEATED)
             self.draw(grapheme * min(count or 1, most))

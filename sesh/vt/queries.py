@@ -1,10 +1,10 @@
-r"""Find queries, titles, bells, notifications, progress and prompt marks in the program's output.
+r"""Find queries, titles, bells, notifications, progress, prompt marks and effects in the program's output.
 
 The daemon must find a query before it passes the block on, since the terminal's reply may come at once. The search
 needs no model of the screen: a regular expression skips plain text and colours at the speed of memchr.
 
-`QueryScanner` turns blocks of output into findings. A `Finding` is a kind, a body, and the offset in the block at which
-its sequence ends.
+`QueryScanner` turns blocks of output into findings, which the daemon acts on, and effects (see `effects`), which a
+terminal must get. A `Finding` is a kind, a body, and the position at which its sequence ends.
 
 Sources: ECMA-48, XTerm's control sequences, kitty's protocols, iTerm2's OSC 9, urxvt's OSC 777, FinalTerm's OSC 133,
 and the Program Status Protocol (OSC 7501).
@@ -14,7 +14,11 @@ from __future__ import annotations
 
 import binascii
 import re
+from dataclasses import dataclass, field
 from enum import Enum
+from typing import NamedTuple
+
+from sesh.vt.effects import MAX_EFFECT, Effect, EffectKind, group_of, kind_of_string, only_sets
 
 _HEADER = re.compile(rb"\x1b([\]_P])(?:(?<=\])([0-9]{1,5}|[lL])|(?<=_)([!-~])|(?<=P)[0-9;]*([!$+>][@-~]|@))")
 _PARAMETERS = b"0123456789:;"
@@ -63,16 +67,15 @@ class Kind(str, Enum):
 
 Finding = tuple[Kind, bytes, int]
 _KINDS = {kind.value: kind for kind in Kind}
-LONGEST_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
-LONGEST_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is ignored
-GIVEN_UP = b"\xff"
-"""Replaces the content of a string that is too long; no known string begins with it."""
-_LONGEST_CONTROL = 256
-_MOST = {
+MAX_REPORT = 4096  # bytes of an OSC 7501, terminator included; a longer one is ignored
+MAX_STRING = 64 << 10  # bytes of an OSC, DCS or APC; a longer one is no finding
+_HEAD = 1024  # bytes that are kept of a string that is too long
+_MAX_CONTROL = 256
+_MAX_FINDINGS = {
     Kind.TITLE: 1, Kind.PROGRESS: 1, Kind.RIS: 1, Kind.BELL: 8, Kind.NOTIFICATION: 8, Kind.NOTIFICATION_PART: 8,
     Kind.MARK: 100, Kind.STATUS: 256, Kind.STATUS_QUERY: 16,
 }  # fmt: skip
-_MOST_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
+_MAX_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
     rb"[>=]?0?c|>0?q|>(?:10[01])? q|[56]n|[01]?x|(?:1[1345689]|2[01])(?:;[0-9;]{0,16})?t|[0-9;]{0,64}\*y|#[RS]|\"v"
     rb"|[0-9]?(?:\$[uw]|'\|)|&u|[0-9]{1,16}\$p"
@@ -92,52 +95,142 @@ _FIRST_FOREIGN = 99
 """From this number on, an OSC is not one of xterm's, and may have replies; an OSC of xterm has one only for `?`."""
 
 
+_CLIPBOARD = b"\x1b]52;"  # the only OSC without a finding that has an effect, unless it is too long for one
+_STRING_END = re.compile(rb"[\x18\x1a\x1b]")
+_OSC_END = re.compile(rb"[\x07\x18\x1a\x1b]")
+
+
+class Scan(NamedTuple):
+    """What a block of output completes, in order."""
+
+    findings: list[Finding]
+    effects: list[Effect]
+
+
+@dataclass
+class ScannerState:
+    """Where a scanner is in its stream."""
+
+    carry: bytes = b""  # the start of an unfinished sequence; the head of a string that is too long
+    begun_at: int = 0  # its position
+    too_long: bool = False  # bytes of it are left out
+    groups: dict[str, int] = field(default_factory=dict)  # see `effects.group_of`
+
+
 class QueryScanner:
-    """Scans blocks of output. Its whole state is `carry`: an unfinished sequence's start."""
+    """Scans blocks of output. Its whole state is `state`. Each byte is read once, however a sequence is split."""
 
-    __slots__ = ("carry",)
+    def __init__(self, state: ScannerState | None = None) -> None:
+        self.state = state if state is not None else ScannerState()
 
-    def __init__(self, carry: bytes = b"") -> None:
-        self.carry = carry
+    @property
+    def state(self) -> ScannerState:
+        return ScannerState(
+            bytes(self._carry), self._begun_at if self._carry else 0, self._too_long, dict(self._groups)
+        )
+
+    @state.setter
+    def state(self, state: ScannerState) -> None:
+        self._carry = bytearray(state.carry)
+        self._begun_at, self._too_long, self._groups = state.begun_at, state.too_long, dict(state.groups)
 
     def scan(self, block: bytes) -> list[Finding]:
-        """Return the findings that the block completes, in order. Never raises."""
-        if not self.carry and b"\x1b" not in block and b"\x07" not in block:
-            return []
-        data = self.carry + block
-        offset = len(self.carry)
-        self.carry = b""
+        """Return the findings that the block completes, with the offsets in the block at which they end."""
+        return self.read(block, 0).findings
+
+    def read(self, block: bytes, start: int) -> Scan:
+        """Return the findings and effects that a block completes which begins at position `start`. Never raises."""
+        if self._carry:
+            if _goes_on(self._carry, block):
+                self._carry += block
+                self._bound_string()
+                return Scan([], [])
+        elif b"\x1b" not in block and b"\x07" not in block:
+            return Scan([], [])
+        return self._scan(block, start)
+
+    def _scan(self, block: bytes, block_at: int) -> Scan:
+        data = bytes(self._carry) + block
+        carried = len(self._carry)
+        data_at = block_at - carried
+        begun_at, too_long = self._begun_at, self._too_long
+        self._carry.clear()
+        self._too_long = False
         search = _AUDIBLE.search if b"\x07" in data else _SILENT.search
         findings: list[Finding] = []
+        effects: list[Effect] = []
         bells = end = 0
         while (match := search(data, end)) is not None:
             start, end = match.span()
             group = match.lastgroup
-            if group == "bell":
-                bells += 1
-                if bells == _MOST[Kind.BELL]:  # a flood of bells must not slow the relay down
-                    search = _SILENT.search
-            elif group == "string":
+            was_carried = start == 0 and carried > 0
+            at = begun_at if was_carried else data_at + start
+            if group == "string":
                 if data[end : end + 2] in (b"", b"\x1b"):
-                    self._carry_string(data[start:])
-                    return findings
+                    self._carry += data[start:]
+                    self._begun_at = at
+                    self._too_long = was_carried and too_long
+                    self._bound_string()
+                    return Scan(findings, effects)
                 if terminator := _TERMINATOR.match(data, end):
                     end = terminator.end()
-                    found = _parse_string(data[start:end], terminator[0])
-                    findings += [(kind, body, end - offset) for kind, body in found]
+                    string = data[start:end]
+                    cut = was_carried and too_long
+                    if found := [] if cut else _parse_string(string, terminator[0]):
+                        findings += [(kind, body, data_at + end) for kind, body in found]
+                    if found or string[:5] == _CLIPBOARD or string[1:2] != b"]" or cut or len(string) > MAX_STRING:
+                        effect = self._effect(string, found, at, data_at + end, cut=cut)
+                        effects += [effect] if effect is not None else []
                 continue
             sequence = b"\x1b[c" if match[0] == b"\x1bZ" else match[0]  # DECID is a DA1
-            findings.append((_KINDS[group or ""], sequence, end - offset))
+            findings.append((_KINDS[group or ""], sequence, data_at + end))
+            if group == "query":
+                effects.append(Effect(EffectKind.QUERY, at, data_at + end, sequence, at))
+            elif group == "bell":
+                effects.append(Effect(EffectKind.BELL, at, data_at + end, sequence, at))
+                bells += 1
+                if bells == _MAX_FINDINGS[Kind.BELL]:  # a flood of bells must not slow the relay down
+                    search = _SILENT.search
         # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)
-        if start >= 0 and len(data) - start <= _LONGEST_CONTROL and _UNFINISHED.match(data, start):
-            self.carry = data[start:]
-        return findings
+        if start >= 0 and len(data) - start <= _MAX_CONTROL and _UNFINISHED.match(data, start):
+            self._begun_at = begun_at if start == 0 and carried else data_at + start
+            self._carry += data[start:]
+        return Scan(findings, effects)
 
-    def _carry_string(self, string: bytes) -> None:
-        half = b"\x1b" if string.endswith(b"\x1b") else b""  # perhaps the first byte of ST
-        fits = string[2:3] != GIVEN_UP and len(string) - len(half) <= LONGEST_STRING
-        self.carry = string if fits else string[:2] + GIVEN_UP + half
+    def _bound_string(self) -> None:
+        """Keep only the head of a carried string that is too long."""
+        carry = self._carry
+        half = int(carry.endswith(b"\x1b"))  # perhaps the first byte of ST
+        size = len(carry) - half
+        if size > MAX_STRING:
+            self._too_long = self._too_long or size > MAX_EFFECT or kind_of_string(bytes(carry[:_HEAD])) is None
+        if self._too_long:
+            del carry[_HEAD:size]
+
+    def _effect(
+        self, string: bytes, found: list[tuple[Kind, bytes]], start: int, end: int, *, cut: bool
+    ) -> Effect | None:
+        """Return the effect of a string with these findings. `cut`: the string is too long; only its head is known."""
+        kind = kind_of_string(string)
+        if kind is None:
+            kinds = [kind for kind, _ in found]
+            if Kind.NOTIFICATION in kinds:
+                kind = EffectKind.NOTIFICATION
+            elif (Kind.QUERY in kinds or Kind.TALK in kinds) and not only_sets(string):
+                return Effect(EffectKind.QUERY, start, end, b"".join(body for _, body in found), start)
+            else:
+                return None
+        data = b"" if cut or len(string) > MAX_EFFECT else string
+        return Effect(kind, start, end, data, group_of(kind, start, string, self._groups))
+
+
+def _goes_on(begun: bytearray, block: bytes) -> bool:
+    """Return whether a begun sequence is a control string that does not end in a block."""
+    kind = bytes(begun[1:2])
+    if kind not in (b"]", b"P", b"_", b"X", b"^") or begun[-1] == 0x1B:
+        return False
+    return (_OSC_END if kind == b"]" else _STRING_END).search(block) is None
 
 
 def bounded(findings: list[Finding]) -> list[Finding]:
@@ -146,7 +239,7 @@ def bounded(findings: list[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for finding in reversed(findings):
         kind, _, _ = finding
-        left[kind] = left.get(kind, _MOST.get(kind, _MOST_OTHERS)) - 1
+        left[kind] = left.get(kind, _MAX_FINDINGS.get(kind, _MAX_OTHERS)) - 1
         if left[kind] >= 0:
             kept.append(finding)
     return kept[::-1]
@@ -155,7 +248,7 @@ def bounded(findings: list[Finding]) -> list[Finding]:
 def _parse_string(string: bytes, terminator: bytes) -> list[tuple[Kind, bytes]]:
     opener = string[1:2]
     content = string[2 : -len(terminator)]
-    if len(string) - len(terminator) > LONGEST_STRING:
+    if len(string) - len(terminator) > MAX_STRING:
         return []
     if opener == b"]":
         return _parse_command(content, terminator)
@@ -170,7 +263,7 @@ def _parse_command(command: bytes, terminator: bytes) -> list[tuple[Kind, bytes]
     if number == b"7501":
         if text == b"?":
             return [(Kind.STATUS_QUERY, terminator)]
-        fits = 2 + len(command) + len(terminator) <= LONGEST_REPORT
+        fits = 2 + len(command) + len(terminator) <= MAX_REPORT
         return [(Kind.STATUS, text)] if fits and text[:1] != b"?" else []
     notice = _notice(number, text)
     findings = [notice] if notice is not None else []
@@ -244,11 +337,15 @@ class QueryRemover:
     """
 
     def __init__(self) -> None:
-        self._held = b""
+        self._held = bytearray()
 
     def take(self, block: bytes) -> bytes:
         """Return the output that can be shown now, without queries."""
-        data = self._held + block.replace(_ENQUIRY, b"")
+        block = block.replace(_ENQUIRY, b"")
+        if self._held and _goes_on(self._held, block):
+            self._held += block
+            return self._release_if_long()
+        data = bytes(self._held) + block
         scanner = QueryScanner()
         parts = []
         start = 0
@@ -259,7 +356,15 @@ class QueryRemover:
             last = end - len(_ST) if data.endswith(_ST, start, end) else end
             parts += [data[start : data.rfind(_ST[:1], start, last)], _CANCEL]
             start = end
-        held = 0 if scanner.carry[2:3] == GIVEN_UP else len(scanner.carry)  # a string that is too long is shown
-        parts.append(data[start : len(data) - held])
-        self._held = data[len(data) - held :]
-        return b"".join(parts)
+        held = len(data) if scanner.state.too_long else len(data) - len(scanner.state.carry)
+        parts.append(data[start:held])
+        self._held = bytearray(data[held:])
+        return b"".join(parts) + self._release_if_long()
+
+    def _release_if_long(self) -> bytes:
+        """Return what is held of a string that is too long for a query: it is shown."""
+        if len(self._held) <= MAX_STRING:
+            return b""
+        shown = bytes(self._held)
+        self._held.clear()
+        return shown

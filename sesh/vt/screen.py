@@ -94,7 +94,7 @@ class Screen(PyteFace):
         first = self.main_rows[0]
         if not first.continues:
             self.scrollback.close()
-        first.continues = bool(self.scrollback.open_rows)
+        first.continues = self.scrollback.open_count > 0
 
     def resize(self, lines: int | None = None, columns: int | None = None) -> None:
         """Change the size, as pyte's method does."""

@@ -1,28 +1,31 @@
 """The scrollback: a ring of logical lines, limited in lines and in bytes.
 
 Wrapped rows are joined, so that a line can be shown at any width. A finished line is an encoded text (see `encoded`).
-While a row on the screen continues the newest line, that line is open and kept as rows. Bulk output comes as blocks of
-raw bytes (see `bulk`); other lines are joined to blocks as they get older.
+While a row on the screen continues the newest line, that line is open and kept as rows. A line of `LINE_LIMIT` columns
+is ended, and the next row begins another one. Bulk output comes as blocks of raw bytes, and as rows that are made of
+raw bytes only if somebody reads them (see `bulk`); other lines are joined to blocks as they get older.
 """
 
 from __future__ import annotations
 
 import zlib
+from abc import ABC, abstractmethod
 from collections import deque
 from collections.abc import Iterator
+from typing import Union
 
-from sesh.vt.encoded import encode
-from sesh.vt.row import Row, logical_line
+from sesh.vt.encoded import decode, encode
+from sesh.vt.pen import DEFAULT
+from sesh.vt.row import SPACER, Row, logical_line
 
-LINE_LIMIT = 65536
-"""Weight at which an open line is ended, so that storing it is a short step.
-
-A row weighs its columns, or characters if more, times `_NOT_ASCII` for text beyond ASCII, and `_PEN` per pen.
-"""
-_PEN = 12
-_NOT_ASCII = 4
+LINE_LIMIT = 65536  # columns of the rows at which an open line is ended, so that storing it is a short step
 _BLOCK_LINES = 256
-_LEVEL = 1  # the fastest compression; others gain little
+LEVEL = 1  # the fastest compression; others gain little
+
+
+def max_rows(columns: int) -> int:
+    """Return how many rows a line may have in the scrollback."""
+    return max(1, LINE_LIMIT // columns)
 
 
 class Block:
@@ -44,13 +47,76 @@ class Block:
         """Compress the block; return False if it was compressed already."""
         if self._packed:
             return False
-        self._data = zlib.compress(self._data, _LEVEL)
+        self._data = zlib.compress(self._data, LEVEL)
         self._packed = True
         return True
 
     def lines(self) -> list[str]:
         """Return the lines as encoded texts, oldest first."""
         return self.data.decode().split("\n")
+
+
+class HiddenRows(ABC):
+    """Rows of one line, each of which continues the row above, that are made when somebody reads them.
+
+    `count` rows, stored in `size` bytes.
+    """
+
+    count: int
+    size: int
+
+    @abstractmethod
+    def rows(self) -> list[Row]:
+        """Return the rows."""
+
+    @abstractmethod
+    def pack(self) -> bool:
+        """Compress the bytes; return False if they were compressed already."""
+
+
+Part = Union[Row, HiddenRows]
+
+
+class LongLine(Block):
+    """A line with hidden rows. Its other rows are kept as texts."""
+
+    __slots__ = ("_parts",)
+
+    def __init__(self, parts: list[Part]) -> None:
+        self._parts = [part if isinstance(part, HiddenRows) else _StoredRow(part) for part in parts]
+        super().__init__(b"", 1, sum(part.size for part in self._parts))
+
+    def pack(self) -> bool:
+        packed = [part.pack() for part in self._parts if isinstance(part, HiddenRows)]
+        return any(packed)
+
+    def lines(self) -> list[str]:
+        rows: list[Row] = []
+        for part in self._parts:
+            rows += part.rows() if isinstance(part, HiddenRows) else [part.row()]
+        return [encode(logical_line(rows))]
+
+
+class _StoredRow:
+    """A row as text."""
+
+    __slots__ = ("_columns", "_ends_in_spacer", "_text", "size")
+
+    def __init__(self, row: Row) -> None:
+        self._columns = len(row)
+        self._ends_in_spacer = row.text[-1] is SPACER
+        self._text = encode(row)
+        self.size = len(self._text.encode())
+
+    def row(self) -> Row:
+        row = decode(self._text)
+        row.continues = True
+        missing = self._columns - len(row)
+        row.text += [" "] * missing
+        row.pens += [DEFAULT] * missing
+        if self._ends_in_spacer:
+            row.text[-1] = SPACER
+        return row
 
 
 class Scrollback:
@@ -69,8 +135,8 @@ class Scrollback:
         self._blocks: deque[Block] = deque()
         self._newest: list[bytes] = []  # finished lines after the blocks
         self._stored = 0  # how many lines both have; the first block may begin with dropped ones
-        self.open_rows: list[Row] = []  # the scrolled-off rows of the line that the screen's first row continues
-        self._weight = 0  # of the open rows (see LINE_LIMIT)
+        self._open: list[Part] = []  # the scrolled-off rows of the line that the screen's first row continues
+        self.open_count = 0  # how many rows these are
 
     @property
     def count(self) -> int:
@@ -80,7 +146,16 @@ class Scrollback:
     @property
     def _after_open(self) -> int:
         """The number after the newest line, the open one included."""
-        return self.end + bool(self.open_rows)
+        return self.end + (self.open_count > 0)
+
+    @property
+    def open_rows(self) -> list[Row]:
+        """The scrolled-off rows of the open line: that of the screen's first row."""
+        rows: list[Row] = []
+        for part in self._open:
+            rows += part.rows() if isinstance(part, HiddenRows) else [part]
+        self._open = [*rows]
+        return rows
 
     def clear(self) -> None:
         """Drop all lines (ED 3)."""
@@ -104,31 +179,46 @@ class Scrollback:
         """Add a row; return whether its line stays open for the next row."""
         if not row.continues:
             self.close()
-        if not self.open_rows and not (line_continues and self.max_lines):
+        if not self._open and not (line_continues and self.max_lines):
             self._store(encode(row))
             return False
-        self.open_rows.append(row)
-        text = "".join(row.text)
-        size = max(len(row), len(text))
-        if not text.isascii():
-            size *= _NOT_ASCII
-        self._weight += size + _PEN * len(set(row.pens))
-        if line_continues and self._weight < LINE_LIMIT:
+        return self._push_part(row, 1, max_rows(len(row)), line_continues)
+
+    def _push_part(self, part: Part, count: int, most: int, line_continues: bool) -> bool:
+        self._open.append(part)
+        self.open_count += count
+        if line_continues and self.open_count < most:
             self._count(0)
             return True
         self.close()
         return False
 
+    def push_hidden(self, rows: HiddenRows, most: int) -> None:
+        """Add rows of the open line, which the next row continues, unless the line has `most` rows now."""
+        self._push_part(rows, rows.count, most, True)
+
     def push_block(self, block: Block) -> None:
         self.close()
+        self._push_block(block)
+
+    def _push_block(self, block: Block) -> None:
         self._gather(len(self._newest))
         self._blocks.append(block)
         self.bytes += block.size
         self._count(block.count)
 
     def close(self) -> None:
-        if self.open_rows:
-            self._store(encode(logical_line(self.take_open())))
+        """End the open line."""
+        if not self._open:
+            return
+        parts = self._open
+        self._open = []
+        self.open_count = 0
+        rows = [part for part in parts if isinstance(part, Row)]
+        if len(rows) == len(parts):
+            self._store(encode(logical_line(rows)))
+        else:
+            self._push_block(LongLine(parts))
 
     def _store(self, text: str) -> None:
         line = text.encode()
@@ -174,7 +264,7 @@ class Scrollback:
     def _parts(self, first: int, end: int) -> list[tuple[Block, slice]]:
         """Return the blocks with the lines from `first` to before `end`, and their slices."""
         parts = []
-        first = max(first, self.first)
+        first, end = max(first, self.first), min(end, self.end)
         at = self.end - self._stored
         newest = Block(b"\n".join(self._newest), len(self._newest), 0)
         for block in (*self._blocks, newest):
@@ -194,8 +284,8 @@ class Scrollback:
     def take_open(self) -> list[Row]:
         """Remove and return the rows of the open line."""
         rows = self.open_rows
-        self.open_rows = []
-        self._weight = 0
+        self._open = []
+        self.open_count = 0
         return rows
 
     def take_back(self) -> str | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 ICON_NAME, TITLE = 1, 2  # the numbers of the OSC that set them
 _PARTS = {0: (ICON_NAME, TITLE), 1: (ICON_NAME,), 2: (TITLE,)}  # what is pushed or popped, by XTWINOPS' parameter
-MOST_PUSHED = 10  # entries, as in xterm and xterm.js; the oldest is dropped
+MAX_PUSHED = 10  # entries, as in xterm and xterm.js; the oldest is dropped
 
 Entry = dict[int, str]  # the texts that were pushed together and not popped yet, by ICON_NAME or TITLE
 
@@ -31,7 +31,7 @@ class TitleStack:
         texts = {ICON_NAME: icon_name, TITLE: title}
         if parameter in _PARTS:
             self.entries.append({part: texts[part] for part in _PARTS[parameter]})
-            del self.entries[:-MOST_PUSHED]
+            del self.entries[:-MAX_PUSHED]
 
     def pop(self, parameter: int) -> Entry:
         """Return the popped texts; none for an empty stack or an unknown parameter."""

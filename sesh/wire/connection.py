@@ -25,7 +25,7 @@ from sesh.wire.messages import Hello, Message, RequestType, Response, Welcome
 if TYPE_CHECKING:
     from typing_extensions import Self, Unpack
 
-_LARGEST_READ = 1 << 18
+_MAX_READ = 1 << 18
 
 
 @dataclass
@@ -118,7 +118,7 @@ class Connection:
     def read(self) -> None:
         """Read bytes into the frame queue; wait for some. Raises Unreachable, ProtocolError."""
         try:
-            data = os.read(self.inbound, _LARGEST_READ)
+            data = os.read(self.inbound, _MAX_READ)
         except OSError as error:
             raise self._closed(error) from error
         if not data:

@@ -44,7 +44,7 @@ class Hello(LoginFacts, total=False):
 
     Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
     of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
-    shown, by session id.
+    shown, by session id; `acknowledges`: it sends GOT.
     """
 
     protocol: int
@@ -65,6 +65,7 @@ class Hello(LoginFacts, total=False):
     replace: bool
     lines: Optional[int]
     remote: bool
+    acknowledges: bool
     id: str
     position: int
     seen: Mapping[str, int]
@@ -93,12 +94,15 @@ class OpRequest(Envelope, total=False):
 class Message(TypedDict, total=False):
     """NOTICE, TELL, EXIT, DETACH or SWITCH to an attached client.
 
-    `name`, `host`: for SWITCH, those of the session to attach to; `used_rows`: from the cursor's on; `queries`:
-    the terminal's replies to the program may still come; `command`: the foreground program after a detach.
+    `left_out`, `kept`: the lines that the terminal lacks, and how many of them `logs` has; `name`, `host`: for SWITCH,
+    those of the session to attach to; `used_rows`: from the cursor's on; `queries`: the terminal's replies to the
+    program may still come; `command`: the foreground program after a detach.
     """
 
     name: Name
     text: str
+    left_out: int
+    kept: int
     state: str
     question: str
     code: Optional[Code]

@@ -17,7 +17,8 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
 | SCREEN   | daemon | position of the output that it replaces, or PART, number of the last REDRAW or 0 (8     |
 |          |        | bytes each), bytes made from the model                                                  |
-| NOTICE   | daemon | JSON: text (a line of sesh's own, which has no position)                                |
+| NOTICE   | daemon | JSON: text, a line of sesh's own, which has no position; or left_out and kept: how many |
+|          |        | lines the terminal lacks, and how many of them `logs` has                               |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
 | REDRAW   | client | position, number (8 bytes each), to request a SCREEN and the lines from there; until    |
 |          |        | the SCREEN with this number, the client shows nothing                                   |
@@ -32,8 +33,8 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | RESPONSE | daemon | JSON: id, then either result or error {code, what, hint, exit}                          |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
-| GOT      | client | over a link: the number of bytes of OUTPUT and SCREEN that the terminal has taken (8    |
-|          |        | bytes); it bounds the bytes in flight, so that no key waits for them                    |
+| GOT      | client | the number of bytes of OUTPUT and SCREEN that the terminal has taken (8 bytes): what it |
+|          |        | may lack is kept, and over a link few bytes are in flight, so that no key waits for them|
 | TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
@@ -56,8 +57,8 @@ PROTOCOL = 1  # the protocol number; a peer with another one is refused with an 
 BRIDGE = b"\0sesh-bridge-1\0\n"
 """Sent first by a bridge; any earlier bytes are output of the login shell's startup files."""
 
-LARGEST_PAYLOAD = 1 << 20
-LARGEST_RESPONSE = 40 << 20
+MAX_PAYLOAD = 1 << 20
+MAX_RESPONSE = 40 << 20
 """Most bytes of DATA with one response; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
 PART = MOST  # in the place of a screen's position: the screen goes on in the next frame
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
@@ -67,6 +68,8 @@ INPUT_WINDOW = 256 << 10
 """Bytes of INPUT without an ACK at which a client pauses."""
 CHUNK = 256 << 10
 """Maximum bytes that sesh itself puts into a frame of INPUT, OUTPUT, SCREEN or DATA."""
+GOT_OVER_LINK, GOT_HERE = 2 << 10, 64 << 10
+"""Bytes that a terminal takes between two GOT, if it is over a link, or on the daemon's machine."""
 NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame
 STATES = ("working", "waiting", "idle", "done", "failed")
 
@@ -91,8 +94,8 @@ def header(kind: int, size: int) -> bytes:
 
 
 def frame(kind: int, payload: bytes = b"") -> bytes:
-    """Return a frame. Raises ValueError for more than `LARGEST_PAYLOAD`: a bug of the caller."""
-    if len(payload) > LARGEST_PAYLOAD:
+    """Return a frame. Raises ValueError for more than `MAX_PAYLOAD`: a bug of the caller."""
+    if len(payload) > MAX_PAYLOAD:
         raise ValueError(f"a frame of {len(payload)} bytes")
     return header(kind, len(payload)) + payload
 
@@ -111,13 +114,22 @@ def redraw(position: int, number: int) -> bytes:
     return numbered(REDRAW, position, number.to_bytes(NUMBER_SIZE, "big"))
 
 
+def screen_frame(position: int, redraw_number: int, data: bytes) -> bytes:
+    """Return one frame of a screen; `position` is PART unless it is the last one."""
+    return numbered(SCREEN, position, redraw_number.to_bytes(NUMBER_SIZE, "big") + data)
+
+
+def screen_pieces(position: int, replay: bytes, size: int = CHUNK) -> Iterator[tuple[int, bytes]]:
+    """Yield position and bytes of the frames of a screen's replay; only the last one has its position."""
+    last = (len(replay) - 1) // size * size if replay else 0
+    for start in range(0, last, size):
+        yield PART, replay[start : start + size]
+    yield position, replay[last:]
+
+
 def screen_frames(position: int, redraw_number: int, replay: bytes) -> Iterator[bytes]:
-    """Yield the frames of a screen's replay; only the last one has the position."""
-    number = redraw_number.to_bytes(NUMBER_SIZE, "big")
-    last = (len(replay) - 1) // CHUNK * CHUNK if replay else 0
-    for start in range(0, last, CHUNK):
-        yield numbered(SCREEN, PART, number + replay[start : start + CHUNK])
-    yield numbered(SCREEN, position, number + replay[last:])
+    """Yield the frames of a screen's replay."""
+    return (screen_frame(at, redraw_number, data) for at, data in screen_pieces(position, replay))
 
 
 def data_frames(data: bytes) -> bytes:
@@ -171,9 +183,9 @@ def response_number(payload: bytes) -> int:
 
 
 def carry(held: bytearray, payload: bytes) -> None:
-    """Append DATA to the bytes of a response. Raises ProtocolError beyond `LARGEST_RESPONSE`."""
-    if len(held) + len(payload) > LARGEST_RESPONSE:
-        raise errors.ProtocolError(f"the other side sent more than {LARGEST_RESPONSE >> 20} MiB in one answer")
+    """Append DATA to the bytes of a response. Raises ProtocolError beyond `MAX_RESPONSE`."""
+    if len(held) + len(payload) > MAX_RESPONSE:
+        raise errors.ProtocolError(f"the other side sent more than {MAX_RESPONSE >> 20} MiB in one answer")
     held += payload
 
 
@@ -189,7 +201,7 @@ class Decoder:
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """Return the frames that `data` completes, as (type, payload).
 
-        Raises ProtocolError if a length is over `LARGEST_PAYLOAD`; the decoder is unusable then.
+        Raises ProtocolError if a length is over `MAX_PAYLOAD`; the decoder is unusable then.
         """
         if self.held:  # collect a large frame and copy it once
             self.held += data
@@ -202,7 +214,7 @@ class Decoder:
         self._wanted = _HEADER.size
         while (body := start + _HEADER.size) <= end:
             kind, size = _HEADER.unpack_from(data, start)
-            if size > LARGEST_PAYLOAD:
+            if size > MAX_PAYLOAD:
                 raise errors.ProtocolError(
                     f"the other side announced a frame of {size} bytes: it does not speak sesh's protocol"
                 )

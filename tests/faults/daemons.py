@@ -63,12 +63,16 @@ def fork_far_ends(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class Client:
-    """An attached client. `output` is what OUTPUT frames brought; their positions are checked."""
+    """An attached client. `output` is what OUTPUT frames brought; their positions are checked.
+
+    `shows`: the bytes for its terminal, of SCREEN and OUTPUT as they came.
+    """
 
     def __init__(self, name: str, *, columns: int = 80, rows: int = 24, **hello: Any) -> None:
         self.connection = connect(name)
         self.frames: list[tuple[int, bytes]] = []
         self.output = bytearray()
+        self.shows = bytearray()
         self.position = -1
         self.sequence = 0
         self.closed = False
@@ -95,9 +99,11 @@ class Client:
             assert self.position in (-1, position), f"output at {position}, expected at {self.position}"
             self.position = position + len(data)
             self.output += data
+            self.shows += data
         else:
             if kind == protocol.SCREEN:
                 self.position = protocol.split_number(payload)[0]
+                self.shows += payload[2 * protocol.NUMBER_SIZE :]
             self.frames.append((kind, payload))
         return True
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.clients.connection import WINDOW
-from sesh.loop.timers import Timers
+from sesh.daemon.clients.window import LEAST
+from sesh.daemon.server import Server
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
 from sesh.wire import protocol
@@ -21,7 +21,6 @@ from tests.support.waiting import PATIENCE
 
 # Numbered lines for ever, so that a gap would show.
 FLOOD = "exec seq -f 'line %.0f of a flood that nobody can stop at all' 1 1000000000"
-_NUMBERS = 2 * protocol.NUMBER_SIZE  # bytes that begin a SCREEN
 
 
 def steady(client: Client) -> None:
@@ -36,16 +35,14 @@ def steady(client: Client) -> None:
 
 
 def shown(client: Client) -> str:
-    """Return the text that a terminal shows after the SCREEN frames that came."""
+    """Return the text that a terminal shows after all that came."""
     glass = Glass(80, 24)
-    for kind, payload in client.frames:
-        if kind == protocol.SCREEN:
-            glass.feed(payload[_NUMBERS:])
+    glass.feed(bytes(client.shows))
     return glass.text()
 
 
 def reads_on(client: Client, end: str) -> str:
-    """Let a client read until its last screen ends with `end`; return the text."""
+    """Let a client read until its terminal's text ends with `end`; return the text."""
 
     def shows_it() -> str | None:
         while client.step(0.02):
@@ -53,7 +50,7 @@ def reads_on(client: Client, end: str) -> str:
         text = shown(client).rstrip()
         return text if text.endswith(end) else None
 
-    return wait_until(shows_it, f"a screen that ends with {end!r}")
+    return wait_until(shows_it, f"a text that ends with {end!r}")
 
 
 def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_up(daemons: Daemons) -> None:
@@ -107,11 +104,15 @@ def test_a_sleeper_gets_each_line_once_although_the_emulator_has_overtaken_it(da
         lambda: "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]},
         "the sleeper is set aside",
     )
-    while b"the end" not in sleeper.frames[-1][1]:
-        sleeper.step()
+
+    def has_read() -> bool:
+        while sleeper.step(0.02):
+            continue
+        return b"the end" in sleeper.shows
+
+    wait_until(has_read, "the end")
     terminal = Emulator(80, 24)
-    first, *others = [payload[_NUMBERS:] for kind, payload in sleeper.frames if kind == protocol.SCREEN]
-    terminal.feed(b"".join([first, sleeper.output, *others]))
+    terminal.feed(bytes(sleeper.shows))
     numbers = [int(line.split()[0]) for line in terminal.last_lines(10_000) if line[:1].isdigit()]
     assert numbers == list(range(1, 9001))
 
@@ -123,10 +124,16 @@ def test_the_program_goes_on_after_the_client_that_sets_the_pace_fell_asleep(dae
     leader = daemons.attach("work")
     leader.type(b"\n")
     steady(leader)
-    start = len(other.output)
-    while len(other.output) < start + (6 << 20):  # more than what the leader has read and what waits for it together
-        other.step()
-    # On a busy machine the other client may lag for a moment, too.
+    start = len(leader.output)
+
+    def goes_on() -> bool:
+        """More was printed than what the leader has read and what waits for it together."""
+        while other.step(0.01):
+            continue
+        return int(daemons.ask("work", "status")["position"]) > start + (6 << 20)
+
+    wait_until(goes_on, "the program goes on")
+    # The other client may lag for a moment, too, as nobody waits for it.
     assert "aside" in {each["mode"] for each in daemons.ask("work", "status")["clients"]}
 
 
@@ -305,10 +312,10 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 ) -> None:
     """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
-    wait_time = Timers.wait_time
+    seconds_to_wait = Server._seconds_to_wait
 
-    def noted(timers: Timers) -> float | None:
-        seconds = wait_time(timers)
+    def noted(server: Server) -> float | None:
+        seconds = seconds_to_wait(server)
         if seconds is None:
             open(asleep, "w", encoding="ascii").close()
         else:
@@ -316,7 +323,7 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
                 os.unlink(asleep)
         return seconds
 
-    monkeypatch.setattr(Timers, "wait_time", noted)
+    monkeypatch.setattr(Server, "_seconds_to_wait", noted)
     daemons.quiet("work", "read go; seq 1 200000; echo over; exec cat")
     daemons.attach("work", columns=40, rows=10, read_only=True)
     daemons.attach("work")
@@ -340,7 +347,7 @@ def test_keys_that_cause_no_output_are_acknowledged(daemons: Daemons) -> None:
 def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("sesh.daemon.clients.echoes.ACK_AFTER", 0.0)
+    monkeypatch.setattr("sesh.daemon.clients.acks.ACK_AFTER", 0.0)
     go = f"{home.path}/go"
     os.mkfifo(go)
     daemons.quiet("late", f"read line <{go}; exec cat >/dev/null", "raw -echo")
@@ -355,19 +362,18 @@ def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
 
 def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_stands(daemons: Daemons) -> None:
     """Its last line was written over."""
-    size = 30_000  # bytes at once, so few that the client is never late
-    arrived = [*range(size, WINDOW, size), WINDOW]
+    size = LEAST // 16  # bytes at once
     piece = f"read go; head -c {size} /dev/zero | tr '\\0' x"
-    daemons.sh("work", f"for piece in $(seq {len(arrived) + 1}); do {piece}; done; echo; echo end; exec cat")
+    daemons.sh("work", f"for piece in $(seq 32); do {piece}; done; echo; echo end; exec cat")
     client = daemons.attach("work", remote=True)
     client.wait(protocol.SCREEN)
-    for least in arrived:
+    for least in range(size, LEAST // 2, size):
         client.type(b"\r")
         wait_until(
             lambda least=least: not client.step() and len(client.output) >= least,  # type: ignore[misc]
             f"the client has read {least} bytes and rests",
         )
-    client.type(b"\r")  # the window is full
+    client.type(b"\r" * 32)  # more than the window, as the client acknowledges nothing
     daemons.wait_for("work", "end")
     daemons.ask("work", "detach")
     message = codec.parse(client.wait(protocol.DETACH))

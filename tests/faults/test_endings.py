@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
 from sesh.schema import codec
 from sesh.store import listing, records
 from sesh.system import paths
@@ -49,8 +49,11 @@ def test_a_wait_is_answered_once_the_name_is_free(
 ) -> None:
     """A person who typed right after the answer met a daemon that still drew output."""
     path = os.path.join(home.path, "halted")
-    monkeypatch.setattr(Model, "lag", property(lambda model: model._log.head - model.position + os.path.exists(path)))
-    monkeypatch.setattr(Model, "wait_time", lambda _model: 0.05)
+    lag = property(lambda feed: feed._log.head - feed.position + os.path.exists(path))
+    monkeypatch.setattr(ScreenFeed, "lag", lag)
+    due = vars(ScreenFeed)["due"].fget
+    looks = property(lambda feed: min(due(feed), time.monotonic() + 0.05))  # whether the file is gone
+    monkeypatch.setattr(ScreenFeed, "due", looks)
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
     waiter = connect("work")

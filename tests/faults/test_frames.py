@@ -113,7 +113,7 @@ def narrow(monkeypatch: pytest.MonkeyPatch) -> int:
 def test_what_connections_leave_unfinished_takes_bounded_memory_together(narrow: int, work: Daemons, kind: str) -> None:
     """100 connections with 4 MB of DATA each and no request cost 405 MB."""
     block = protocol.frame(protocol.DATA, b"x" * protocol.CHUNK)
-    part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.LARGEST_PAYLOAD) + b"x" * 1_000_000
+    part = block * 15 if kind == "data" else protocol.header(protocol.DATA, protocol.MAX_PAYLOAD) + b"x" * 1_000_000
     pid = work.ask("work", "status")["daemon_pid"] or 0
     crowd: list[Connection] = []
     before, peak = resident(pid), 0

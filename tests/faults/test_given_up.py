@@ -11,9 +11,9 @@ from contextlib import suppress
 import pytest
 
 from sesh import Session
-from sesh.daemon import requests
 from sesh.daemon.clients import connection, listener
 from sesh.daemon.pty import program
+from sesh.daemon.requests import requests
 from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.ops import send, sessions, shell

@@ -84,7 +84,7 @@ def test_data_without_end_takes_bounded_memory(evil: Evil) -> None:
     )
     assert "40 MiB" in done.stderr
     peak = int(done.stdout.split()[-1]) << (0 if sys.platform == "darwin" else 10)
-    assert peak < 3 * protocol.LARGEST_RESPONSE, peak
+    assert peak < 3 * protocol.MAX_RESPONSE, peak
 
 
 def test_a_malformed_row_is_an_error_that_names_it(evil: Evil) -> None:

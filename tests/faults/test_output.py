@@ -6,7 +6,8 @@ import os
 
 import pytest
 
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
+from sesh.vt.emulator import Emulator
 from sesh.wire import protocol
 from tests.faults.daemons import Daemons, resident
 from tests.support import Home, wait_until
@@ -19,10 +20,10 @@ LARGEST = 512 << 10
 @pytest.fixture
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """Lower the limit of the emulator's lag; return a file that makes it rest."""
-    for name in ("clients.relay.MAX_LAG", "screen.model.MAX_LAG"):
+    for name in ("clients.sender.MAX_LAG", "screen.feed.MAX_LAG"):
         monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
-    step, path = Model.step, f"{home.path}/halt"
-    monkeypatch.setattr(Model, "step", lambda model, *words: os.path.exists(path) or step(model, *words))
+    step, path = ScreenFeed.step, f"{home.path}/halt"
+    monkeypatch.setattr(ScreenFeed, "step", lambda feed, *words: os.path.exists(path) or step(feed, *words))
     return path
 
 
@@ -49,30 +50,31 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     assert resident(pid) < 60 << 20
 
 
-BURST = r"""
-read go; printf '\033]52;c;aGk=\007\033[6n'
-seq -f "$(printf '\033[K')line %.0f" 1 40000; : >done; exec cat
-"""
+EFFECTS = r"printf '\033]52;c;aGk=\007\033[6n'"
+BURST = r"""seq -f "$(printf '\033[K')line %.0f" 1 40000"""
+ACTS = pytest.mark.xfail(strict=True, reason="what the emulator has not drawn is sent as it is")
 
 
+@pytest.mark.parametrize(
+    "script", [f"{EFFECTS}; {BURST}", pytest.param(f"{BURST}; {EFFECTS}", marks=ACTS)], ids=["before", "after"]
+)
 @pytest.mark.needs_fork("an emulator that is late")
-def test_who_attaches_while_the_emulator_is_behind_gets_screens_and_none_of_the_old_bytes(
-    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch
+def test_who_attaches_while_the_emulator_is_behind_gets_each_line_once_and_no_old_effects(
+    daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, script: str
 ) -> None:
-    """Megabytes of raw output were sent, with a clipboard write and a query."""
-    monkeypatch.setattr("sesh.daemon.screen.model.PAUSE", 1000.0)
-    daemons.sh("work", f"stty -echo; {BURST}", directory=home.path)
+    """Raw output was sent, with a clipboard write and a query that came before the client."""
+    monkeypatch.setattr("sesh.daemon.screen.feed.PAUSE", 1000.0)
+    daemons.sh("work", f"stty -echo; read go; {script}; : >done; exec cat", directory=home.path)
     daemons.ask("work", "send", b"\n")
     wait_until(lambda: os.path.exists(f"{home.path}/done"), "the burst")
     client = daemons.attach("work")
     client.wait(protocol.SCREEN)
     client.type(b"now\n")
     client.wait_output(b"now", timeout=30)
-    screens = b"".join(payload for kind, payload in client.frames if kind == protocol.SCREEN)
-    assert b"line 39999" in screens
-    assert b"line 39001" in screens
-    assert len(screens) < 300_000  # the burst is twice that; the longer it takes, the more screens come
-    assert len(client.output) < 20_000
-    for part in (screens, bytes(client.output)):
-        assert b"\x1b]52" not in part
-        assert b"\x1b[6n" not in part
+    terminal = Emulator(80, 24, max_lines=50_000, max_bytes=1 << 30)
+    terminal.feed(bytes(client.shows))
+    numbers = [int(line.split()[1]) for line in terminal.last_lines(50_000) if line.startswith("line ")]
+    assert numbers == list(range(numbers[0], 40_001))
+    assert len(numbers) >= 1000
+    assert b"\x1b]52" not in client.shows
+    assert b"\x1b[6n" not in client.shows

@@ -143,9 +143,10 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
     rows_moved = dialect._saved_at[where] != dialect._pushed and saved != SavedCursor()
     stale = where and saved == SavedCursor() and dialect._saved_on_alternate
     apart = (saved.origin, saved.charsets) != (screen.origin, screen.charsets)
+    outside = saved.origin and not screen.top <= saved.row <= screen.bottom
     now, then = screen.pen.style, saved.pen.style
     unsaved = (then.underline, then.underline_colour) != (now.underline, now.underline_colour)
-    return rows_moved or stale or apart or unsaved or now.link != "" or saved.column >= screen.columns
+    return rows_moved or stale or apart or outside or unsaved or now.link != "" or saved.column >= screen.columns
 
 
 def _row(dialect: Dialect, text: str, letters: str) -> re.Match[str] | None:
@@ -271,8 +272,8 @@ def _lacks(dialect: Dialect, text: str) -> bool:
 
 
 SITUATIONS: dict[str, Callable[[Dialect, str], bool]] = {
-    "DECRC follows rows that scrolled, leaves origin, wrapping, G0 to G3, kinds of underline as they are, an open link "
-    "not, and forgets a wait to wrap": _restores_otherwise,
+    "DECRC stays within the margins in origin mode, follows rows that scrolled, leaves origin, wrapping, G0 to G3, "
+    "kinds of underline as they are, an open link not, and forgets a wait to wrap": _restores_otherwise,
     "relative moves count from the top margin again in origin mode": _moves_otherwise,
     "marks with nothing to join take a cell; U+FE0F widens whatever it follows; wide ones "
     "without wrapping, what comes over one in the last column then, and inserting beside halves of wide ones, leave "

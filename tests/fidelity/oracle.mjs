@@ -1,6 +1,7 @@
 // An emulator that is not ours: @xterm/headless. Reads one JSON request a line, answers with one line of JSON.
 // A request is {columns, rows, unicode, writes: [base64 or [columns, rows]]}; what is written and the sizes that follow
-// come in turn. The answer is what the terminal shows and holds in the end.
+// come in turn. The answer is what the terminal shows and holds in the end; with `text: true`, only the text of all lines
+// that it was ever given to keep.
 import { createInterface } from 'node:readline';
 import { createRequire } from 'node:module';
 
@@ -77,6 +78,56 @@ function colour(palette, event) {
   }
 }
 
+// Lines are taken as they scroll off, and the terminal keeps few: a long scrollback costs it ten times as much. They must
+// fit the width, so that no resize joins or breaks them.
+const KEPT = 10000;
+const PIECE = 8192; // bytes, in which no more lines can scroll off than are kept
+const PULLED_BACK = 500; // lines that a taller window may take back from the scrollback
+
+class Text {
+  constructor(terminal) {
+    this.normal = terminal.buffer.normal;
+    this.trimmed = 0;
+    this.lines = [];
+    terminal._core._bufferService.buffers.normal.lines.onTrim((count) => { this.trimmed += count; });
+    this.erased = false;
+    terminal.parser.registerEscHandler({ final: 'c' }, () => { this.erased = true; return false; });
+    terminal.parser.registerCsiHandler({ final: 'J' }, ([what]) => { this.erased ||= what === 3; return false; });
+  }
+
+  take(upTo) {
+    while (this.lines.length < this.trimmed + upTo) {
+      this.lines.push(this.normal.getLine(this.lines.length - this.trimmed).translateToString(true).trimEnd());
+    }
+  }
+
+  async write(terminal, bytes) {
+    for (let begin = 0; begin < bytes.length; begin += PIECE) {
+      await new Promise((resolve) => terminal.write(bytes.subarray(begin, begin + PIECE), resolve));
+      if (this.erased) {
+        throw new Error('the scrollback was erased');
+      }
+      this.take(this.normal.baseY - PULLED_BACK);
+    }
+  }
+}
+
+async function text(request) {
+  const { columns: cols, rows, writes } = request;
+  const terminal = new Terminal({ cols, rows, scrollback: KEPT, allowProposedApi: true, logLevel: 'off' });
+  const held = new Text(terminal);
+  for (const step of writes) {
+    if (typeof step === 'string') {
+      await held.write(terminal, Buffer.from(step, 'base64'));
+    } else {
+      terminal.resize(...step);
+    }
+  }
+  held.take(held.normal.length);
+  terminal.dispose();
+  return { text: held.lines };
+}
+
 async function answer(request) {
   let { columns, rows } = request;
   const terminal = new Terminal({
@@ -105,7 +156,8 @@ async function answer(request) {
 for await (const line of createInterface({ input: process.stdin })) {
   let out;
   try {
-    out = await answer(JSON.parse(line));
+    const request = JSON.parse(line);
+    out = await (request.text ? text(request) : answer(request));
   } catch (error) {
     out = { error: String(error) };
   }

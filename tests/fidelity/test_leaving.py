@@ -1,6 +1,6 @@
 """A detach restores the terminal as it was, wherever it interrupts the program's output.
 
-Three emulators judge, which know nothing of `Undo`: ours, the harness's, and @xterm/headless if it is installed.
+Three emulators judge, none of which knows `TerminalReset`: ours, the harness's, and @xterm/headless if installed.
 """
 
 from __future__ import annotations
@@ -13,11 +13,13 @@ from pathlib import Path
 
 import pytest
 
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from tests.fidelity.rest import unrest
 from tests.fidelity.test_programs import COLUMNS, ROWS, STREAMS, cuts
+from tests.fidelity.vte import Vte
 from tests.fidelity.xterm import Xterm
 from tests.support import Home, Open, Terminal, rounds
+from tests.unit.client.test_terminal_reset import SAVED
 
 WAYS = ("key", "SIGTERM", "daemon killed")
 LEFT = [
@@ -28,7 +30,7 @@ LEFT = [
 
 def undone(data: bytes) -> bytes:
     """Return a stream, and after it what a client writes that leaves at its end."""
-    follower = Undo()
+    follower = TerminalReset()
     follower.feed(data)
     return data + follower.reset_bytes(COLUMNS)
 
@@ -38,6 +40,24 @@ def test_a_program_left_at_any_point_leaves_the_terminal_at_rest(path: Path, may
     data = path.read_bytes()
     for end in cuts(data, rounds(3, 25)):
         assert not unrest(undone(data[:end]), COLUMNS, ROWS, maybe_xterm), end
+
+
+@pytest.mark.parametrize("more", [b"", b"\x1b8"])
+@pytest.mark.parametrize("data", SAVED, ids=repr)
+def test_what_a_saved_cursor_brings_back_leaves_the_terminal_at_rest(
+    data: bytes, more: bytes, maybe_xterm: Xterm | None
+) -> None:
+    assert not unrest(undone(data) + more, COLUMNS, ROWS, maybe_xterm)
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("data", SAVED, ids=repr)
+def test_what_a_saved_cursor_brings_back_is_reset_in_vte(data: bytes, vte: Vte) -> None:
+    """What is printed afterwards shows whether origin, wrapping, insert or new line mode are still set."""
+    for more in (b"", b"\x1b8"):
+        printed = b"\x1b[H\x1b[2J\x1b[3;5r\x1b[1;1HX\x1b[r\x1b[6;1Hab\rc\x1b[8;78Hwrap\n!"
+        parts = vte.differing(COLUMNS, ROWS, b"\x1b[r" + printed, b"\x1b[r" + undone(data) + more + printed)
+        assert not set(parts) - {"rows"}, more
 
 
 def within_a_sequence(data: bytes) -> int:

@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +51,7 @@ def need() -> Xterm:
 
 
 class Xterm:
-    """A running oracle; `hold` asks it."""
+    """A running oracle; `hold` and `text` ask it."""
 
     def __init__(self, directory: Path) -> None:
         environment = {**os.environ, "XTERM_HEADLESS": str(directory)}
@@ -64,10 +65,21 @@ class Xterm:
 
     def hold(self, columns: int, rows: int, *steps: Step, widths: str = "15-graphemes") -> dict[str, Any]:
         """Return the state of a new terminal after the steps. Raises RuntimeError."""
+        return self._ask({"columns": columns, "rows": rows, "unicode": widths}, steps)
+
+    def text(self, columns: int, rows: int, *steps: Step) -> list[str]:
+        """Return a scrollback without end and the main screen as text, in rows without blanks at their ends.
+
+        Raises RuntimeError, also if the scrollback was erased.
+        """
+        out: list[str] = self._ask({"columns": columns, "rows": rows, "text": True}, steps)["text"]
+        return out
+
+    def _ask(self, request: dict[str, Any], steps: Sequence[Step]) -> dict[str, Any]:
         assert self.process.stdin is not None
         assert self.process.stdout is not None
         writes = [base64.b64encode(step).decode() if isinstance(step, bytes) else list(step) for step in steps]
-        request = {"columns": columns, "rows": rows, "unicode": widths, "writes": writes}
+        request = {**request, "writes": writes}
         self.process.stdin.write(json.dumps(request).encode() + b"\n")
         self.process.stdin.flush()
         answer: dict[str, Any] = json.loads(self.process.stdout.readline())

@@ -89,7 +89,7 @@ def _request(rng: random.Random) -> bytes:
 
 def _json(value: Any) -> bytes:
     """Return the value as JSON, cut off if it is too long for a frame."""
-    return json.dumps(value).encode()[: protocol.LARGEST_PAYLOAD]
+    return json.dumps(value).encode()[: protocol.MAX_PAYLOAD]
 
 
 def make(rng: random.Random) -> bytes:

@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from sesh.daemon.requests import REQUESTS
+from sesh.daemon.requests.requests import REQUESTS
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.wire import protocol

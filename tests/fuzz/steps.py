@@ -1,8 +1,9 @@
 """The target of a daemon's loop: no call for a program's output blocks it long.
 
-A session without a program gets output as if its pump had read it, and the emulator follows. Timers run as if seconds
-had passed. Sizes and labels change, a client of another size is drawn, the screen is exported, a checkpoint is written.
-The processor time of each call is measured. A hook's child, which reads the settings, is started and ends at once.
+A session without a program gets output as if its pump had read it, and the emulator follows. Turns are taken as if
+seconds had passed. Three clients are attached, one of another size, and read all. Sizes and labels change, the screen
+is exported, checkpoints are written. The processor time of each call is measured. A hook's child, which reads the
+settings, is started and ends at once.
 """
 
 from __future__ import annotations
@@ -17,26 +18,30 @@ from functools import partial
 from typing import TypeVar
 from unittest import mock
 
-from sesh.daemon import description
+from sesh.daemon import reload
 from sesh.daemon.activity import notifications
-from sesh.daemon.clients.client import REPLAY_LINES
+from sesh.daemon.clients.client import REPLAY_LINES, Client, client_of
+from sesh.daemon.clients.listener import Listener
+from sesh.daemon.life import description
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.loop.timers import Timers
 from sesh.vt.render.export import export
 from sesh.vt.render.replay import replaying
-from sesh.vt.render.viewport import Viewport
+from sesh.wire import protocol
 from tests.fuzz import grammar
 from tests.fuzz.place import own_home
 from tests.fuzz.target import Check, Target
 from tests.support.data import daemon_facts
+from tests.unit.daemon.connections import Daemon, Link, prints
 
 Value = TypeVar("Value")
 
 BLOCK = 64 << 10
 """The most bytes that a pump reads at once."""
 _PAUSE, _MINUTE = 3.0, 61.0
-"""Seconds that pass after each step, and at the end, so that timers for quiet and for notifications run out."""
+"""Seconds that pass after each step, and at the end, so that the times of quiet and of notifications run out."""
+_TURNS = 10_000
+"""The most turns after which a daemon rests."""
 MOST = 0.5
 """Seconds of one call that fail a case: ten times what is allowed, because machines may be slow."""
 
@@ -48,7 +53,7 @@ class Clock:
         self.longest, self.ahead, self._real = 0.0, 0.0, time.monotonic
 
     def now(self) -> float:
-        """Return the time that timers see."""
+        """Return the time that the daemon sees."""
         return self._real() + self.ahead
 
     def call(self, what: Callable[..., Value], *args: object) -> Value:
@@ -57,11 +62,26 @@ class Clock:
         self.longest = max(self.longest, time.process_time() - began)
         return value
 
-    def pass_time(self, timers: Timers, seconds: float) -> None:
-        """Let some seconds pass, and call the timers that are due then."""
-        self.ahead += seconds
-        while timers.wait_time() == 0:
-            self.call(timers.run)
+
+class Attachment(Link):
+    """A client of the daemon that reads all that it is sent; nobody types there."""
+
+    def __init__(self, daemon: Daemon, columns: int, rows: int, *, read_only: bool = False) -> None:
+        super().__init__(daemon)
+        self._daemon = daemon
+        hello = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": columns, "rows": rows}
+        daemon.session.attached.handle_hello(self.connection, {**hello, "read_only": read_only})
+        self._client.used_at = 0.0  # nobody watches, so that a person is notified
+
+    @property
+    def _client(self) -> Client:
+        client = client_of(self.connection)
+        assert client is not None
+        return client
+
+    def resize(self, columns: int, rows: int) -> None:
+        payload = protocol.size_payload(columns, rows)
+        self._daemon.session.attached.handle_frame(self._client, protocol.RESIZE, payload)
 
 
 def check(case: bytes) -> float:
@@ -80,30 +100,58 @@ def check(case: bytes) -> float:
 def _play(script: grammar.Script, clock: Clock) -> None:
     columns, rows = (max(1, side) for side in script.size)
     session = Session(daemon_facts(persist=True, scrollback=script.bounds[0]), (columns, rows, 0, 0), Pty())
-    view, model, timers = Viewport(20, 5), session.model, session.loop.timers
-    for step in script.steps:
-        if isinstance(step, tuple):
-            clock.call(session.clients.on_resize, (max(1, step[0]), max(1, step[1]), 0, 0))
+    feed = session.feed
+    with _served(session) as daemon:
+        leader, *others = [
+            Attachment(daemon, columns, rows), Attachment(daemon, columns, rows, read_only=True),
+            Attachment(daemon, 20, 5, read_only=True),
+        ]  # fmt: skip
+        links = [leader, *others]
+        for step in script.steps:
+            if isinstance(step, tuple):
+                leader.resize(max(1, step[0]), max(1, step[1]))
+                clock.call(daemon.turn)
+                continue
+            for at in range(0, len(step), BLOCK):
+                clock.call(prints, session, step[at : at + BLOCK])
+                while feed.lag:
+                    clock.call(feed.step)
+                clock.call(daemon.turn)
+            _pass_time(clock, daemon, links, _PAUSE)
+            clock.call(description.change, session, replace(session.facts, labels={"at": f"{clock.now()}"}))
+        in_parts = replaying(feed.emulator, lines=REPLAY_LINES)
+        while clock.call(in_parts.advance):
             continue
-        for at in range(0, len(step), BLOCK):
-            clock.call(session.pump.append_output, step[at : at + BLOCK])
-            while model.lag:
-                clock.call(model.step)
-        clock.call(view.update, model.emulator)
-        clock.pass_time(timers, _PAUSE)
-        clock.call(description.change, session, replace(session.facts, labels={"at": f"{clock.now()}"}))
-    in_parts = replaying(model.emulator, lines=REPLAY_LINES)
-    while clock.call(in_parts.advance):
-        continue
-    clock.call(in_parts.finish)
-    clock.call(export, model.emulator, "json")
-    clock.call(description.summary, session)
-    clock.call(session.checkpoints.write_if_due)
-    clock.pass_time(timers, _MINUTE)
-    while session.notifications.running:
-        session.notifications.reap()
+        clock.call(in_parts.finish)
+        clock.call(export, feed.emulator, "json")
+        clock.call(description.summary, session)
+        _pass_time(clock, daemon, links, _MINUTE)
+        while session.notifications.state.running:
+            session.notifications.reap()
+        for link in links:
+            link.close()
     faults = [line for line in session.faults.kept if "a fault" in line]
     assert not faults, faults[-1].partition(" ")[2]
+
+
+def _pass_time(clock: Clock, daemon: Daemon, links: list[Attachment], seconds: float) -> None:
+    """Let some seconds pass, and take the turns that are due then; the clients read meanwhile."""
+    clock.ahead += seconds
+    for _ in range(_TURNS):
+        clock.call(daemon.turn)
+        read = sum(len(link.take()) for link in links)
+        if not read and not daemon.has_work:
+            return
+    raise AssertionError("the daemon does not come to rest")
+
+
+@contextmanager
+def _served(session: Session) -> Iterator[Daemon]:
+    listener = Listener.claim(session.name)
+    try:
+        yield Daemon(session, listener, None, reload.steps)
+    finally:
+        listener.release()
 
 
 @contextmanager

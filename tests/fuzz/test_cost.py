@@ -11,7 +11,7 @@ from collections.abc import Callable
 import pytest
 
 from sesh.client.keys import KeyParser
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import reports
 from sesh.daemon.shell import command_marks, marks
@@ -19,13 +19,15 @@ from sesh.errors import SeshError
 from sesh.text.keys import DetachKey
 from sesh.vt.emulator import Emulator
 from sesh.vt.lines import LineReader
-from sesh.vt.queries import QueryScanner
+from sesh.vt.queries import QueryRemover, QueryScanner
 from sesh.wire import protocol
 from tests.fuzz.patterns import TooLong, bounded
 
 _SIZE = 8 << 10
 _SECONDS = 0.25
 """Processor time for an input of `_SIZE` bytes: about sixty times that of the slowest linear loop."""
+_LONG = 64 << 10
+"""Bytes of a sequence in pieces of two bytes, which gets half of that time for each byte."""
 _WORDS = (
     b"a", b"\x1b[m", b"\x1b[1;38;5;7m", b"\x1b", b"\x1b[", b"\x1b]", b"\x1b]2;t\x07", b"\x07", b"\x1b\\", b"\x1bPq~-",
     b"\x1b_G", b"\r\n", b"\t", b" ", b";", b"0", b"\x1b[?1049h", b"\x1b[6n", b"\x1b[?", b"\x1b]133;A\x07", b"\x1b[2J",
@@ -52,8 +54,8 @@ def _lines(data: bytes) -> None:
     _ = reader.current.ansi
 
 
-def _undo(data: bytes) -> None:
-    follower = Undo()
+def _reset(data: bytes) -> None:
+    follower = TerminalReset()
     follower.feed(data)
     follower.reset_bytes(80)
 
@@ -61,7 +63,7 @@ def _undo(data: bytes) -> None:
 LOOPS: dict[str, Callable[[bytes], object]] = {
     "emulator": lambda data: Emulator(80, 24).feed(data, 0.1),
     "queries": lambda data: QueryScanner().scan(data),
-    "undo": _undo,
+    "terminal reset": _reset,
     "marks of run": _marked,
     "output of a command": lambda data: command_marks.own_output(data, translated=True),
     "report": reports.parse,
@@ -83,3 +85,28 @@ def test_the_cost_grows_no_faster_than_the_bytes(name: str) -> None:
             continue  # refused, in time
         except TooLong:
             pytest.fail(f"{name}: {head!r} and {word!r} again and again take more than {_SECONDS} s")
+
+
+@pytest.mark.parametrize(
+    ("start", "more"),
+    [
+        (b"\x1b[", b"0"), (b"\x1b[", b"\b0"), (b"\x1b(", b" "), (b"\x1b]2;", b"t"), (b"\x1bPq", b"~"),
+        (b"\x1bPq", b"~\x07"), (b"\x1b_G", b"A"), (b"\x1b]133;C;", b"x"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("name", ["emulator", "queries", "terminal reset", "removed queries"])
+def test_a_long_sequence_is_read_once_though_it_comes_in_small_pieces(name: str, start: bytes, more: bytes) -> None:
+    """Each piece was searched with all that had come before it."""
+    takes: dict[str, Callable[[bytes], object]] = {
+        "emulator": Emulator(80, 24).feed,
+        "queries": QueryScanner().scan,
+        "removed queries": QueryRemover().take,
+        "terminal reset": TerminalReset().feed,
+    }
+    data = start + more * (_LONG // len(more))
+    try:
+        with bounded(_LONG / _SIZE * _SECONDS / 2):
+            for at in range(0, len(data), 2):
+                takes[name](data[at : at + 2])
+    except TooLong:
+        pytest.fail(f"{name}: {start!r} and {more!r} in pieces of two bytes take too long")

@@ -11,7 +11,7 @@ import pytest
 
 from sesh.client.view import TerminalView
 from sesh.daemon.clients.client import Client
-from sesh.wire import protocol
+from sesh.daemon.clients.sender import Sender
 from tests.remote.farm import Farm
 from tests.remote.pace import hasty
 from tests.remote.storm import BREAKS, LONG, OUTAGE, TOLD, Storm
@@ -39,24 +39,22 @@ def test_a_flood_over_a_link_that_breaks_is_shown_exactly(home: Home, farm: Farm
 def test_a_link_that_breaks_within_the_first_screen_costs_no_line_and_doubles_none(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A screen may come in parts; the daemon halts after the first."""
+    """A screen comes in parts; the daemon halts after the first ones."""
     hasty(monkeypatch)
-    far, send_screen, show = beside("box"), Client.send_screen, TerminalView.show
+    far, send_pieces, show = beside("box"), Sender._send_pieces, TerminalView.show
     halted, taken = Path(far.root, "halted"), Path(far.root, "taken")
 
     def show_and_note(view: TerminalView, kind: int, payload: bytes) -> None:
         show(view, kind, payload)
         taken.touch()
 
-    def send_and_halt(client: Client, position: int, replay: bytes) -> None:
-        if not halted.exists():
+    def send_and_halt(sender: Sender, client: Client, now: float) -> None:
+        send_pieces(sender, client, now)
+        if client.pieces and not halted.exists():
             halted.touch()
-            client.connection.queue(*protocol.screen_frames(protocol.PART, 0, replay[: len(replay) // 2]))
-            client.connection.flush()
             os.kill(os.getpid(), signal.SIGSTOP)
-        send_screen(client, position, replay)
 
-    monkeypatch.setattr(Client, "send_screen", send_and_halt)
+    monkeypatch.setattr(Sender, "_send_pieces", send_and_halt)
     monkeypatch.setattr(TerminalView, "show", show_and_note)
     assert far.sesh("open", "work", "--", "sh", "-c", "seq 1001 3000; exec sleep 1000").code == 0
     far.prints("work", "^3000$")

@@ -236,13 +236,14 @@ class Home:
         cwd: str | None = None,
         answers: bool = False,
         held: bool = False,
+        kind: type[Terminal] = Terminal,
     ) -> Terminal:
-        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it."""
+        """Open a terminal with `sesh ARGUMENTS` or `command`; the home closes it. `kind`: the class of the terminal."""
         environment = self.environment(env)
         forked = command is None and self.forks(environment)
         words = [self.launcher, *arguments] if forked else list(command or [*self.command, *arguments])
         words = [*forking.HELD, *words] if held and not forked else words
-        terminal = Terminal(
+        terminal = kind(
             words,
             columns=columns,
             rows=rows,

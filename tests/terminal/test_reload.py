@@ -12,7 +12,7 @@ import threading
 
 import pytest
 
-from sesh.daemon.typed_text import Typing
+from sesh.daemon.requests.typed_text import Typing
 from tests.support import PROMPT, Home, Sesh, rounds, wait_until
 from tests.support.home import PATHS
 

@@ -29,7 +29,6 @@ NOTHING_PUSHED = Stacks()
 _BACKGROUND = re.compile(r"[\[;](?:4[0-8]|10[0-7])[;m]")
 _PART = 32 << 10  # weight at which a part ends, so that it takes some milliseconds
 _ROW = 128  # the weight of a row: a line weighs its characters, and its rows
-_NEWER = 1000  # most lines of those that scroll off after a replay began; earlier ones are left out
 _ERASE = b"\x1b[K\x1b[B\x1b[J\x1b[H"
 """Erases the screen. Some terminals push an erased screen to their scrollback if ED begins at the first cell."""
 _NO_FLAGS = "\x1b[=0;1u"  # clears kitty's keyboard flags
@@ -47,10 +46,10 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
     return replaying(emulator, lines=lines, clear=clear).finish()
 
 
-def replaying(emulator: Emulator, *, lines: int, clear: bool = True) -> Replay:
-    """Begin a `replay` in parts."""
+def replaying(emulator: Emulator, *, lines: int, clear: bool = True, status: str = "") -> Replay:
+    """Begin a `replay` in parts; `status` follows the screen."""
     start = clean_screen(emulator.columns, emulator.height) if clear else b""
-    return Replay(emulator, start + _reset_input(emulator.settle()).encode(), lines)
+    return Replay(emulator, start + _reset_input(emulator.settle()).encode(), lines, status=status)
 
 
 def lines_as_bytes(lines: list[str], columns: int) -> bytes:
@@ -69,6 +68,7 @@ def repainting(
     was_alternate: bool = False,
     pushed: Stacks = NOTHING_PUSHED,
     clear: bool = False,
+    status: str = "",
 ) -> Replay:
     """Return a replay for a terminal that shows the session but may have missed output.
 
@@ -77,7 +77,8 @@ def repainting(
 
     `lines`: the number of logical lines to print first. `begun`: the number of rows that the terminal has already shown
     of the line before those; the rest of that line is printed, too. `was_alternate`: the terminal is on the alternate
-    screen. `pushed`: the terminal's stacks. `clear`: first scroll the terminal's content away.
+    screen. `pushed`: the terminal's stacks. `clear`: first scroll the terminal's content away. `status` follows the
+    screen.
     """
     start = CANCEL + (b"\x1b[?1049l" if was_alternate else b"")
     # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
@@ -85,34 +86,41 @@ def repainting(
     start += _reset_input(emulator.settle()).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
-    return Replay(emulator, start, lines, begun, pushed)
+    return Replay(emulator, start, lines, begun, pushed, status)
 
 
 class Replay:
-    """Makes the scrollback in parts of a few milliseconds, then the screens and all settings.
+    """The bytes of one moment's scrollback, screens and settings, made in parts of a few milliseconds.
 
-    Between two parts the emulator may parse output or be resized: the lines that scroll off meanwhile come before the
-    screen, and the screen is without the lines of the parts that come back onto it.
+    The screen is drawn when the replay begins, and the lines before it are held. So the emulator may go on meanwhile:
+    the terminal will show that moment, and output goes on from there.
 
     The terminal may already show the session, so its rows may not be blank, and its settings may be older. `lines`,
-    `begun`, `pushed`: as in `repainting`.
+    `begun`, `pushed`, `status`: as in `repainting`.
     """
 
     def __init__(
-        self, emulator: Emulator, start: bytes, lines: int, begun: int = 0, pushed: Stacks = NOTHING_PUSHED
+        self,
+        emulator: Emulator,
+        start: bytes,
+        lines: int,
+        begun: int = 0,
+        pushed: Stacks = NOTHING_PUSHED,
+        status: str = "",
     ) -> None:
-        self._emulator = emulator
+        self._columns = emulator.columns
         self._bytes = [start]
-        self._begun = begun
         self._pushed = pushed
         screen = emulator.settle()
         screen.sync_scrollback()
         scrollback = screen.scrollback
-        self._any_lines = lines + begun > 0
-        self._parts_end = scrollback.end  # the number after the last line of the parts
         # `lines` does not count the line that the terminal has begun, but the open line, which comes with the screen.
-        finished = lines + (begun > 0) - bool(scrollback.open_rows)
-        self._parts = pieces(scrollback.since(scrollback.end - max(0, finished)), emulator.columns)
+        finished = lines + (begun > 0) - (scrollback.open_count > 0)
+        first = max(scrollback.first, scrollback.end - max(0, finished))
+        self._parts = pieces(scrollback.since(first), self._columns)
+        self._begun = begun if first < scrollback.end else 0  # rows that the terminal has shown of the first line
+        open_rows = scrollback.open_rows[begun - self._begun :] if lines + begun > 0 else []
+        self._end = self._screen(emulator, screen, open_rows, status)
 
     def advance(self) -> bool:
         """Make the next part of the scrollback; return False if none is left."""
@@ -122,29 +130,28 @@ class Replay:
         self._bytes.append(self._part(part))
         return True
 
-    def finish(self, status: str = "") -> bytes:
+    def finish(self) -> bytes:
         """Make the rest; return all bytes."""
-        return b"".join([*self._bytes, *map(self._part, self._parts), self._screen(status)])
+        return b"".join([*self._bytes, *map(self._part, self._parts), self._end])
 
     def _part(self, lines: list[str]) -> bytes:
-        columns = self._emulator.columns
         begun = self._begun
         self._begun = 0
         if not begun:
-            return lines_as_bytes(lines, columns)
+            return lines_as_bytes(lines, self._columns)
         out = Encoder()
-        _rows(out, wrap(decode(lines[0]), columns)[begun:] or [blank(columns, DEFAULT)])
+        _rows(out, wrap(decode(lines[0]), self._columns)[begun:] or [blank(self._columns, DEFAULT)])
         out.set_pen(DEFAULT)
         out.sequence("\r\n")
-        return str(out).encode() + lines_as_bytes(lines[1:], columns)
+        return str(out).encode() + lines_as_bytes(lines[1:], self._columns)
 
-    def _screen(self, status: str) -> bytes:
-        """Print the screens from the cursor's row on, and restore all settings."""
-        emulator = self._emulator
-        screen = emulator.settle()
-        screen.sync_scrollback()
+    def _screen(self, emulator: Emulator, screen: Screen, open_rows: list[Row], status: str) -> bytes:
+        """Print the screens from the cursor's row on, and restore all settings.
+
+        The rows fill the terminal, so what is above them scrolls off.
+        """
         out = Encoder()
-        self._screens(out, screen)
+        self._screens(out, screen, open_rows)
         out.set_pen(DEFAULT)
         out.sequence(_strings(screen, self._pushed.titles) + status)
         out.sequence(_saved_modes(screen) + _tabs(screen) + _margins(screen))
@@ -152,10 +159,12 @@ class Replay:
         put_cursor(out, screen)
         return str(out).encode() + (b"" if emulator.in_image else emulator.unfinished)
 
-    def _screens(self, out: Encoder, screen: Screen) -> None:
+    def _screens(self, out: Encoder, screen: Screen, open_rows: list[Row]) -> None:
         shown = Page(screen.rows, screen.saved, screen.kitty_stack)
         main, alternate = (screen.other, shown) if screen.alternate else (shown, screen.other)
-        self._main_screen(out, screen)
+        _rows(out, open_rows + screen.main_rows)
+        if screen.at_input:
+            out.sequence(INPUT)
         out.sequence(_flags(main.kitty_stack, self._pushed.main_flags))
         # A terminal that missed output may have an older alternate screen.
         if alternate == Page([], SavedCursor(), [0]) and not screen.used.alternate:
@@ -171,30 +180,6 @@ class Replay:
         _save_cursor(out, screen, alternate.saved, rows)
         if not screen.alternate:
             out.sequence("\x1b[?47l" if alternate.rows else "\x1b[?1047l")
-
-    def _main_screen(self, out: Encoder, screen: Screen) -> None:
-        """Print the lines that the parts do not have, then the main screen's rows.
-
-        The rows fill the terminal, so the lines before them scroll off. A resize since the replay began may have taken
-        lines of the parts back onto the screen; the terminal shows these already.
-        """
-        rows = screen.main_rows
-        open_rows: list[Row] = []
-        if self._any_lines:
-            newer = screen.scrollback.end - self._parts_end  # negative if lines of the parts were taken back
-            for line in screen.scrollback.last(min(newer, _NEWER)):
-                _line(out, line, screen.columns)
-            open_rows = screen.scrollback.open_rows[self._begun :]
-            rows = _after(open_rows + rows, -newer)
-        _rows(out, rows)
-        if screen.at_input:
-            out.sequence(INPUT)
-
-
-def _after(rows: list[Row], count: int) -> list[Row]:
-    """Return the rows after the first `count` lines; all without more lines."""
-    begins = [index for index, row in enumerate(rows) if not row.continues]
-    return rows[begins[count] :] if 0 < count < len(begins) else rows
 
 
 def pieces(blocks: Iterable[list[str]], columns: int) -> Iterator[list[str]]:
@@ -279,31 +264,73 @@ def put_saved_cursor(out: Encoder, screen: Screen) -> None:
     _save_cursor(out, screen, screen.saved, screen.rows)
 
 
-def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, top: int = 0, left: int = 0) -> None:
-    """Move the cursor, counted from `top` and `left`; restore a pending wrap by printing."""
+def _place_cursor(out: Encoder, row: Row, y: int, x: int, wraps: bool, screen: Screen | None = None) -> None:
+    """Move the cursor; restore a pending wrap by printing. `screen`: its margins and origin mode are set already."""
     start = x
     if wraps:
         start -= 2 if x > 1 and row.text[x - 1] == STUB else 1
-    out.sequence(f"\x1b[{y - top + 1};{start - left + 1}H")
+    if screen is None or not screen.origin:
+        out.sequence(f"\x1b[{y + 1};{start + 1}H")
+    elif screen.top <= y <= screen.bottom and screen.left <= start <= screen.right:
+        out.sequence(f"\x1b[{y - screen.top + 1};{start - screen.left + 1}H")
+    else:
+        _leave_margins(out, screen, y, start)
     out.row(row.cut(start, x))
+
+
+def _leave_margins(out: Encoder, screen: Screen, y: int, x: int) -> None:
+    """Move the cursor out of the margins in origin mode: only DECRC can do that, and relative moves after it.
+
+    A program that got there by DECRC has the saved cursor on the same side, or it has changed the screen since.
+    """
+    own, other = screen.saved, screen.other.saved
+    if _reaches(screen, own, y, x):
+        saved = own
+        out.sequence("\x1b8")
+    elif _reaches(screen, other, y, x):
+        saved = other
+        mode = 47 if screen.alternate or screen.other.rows else 1047  # 1047 drops an alternate screen that is not kept
+        there, back = ("l", "h") if screen.alternate else ("h", "l")
+        out.sequence(f"\x1b[?{mode}{there}\x1b8\x1b[?{mode}{back}")
+    else:
+        return
+    down, right = y - saved.row, x - min(saved.column, screen.columns - 1)
+    out.sequence(f"\x1b[{abs(down)}{'B' if down > 0 else 'A'}" if down else "")
+    if right or saved.column >= screen.columns:  # CUF in the last column cancels a pending wrap
+        out.sequence(f"\x1b[{abs(right)}{'D' if right < 0 else 'C'}")
+    # DECRC restores more modes in some terminals: in kitty wrapping, in VTE new line mode, in both reverse video.
+    again = {"\x1b[?7l": not screen.wrap, "\x1b[20h": screen.linefeed_mode, "\x1b[?5h": screen.modes.get(5)}
+    out.sequence("".join(text for text, on in again.items() if on))
+    out.sequence(DEFAULT_SETS.sequences(every=True) if saved.charsets != DEFAULT_SETS else "")
+    out.sequence("\x1b[m")
+    out.pen = DEFAULT
+
+
+def _reaches(screen: Screen, saved: SavedCursor, y: int, x: int) -> bool:
+    """Return whether CUU or CUD and then CUB or CUF lead from a saved cursor in origin mode to a cell."""
+
+    def free(start: int, end: int, first: int, last: int) -> bool:
+        return not (start >= first > end or start <= last < end)
+
+    column = min(saved.column, screen.columns - 1)
+    return saved.origin and free(saved.row, y, screen.top, screen.bottom) and free(column, x, screen.left, screen.right)
 
 
 def put_cursor(out: Encoder, screen: Screen) -> None:
     """Restore cursor, pending wrap, joinable grapheme, charsets, insert mode and pen; must come last."""
     y, x = screen.cursor.y, screen.cursor.x
     row = screen.rows[y]
-    origin = (screen.top, screen.left) if screen.origin else (0, 0)
     modes = screen.charsets.sequences() + ("\x1b[4h" if screen.insert else "")
     if screen.joinable:
         start, cluster = screen.last_grapheme()
-        _place_cursor(out, row, y, start, False, *origin)
+        _place_cursor(out, row, y, start, False, screen)
         out.set_pen(screen.pen)
         out.sequence(modes)
         if screen.insert:
             out.sequence(f"\x1b[{x - start}P")  # DCH, since printing the grapheme again inserts it
         out.parts.append(cluster)
         return
-    _place_cursor(out, row, y, x, screen.pending_wrap, *origin)
+    _place_cursor(out, row, y, x, screen.pending_wrap, screen)
     if screen.pending_wrap:
         modes += f"\x1b[{screen.pen.sgr}m"  # SGR prevents joining to the grapheme just printed
     out.set_pen(screen.pen)

@@ -57,7 +57,7 @@ def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: lis
         for size, waiting in steps:
             received += size
             over_link.received = received
-            over_link.acknowledge_output(min(waiting, received))
+            over_link.acknowledge_output(min(waiting, received), protocol.GOT_OVER_LINK)
             taken = max(taken, received - waiting)
             confirmed = [protocol.split_number(call.args[0][5:])[0] for call in sent.call_args_list]
-            assert max(confirmed, default=0) <= taken < max(confirmed, default=0) + (4 << 10)
+            assert max(confirmed, default=0) <= taken < max(confirmed, default=0) + protocol.GOT_OVER_LINK

@@ -1,28 +1,35 @@
-"""Clients without a daemon: a connection on a socket pair, with the test as peer."""
+"""Clients of a daemon in this process: a connection on a socket pair, with the test as peer, and the daemon's turns."""
 
 from __future__ import annotations
 
 import socket
+import time
+from collections.abc import Callable
 from typing import Any
+from unittest.mock import patch
 
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import PeerConnection
+from sesh.daemon.clients.connection import Outbox, PeerConnection
+from sesh.daemon.server import Server
+from sesh.daemon.session import Session
 from sesh.schema import check
 from sesh.wire import protocol
 from sesh.wire.messages import Hello
 
+PATIENCE = 30.0  # seconds for what a test waits for
+
 
 class Link:
-    """`connection` is the daemon's end; `take` reads the frames that arrive at the other end."""
+    """`connection` is the daemon's end, of this server if one is given; `take` reads what arrives at the other end."""
 
-    def __init__(self, *, buffer: int = 0) -> None:
+    def __init__(self, server: Server | None = None, *, buffer: int = 0) -> None:
         ours, theirs = socket.socketpair()
         if buffer:
             theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, buffer)
         ours.setblocking(False)
         self.other = ours
         self.socket = theirs
-        self.connection = PeerConnection(theirs)
+        self.connection = PeerConnection(theirs, Outbox()) if server is None else server.admit(theirs)
         self.decoder = protocol.Decoder()
 
     def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:
@@ -46,10 +53,35 @@ class Link:
     def attached(self, number: int = 1, **hello: Any) -> Client:
         """Attach a client to the connection, as its reader; return the client."""
         words = check.checked_here(Hello, {"columns": 80, "rows": 24, **hello})
-        client = Client(self.connection, number, words, lambda _: None)
+        client = Client(self.connection, number, words)
         self.connection.reader = client
         return client
 
     def close(self) -> None:
         self.other.close()
         self.socket.close()
+
+
+def prints(session: Session, output: bytes) -> None:
+    """Have a session read this output, as if its program had printed it."""
+    with patch.object(session.pump, "read", return_value=output):
+        session.read_output()
+
+
+class Daemon(Server):
+    """A server whose turn does not wait: a test calls it, as `run` does, and looks between two of them."""
+
+    def _seconds_to_wait(self) -> float:
+        return 0.0
+
+    @property
+    def has_work(self) -> bool:
+        """True if the next turn would not wait."""
+        return super()._seconds_to_wait() == 0.0
+
+    def until(self, true: Callable[[], object]) -> None:
+        """Take turns until something is true."""
+        until = time.monotonic() + PATIENCE
+        while not true():
+            assert time.monotonic() < until, "it does not come"
+            self.turn()

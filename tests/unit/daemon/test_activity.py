@@ -39,11 +39,13 @@ def test_the_same_facts_give_the_same_standing_which_begins_once(
 
 def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: pytest.MonkeyPatch) -> None:
     own = Session(daemon_facts(), (80, 24, 0, 0), Pty())
-    own.life.become(Phase.ENDED)
+    own.life.phase = Phase.ENDED
     own.activity.end(failed=True)
     own.pump.append_unscanned(b"held back until now")
     later = time.monotonic() + 10
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    own.loop.timers.run()
+    assert own.activity.due <= later
+    own.activity.act(later)
+    assert own.activity.due > later
     assert own.activity.kept.standing.state == State.FAILED
     assert own.activity.observe(fresh=True).why == Reason.EXIT

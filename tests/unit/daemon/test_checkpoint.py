@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import time
 from collections.abc import Callable
 from itertools import count, pairwise
 from pathlib import Path
@@ -14,7 +15,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.base.phase import Phase
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.watching import checkpoint
@@ -61,10 +61,10 @@ def restored() -> Emulator:
 def same_is_shown(own: Session) -> None:
     """Check that the session's checkpoint gives what the session shows."""
     screen, log = shown(own)
-    own.model.catch_up(10)
-    own.model.apply_size()
-    assert screen == own.model.emulator.text()
-    assert log == own.model.emulator.last_lines(1000, ansi=True)
+    own.feed.catch_up(10)
+    own.feed.apply_size()
+    assert screen == own.feed.emulator.text()
+    assert log == own.feed.emulator.last_lines(1000, ansi=True)
 
 
 @given(st.lists(st.tuples(PIECES, st.sampled_from(("", "", "", "write", "resize", "load", "fail"))), max_size=40))
@@ -77,9 +77,9 @@ def test_checkpoints_one_after_the_other_hold_the_same(output: list[tuple[bytes,
         if then == "write":
             own.checkpoints.write_last()
         elif then == "resize":
-            own.model.resize(50 + number, 10 + number // 2)
+            own.feed.resize((50 + number, 10 + number // 2, 0, 0))
         elif then == "load":
-            own.model.catch_up(10)
+            own.feed.catch_up(10)
         elif then == "fail":
             with Fault(errno.ENOSPC, 1 + number % 5, full=number % 2 == 0), contextlib.suppress(OSError):
                 attempt(own)
@@ -91,20 +91,20 @@ def test_its_file_is_bounded_however_much_is_printed(folder: Path) -> None:
     largest = 0
     for number in range(100):
         own.pump.log.append(b"".join(b"%d: line %d\r\n" % (number, line) for line in range(2000)))
-        own.model.catch_up(10)
+        own.feed.catch_up(10)
         own.checkpoints.write_last()
         largest = max(largest, (folder / ".screen.00ff").stat().st_size)
     assert checkpoint.APPENDED / 2 < largest < checkpoint.APPENDED + (64 << 10)
-    assert restored().last_lines(1000, ansi=False) == own.model.emulator.last_lines(1000)
-    assert len(own.model.emulator.last_lines(1000)) == 100 + 23
+    assert restored().last_lines(1000, ansi=False) == own.feed.emulator.last_lines(1000)
+    assert len(own.feed.emulator.last_lines(1000)) == 100 + 23
 
 
 def test_a_checkpoint_has_all_lines_of_a_long_scrollback(folder: Path) -> None:
     own = session(scrollback=20_000)
     own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(15_000)))
-    own.model.catch_up(10)
+    own.feed.catch_up(10)
     attempt(own)
-    assert restored().last_lines(20_000) == own.model.emulator.last_lines(20_000)
+    assert restored().last_lines(20_000) == own.feed.emulator.last_lines(20_000)
     assert len(restored().last_lines(20_000)) == 15_000
 
 
@@ -146,29 +146,40 @@ class Fault:
 
 
 def attempt(own: Session) -> None:
-    """Write a whole checkpoint as the timer does. Raises the error that prevents it."""
-    checkpointer = own.checkpoints
-    checkpointer._next_at = 0.0
-    checkpointer.write_if_due()
+    """Write a whole checkpoint, in the steps of turns. Raises the error that prevents it."""
+    begin(own)
     finish(own)
 
 
+def begin(own: Session) -> None:
+    """Take the first step of a checkpoint, whether one is due or not."""
+    own.checkpoints._at = 0.0
+    own.checkpoints.act(time.monotonic())
+
+
 def finish(own: Session) -> None:
-    """Run the timer of checkpoints as long as it is due."""
-    while own.loop.timers.remaining(own.checkpoints.write_if_due) == 0:
-        own.loop.timers.run()
+    """Take the steps that are due."""
+    while own.checkpoints.due <= time.monotonic():
+        own.checkpoints.act(time.monotonic())
+
+
+def pause(own: Session) -> float:
+    """Return the seconds until the next checkpoint, which is planned if it was not; inf if none comes."""
+    if own.checkpoints.due == 0.0:
+        own.checkpoints.act(time.monotonic())
+    return own.checkpoints.due - time.monotonic()
 
 
 def prepared(*, anew: bool) -> Session:
     """Return a session with a checkpoint and newer output; `anew`: the next begins another file."""
     own = session()
     own.pump.log.append(b"".join(b"line %d\r\n" % number for number in range(250)))
-    own.model.catch_up(10)
+    own.feed.catch_up(10)
     attempt(own)
     if anew:
-        own.model.resize(60, 20)
+        own.feed.resize((60, 20, 0, 0))
     own.pump.log.append(b"".join(b"second %d\r\n" % number for number in range(150)))
-    own.model.catch_up(10)
+    own.feed.catch_up(10)
     return own
 
 
@@ -178,13 +189,12 @@ def test_no_fault_that_passes_costs_the_last_checkpoint(folder: Path, anew: bool
     for nth in count(1):
         own = prepared(anew=anew)
         if anew:
-            own.checkpoints._next_at = 0.0
-            own.checkpoints.write_if_due()
-            assert own.loop.timers.remaining(own.checkpoints.write_if_due) == 0, "it is under way"
+            begin(own)
+            assert own.checkpoints.due == 0.0, "it is under way"
         with Fault(number, nth) as fault:
             own.checkpoints.write_last()
-        kept, _ = restored().last_lines(2000), own.model.catch_up(10)
-        assert kept == own.model.emulator.last_lines(2000)
+        kept, _ = restored().last_lines(2000), own.feed.catch_up(10)
+        assert kept == own.feed.emulator.last_lines(2000)
         assert {path.name for path in folder.iterdir()} == FILES
         for path in folder.iterdir():
             path.unlink()
@@ -201,7 +211,7 @@ def test_a_full_disk_is_not_kept_full(folder: Path) -> None:
             attempt(own)
         if not fault.met:
             return
-        assert restored().last_lines(2000) in (before, own.model.emulator.last_lines(2000))
+        assert restored().last_lines(2000) in (before, own.feed.emulator.last_lines(2000))
         assert {path.name for path in folder.iterdir()} == FILES
         attempt(own)
         same_is_shown(own)
@@ -226,20 +236,17 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
     own = prepared(anew=True)
-    checkpointer = own.checkpoints
     now[0] += 10
-    checkpointer.write_if_due()
+    begin(own)
     own.pump.log.append(b"meanwhile\r\n")
-    own.model.step()
+    own.feed.step()
     finish(own)
     assert restored().last_lines(1) == ["second 149"]
-    left = own.loop.timers.remaining(own.checkpoints.write_if_due)
-    assert left is not None
-    assert 0 < left <= 5
+    assert 0 < pause(own) <= 5
     pauses = []
     with Fault(errno.ENOSPC, full=True):
         for _ in range(8):
-            pauses.append(own.loop.timers.remaining(own.checkpoints.write_if_due) or 0)
+            pauses.append(pause(own))
             now[0] += pauses[-1]
             with pytest.raises(OSError, match="space"):
                 finish(own)
@@ -248,7 +255,7 @@ def test_what_comes_while_one_is_written_or_cannot_be_kept_is_written_later(
         now[0] += checkpoint.PAUSE
         finish(own)
     assert restored().last_lines(1) == ["meanwhile"]
-    assert not own.loop.timers.is_set(own.checkpoints.write_if_due)
+    assert own.checkpoints.due == float("inf")
 
 
 @pytest.mark.parametrize("left", [100, 1000, 3000])
@@ -264,19 +271,19 @@ def test_a_torn_file_shows_what_is_left(folder: Path, left: int) -> None:
 def test_a_large_screen_of_many_colours_is_kept_whole(folder: Path) -> None:
     """A checkpoint above 1 MiB was not read whole: rows, cursor and modes were missing."""
     own = session()
-    own.model.resize(400, 100)
+    own.feed.resize((400, 100, 0, 0))
     own.pump.log.append(b"\x1b[?2004h" + b"".join(
         b"\x1b[%d;1H" % (row + 1) + b"".join(
             b"\x1b[38;2;100;%d;109;48;2;120;107;%dmX" % (100 + cell % 2, 200 + cell % 3) for cell in range(400)
         )
         for row in range(100)
     ) + b"\x1b[7;9H")  # fmt: skip
-    own.model.catch_up(60)
+    own.feed.catch_up(60)
     own.checkpoints.write_last()
     assert (folder / ".screen.00ff").stat().st_size > 1 << 20
     again = restored()
-    assert (again.text(), again.cursor, again.mode(2004)) == (own.model.emulator.text(), (6, 8), True)
-    assert again.last_lines(200, ansi=True) == own.model.emulator.last_lines(200, ansi=True)
+    assert (again.text(), again.cursor, again.mode(2004)) == (own.feed.emulator.text(), (6, 8), True)
+    assert again.last_lines(200, ansi=True) == own.feed.emulator.last_lines(200, ansi=True)
 
 
 def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
@@ -285,55 +292,51 @@ def test_checkpoints_come_while_output_comes_but_at_a_bounded_rate(
     """A crash lost up to 30 s of continuous output."""
     now = [100.0]
     monkeypatch.setattr("time.monotonic", lambda: now[0])
-    own = session()
-    checkpointer, path = own.checkpoints, folder / ".checkpoint.00ff"
+    own, path = session(), folder / ".checkpoint.00ff"
     written = []
     while now[0] < 130:
         own.pump.log.append(b"x")
-        checkpointer.write_if_due()
-        while own.loop.timers.remaining(own.checkpoints.write_if_due) == 0:
-            own.loop.timers.run()
+        finish(own)
         if path.exists():
             written.append(now[0])
             path.unlink()
         now[0] += 0.5
-    assert written[0] == 100
+    assert written[0] == 100 + checkpoint.CHECKPOINT_AFTER
     assert {after - before for before, after in pairwise(written)} == {4.0}
     for _ in range(10):
         now[0] += 1
-        own.loop.timers.run()
-    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to do until more is printed"
+        finish(own)
+    assert own.checkpoints.due == float("inf"), "nothing is left to do until more is printed"
 
 
 def test_what_follows_an_image_that_the_emulator_has_read_in_part_is_in_it(folder: Path) -> None:
     """It was left out, and no later checkpoint came until the session printed more."""
     own = session()
-    own.life.become(Phase.RUNNING)
     own.pump.log.append(b"before\r\n\x1bPq~~")
-    own.model.catch_up(10)
+    own.feed.catch_up(10)
     own.pump.log.append(b"~~\x1b\\\r\nafter")
     attempt(own)
     assert restored().last_lines(1) == ["after"]
-    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
+    assert own.checkpoints.due == float("inf"), "nothing is left to write"
 
 
 def test_an_image_that_is_appended_has_as_many_rows(folder: Path) -> None:
     own = session()
-    own.model.resize(80, 24, 800, 960)  # a cell has 40 pixels
+    own.feed.resize((80, 24, 800, 960))  # a cell has 40 pixels
     own.pump.log.append(b"before\r\n")
     attempt(own)
     own.pump.log.append(b'\x1bPq"1;1;9;400~~\x1b\\\r\nafter')
     attempt(own)
-    own.model.catch_up(10)
-    assert restored().cursor == own.model.emulator.cursor
+    own.feed.catch_up(10)
+    assert restored().cursor == own.feed.emulator.cursor
 
 
 def test_one_that_is_half_written_goes_with_its_session(folder: Path) -> None:
     """Much output stayed in a temporary file after `kill`."""
     own = prepared(anew=True)
-    own.checkpoints._next_at = 0.0
-    for _ in range(3):
-        own.checkpoints.write_if_due()
+    begin(own)
+    for _ in range(2):
+        own.checkpoints.act(time.monotonic())
     assert {path.name for path in folder.iterdir()} == FILES | {".new-screen.00ff"}
     records.write({"name": "web", "id": "00ff", "machine": "m"})
     records.remove("web")
@@ -342,7 +345,7 @@ def test_one_that_is_half_written_goes_with_its_session(folder: Path) -> None:
 
 def behind(own: Session, output: bytes) -> None:
     """Write a checkpoint while the emulator is behind and has no time to catch up."""
-    own.model.step()
+    own.feed.step()
     own.pump.log.append(output)
     own.checkpoints._write()
 
@@ -352,14 +355,14 @@ def test_a_little_output_is_in_it_as_it_is_unless_the_size_changes_within(folder
     own = session()
     own.pump.log.append(b"one\r\n\x1b[31mtwo")
     attempt(own)
-    assert own.model.position == 0
-    assert not own.loop.timers.is_set(own.checkpoints.write_if_due), "nothing is left to write"
+    assert own.feed.position == 0
+    assert own.checkpoints.due == float("inf"), "nothing is left to write"
     same_is_shown(own)
-    own.model.resize(60, 20)
+    own.feed.resize((60, 20, 0, 0))
     own.pump.log.append(b"\r\nthree")
-    own.model.resize(50, 10)
+    own.feed.resize((50, 10, 0, 0))
     attempt(own)
-    assert own.model.lag == 0
+    assert own.feed.lag == 0
     same_is_shown(own)
 
 
@@ -371,14 +374,14 @@ def test_what_the_emulator_has_not_seen_is_in_it(folder: Path, first: bytes, res
     """A checkpoint held only what the emulator had seen, seconds ago in a flood."""
     own = session()
     own.pump.log.append(first)
-    own.model.catch_up()
+    own.feed.catch_up()
     if resized:
         own.pump.log.append(b"between")
-        own.model.resize(80, 30)
+        own.feed.resize((80, 30, 0, 0))
     behind(own, b"\x8c;4mend\r\n" + b"line %d\r\n" * 3 % (1, 2, 3))
     again = restored()
-    own.model.catch_up(10)
-    assert (again.text(), again.last_lines(100)) == (own.model.emulator.text(), own.model.emulator.last_lines(100))
+    own.feed.catch_up(10)
+    assert (again.text(), again.last_lines(100)) == (own.feed.emulator.text(), own.feed.emulator.last_lines(100))
 
 
 def test_a_damaged_checkpoint_is_refused(folder: Path) -> None:

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon import delivery
-from sesh.daemon.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
 from sesh.daemon.pty import syscalls
+from sesh.daemon.requests import delivery
+from sesh.daemon.requests.delivery import POLL, RESTLESS, STALLED, STILL, Delivery, unmarked
 from sesh.daemon.shell import shells
 from sesh.text.keys import PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
@@ -32,7 +32,7 @@ class Program:
         self.typed = list[bytes]()
         self.typed_at = 0.0
         self.disturbed_from = 1000.0
-        self.paused = True  # its output comes by `text`
+        self.wants_read = False  # its output comes by `text`
         self.cursor = 0, 0
         self.input_line = self
         self.pty = SimpleNamespace(input_reader=lambda: (5, True))
@@ -62,7 +62,7 @@ class Program:
 
     def outcome(self, text: bytes = b"a text") -> tuple[str, float]:
         """Return why a text gets no Enter, and when that is known."""
-        session: Any = Mock(pump=self, model=Mock(emulator=self), activity=self, running=True)
+        session: Any = Mock(pump=self, feed=Mock(emulator=self), activity=self, running=True)
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(delivery, "time", SimpleNamespace(monotonic=lambda: 100.0 + self.now))
             patch.setattr(syscalls, "runs", lambda *_: self.now < self.rests)

@@ -26,7 +26,7 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
     """All that comes when the follower reads on."""
     found: list[dict[str, Any]] = []
     while True:
-        events.send_new()
+        events.send()
         link.connection.flush()
         frames = link.take()
         if not frames:
@@ -35,11 +35,11 @@ def received(events: Events, link: Link) -> list[dict[str, Any]]:
 
 
 def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -> None:
-    events = Events(daemon_facts(), lambda _: None)
+    events = Events(daemon_facts())
     events.follow(link.connection, None)
     for number in range(3 * module.KEPT):
         events.add("title", title=str(number) * 20)
-        events.send_new()
+        events.send()
         link.connection.flush()
     assert len(link.connection.unsent) < 2 * module.MAX_UNREAD
     assert events.pending(link.connection)
@@ -54,7 +54,7 @@ def test_a_slow_follower_learns_what_it_missed_and_blocks_no_other(link: Link) -
 
 def test_a_flood_of_one_kind_pushes_out_no_other(link: Link) -> None:
     """A spinner in the title pushed out a command's end, which a follower missed."""
-    events = Events(daemon_facts(), lambda _: None)
+    events = Events(daemon_facts())
     events.add("created")
     events.add("command_ended", exit_code=3)
     for number in range(3 * module.KEPT):

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from itertools import cycle, islice
 
 import pytest
 
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.frames.query_router import MAX_UNREAD
 from sesh.daemon.pty.pty import READ_LIMIT, Pty
-from sesh.daemon.replier import MAX_UNREAD
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
+from tests.unit.daemon.connections import Daemon
 
 
 class Printer(Pty):
@@ -20,7 +22,7 @@ class Printer(Pty):
 
     printed = b""
 
-    def read(self) -> tuple[bytes, bool]:
+    def read(self, limit: int = READ_LIMIT) -> tuple[bytes, bool]:
         block = self.printed
         self.printed = b""
         return block, True
@@ -38,13 +40,23 @@ def printer(monkeypatch: pytest.MonkeyPatch) -> Iterator[Printer]:
     os.close(slave)
 
 
-def printed(printer: Printer, *words: bytes) -> Session:
-    """Return a session whose program has printed these words many times."""
-    own = Session(daemon_facts(), (80, 24, 0, 0), printer)
-    count = READ_LIMIT * len(words) // len(b"".join(words))
-    printer.printed = b"".join(islice(cycle(words), count))
-    own.pump.read_output()
-    return own
+Prints = Callable[..., Daemon]
+
+
+@pytest.fixture
+def prints(printer: Printer, serve: Callable[[Session], Daemon]) -> Prints:
+    """Return what makes a daemon whose program has printed some words many times."""
+
+    def served(*words: bytes) -> Daemon:
+        daemon = serve(Session(daemon_facts(), (80, 24, 0, 0), printer))
+        count = READ_LIMIT * len(words) // len(b"".join(words))
+        printer.printed = b"".join(islice(cycle(words), count))
+        daemon.session.pump.allowed = READ_LIMIT
+        daemon.session.read_output()
+        daemon.turn()
+        return daemon
+
+    return served
 
 
 @pytest.mark.parametrize(
@@ -60,13 +72,12 @@ def printed(printer: Printer, *words: bytes) -> Session:
         ([b"\x1b]133;C\x07", b"\x1b]133;D\x07"], 110),
     ],
 )
-def test_a_flood_makes_few_events(printer: Printer, words: list[bytes], most: int) -> None:
+def test_a_flood_makes_few_events(prints: Prints, words: list[bytes], most: int) -> None:
     """11,000 notifications in one block kept the loop busy for 0.7 s."""
-    assert 1 < printed(printer, *words).events.last <= most
+    assert 1 < prints(*words).session.events.last <= most
 
 
-def test_answers_that_the_program_does_not_read_are_bounded(printer: Printer) -> None:
-    own = printed(printer, b"\x1b[c")
-    while own.loop.timers.wait_time() == 0:
-        own.loop.timers.run()
-    assert 0 < len(own.pump.unwritten) < MAX_UNREAD + 100
+def test_answers_that_the_program_does_not_read_are_bounded(prints: Prints) -> None:
+    daemon = prints(b"\x1b[c")
+    daemon.until(lambda: daemon.session.queries.due > time.monotonic())
+    assert 0 < len(daemon.session.pump.unwritten) < MAX_UNREAD + 100

@@ -15,15 +15,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sesh.daemon import description, reload, snapshot
+from sesh.daemon import reload, snapshot
+from sesh.daemon.activity.notifications import News, Planned
 from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Departed
+from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.life import description
+from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.pty.pump import Finding
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.screen.model import TerminalState
+from sesh.daemon.screen.feed import TerminalState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
@@ -31,6 +35,7 @@ from sesh.daemon.shell.history import Begun
 from sesh.errors import Malformed
 from sesh.system import paths
 from sesh.vt.emulator import Emulator
+from sesh.vt.queries import Kind
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.vt.streams import essence
@@ -44,23 +49,31 @@ OUTPUT = st.lists(PIECES, max_size=40)
 
 LOST = {
     "connections: their peers reconnect, and ask again":
-        "Server.connections Clients.all Clients.leader Relay.followers Events._followers Waits.all "
-        "Echoes._due Echoes._flags "
-        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger OutputLog.whole",
+        "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Outbox._connections "
+        "Clients.all Clients.leader Sender.followers Sender.due Events._followers Waits.all InputAcks._owed "
+        "InputAcks._flags Attached._held "
+        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.closes_at OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting MarkFilter._held MarkFilter.part Pump.filter",
+        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue._line_typed RunQueue._step_at "
+        "MarkFilter._held MarkFilter.part",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Pty.has_ended Pty.status Pty.usage",
+        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._check_at Ending._finish_at "
+        "Pty.has_ended Pty.status Pty.usage",
+    "made of the session's facts":
+        "Server.parts Ending._times_out_at Pty.pid",
+    "the turn: it is over":
+        "Attached._typed Attached._farewells Events._new QueryRouter._new Server._resting Pump.allowed",
     "work in progress: it begins again":
-        "Relay._viewports_sent_at OutputLog.appended_at Activity._checked_at "
-        "Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known ScreenWork._scrolled Pump.paused Model._ahead Model._resizes Model.resized_at "
-        "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size Checkpointer._room",
+        "OutputLog.appended_at OutputLog._marks Activity._checked_at Activity._check_at Activity._seen_at "
+        "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
+        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at RunQueue._shorten_at "
+        "Waits._active_at Waits._check_at Waits._checks "
+        "Checkpointer._at Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
+        "Checkpointer._room",
     "what matters for a minute at most":
-        "Life._interrupted_at Notifications._sent_at Notifications._rang_at Notifications._due Model._error_noted "
-        "Findings._parts",
+        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump._reads_from Pump.typed_at",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
@@ -92,10 +105,20 @@ def served(own: Session) -> Iterator[Server]:
         server.listener.release()
 
 
+def encoded(own: Server) -> bytes:
+    """Return a server's snapshot, with a screen that is drawn as in a reload."""
+    drawing = reload.Drawing(own.session)
+    for _ in drawing.steps():
+        pass
+    text = snapshot.encoded(snapshot.take_snapshot(own, drawing.state))
+    drawing.release()
+    return text
+
+
 @contextmanager
 def taken_over(own: Server) -> Iterator[Server]:
     """Yield the server that another sesh makes of a server's snapshot."""
-    with reload.memory_file(snapshot.encoded(snapshot.take_snapshot(own))) as file:
+    with reload.memory_file(encoded(own)) as file:
         state = snapshot.decoded(os.dup(file.fileno()))
     state["descriptors"]["listener"] = os.dup(own.listener.socket.fileno())
     other = reload.server_of(snapshot.session_of(state), state)
@@ -113,27 +136,46 @@ def test_a_session_is_the_same_after_json_and_goes_on(
     own = session()
     printed(own, before)
     own.clients.size = (100, 30, 0, 0)
-    own.model.resize(100, 30)
+    own.feed.resize((100, 30, 0, 0))
     if drawn:
-        own.model.catch_up(10)
+        own.feed.catch_up(10)
     if trimmed:
         own.pump.log.append((b"x" * 62 + b"\r\n") * (300 << 4))
-        own.model.catch_up(10)
-        own.relay.pace()
+        own.feed.catch_up(10)
+        own.sender.allowance(0.0)
     with served(own) as server, taken_over(server) as copy:
         other = copy.session
         for each in (own, other):
             printed(each, after)
-            each.model.catch_up(10)
-        assert other.pump.scanner.carry == own.pump.scanner.carry
+            each.feed.catch_up(10)
+        assert other.pump.scanner.state == own.pump.scanner.state
         assert other.pump.log.content(0) == own.pump.log.content(0)
-        assert essence(other.model.emulator) == essence(own.model.emulator)
+        assert essence(other.feed.emulator) == essence(own.feed.emulator)
         assert description.summary(other) == description.summary(own)
+
+
+@pytest.mark.xfail(strict=True, reason="the log's marks are not handed over")
+def test_what_a_terminal_lacks_is_known_after_a_reload_wherever_it_stands(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The emulator of the other sesh passed the places at which terminals stood, and noted nothing there."""
+    monkeypatch.setattr(reload, "CATCH_UP_TIME", 0.0)
+    own = session()
+    place = Place(0, 0)
+    own.log.places.append(place)
+    marks = []
+    for number in range(9):
+        own.log.append(b"line\r\n" * (100 + number))
+        marks.append(own.log.head)
+    place.sent = own.log.head
+    own.clients.returning["token"] = Returning(0, 0.0, place)
+    with served(own) as server, taken_over(server) as copy:
+        for each in (own, copy.session):
+            each.feed.catch_up(10)
+        assert [copy.session.feed.state_at(mark) for mark in marks] == [own.feed.state_at(mark) for mark in marks]
 
 
 def test_a_snapshot_of_other_types_is_refused() -> None:
     with served(session()) as server:
-        text = snapshot.encoded(snapshot.take_snapshot(server))
+        text = encoded(server)
         for wrong in (text.replace(b'"running"', b'"walking"'), text.replace(b'taken": 0', b'taken": "0"')):
             with pytest.raises(Malformed), reload.memory_file(wrong) as file:
                 snapshot.decoded(os.dup(file.fileno()))
@@ -149,7 +191,7 @@ def test_without_files_in_memory_a_snapshot_is_in_one_without_a_name(monkeypatch
 def started(name: str, columns: int) -> Session:
     """Return a new session with a pty and a pipe."""
     own = Session(daemon_facts(name=name), (columns, 20, 0, 0), Pty(*os.openpty(), os.getpid()))
-    own.pump.stdin = StdinPipe(own.loop, os.pipe()[1])
+    own.pump.stdin = StdinPipe(os.pipe()[1])
     return own
 
 
@@ -158,17 +200,20 @@ def lived() -> Session:
     own = started("lived", 90)
     own.pump.log.restore(7, b"line\r\n\x1b]0;un")
     own.pump.scanner.scan(b"\x1b]0;un")
-    own.model.position = 7
-    own.model.catch_up(10)
-    own.model.remember(own.pump.log.head)
-    own.pump.log.append(b"more")
-    own.model.remember(own.pump.log.head)
-    own.model.remember(own.pump.log.head, in_flight=True)
-    own.model.resize(100, 30)
-    own.model.catch_up(10)
+    own.feed.position = 7
+    own.feed.catch_up(10)
+    place = Place(7, own.log.head)
+    own.log.places.append(place)
+    own.feed.note_state()
+    own.log.append(b"more")
+    own.feed.keep_states(place)
+    own.feed.resize((100, 30, 0, 0))
+    own.feed.catch_up(10)
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
-    own.clients.departed["token"] = Departed(5, 6.0, TerminalState(scrolled=9))
+    own.log.leave(place)
+    own.clients.returning["token"] = Returning(5, 6.0, place, TerminalState(9), LeftOut(3, 4))
+    own.clients.lost = LostLeader(7.0, 8.0)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
@@ -177,11 +222,11 @@ def lived() -> Session:
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
     own.runs.history.count = 2
-    own.notifications.running.append(5)
+    own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
+    own.queries.note(Finding(Kind.SIZES, b"", own.log.head))
     pump = own.pump
-    assert pump.pty is not None
     pump.input_line.add(b"draft", by_person=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
     pump.unwritten += b"unread"
@@ -221,6 +266,12 @@ def set_later() -> set[str]:
     return set(+names)
 
 
+def comparable(value: object) -> object:
+    if isinstance(value, Emulator):
+        return essence(value)
+    return repr(value) if "Place(" in repr(value) else value  # a place equals only itself
+
+
 def attributes(server: Server) -> dict[str, object]:
     """Return the mutable attributes of a session's parts, as Class.name."""
     later = set_later()
@@ -229,7 +280,7 @@ def attributes(server: Server) -> dict[str, object]:
         for name, value in vars(part).items():
             mutable = name in later or type(value).__hash__ is None  # lists, dicts, dataclasses that are not frozen
             if mutable and not (is_part(value) or callable(value)):
-                found[f"{kind}.{name}"] = essence(value) if isinstance(value, Emulator) else value
+                found[f"{kind}.{name}"] = comparable(value)
     return found
 
 

@@ -4,33 +4,25 @@ from __future__ import annotations
 
 import ast
 import signal
-import time
-from collections.abc import Generator, Iterator
+from collections.abc import Generator
 from dataclasses import replace
 from inspect import signature
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh.daemon import description
-from sesh.daemon.base.phase import Life, Phase, ProgramEnd
+from sesh.daemon.base.phase import Lifecycle, Phase, ProgramEnd
 from sesh.daemon.clients import connection
-from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pty import Pty
-from sesh.daemon.reload import steps
-from sesh.daemon.requests import MAX_REQUESTS, REQUESTS
-from sesh.daemon.server import Server
-from sesh.daemon.session import Session
+from sesh.daemon.life import description
+from sesh.daemon.requests.requests import MAX_REQUESTS, REQUESTS
 from sesh.daemon.watching.waits import MAX_WAITS
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.store import records
 from sesh.wire import messages, protocol
 from tests.house.source import modules
-from tests.support.data import daemon_facts
-from tests.unit.daemon.connections import Link
+from tests.unit.daemon.connections import Daemon, Link
 
 NONSENSE = [float("nan"), float("inf"), -1, -0.5, 1e300, 10**40, True, False, "5", "", [], {}, [5]]
 """Values that a request may not have as a number."""
@@ -40,24 +32,7 @@ NUMBERS = [
 ]  # fmt: skip
 
 
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    folder = tmp_path / "s"
-    folder.mkdir(mode=0o700)
-    monkeypatch.setenv("SESH_DIR", str(folder))
-    listener = Listener.claim("work")
-    yield Server(Session(daemon_facts(), (80, 24, 0, 0), Pty()), listener, None, steps)
-    listener.socket.close()
-
-
-@pytest.fixture
-def link() -> Iterator[Link]:
-    own = Link()
-    yield own
-    own.close()
-
-
-def answer(server: Server, link: Link, **words: object) -> dict[str, Any]:
+def answer(server: Daemon, link: Link, **words: object) -> dict[str, Any]:
     server.requests.handle(link.connection, {"id": 1, **words})
     link.connection.flush()
     (found,) = [codec.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
@@ -67,25 +42,25 @@ def answer(server: Server, link: Link, **words: object) -> dict[str, Any]:
 @pytest.mark.parametrize(("verb", "key"), NUMBERS)
 @pytest.mark.parametrize("value", NONSENSE)
 def test_a_number_that_is_none_is_a_usage_error_and_does_nothing(
-    server: Server, link: Link, verb: str, key: str, value: object
+    server: Daemon, link: Link, verb: str, key: str, value: object
 ) -> None:
     """A timeout of NaN made a deadline that was always near: the loop spun."""
     more = {"follow": True} if verb == "wait" else {}
     found = answer(server, link, verb=verb, **{key: value}, **more)
     assert found["error"]["code"] == "usage", found
     assert server.session.waits.all == []
-    assert not server.session.loop.timers.is_set(server.session.runs.step)
+    assert server.session.runs.due == float("inf")
     assert not server.session.runs.all_runs()
-    assert server.session.relay.followers == {}
+    assert server.session.sender.followers == {}
 
 
 @pytest.mark.parametrize("number", [float("nan"), "1", None, [], True, 10**40, -1])
-def test_a_request_whose_number_is_none_is_refused_as_number_0(server: Server, link: Link, number: object) -> None:
+def test_a_request_whose_number_is_none_is_refused_as_number_0(server: Daemon, link: Link, number: object) -> None:
     found = answer(server, link, verb="summary", id=number)
     assert (found["id"], found["error"]["code"]) == (0, "usage")
 
 
-def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Server, link: Link) -> None:
+def test_a_request_is_malformed_or_late_or_unknown_in_this_order(server: Daemon, link: Link) -> None:
     known = {"verb": "label", "set": {"team": "web"}}
     for words, code, what in (
         ({**known, "begin_by": 0, "set": {"team": 1}}, "usage", "a malformed request: .set.team is not text"),
@@ -131,15 +106,15 @@ def test_each_request_is_handled_with_the_type_of_its_answer() -> None:
 @pytest.mark.parametrize("odd", [None, -1, 1.5, "\ud800", [], {"a": -1}, 10**30])
 @pytest.mark.parametrize("key", ["pid", "tty", "columns", "read_only", "seen"])
 def test_a_hello_of_other_types_ends_its_connection_and_attaches_nobody(
-    server: Server, link: Link, key: str, odd: object
+    server: Daemon, link: Link, key: str, odd: object
 ) -> None:
     hello = {"protocol": protocol.PROTOCOL, "role": "attach", key: odd}
     with pytest.raises(ProtocolError, match=f"HELLO: .{key}"):
-        server.handler.handle_hello(link.connection, hello)
+        server.session.attached.handle_hello(link.connection, hello)
     assert not server.session.clients.all
 
 
-def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Server) -> None:
+def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Daemon) -> None:
     """A kill just after the end was told as done, and the session stayed listed."""
     description.write_record(server.session)
     session_id = server.session.facts.id
@@ -149,7 +124,7 @@ def test_a_session_that_was_left_in_the_list_can_still_be_removed(server: Server
     assert records.read("work") is None
 
 
-def test_a_wait_too_many_is_refused(server: Server, link: Link) -> None:
+def test_a_wait_too_many_is_refused(server: Daemon, link: Link) -> None:
     for number in range(1, MAX_WAITS + 1):
         server.requests.handle(link.connection, {"id": number, "verb": "wait", "idle": 1000})
     one_more = answer(server, link, verb="wait", id=MAX_WAITS + 1)
@@ -157,12 +132,12 @@ def test_a_wait_too_many_is_refused(server: Server, link: Link) -> None:
 
 
 def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_once(
-    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
+    server: Daemon, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sent: list[int] = []
     monkeypatch.setattr(server.session.pump, "pty", SimpleNamespace(signal_foreground=sent.append))
-    monkeypatch.setattr(Life, "running", True)
-    again = Link()
+    monkeypatch.setattr(Lifecycle, "running", True)
+    again = Link(server)
     for each, key in ((link, "5ec1"), (again, "5ec1"), (again, "5ec2")):
         assert answer(server, each, verb="interrupt", key=key)["result"] == {}
     again.close()
@@ -170,10 +145,10 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
 
 
 def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_they_said(
-    server: Server, link: Link, monkeypatch: pytest.MonkeyPatch
+    server: Daemon, link: Link, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A text was typed up to its deadline although its connection had closed."""
-    typing, now, typed, gone = server.requests.typing, [5.0], list[tuple[bytes, bool]](), Link()
+    typing, now, typed, gone = server.requests.typing, [5.0], list[tuple[bytes, bool]](), Link(server)
     monkeypatch.setattr(connection, "uptime", lambda: now[0])
 
     def noted(data: bytes, *, enter: bool, more: bool) -> Generator[float, None, dict[str, int]]:
@@ -195,9 +170,7 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     assert typed == []
     now[0] = 11.0
     typing._turns.remove(earlier)
-    until = time.monotonic() + 5.0
-    while server.requests.unfinished and time.monotonic() < until:
-        server.session.loop.timers.run()
+    server.until(lambda: not server.requests.unfinished)
     gone.close()
     assert typed == [(b"%d" % number, True) for number in range(2, MAX_REQUESTS)]
     link.connection.flush()
@@ -207,11 +180,11 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
 
 
 @pytest.mark.parametrize("persist", [True, False])
-def test_a_termination_before_the_final_phase_ends_the_daemon_too(server: Server, persist: bool) -> None:
+def test_a_termination_before_the_final_phase_ends_the_daemon_too(server: Daemon, persist: bool) -> None:
     """The daemon of a kept session went on."""
     session = server.session
     session.facts.update(replace(session.facts, keep=True, persist=persist))
-    session.life.become(Phase.ENDED)
+    session.life.phase = Phase.ENDED
     session.life.end = ProgramEnd(3)
     server._terminate()
     server.ending.respond()

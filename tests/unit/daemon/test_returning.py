@@ -3,47 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import ClientState, Due, Live, Viewing
+from sesh.daemon.clients.client import Client, Mode
 from sesh.daemon.clients.connection import PeerRequest
-from sesh.daemon.clients.listener import Listener
-from sesh.daemon.pty.pty import Pty
-from sesh.daemon.reload import steps
-from sesh.daemon.server import Server
-from sesh.daemon.session import Session
 from sesh.daemon.watching.waits import Wait
 from sesh.wire import protocol
-from tests.support.data import daemon_facts
-from tests.unit.daemon.connections import Link
+from tests.unit.daemon.connections import Daemon, Link, prints
 
 
 class Terminal:
     """A terminal whose links to one daemon break."""
 
-    def __init__(self, server: Server, **hello: Any) -> None:
+    def __init__(self, server: Daemon, **hello: Any) -> None:
         self.server = server
         self.hello = {"protocol": protocol.PROTOCOL, "role": "attach", "client": "token", "columns": 80, "rows": 24}
         self.hello |= hello
         self.link = self._connect()
 
     def _connect(self, **more: Any) -> Link:
-        link = Link()
-        self.server.admit(link.connection)
-        self.server.handler.handle_hello(link.connection, {**self.hello, **more})
+        link = Link(self.server)
+        self.server.session.attached.handle_hello(link.connection, {**self.hello, **more})
         return link
 
     @property
-    def state(self) -> ClientState:
-        return self.server.session.clients.all[-1].state
+    def client(self) -> Client:
+        return self.server.session.clients.all[-1]
 
-    def until(self, state: type[ClientState]) -> None:
-        while not isinstance(self.state, state):
-            self.server.session.loop.turn()
+    @property
+    def mode(self) -> Mode:
+        return self.client.mode(self.server.session.clients.size)
+
+    def until(self, mode: Mode) -> None:
+        """Take turns until the terminal gets the session in this way, and was sent all output."""
+        head = self.server.session.log.head
+        self.server.until(lambda: self.mode is mode and self.client.was_sent(head))
 
     def leaves(self) -> None:
         self.server.drop(self.link.connection)
@@ -60,17 +57,14 @@ Attach = Callable[..., Terminal]
 
 
 @pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("SESH_DIR", str(tmp_path))
-    own = Server(Session(daemon_facts(), (80, 24, 0, 0), Pty()), Listener.claim("work"), None, steps)
-    own.session.pump.append_output(b"".join(b"line %d\r\n" % number for number in range(200)))
-    own.session.model.catch_up(10)
-    yield own
-    own.listener.socket.close()
+def server(server: Daemon) -> Daemon:
+    prints(server.session, b"".join(b"line %d\r\n" % number for number in range(200)))
+    server.session.feed.catch_up(10)
+    return server
 
 
 @pytest.fixture
-def attach(server: Server) -> Iterator[Attach]:
+def attach(server: Daemon) -> Iterator[Attach]:
     """Yield what attaches a terminal."""
     opened: list[Terminal] = []
 
@@ -88,9 +82,9 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
     """If the link broke right after WELCOME, the program's first bytes came raw."""
     terminal = attach(lines=10)
     if sent:
-        terminal.until(Live)  # the link broke with the screen in its buffers
+        terminal.until(Mode.LIVE)  # the link broke with the screen in its buffers
     terminal.comes_back(None)
-    terminal.until(Live)
+    terminal.until(Mode.LIVE)
     frames = terminal.link.take()
     screen = b"".join(payload for kind, payload in frames if kind == protocol.SCREEN)
     assert protocol.OUTPUT not in {kind for kind, _ in frames}
@@ -99,36 +93,37 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
 
 
 def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_earlier_attachment(
-    server: Server, attach: Attach
+    server: Daemon, attach: Attach
 ) -> None:
     seen = server.session.pump.log.head
-    server.session.model.remember(seen)
-    server.session.pump.append_output(b"".join(b"later %d\r\n" % number for number in range(50)))
+    server.session.log.hold(seen)
+    server.session.feed.note_state()
+    prints(server.session, b"".join(b"later %d\r\n" % number for number in range(50)))
     terminal = attach(seen={server.session.facts.id: seen})
     terminal.comes_back(None)
-    terminal.until(Live)
+    terminal.until(Mode.LIVE)
     (screen,) = [payload for kind, payload in terminal.link.take() if kind == protocol.SCREEN]
     assert b"later 1\r" in screen
     assert b"line 150" not in screen
 
 
-def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Server, attach: Attach) -> None:
+def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Daemon, attach: Attach) -> None:
     """After the second break, output was written into a terminal that still showed the viewport."""
     terminal = attach(columns=100, rows=30, read_only=True)
-    terminal.until(Viewing)
+    terminal.until(Mode.VIEWPORT)
     position = server.session.pump.log.head
     terminal.comes_back(position)
     server.session.clients.size = (100, 30, 0, 0)
     terminal.comes_back(position)
-    assert isinstance(terminal.state, Due)
+    assert terminal.mode is Mode.DUE
 
 
-def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Server, attach: Attach) -> None:
+def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Daemon, attach: Attach) -> None:
     terminal = attach()
-    terminal.until(Live)
+    terminal.until(Mode.LIVE)
     connection = terminal.link.connection
     server.session.waits.add(Wait(PeerRequest(connection, 1, b"", "wait", None)))
-    server.session.life.become(Phase.KEPT)
+    server.session.life.phase = Phase.KEPT
     terminal.link.take()
     server.ending.respond()
     assert [kind for kind, _ in terminal.link.take()] == [protocol.RESPONSE, protocol.EXIT]

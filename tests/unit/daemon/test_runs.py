@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import subprocess
+import time
 import weakref
 from itertools import pairwise
 
@@ -12,20 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon import description
 from sesh.daemon.clients.connection import PeerRequest
+from sesh.daemon.life import description
 from sesh.daemon.pty.pty import Pty
+from sesh.daemon.requests.typed_text import Typing
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
-from sesh.daemon.typed_text import Typing
 from sesh.ops.shell import without_sequences
 from sesh.schema import codec
 from sesh.wire import protocol
 from tests.support import need
 from tests.support.data import daemon_facts
-from tests.unit.daemon.connections import Link
+from tests.unit.daemon.connections import Link, prints
 
 WORDS = ["", "a b", "it's", '"', "\\", "\\'", "$HOME", "`id`", "*", "\n", "!!", "~", "#", "-n", "ä", "{a,b}", "a\\\n"]
 MARK, END = b"\x1b]7373;5ec.1.1;B\x07", b"\x1b]7373;5ec.1.1;E;7\x07"
@@ -117,7 +118,7 @@ def with_run(run: Run, state: RunState) -> tuple[Session, str]:
     own.runs.active = run
     run.become(state)
     run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
-    own.pump.filter = own.runs.filter
+    own.runs._any = True
     return own, run.wrapper.token
 
 
@@ -126,7 +127,7 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
     own, token = with_run(Run(["seq 9"], None, wait=True, key=""), RunState.TYPED)
     marks = {letter: f"\x1b]7373;{token};{letter}\x07".encode() for letter in ("B", "C", "E;0")}
     output = b"\x1b]133;C\x07", marks["B"], marks["C"], b"\x07one\x1b]2;two\x07", marks["E;0"], b"\x1b]133;D\x07"
-    own.pump.append_output(b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
+    prints(own, b"".join(output) + b"\x07\x1b]133;C;cmdline_url=ls\x07\x1b]133;D\x07")
     told = [(event["event"], event.get("command")) for event in own.events.after(1)]
     begun, ended = ("command_started", ["seq 9"]), ("command_ended", ["seq 9"])
     typed = [("command_started", ["ls"]), ("command_ended", ["ls"])]
@@ -136,7 +137,7 @@ def test_what_a_command_prints_is_told_before_its_end_also_in_one_block() -> Non
 def test_a_caller_that_comes_back_after_the_session_learns_how_its_command_ended() -> None:
     """Only a command that ended with its session was in the result."""
     own, token = with_run(Run(["false"], None, wait=True, key="of a caller"), RunState.RUNNING)
-    own.pump.append_output(f"\x1b]7373;{token};E;1\x07".encode())
+    prints(own, f"\x1b]7373;{token};E;1\x07".encode())
     own.runs.end(0, "exited")
     last = description.result(own, truncated=False)["run"]
     assert last is not None
@@ -159,8 +160,9 @@ def test_a_run_that_a_fault_keeps_from_beginning_is_answered_and_holds_no_other_
     for number in (1, 2):
         own.runs.add(Run(["true"], PeerRequest(link.connection, number, b""), wait=True, key=""), None)
     for _ in range(2):
+        assert own.runs.due <= time.monotonic()
         with pytest.raises(RuntimeError):
-            own.loop.timers.run()
+            own.runs.act(time.monotonic())
     link.connection.flush()
     answers = [codec.parse(payload) for kind, payload in link.take() if kind == protocol.RESPONSE]
     assert [(answer["id"], answer["error"]["code"]) for answer in answers] == [(1, "internal"), (2, "internal")]

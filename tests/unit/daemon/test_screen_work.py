@@ -8,8 +8,10 @@ import pytest
 
 from sesh.daemon.activity import screen_work as module
 from sesh.daemon.activity.screen_work import ScreenWork, WorkState
+from sesh.daemon.base.faults import FaultLog
+from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen.model import Model
+from sesh.daemon.screen.feed import ScreenFeed
 
 WORK = [f"thinks {number}" for number in range(10)]
 
@@ -29,12 +31,12 @@ def test_a_program_that_changed_cells_for_some_seconds_and_changes_none_has_stop
 ) -> None:
     log, now = OutputLog(), [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    model = Model(log, 80, 24)
-    work = ScreenWork(model)
+    feed = ScreenFeed(log, (80, 24, 0, 0), Lifecycle(), FaultLog())
+    work = ScreenWork(feed)
     for frame in frames:
         now[0] += apart
         if isinstance(frame, int):
-            model.resize(frame, 24)
+            feed.resize((frame, 24, 0, 0))
         log.append(f"\r{frame} go on?".encode())
         work.check(log.head, now[0])
         assert len(frames) < 12 or work.changed_at == 100.4  # the first screen is a change, too

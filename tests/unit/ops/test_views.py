@@ -37,7 +37,7 @@ def come(monkeypatch: pytest.MonkeyPatch) -> Come:
 def test_the_lines_that_come_over_a_link_fit_into_one_answer(
     come: Come, monkeypatch: pytest.MonkeyPatch, character: str, length: int
 ) -> None:
-    monkeypatch.setattr(protocol, "LARGEST_RESPONSE", 1 << 16)
+    monkeypatch.setattr(protocol, "MAX_RESPONSE", 1 << 16)
     lines = come([character * length] * 30_000)
     assert 0 < len(lines) < 30_000
     assert len(encoded(lines)) <= 1 << 16

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 from unittest import mock
 
 import pytest
 
-from sesh.vt import bulk
+from sesh.vt import bulk, scrollback, wrapping
 from sesh.vt.emulator import Emulator
+from sesh.vt.parser import Parser
 from tests.support.scale import rounds
-from tests.unit.vt.streams import TEXTS, piece, state
+from tests.unit.vt.streams import TEXTS, cut, piece, state
 
 PLAIN = ("a", "word ", "  ", "x" * 17, "y" * 40, "", "trailing   ")
 WIDE = ("é─", "中文", "中", "ab中")
@@ -73,7 +75,104 @@ def pair(rng: random.Random) -> tuple[Emulator, Emulator, int]:
             quick.text()  # draws the screen
         with mock.patch.object(bulk, "SMALLEST", 1 << 40):
             slow.feed(data)
+        assert quick.scroll_state() == slow.scroll_state()
     return quick, slow, kept
+
+
+def long_line(rng: random.Random) -> str:
+    """Return text without a line feed: of one kind, or a mix."""
+    kinds = [
+        PLAIN,
+        PLAIN,
+        WIDE,
+        ("中", "文字"),
+        ("e\u0301", "x", "\u0323\u0302o"),
+        ("a\t", "\t", "bcd"),
+        ("a\r", "\r", "bc" * 9),
+    ]
+    mixed = [word for kind in kinds for word in kind]
+    sgr = rng.choice((("",), SGR, SGR + BACKGROUNDS))
+    density = rng.choice((0, 0, 0.1, 0.5))
+    odd = rng.choice((0, 0, 0, 0, 0.003))
+    out = []
+    words = rng.choice([*kinds, mixed])
+    for _ in range(rng.randint(0, 300)):
+        if rng.random() < 0.01:
+            words = rng.choice([*kinds, mixed])
+        if rng.random() < density:
+            out.append(f"\x1b[{rng.choice(sgr)}m")
+        out.append(rng.choice(ODD + SCRIPTS) if rng.random() < odd else rng.choice(words))
+    return "".join(out)
+
+
+def printed_over(rng: random.Random) -> str:
+    """Return parts of a line that CR makes a text print over."""
+    words = rng.choice(
+        (("abc", "x", "", " " * 9), ("abc", "中文", "é", "中"), ("e\u0301", "bc", "\u0301"), ("a\tb", "abcd", "\t"))
+    )
+    colours = rng.choice((("",), tuple(f"\x1b[{sgr}m" for sgr in ("", *BACKGROUNDS))))
+    parts = (rng.choice(words) * rng.randint(0, 3) + rng.choice(colours) for _ in range(rng.randint(1, 60)))
+    return "".join(part + "\r" * (rng.random() < 0.6) for part in parts)
+
+
+def both_ways(rng: random.Random) -> tuple[Emulator, Emulator, int]:
+    """Feed long lines and others both ways, cut anywhere, looked at now and then; return the number of hidden rows."""
+    max_lines = rng.choice((0, 5, 30, 1000))
+    size = rng.choice((4, 10, 20, 41)), rng.choice((1, 2, 5))
+    quick, slow = Emulator(*size, max_lines=max_lines), Emulator(*size, max_lines=max_lines)
+    limit = rng.choice((160, 400, 2000))
+    hidden = mock.Mock(wraps=bulk.RawRows)
+    small: dict[str, Any] = {
+        "SMALLEST": 1,
+        "_SMALLEST_LONG": 1,
+        "_SMALLEST_MORE": 1,
+        "_MAX_LINE": limit // 16,
+        "_NARROWEST": 2,
+        "RawRows": hidden,
+    }
+    with (
+        mock.patch.object(scrollback, "LINE_LIMIT", limit),
+        mock.patch.object(wrapping, "_PIECE", rng.choice((9, 99, 4096))),
+    ):
+        for _ in range(rng.randint(1, 6)):
+            text = rng.choice(
+                (
+                    long_line,
+                    long_line,
+                    printed_over,
+                    lambda rng: block(rng).decode(),
+                    lambda rng: piece(rng).decode("latin-1"),
+                )
+            )(rng)
+            data = text.encode()
+            if rng.random() < 0.03:
+                data = data[: rng.randint(0, len(data))] + b"\xff\xe4" + data[rng.randint(0, len(data)) :]
+            for part in cut(rng, data) if rng.random() < 0.3 else [data]:
+                with mock.patch.multiple(bulk, USUAL=rng.choice((1, 100, 9999)), **small):
+                    quick.feed(part)
+                with mock.patch.object(bulk, "SMALLEST", 1 << 40):
+                    slow.feed(part)
+            if rng.random() < 0.5:
+                assert quick.scroll_state() == slow.scroll_state()
+            if rng.random() < 0.25:
+                assert quick.text() == slow.text()
+            if rng.random() < 0.1:
+                assert quick.last_lines(99, ansi=True) == slow.last_lines(99, ansi=True)
+            if rng.random() < 0.1:
+                assert list(quick.settle().scrollback.pack()) is not None
+            if rng.random() < 0.1:
+                size = rng.choice((4, 10, 20, 41)), rng.choice((1, 2, 5))
+                quick.resize(*size)
+                slow.resize(*size)
+        assert quick.last_error is slow.last_error is None, quick.last_error
+        assert state(quick) == state(slow)
+        assert quick.settle().scrollback.count <= max_lines + 1
+    return quick, slow, hidden.call_count
+
+
+def test_a_long_line_is_as_if_each_byte_of_it_had_been_parsed() -> None:
+    many = rounds(40, 5000)
+    assert sum(both_ways(random.Random(seed))[2] for seed in range(many)) > many * 0.3
 
 
 def compare(seed: int) -> int:
@@ -107,6 +206,30 @@ def test_bulk_output_is_recognised(kind: bytes) -> None:
     assert raw.call_count > 0
     assert emulator.scrolled == 5000 - 23
     assert {text.rstrip() for text in emulator.last_lines(60)} == {emulator.text()[0]}
+
+
+@pytest.mark.parametrize(
+    "kind",
+    ["plain text ", "\x1b[32mgreen\x1b[0m text ", "中文 é ", "中文", "e\u0301te\u0301 ", "a\ttab ", "10%\r20%\rdone "],
+)
+def test_a_long_line_is_recognised(kind: str) -> None:
+    """Text without a line feed took eight times as long as the same text in lines."""
+    data = kind.encode() * (400_000 // len(kind.encode()))
+    emulator = Emulator(80, 24)
+    with mock.patch.object(bulk, "RawRows", wraps=bulk.RawRows) as raw:
+        parser = Parser.parse
+        parsed = 0
+
+        def counted(self: Parser, data: bytes, deadline: float | None = None) -> int:
+            nonlocal parsed
+            parsed += len(data)
+            return parser(self, data, deadline)
+
+        with mock.patch.object(Parser, "parse", counted):
+            emulator.feed(b"\r\n" * 24)
+            assert emulator.feed(data) == len(data)
+    assert raw.call_count > 0 or "\r" in kind
+    assert parsed < 40_000
 
 
 @pytest.mark.parametrize("before", [b"\x1b]8;;http://%b\x07" % (b"x" * 500), b"\x1b[44m"])

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.display import Display
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
 from sesh.vt.render.last_row import coverable, last_row
 from tests.unit.vt.streams import essence, fed, piece
 
@@ -29,7 +29,7 @@ def line(columns: int, rows: int) -> bytes:
 
 @given(STREAMS | st.binary(max_size=80), STREAMS, st.sampled_from(SIZES))
 def test_the_terminal_goes_on_as_if_no_line_had_covered_it(data: bytes, more: bytes, size: tuple[int, int]) -> None:
-    emulator, undo = fed(data, *size), Undo()
+    emulator, undo = fed(data, *size), TerminalReset()
     undo.feed(data)
     partial = undo.partial_character  # the client holds it back
     if not coverable(emulator) or not emulator.unfinished.endswith(partial):

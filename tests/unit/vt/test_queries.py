@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.vt.queries import LONGEST_STRING, QueryRemover, QueryScanner
+from sesh.vt.queries import MAX_STRING, QueryRemover, QueryScanner
 from tests.unit.daemon.test_reply_filter import ANSWERS, TALKS
 
 #: Queries beyond those of `ANSWERS`.
@@ -106,13 +106,13 @@ def test_a_string_over_the_bound_is_given_up_and_its_end_is_still_seen() -> None
     assert watch.scan(b"\x1b]0;") == []
     for _ in range(100):
         assert watch.scan(b"x" * 4096) == []
-        assert len(watch.carry) <= LONGEST_STRING
+        assert len(watch.state.carry) <= MAX_STRING
     assert watch.scan(b"\x07\x07\x1b[c") == [("bell", b"\x07", 2), ("query", b"\x1b[c", 5)]
-    assert kinds(b"\x1b]0;" + b"x" * LONGEST_STRING + b"\x07\x07") == [("bell", b"\x07")]
+    assert kinds(b"\x1b]0;" + b"x" * MAX_STRING + b"\x07\x07") == [("bell", b"\x07")]
 
 
 def test_the_longest_string_is_found_whole_or_split() -> None:
-    data = b"\x1b]0;" + b"x" * (LONGEST_STRING - 4)
+    data = b"\x1b]0;" + b"x" * (MAX_STRING - 4)
     for cut in (1, 5, 40_000, len(data)):
         for terminator in (b"\x07", b"\x1b\\"):
             watch = QueryScanner()
@@ -123,7 +123,7 @@ def test_the_longest_string_is_found_whole_or_split() -> None:
 def test_absurd_parameters_cost_no_memory() -> None:
     watch = QueryScanner()
     assert watch.scan(b"\x1b[" + b"1;" * 100_000) == []
-    assert watch.carry == b""
+    assert watch.state.carry == b""
     assert watch.scan(b"m\x1b[5n") == [("query", b"\x1b[5n", 5)]
 
 
@@ -152,10 +152,10 @@ def test_any_chunking_finds_the_same(pieces: list[bytes], cuts: list[int]) -> No
     found = []
     places = sorted({min(cut, len(data)) for cut in cuts} | {0, len(data)})
     for start, end in itertools.pairwise(places):
-        watch = QueryScanner(watch.carry)
+        watch = QueryScanner(watch.state)
         found += [(kind, body, start + behind) for kind, body, behind in watch.scan(data[start:end])]
     assert found == expected
-    assert watch.carry == whole.carry
+    assert watch.state.carry == whole.state.carry
 
 
 @pytest.mark.parametrize("query", [data for data, _, _ in ASKED] + [b"\x1b]7501;?\x07", b"\x1b]11;?;?\x1b\\"], ids=repr)
@@ -183,6 +183,6 @@ def test_what_is_shown_holds_no_query(pieces: list[bytes], cuts: list[int]) -> N
 def test_what_is_no_query_is_shown_as_it_is() -> None:
     for data in [*PASSED_BY[:-3], *(data for data, kind, _ in TOLD if kind != "status query")]:
         assert QueryRemover().take(data) == data
-    image = b"\x1bPq" + b"~" * 3 * LONGEST_STRING + b"\x1b\\shown"
+    image = b"\x1bPq" + b"~" * 3 * MAX_STRING + b"\x1b\\shown"
     remover = QueryRemover()
     assert b"".join(remover.take(image[at : at + 1000]) for at in range(0, len(image), 1000)) == image

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import random
 import re
+from unittest.mock import patch
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.vt.emulator import Emulator
+from sesh.vt.render import replay as module
 from sesh.vt.render.clean_screen import clean_screen
-from sesh.vt.render.replay import repainting, replay, replaying
+from sesh.vt.render.replay import Replay, repainting, replay, replaying
 from tests.unit.vt.streams import essence, fed, piece
 
 ALL = 10**9
@@ -29,9 +31,42 @@ def test_replaying_gives_the_same_state(data: bytes, size: tuple[int, int]) -> N
     assert essence(copy) == essence(emulator)
 
 
+#: What takes a cursor out of the margins in origin mode, and what may follow.
+SAVES = (
+    b"\x1b[?6h", b"\x1b[?6h", b"\x1b[?6l", b"\x1b7", b"\x1b8", b"\x1b8", b"\x1b[s", b"\x1b[u", b"\x1b[?1048h",
+    b"\x1b[?1048l", b"\x1b[2;3r", b"\x1b[r", b"\x1b[1;2r", b"\x1b[?69h", b"\x1b[?69l", b"\x1b[3;5s", b"\x1b[2;9s",
+    b"\x1b[H", b"\x1b[2;4H", b"\x1b[4;7H", b"\x1b[9;99H", b"\x1b[A", b"\x1b[2B", b"\x1b[C", b"\x1b[3D", b"\r", b"\n",
+    b"\b", b"\t", b"x", b"xyz", "中".encode(), b"\x1b[31m", b"\x1b[?7l", b"\x1b[?7h", b"\x1b[4h", b"\x1b[4l",
+    b"\x1b[20h", b"\x1b(0", b"\x0e", b"\x1b[?5h", b"\x1b[?47h", b"\x1b[?47l", b"\x1b[?1047h", b"\x1b[?1047l",
+    b"\x1b[?1049h", b"\x1b[?1049l", b"\x1b[!p", b"\x1bM", b"\x1bD", b"\x1b[?45h",
+)  # fmt: skip
+
+
+@example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b8", b"x"], (20, 5), (20, 5))
+@example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b[?47h", b"\x1b8", b"\x1b[?47l"], (20, 5), (20, 5))
+@given(st.lists(st.sampled_from(SAVES), max_size=25), st.sampled_from(SIZES), st.sampled_from(SIZES))
+def test_a_cursor_that_was_restored_outside_the_margins_is_placed_there(
+    data: list[bytes], size: tuple[int, int], later: tuple[int, int]
+) -> None:
+    """In origin mode nothing but DECRC can move there."""
+    emulator = fed(b"".join(data[:20]), *size)
+    for columns, rows in (size, later):
+        emulator.resize(columns, rows)
+        emulator.feed(b"".join(data[20:]))
+        assert essence(fed(replay(emulator, lines=ALL), columns, rows)) == essence(emulator)
+
+
+def test_a_saved_cursor_goes_back_to_its_place_also_outside_the_margins() -> None:
+    """As in VTE, kitty, tmux; and in xterm, which stops only at the bottom and right margin."""
+    assert fed(b"\x1b[?6h\x1b7\x1b[2;4r\x1b8X").text()[:2] == ["X", ""]
+    assert fed(b"\x1b[?6h\x1b[5;3H\x1b[s\x1b[2;4r\x1b[uX").text()[4] == "  X"
+    assert fed(b"\x1b[?6h\x1b[2;19H\x1b[?1048h\x1b[?69h\x1b[3;6s\x1b[?1048lX").text()[1] == " " * 18 + "X"
+    assert fed(b"\x1b[?6h\x1b[?1049h\x1b[?6l\x1b[2;4r\x1b[?1049lX").text()[:2] == ["X", ""]
+
+
 @pytest.mark.parametrize("rows", [24, 60, 10])
 @pytest.mark.parametrize("seen", [0, 2000])
-def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen: int, rows: int) -> None:
+def test_a_replay_comes_in_small_parts_and_output_goes_on_from_where_it_began(seen: int, rows: int) -> None:
     """The terminal attaches, or missed 3,000 lines, while it is resized and output comes."""
     output = [b"\x1b[3%dmline %d\x1b[m\r\n" % (n % 8, n) for n in range(seen + 3000)]
     emulator, copy = Emulator(80, 24), Emulator(80, 24)
@@ -42,18 +77,40 @@ def test_a_in_parts_comes_in_small_parts_and_has_what_happens_between_them(seen:
         in_parts = repainting(emulator, lines=missed, begun=0, was_alternate=False, pushed=copy.stacks)
     else:
         in_parts = replaying(emulator, lines=3000)
-    number = 0
+    meanwhile: list[bytes] = []
     while in_parts.advance():
-        number += 1
         assert in_parts._bytes[-1].count(b"\n") <= 256 + 24
-        emulator.feed(b"between %d\r\n" % number)
-        if number == 3:
+        meanwhile.append(b"between %d\r\n" % len(meanwhile))
+        emulator.feed(meanwhile[-1])
+        if len(meanwhile) == 3:
             emulator.resize(80, rows)
-            copy.resize(80, rows)
-    copy.feed(in_parts.finish())
+    copy.feed(in_parts.finish() + b"".join(meanwhile[:3]))
+    copy.resize(80, rows)
+    copy.feed(b"".join(meanwhile[3:]))
     lines = emulator.last_lines(3000, ansi=True)
     assert copy.last_lines(3000, ansi=True) == lines
     assert "between 5" in lines
+
+
+@given(bytestreams, bytestreams, st.sampled_from(SIZES), st.sampled_from(SIZES), st.integers(0, 20), st.booleans())
+def test_a_replay_is_that_of_the_moment_at_which_it_began(
+    before: bytes, meanwhile: bytes, size: tuple[int, int], later: tuple[int, int], at: int, attaches: bool
+) -> None:
+    """The emulator goes on, changes its size, and drops lines while a replay is made in parts."""
+    emulator = fed(b"".join(b"line %d\r\n" % number for number in range(60)) + before, *size, max_lines=50)
+
+    def begins() -> Replay:
+        return replaying(emulator, lines=ALL) if attaches else repainting(emulator, lines=30, begun=1)
+
+    with patch.object(module, "_PART", 100):
+        expected, in_parts = begins().finish(), begins()
+        for number in range(40):
+            in_parts.advance()
+            emulator.feed(meanwhile if number == at else b"later %d\r\n" % number)
+            if number == at // 2:
+                emulator.resize(*later)
+        emulator.feed(b"\x1b[3J\x1bc")
+        assert in_parts.finish() == expected
 
 
 def test_a_part_of_a_replay_has_one_long_line() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.wire import protocol
-from sesh.wire.protocol import CHUNK, LARGEST_PAYLOAD, Decoder
+from sesh.wire.protocol import CHUNK, MAX_PAYLOAD, Decoder
 
 CUTS = st.lists(st.integers(0, 4000), max_size=30)
 JSON = st.recursive(
@@ -23,11 +23,11 @@ JSON = st.recursive(
 
 
 def test_the_largest_frame_passes_and_one_byte_more_does_not() -> None:
-    payload = b"x" * LARGEST_PAYLOAD
+    payload = b"x" * MAX_PAYLOAD
     assert Decoder().feed(protocol.frame(protocol.DATA, payload)) == [(protocol.DATA, payload)]
     with pytest.raises(ValueError, match="1048577"):
         protocol.frame(protocol.DATA, payload + b"x")
-    for size in (LARGEST_PAYLOAD + 1, 2**32 - 1):
+    for size in (MAX_PAYLOAD + 1, 2**32 - 1):
         with pytest.raises(ProtocolError):
             Decoder().feed(protocol.header(protocol.OUTPUT, size))
 

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from sesh.about import __version__
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
-from sesh.daemon.request_methods import RequestMethods
+from sesh.daemon.requests.methods import RequestMethods
+from sesh.daemon.requests.typed_text import Typing
 from sesh.daemon.session import Session
-from sesh.daemon.typed_text import Typing
 from sesh.errors import Busy, Malformed, SeshError, UsageError, daemon_failed
 from sesh.names import printable
 from sesh.schema import check
 from sesh.wire.messages import Envelope
 
 MAX_DATA = 4 << 20
-MAX_REQUESTS = 64  # requests whose next step a timer takes; more are refused
+MAX_REQUESTS = 64  # requests that are unfinished; more are refused
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -33,7 +34,19 @@ class Requests:
         self.session = session
         self.typing = Typing(session)
         self._methods = methods
-        self.unfinished: set[PeerRequest[Any]] = set()  # those whose next step a timer takes
+        self.unfinished: dict[PeerRequest[Any], tuple[float, Steps]] = {}
+        """The steps of each that has some left, and when (monotonic) the next one is due."""
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next step of a request."""
+        return min((at for at, _ in self.unfinished.values()), default=float("inf"))
+
+    def act(self, now: float) -> None:
+        """Take the steps that are due."""
+        for request, (at, steps) in list(self.unfinished.items()):
+            if at <= now:
+                self._go_on(request, steps)
 
     def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:
         if connection.role == Role.FOREIGN and keys.get("verb") != "reload":
@@ -49,7 +62,7 @@ class Requests:
 
     def _go_on(self, request: PeerRequest[Any], steps: Steps) -> None:
         """Take a request's next step; only a SeshError shows its text."""
-        self.unfinished.discard(request)
+        self.unfinished.pop(request, None)
         try:
             seconds = next(steps)
         except StopIteration:
@@ -60,8 +73,7 @@ class Requests:
             self.session.faults.note(f"a fault in the request {request.name}", error)
             request.refuse(daemon_failed())
         else:
-            self.unfinished.add(request)
-            self.session.loop.timers.set(self._go_on, seconds, request, steps)
+            self.unfinished[request] = time.monotonic() + seconds, steps
 
     def _steps(self, request: PeerRequest[Any], keys: Mapping[str, object]) -> Steps:
         """Check a request, then take its steps."""

@@ -1,23 +1,28 @@
-"""Handles findings of the query scanner except queries: titles, bells, notifications, states, prompt marks."""
+"""Handles what is found in the output: queries, titles, bells, notifications, states, prompt marks."""
 
 from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.events import Events
-from sesh.daemon.pty.pump import Pump
+from sesh.daemon.frames.query_router import QueryRouter
+from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.text import safe
 from sesh.vt.queries import Kind
 
 MAX_TITLE = 1024
-_MOST_PARTS = 8  # parts of one notification (OSC 99); more are dropped
+_QUERIES = (Kind.QUERY, Kind.TALK, Kind.STATUS_QUERY, Kind.SIZES)
+_MAX_PARTS = 8  # parts of one notification (OSC 99); more are dropped
 
 
 class Findings:
-    """Handles the findings of the query scanner that are no queries; keeps the title."""
+    """Handles each finding once, and keeps the title."""
 
-    def __init__(self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events) -> None:
+    def __init__(
+        self, activity: Activity, marks: CommandMarks, pump: Pump, events: Events, queries: QueryRouter
+    ) -> None:
+        self._queries = queries
         self._activity = activity
         self.marks = marks
         self._pump = pump
@@ -26,9 +31,12 @@ class Findings:
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
 
-    def handle(self, kind: Kind, body: bytes, position: int) -> None:
-        """Handle a finding that ends at `position` of the log, unless it is a query."""
-        if kind == Kind.TITLE:
+    def handle(self, finding: Finding) -> None:
+        """Handle a finding."""
+        kind, body, position = finding
+        if kind in _QUERIES:
+            self._queries.note(finding)
+        elif kind == Kind.TITLE:
             self.titled_by = self._pump.foreground
             before = self.title
             self.title = _printable(body)
@@ -37,7 +45,7 @@ class Findings:
         elif kind == Kind.BELL:
             self._events.add("bell")
         elif kind == Kind.NOTIFICATION_PART:
-            self._parts = [*self._parts, body][:_MOST_PARTS]
+            self._parts = [*self._parts, body][:_MAX_PARTS]
         elif kind == Kind.NOTIFICATION:
             parts = [*self._parts, body]
             self._parts = []

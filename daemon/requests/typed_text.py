@@ -9,7 +9,7 @@ from typing import Optional
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.delivery import POLL, Delivery, unmarked
+from sesh.daemon.requests.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.system import platforms
@@ -17,7 +17,7 @@ from sesh.wire import protocol
 from sesh.wire.messages import SendResponse
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
-_MOST_READS = 16  # reads of pending output before a check; a program that prints more is working
+_MAX_READS = 16  # reads of pending output before a check; a program that prints more is working
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 
 
@@ -56,7 +56,7 @@ class Typing:
                 awaits_room and self._is_full(request.data) and request.time_left > 0
             ):
                 yield POLL
-                if request.connection.closed:
+                if request.connection.closing:
                     raise Interrupted("its sender has gone")
             request.check_deadline(self._session.name)
             response = self.outcomes.get(key)
@@ -160,10 +160,10 @@ class Typing:
         pump = self._pump
         activity = self._session.activity
         taken = 0
-        while not pump.paused and taken < _MOST_READS and pump.read_output():
+        while pump.wants_read and taken < _MAX_READS and self._session.read_output():
             taken += 1
         standing = activity.observe(fresh=True)
-        if taken == _MOST_READS or pump.paused or not activity.waits:
+        if taken == _MAX_READS or pump.paused or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             problem = f"asks nothing now, it is {'working' if standing.state == State.WAITING else standing.state}"
         elif standing.why == Reason.XOFF:

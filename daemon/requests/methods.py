@@ -10,14 +10,14 @@ from typing import Literal, Optional, Union
 
 from sesh import names
 from sesh.about import PROGRAM
-from sesh.daemon import description
 from sesh.daemon.activity.declared import Source
 from sesh.daemon.activity.rules import State
-from sesh.daemon.clients.connection import PeerRequest, Reader, Steps
+from sesh.daemon.clients.client import Follower
+from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.ending import Ending
-from sesh.daemon.handler import ClientHandler
-from sesh.daemon.screen.model import CATCH_UP_TIME, STEP_TIME
+from sesh.daemon.life import description
+from sesh.daemon.life.ending import Ending
+from sesh.daemon.screen.feed import CATCH_UP_TIME, STEP_TIME
 from sesh.daemon.session import Session
 from sesh.daemon.shell import variables
 from sesh.daemon.shell.run import Run
@@ -48,11 +48,8 @@ Reload = Callable[..., Steps]  # `sesh.daemon.reload.steps`
 class RequestMethods:
     """The requests that do not type; each public method is the request of its name."""
 
-    def __init__(
-        self, session: Session, handler: ClientHandler, ending: Ending, listener: Listener, reload: Reload
-    ) -> None:
+    def __init__(self, session: Session, ending: Ending, listener: Listener, reload: Reload) -> None:
         self._session = session
-        self._handler = handler
         self._ending = ending
         self._listener = listener
         self._reload = reload
@@ -67,12 +64,12 @@ class RequestMethods:
 
     def screen(self, request: PeerRequest[list[int]], format_: Literal["text", "ansi", "json"] = "text") -> Steps:
         yield from self._until_drawn()
-        emulator = self._session.model.emulator
+        emulator = self._session.feed.emulator
         request.respond(continued(emulator), export(emulator, format_))
 
     def modes(self, request: PeerRequest[bool]) -> Steps:
         yield from self._until_drawn()
-        request.respond(self._session.model.emulator.mode(_CURSOR_KEYS) is True)
+        request.respond(self._session.feed.emulator.mode(_CURSOR_KEYS) is True)
 
     def logs(
         self,
@@ -90,11 +87,11 @@ class RequestMethods:
         count = PAGE if lines is None else min(lines, PAGE)
         until = facts.MOST if until is None else until
         yield from self._until_drawn()
-        model = self._session.model
-        emulator = self._session.model.emulator
+        feed = self._session.feed
+        emulator = self._session.feed.emulator
         page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
         response: LogsResponse = {
-            "position": model.position,
+            "position": feed.position,
             "alternate": emulator.alternate,
             "first": first,
             "older": first > emulator.settle().scrollback.first,
@@ -107,9 +104,9 @@ class RequestMethods:
         """Yield until the emulator has drawn the output so far, for `SCREEN_TIMEOUT` at most."""
         session = self._session
         until = time.monotonic() + SCREEN_TIMEOUT
-        position = session.pump.log.head
+        position = session.log.head
         seconds = CATCH_UP_TIME
-        while not session.faults.guard(session.model.catch_up, "the emulator", seconds, position):
+        while not session.faults.guard(session.feed.catch_up, "the emulator", seconds, position):
             if time.monotonic() > until:
                 return
             yield _POLL
@@ -171,9 +168,8 @@ class RequestMethods:
         )
         session.waits.add(wait)
         if follow and connection.reader is None:
-            connection.reader = Reader(connection, _first_position(session, from_, else_))
-            session.relay.followers[connection] = connection.reader
-            connection.send_output(session.pump.log)
+            connection.reader = Follower(connection, _first_position(session, from_, else_))
+            session.sender.followers[connection] = connection.reader
 
     def events(self, request: PeerRequest[WaitResponse], since: Optional[int] = None) -> None:
         """Send each event after number `since` as a DATA frame; respond at the session's end."""
@@ -211,7 +207,7 @@ class RequestMethods:
         clients = self._session.clients
         chosen = [client for client in clients.all if which != "last" or client is clients.leader]
         for client in chosen:
-            self._handler.detach(client, "detached", asker)
+            self._session.attached.detach(client, "detached", asker)
         request.respond(len(chosen))
 
     def kill(self, request: PeerRequest[WaitResponse], session_id: Optional[str] = None) -> None:
@@ -232,7 +228,7 @@ class RequestMethods:
         try:
             self._listener.rename(name, lambda: description.change(session, replace(session.facts, name=name)))
         except OSError as failure:
-            session.facts.update(replace(session.facts, name=old))
+            session.facts.name = old
             raise Refused(f"cannot rename {old}: {failure.strerror}; nothing was changed") from failure
         if not session.life.running:
             session.faults.guard(results.rename, "the result", session.facts.id, name)
@@ -279,10 +275,7 @@ class RequestMethods:
             line = f"{PROGRAM} @{target} {name}"
             raise Refused("you came here from another machine", hint=f"leave this session, and type there: {line}")
         if client is not None and not probe:
-            self._handler.send_output(client)
-            self._session.model.remember(client.position)  # the client shows nothing that comes after SWITCH
-            message: Message = {"name": name, "host": target, "used_rows": self._handler.used_rows(client)}
-            client.connection.queue(protocol.message(protocol.SWITCH, message))
+            self._session.attached.switch(client, {"name": name, "host": target})
         request.respond(client is not None)
 
     def tell(self, request: PeerRequest[bool], name: str = "", state: str = "", question: str = "") -> None:
@@ -307,7 +300,7 @@ class RequestMethods:
         if at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        session.loop.timers.clear(stdin.close)
+        stdin.closes_at = math.inf
         if not stdin.open:
             request.respond(False)
             return
@@ -320,7 +313,7 @@ class RequestMethods:
 
 def _first_position(session: Session, from_: Position | None, else_: int | None) -> int:
     """Return the position to follow from, which may be above the log's head."""
-    log = session.pump.log
+    log = session.log
     if from_ == "sent":
         from_ = session.pump.input_line.sent_at
         if from_ is None:

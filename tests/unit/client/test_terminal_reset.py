@@ -1,4 +1,4 @@
-"""Whatever a stream set in a terminal is undone."""
+"""Whatever a stream set in a terminal is done."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.undo import Undo
+from sesh.client.terminal_reset import TerminalReset
+from sesh.vt.emulator import Emulator
 
-BARE = Undo().reset_bytes(80)
-"""The bytes of an undo that follow any stream."""
+BARE = TerminalReset().reset_bytes(80)
+"""The bytes of a reset after any stream."""
 
 
-def undo(*blocks: bytes) -> bytes:
-    follower = Undo()
+def reset(*blocks: bytes) -> bytes:
+    follower = TerminalReset()
     for block in blocks:
         follower.feed(block)
     return follower.reset_bytes(80)
@@ -23,11 +24,11 @@ def undo(*blocks: bytes) -> bytes:
 
 CHANGES = [
     (b"\x1b[?2004h", b"\x1b[?2004l"),
-    (b"\x1b[?7l", b"\x1b[?7h"),
+    (b"\x1b[?7l", b"\x1b[?7h\x1b7"),
     (b"\x1b[?1070;1243l", b"\x1b[?1070h\x1b[?1243h"),
     (b"\x1b[?1000;1006h", b"\x1b[?1000l\x1b[?1006l"),
     (b"\x1b[?7727h", b"\x1b[?7727l"),
-    (b"\x1b[12l", b"\x1b[12h"),
+    (b"\x1b[12l", b"\x1b[12h\x1b7"),
     (b"\x1b[8l", b"\x1b[8h"),
     (b"\x1b%@", b"\x1b%G"),
     (b"\x1b*0\x1bN", b"\x1b*B\x1b+B"),
@@ -49,7 +50,7 @@ CHANGES = [
     (b"\x1b]7501;state=working\x07", b"\x1b]7501;state=clear\x1b\\"),
     (b"\x1b]7501;app=a:state=done:id=a/b\x1b\\\x1b]7501;?\x07", b"\x1b]7501;state=clear\x1b\\"),
 ]
-"""A change, and the bytes that its undo adds to `BARE`."""
+"""A change, and the bytes that its reset adds to `BARE`."""
 NOTHING = [
     b"plain text\r\n",
     b"\x1b[?2004h\x1b[?2004l",
@@ -69,27 +70,62 @@ NOTHING = [
 ]
 
 
+#: Streams at whose end, or once the alternate screen is left, DECRC has brought back or can bring back what was set.
+SAVED = [
+    b"\x1b[?6h\x1b7\x1b[?6l",
+    b"\x1b[?6h\x1b7\x1b[?6l\x1b8",
+    b"\x1b[?6h\x1b[s\x1b[?6l\x1b[u",
+    b"\x1b[?6h\x1b[?1048h\x1b[?6l\x1b[?1048l",
+    b"\x1b[?6h\x1b[?1049h\x1b[?6l",
+    b"\x1b[?6h\x1b[?1049h\x1b[?6l\x1b[?1049l",
+    b"\x1b[?1049h\x1b[?6h\x1b7\x1b[?6l\x1b8\x1b[?1049l",
+    b"\x1b[?6h\x1b7\x1b[?6l\x1b[?69h\x1b[s\x1b[?69l\x1b8",
+    b"\x1b[?6h\x1b7\x1b[!p\x1b8",
+    b"\x1b[?6h\x1b[2;4r\x1b7\x1b[?6;7l\x1b7\x1b[?6h\x1b[?47h\x1b8",
+    b"\x1b[?5h\x1b[?7l\x1b[4h\x1b[20h\x1b[12l\x1b7\x1b[?5l\x1b[?7h\x1b[4l\x1b[20l\x1b[12h\x1b8",
+]
+
+
+@pytest.mark.parametrize("stream", SAVED, ids=repr)
+def test_what_a_saved_cursor_brings_back_is_reset_too(stream: bytes) -> None:
+    """Origin mode stayed set when a client left: the shell's lines then came at other places."""
+    for more in (b"", b"\x1b8"):
+        emulator = Emulator(80, 24)
+        emulator.feed(stream + reset(stream) + more)
+        screen = emulator.settle()
+        assert (screen.origin, screen.wrap, screen.insert, screen.linefeed_mode, screen.alternate) == (
+            False, True, False, False, False,
+        )  # fmt: skip
+        assert not screen.modes
+        assert (screen.top, screen.bottom) == (0, 23)
+
+
+def test_a_saved_cursor_without_such_modes_brings_nothing_back() -> None:
+    for stream in (b"\x1b7\x1b[31m\x1b8\x1b[s\x1b[u\x1b[?1049h\x1b[?1049l", b"\x1b[?6h\x1b[?6l\x1b7\x1b8"):
+        assert reset(stream) == BARE
+
+
 @pytest.mark.parametrize("stream", NOTHING)
 def test_what_needs_no_undo_is_left_alone(stream: bytes) -> None:
-    assert undo(stream) == BARE
+    assert reset(stream) == BARE
 
 
 @pytest.mark.parametrize(("change", "back"), CHANGES)
 def test_a_setting_goes_to_its_rest(change: bytes, back: bytes) -> None:
-    assert undo(change) == BARE + back
+    assert reset(change) == BARE + back
 
 
 def test_a_screen_and_its_flags_are_left_in_their_order() -> None:
-    undone = undo(b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[=7u")
-    assert b"\x1b[<1u\x1b[?1049l\x1b[<1u" in undone
-    assert b"\x1b[?1049h\x1b[=0;1u\x1b[?1049l" in undo(b"\x1b[?1049h\x1b[=7u\x1b[?1049l")
+    done = reset(b"\x1b[>1u\x1b[?1049h\x1b[>3u\x1b[=7u")
+    assert b"\x1b[<1u\x1b[?1049l\x1b[<1u" in done
+    assert b"\x1b[?1049h\x1b[=0;1u\x1b[?1049l" in reset(b"\x1b[?1049h\x1b[=7u\x1b[?1049l")
 
 
 @pytest.mark.parametrize(
     "begun", [b"\x1b]0;a title", b"\x1b]0;a title\x1b", b"\x1b[3", b"\x1b", b"\xe2", b"\xe2\x94", b"\xf0\x9f\x98"]
 )
 def test_what_the_end_leaves_unfinished_is_known(begun: bytes) -> None:
-    follower = Undo()
+    follower = TerminalReset()
     follower.feed(b"text " + begun)
     assert follower.unfinished
     follower.feed(b"\x1b\\")
@@ -97,7 +133,7 @@ def test_what_the_end_leaves_unfinished_is_known(begun: bytes) -> None:
 
 
 def test_an_endless_string_costs_bounded_memory() -> None:
-    follower = Undo()
+    follower = TerminalReset()
     follower.feed(b"\x1b]52;c;")
     for _ in range(64):
         follower.feed(b"A" * 65536)
@@ -109,7 +145,7 @@ def test_an_endless_string_costs_bounded_memory() -> None:
 
 def test_settings_without_end_cost_bounded_memory_and_a_short_undo() -> None:
     """A client kept all the numbers that a program had set, and left with megabytes."""
-    follower = Undo()
+    follower = TerminalReset()
     for start in range(0, 100_000, 1000):
         follower.feed(b"\x1b[?2004h" + b"".join(b"\x1b[?%dh" % (10_000 + start + each) for each in range(1000)))
     assert len(follower.reset_bytes(80)) < 20_000
@@ -117,14 +153,14 @@ def test_settings_without_end_cost_bounded_memory_and_a_short_undo() -> None:
 
 
 STREAM = st.lists(
-    st.sampled_from([change for change, _ in CHANGES] + NOTHING) | st.binary(max_size=5), max_size=12
+    st.sampled_from([change for change, _ in CHANGES] + NOTHING + SAVED) | st.binary(max_size=5), max_size=12
 ).map(b"".join)
 
 
 @given(STREAM, st.lists(st.integers(0, 400), max_size=20))
 def test_any_cutting_gives_the_same(data: bytes, places: list[int]) -> None:
     edges = sorted({0, len(data), *(place % (len(data) + 1) for place in places)})
-    assert undo(*(data[a:b] for a, b in itertools.pairwise(edges))) == undo(data)
+    assert reset(*(data[a:b] for a, b in itertools.pairwise(edges))) == reset(data)
 
 
 @pytest.mark.parametrize(
@@ -137,10 +173,10 @@ def test_any_cutting_gives_the_same(data: bytes, places: list[int]) -> None:
     ids=["ended by an ESC", "too long", "too many parameters"],
 )
 def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
-    whole = Undo()
+    whole = TerminalReset()
     whole.feed(stream)
     for size in (1, 3, 1_000, 8_192):
-        pieces = Undo()
+        pieces = TerminalReset()
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert pieces.reset_bytes(80) == whole.reset_bytes(80), size

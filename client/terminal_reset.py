@@ -18,8 +18,12 @@ _ANSI_ON_BY_DEFAULT = (b"8", b"12")  # bidirectional text (ECMA-48 BDSM), no loc
 _ON_BY_DEFAULT = frozenset((*(b"?%d" % number for number in ON_BY_DEFAULT), *_ANSI_ON_BY_DEFAULT))
 _TERMINALS_DIFFER = frozenset(b"?%d" % number for number in TERMINALS_DIFFER)
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
+_SAVES_CURSOR = frozenset((b"?1048", b"?1049"))
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
-_ORIGIN = b"?6"
+_ORIGIN, _LEFT_RIGHT = b"?6", b"?69"
+_SAVED_WITH_CURSOR = (_ORIGIN, b"?5", b"?7", b"4", b"12", b"20")
+"""Modes that DECSC saves and DECRC brings back: origin mode in most terminals; wrapping and reverse video in kitty;
+reverse video, insert mode, local echo and new line mode in VTE."""
 _COMMANDS = {
     8: b"\x1b]8;;\x1b\\", 9: b"\x1b]9;4;0\x1b\\", 22: b"\x1b]22;\x1b\\", 7501: b"\x1b]7501;state=clear\x1b\\",
 }  # fmt: skip
@@ -32,14 +36,17 @@ _LATER_SETS = b"\x1b*B\x1b+B"  # resets G2 and G3; the Linux console, which has 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
-    rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g))"
+    rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g)|(?P<saved>s)|(?P<restored>[0-9;]*u))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
-    rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c))"
+    rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c)|(?P<save>7)|(?P<restore>8))"
 )
 """Matches a change of a setting, except those in `_ALWAYS` and the margins, which `reset_bytes` always resets."""
 _UNFINISHED = re.compile(
     rf"\x1b(?:{grammar.CSI_START}|(?:{grammar.OSC_START}|{grammar.STRING_START})\x1b?|{grammar.ESCAPE_START})\Z".encode()
 )
+_GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\x1b]*")}
+"""By the character after ESC, what does not end an incomplete sequence; strings other than OSC have their own."""
+_STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
@@ -47,11 +54,11 @@ _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 
 
-class Undo:
+class TerminalReset:
     """The settings that the fed bytes have changed."""
 
     def __init__(self) -> None:
-        self._incomplete = b""  # sequence or character at the end of the stream
+        self._incomplete = bytearray()  # sequence or character at the end of the stream
         self._titled = False  # a title was set while no title was pushed
         self._titles = TitleStack()  # the pushed titles, without their texts
         self._reset()
@@ -64,6 +71,8 @@ class Undo:
         # flags were set while none were pushed.
         self._pushed, self._flags_set = [0, 0], [False, False]
         self._alternate = b""  # the mode that switched to the alternate screen
+        # Of `_SAVED_WITH_CURSOR`, the resets of the modes that were saved on the main screen and on the alternate one.
+        self._saved: list[dict[bytes, bytes]] = [{}, {}]
 
     @property
     def alternate(self) -> bool:
@@ -72,16 +81,19 @@ class Undo:
     @property
     def unfinished(self) -> bool:
         """True if the stream ends inside a sequence or a character."""
-        return self._incomplete != b""
+        return bool(self._incomplete)
 
     @property
     def partial_character(self) -> bytes:
         """The first bytes of a character whose other bytes have not come."""
-        return b"" if self._incomplete[:1] == b"\x1b" else self._incomplete
+        return b"" if self._incomplete[:1] == b"\x1b" else bytes(self._incomplete)
 
     def feed(self, block: bytes) -> None:
         """Follow a block, which may split a sequence."""
-        data = self._incomplete + block
+        if self._incomplete and self._goes_on(block):  # a long sequence in pieces is searched once
+            self._keep(block)
+            return
+        data = bytes(self._incomplete) + block
         character = data[-1:] >= b"\x80" and _UNFINISHED_CHARACTER.search(data, max(0, len(data) - 3))
         end = character.start() if character else len(data)
         if b"\x1b" in data:
@@ -90,8 +102,22 @@ class Undo:
                 self._change(match)
             if len(self._resets) > _MAX_RESETS:  # a program sets whatever numbers it likes
                 self._resets = dict([*self._resets.items()][:_MAX_RESETS])
-        incomplete = data[end:]
-        self._incomplete = incomplete if len(incomplete) <= _MAX_INCOMPLETE else incomplete[:_HEAD]
+        self._incomplete.clear()
+        self._keep(data[end:])
+
+    def _keep(self, part: bytes) -> None:
+        """Add to the incomplete sequence; of a long one, keep the head."""
+        self._incomplete += part
+        if len(self._incomplete) > _MAX_INCOMPLETE:
+            del self._incomplete[_HEAD:]
+
+    def _goes_on(self, block: bytes) -> bool:
+        """Return whether the incomplete sequence has no end in a block."""
+        kind = bytes(self._incomplete[1:2])
+        if self._incomplete[0] != 0x1B or self._incomplete[-1] == 0x1B:
+            return False
+        pattern = _GOES_ON.get(kind) or (_STRING_GOES_ON if kind in b"PX^_k" else None)
+        return pattern is not None and pattern.fullmatch(block) is not None
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup
@@ -120,8 +146,24 @@ class Undo:
             self._resets[b"sets"] = _LATER_SETS
         elif kind == "reset":
             self._reset()
-        else:
+        elif kind == "save" or (kind == "saved" and _LEFT_RIGHT not in self._resets):  # else CSI s is DECSLRM
+            self._save_cursor()
+        elif kind in ("restore", "restored"):
+            self._restore_cursor()
+        elif kind in ("tab", "tabs"):
             self._tabs = True
+
+    def _save_cursor(self) -> None:
+        """Follow DECSC: each screen has one saved cursor."""
+        saved = {mode: self._resets[mode] for mode in _SAVED_WITH_CURSOR if mode in self._resets}
+        self._saved[int(self.alternate)] = saved
+
+    def _restore_cursor(self) -> None:
+        """Follow DECRC, which sets again what was set when the cursor was saved.
+
+        Some terminals have one saved cursor for both screens, and some restore less: so no mode counts as reset.
+        """
+        self._resets |= self._saved[0] | self._saved[1]
 
     def _change_flags(self, kind: bytes, count: int) -> None:
         """Follow kitty's flags that are pushed (`>`), popped (`<`) or set (`=`)."""
@@ -143,6 +185,8 @@ class Undo:
         final = text[-1:]
         for number in text[len(private) : -1].split(b";"):
             mode = private + number.lstrip(b"0")
+            if mode in _SAVES_CURSOR and final == b"h":
+                self._save_cursor()
             default = b"h" if mode in _ON_BY_DEFAULT else b"l"
             if mode in _ALTERNATE:
                 if final != b"r":
@@ -151,6 +195,8 @@ class Undo:
                 self._resets.pop(mode, None)
             elif mode not in _TERMINALS_DIFFER | _NO_SETTINGS:
                 self._resets[mode] = b"\x1b[%s%s" % (mode, default)
+            if mode in _SAVES_CURSOR and final == b"l":
+                self._restore_cursor()
 
     def _follow_osc(self, number: int, body: bytes) -> None:
         if number <= 2:
@@ -178,6 +224,8 @@ class Undo:
         alternate screen without a saved cursor.
         """
         resets = dict(self._resets)
+        if self._alternate == b"?1049":  # to leave it restores the cursor
+            resets |= self._saved[0] | self._saved[1]
         main_flags, alternate_flags = self._flags_back(0), self._flags_back(1)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate
@@ -192,6 +240,8 @@ class Undo:
         if origin := resets.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
         out += [_ALWAYS, *resets.values()]
+        if origin or not resets.keys().isdisjoint(_SAVED_WITH_CURSOR):
+            out.append(b"\x1b7")  # else a later DECRC would bring them back
         out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
 

@@ -57,13 +57,13 @@ def _foreground(session: Session) -> Foreground | None:
 
 def status(session: Session) -> Status:
     """Return all facts of the session; the emulator may still lag behind."""
-    session.model.catch_up()
+    session.feed.catch_up()
     session.activity.observe(fresh=True)
-    emulator = session.model.emulator
+    emulator = session.feed.emulator
     pty = session.pump.pty
     return {
         **summary(session),
-        "clients": [client.as_status() for client in session.clients.all],
+        "clients": [client.as_status(session.clients.size) for client in session.clients.all],
         "scrollback": {"lines": emulator.settle().scrollback.count, "bytes": emulator.settle().scrollback.bytes},
         "modes": {
             "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
@@ -74,7 +74,7 @@ def status(session: Session) -> Status:
         "daemon_pid": os.getpid(),
         "version": __version__,
         "link": None,
-        "position": session.pump.log.head,
+        "position": session.log.head,
         "faults": session.faults.kept,
         "reports": session.activity.reports.as_json(),
     }
@@ -87,7 +87,7 @@ def outcome(session: Session) -> EndFacts:
         "signal": end.signal,
         "duration": round((STEADY.now() if end.at is None else end.at) - session.facts.created, 3),
         "timed_out": end.reason == BY_TIMEOUT,
-        "truncated": session.pump.log.base > 0,
+        "truncated": session.log.base > 0,
         "cpu": end.cpu,
         "memory": end.memory,
         "reason": end.reason,
@@ -106,9 +106,9 @@ def result(session: Session, *, truncated: bool) -> JobResult:
         "directory": facts.directory,
         "labels": facts.labels,
         "ended": STEADY.wall_time(session.life.end.at or STEADY.now()),
-        "position": session.pump.log.head,
-        "columns": session.model.columns,
-        "rows": session.model.rows,
+        "position": session.log.head,
+        "columns": session.feed.columns,
+        "rows": session.feed.rows,
         "events": session.events.after(0)[-EVENTS:],
         "state": session.activity.observe().state,
         "run": session.runs.history.last,

@@ -25,7 +25,7 @@ _PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
 """Bytes typed at once, cut between characters: some programs read 1,024 at a time, and the kernel counts only 4,095."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
 """Editors with a command mode, where a pasted line would become text of the file: it is typed as keys."""
-_MOST_NESTED = 8  # paste markers within each other that are removed
+_MAX_NESTED = 8  # paste markers within each other that are removed
 
 
 class _Stopped(Exception):
@@ -43,7 +43,7 @@ class Delivery:
         self._question = session.activity.declared_question
         self._input_at = 0.0  # time (monotonic) of the last piece; a later input means that somebody has typed
         # Use a bracketed paste if the program has switched it on: keys may open completion menus, which swallow Enter.
-        takes_pastes = session.model.emulator.mode(BRACKETED_PASTE) is True
+        takes_pastes = session.feed.emulator.mode(BRACKETED_PASTE) is True
         to_editor = b"\n" not in text and shells.foreground_name(pty) in _MODAL
         self._pieces = deque(_PIECE.findall(text) or [b""])  # those that are not typed yet
         if takes_pastes and not to_editor:
@@ -112,10 +112,10 @@ class Delivery:
 
     def _screen(self) -> tuple[list[str], tuple[int, int]]:
         """Return the text of the screen's rows, and the cursor."""
-        if not self._pump.paused:
-            self._pump.read_output()  # on a busy machine, the poll may lag behind the program's output
-        self._session.model.catch_up()
-        emulator = self._session.model.emulator
+        if self._pump.wants_read:
+            self._session.read_output()  # on a busy machine, the poll may lag behind the program's output
+        self._session.feed.catch_up()
+        emulator = self._session.feed.emulator
         return emulator.text(), emulator.cursor
 
     def _check(self) -> None:
@@ -133,6 +133,6 @@ class Delivery:
 
 def unmarked(text: bytes) -> bytes:
     """Return the text without paste markers; without any Escape if removals form too many."""
-    for _ in range(_MOST_NESTED):
+    for _ in range(_MAX_NESTED):
         text = text.replace(PASTE, b"").replace(PASTE_END, b"")
     return text.replace(ESCAPE, b"") if PASTE in text or PASTE_END in text else text

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
 from dataclasses import replace
 
-from sesh.daemon import description
 from sesh.daemon.base.phase import Phase, ProgramEnd
-from sesh.daemon.clients.client import Client, Viewing, client_of
+from sesh.daemon.clients.client import Client, Follower, client_of
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.handler import ClientHandler
+from sesh.daemon.life import description
 from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
@@ -25,6 +23,7 @@ from sesh.wire.messages import Message
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
+_NEVER = float("inf")
 LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
 
@@ -35,42 +34,54 @@ class Ending:
         self,
         session: Session,
         listener: Listener,
-        handler: ClientHandler,
         connections: dict[int, PeerConnection],
-        drop: Callable[[PeerConnection], None],
     ) -> None:
         self._session = session
         self._life = session.life
         self._facts = session.facts
         self._listener = listener
-        self._handler = handler
         self._connections = connections
-        self._drop = drop
+        ends_at = session.facts.ends_at
+        self._check_at = _NEVER  # time (monotonic) of the next check of the processes
+        self._times_out_at = _NEVER if ends_at is None else time.monotonic() + max(0.0, ends_at - STEADY.now())
+        self._finish_at = _NEVER  # time (monotonic) of the next look at the connections of a session that is over
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._has_result = False  # the result is on disk
         self._timed_out = False  # the program was a shell that nobody used, as by TMOUT
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next check of the processes, of the time limit, or of the last connections."""
+        return min(self._check_at, self._times_out_at if self._life.running else _NEVER, self._finish_at)
+
+    def act(self, now: float) -> None:
+        """Check the processes; end a session whose time is over. Raises OSError if processes cannot be listed."""
+        if self._finish_at <= now:
+            self._finish_at = _NEVER  # the server looks at the connections after each turn
+        if self._times_out_at <= now:
+            self._times_out_at = _NEVER
+            self.end_session(BY_TIMEOUT)
+        if self._check_at <= now:
+            self._check_at = now + POLL  # first: listing processes can fail
+            self._check_processes()
 
     # -- the processes
 
     def end_session(self, reason: str) -> None:
         """End every process of the session: send SIGHUP and SIGCONT, then SIGKILL after `KILL_AFTER`."""
         if reason != BY_TIMEOUT:  # somebody's act cancels the option `--keep`
-            self._facts.update(replace(self._facts, keep=False))
+            self._facts.keep = False
         if not self._life.running:
             self.remove()
         elif self._life.phase == Phase.RUNNING and self._session.pump.pty.is_open:
             self._reason = reason
-            self._life.become(Phase.ENDING)
-            self._session.loop.timers.set(self._check_processes, 0)
-
-    def time_out(self) -> None:
-        self.end_session(BY_TIMEOUT)
+            self._life.phase = Phase.ENDING
+            self._check_at = 0.0
 
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
         pty = self._session.pump.pty
-        self._session.loop.timers.set(self._check_processes, POLL)  # first: listing processes can fail
         alive = pty.signal_session(*([signal.SIGHUP, signal.SIGCONT] if self._hung_up_at is None else []))
         self._hung_up_at = self._hung_up_at or time.monotonic()
         waited = time.monotonic() - self._hung_up_at
@@ -89,7 +100,7 @@ class Ending:
         if not (pty.is_open and self._life.running):
             return
         if self._life.phase == Phase.ENDING:
-            self._session.loop.timers.set(self._check_processes, 0)
+            self._check_at = 0.0
         elif pty.reap():
             self._handle_program_end(pty)
 
@@ -99,14 +110,14 @@ class Ending:
         session = self._session
         guard = session.faults.guard
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
-            if not session.pump.read_output():
+            session.pump.allowed = _NEVER
+            if not session.read_output():
                 break
         self._timed_out = session.activity.at_prompt_since_typed
         end = self._end_of(pty)
         self._life.end = end
-        self._life.become(Phase.ENDED)
-        for call in (self._check_processes, self.time_out, session.checkpoints.write_if_due):
-            session.loop.timers.clear(call)
+        self._life.phase = Phase.ENDED
+        self._check_at = self._times_out_at = _NEVER
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
@@ -125,7 +136,7 @@ class Ending:
         return replace(end, reason=by_itself, by_request=self._life.interrupted)
 
     def _store_result(self) -> bool:
-        log = self._session.pump.log
+        log = self._session.log
         first = max(log.base, log.head - JOB_RETAINED)
         output = log.content(first) if self._facts.job else b""
         results.keep(description.result(self._session, truncated=first > 0), output)
@@ -136,8 +147,8 @@ class Ending:
     def _complete(self) -> bool:
         """Enter the final phase unless the creator may attach; return whether the screen is drawn."""
         phase = self._final_phase()
-        is_drawn = phase == Phase.REMOVED or not (self._facts.persist and self._session.model.lag)
-        if is_drawn and not self._session.pump.log.whole:
+        is_drawn = phase == Phase.REMOVED or not (self._facts.persist and self._session.feed.lag)
+        if is_drawn and not self._session.log.whole:
             self._enter(phase)
         return is_drawn
 
@@ -146,7 +157,7 @@ class Ending:
 
         | `--keep`                                                     | KEPT    |
         | not to be listed; its result is on disk, or somebody sees it | REMOVED |
-        | to be listed; its result and its screen are on disk          | LEFT    |
+        | to be listed; its result and its screen are on disk          | DORMANT |
         | only the daemon has one of them                              | KEPT    |
         """
         session = self._session
@@ -155,7 +166,7 @@ class Ending:
             return Phase.KEPT
         if not self._is_listed():
             return Phase.REMOVED if is_safe or session.waits.all or session.clients else Phase.KEPT
-        return Phase.LEFT if is_safe and self._facts.persist else Phase.KEPT
+        return Phase.DORMANT if is_safe and self._facts.persist else Phase.KEPT
 
     def _is_listed(self) -> bool:
         """Return whether the setting `Config.keep` wants the ended session listed."""
@@ -179,15 +190,14 @@ class Ending:
     def _enter(self, phase: Phase) -> None:
         """Enter the final phase: write record and last checkpoint, or remove the files."""
         guard = self._session.faults.guard
-        self._facts.update(replace(self._facts, keep=phase == Phase.KEPT))
-        self._life.become(phase)
+        self._facts.keep = phase == Phase.KEPT
+        self._life.phase = phase
         if phase != Phase.REMOVED:
             guard(lambda: description.write_record(self._session, durable=True), "the record")
             guard(self._session.checkpoints.write_last, "the checkpoint")
         if phase != Phase.KEPT:
-            self._session.loop.forget(self._listener.socket.fileno())
             guard(self._listener.release, "the release", self._facts.id, remove=phase == Phase.REMOVED)
-        if phase == Phase.LEFT:
+        if phase == Phase.DORMANT:
             guard(records.forget_ended, "the removal of old sessions")
 
     # -- the connections
@@ -210,40 +220,38 @@ class Ending:
         reader = connection.reader
         if session.events.pending(connection):
             return True
-        if reader is None:
+        if isinstance(reader, Follower):
+            return reader.position < session.log.head
+        if not isinstance(reader, Client):
             return False
-        if reader.gets_output:
-            return reader.position < session.pump.log.head
-        if not (isinstance(reader, Client) and isinstance(reader.state, Viewing)):
-            return True  # it waits for a screen
-        return session.model.lag > 0 or bool(connection.unsent) or not reader.room
+        return not reader.was_sent(session.log.head) or reader.asked_at is not None or bool(reader.pieces)
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session
         for wait in session.waits.of(connection):
             outcome = description.outcome(session)
-            if connection.reader is not None:
+            if isinstance(connection.reader, Follower):
                 outcome["truncated"] = connection.reader.skipped > 0
-            wait.request.respond({"position": session.pump.log.head, **outcome})
+            wait.request.respond({"position": session.log.head, **outcome})
         session.waits.forget(connection)
 
     def _send_exit(self, client: Client) -> None:
         session = self._session
         end = self._life.end
-        if isinstance(client.state, Viewing):
-            session.relay.send_viewports()
         message: Message = {"name": session.name, "code": end.code, "signal": end.signal, "reason": end.reason}
-        message["used_rows"] = self._handler.used_rows(client)
+        message["used_rows"] = session.attached.used_rows(client)
         client.connection.queue(protocol.message(protocol.EXIT, message))
-        self._handler.dismiss(client)
+        session.attached.dismiss(client)
 
-    def close_finished(self) -> None:
-        """Close the connections that are done, or make no progress, once the session is over."""
+    def finished(self) -> list[PeerConnection]:
+        """Return the connections that are done, or make no progress, of a session that is over."""
         since_end = STEADY.now() - (self._life.end.at or 0.0)
-        for connection in list(self._connections.values()):
+        finished = []
+        for connection in self._connections.values():
             waits = connection.awaits_creator or client_of(connection) or self._session.waits.of(connection)
             is_done = not (connection.unsent or waits)
             if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
-                self._drop(connection)
-        if self._connections:
-            self._session.loop.timers.ensure(self.close_finished, LAST_READ)
+                finished.append(connection)
+        if self._finish_at == _NEVER:
+            self._finish_at = time.monotonic() + LAST_READ
+        return finished

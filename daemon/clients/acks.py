@@ -1,0 +1,109 @@
+"""Acknowledges input. For clients that predict echoes: sends them a screen to predict on, and says what was echoed.
+
+A program echoes a key some time after it was typed. So the ACK of a client that predicts waits for `ECHO_TIME`, and
+goes with ECHOED. The terminal's flags are sent before the output that they apply to, so that a password is never
+predicted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sesh.daemon.clients.client import Client, Clients, Mode
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.screen.feed import ScreenFeed
+from sesh.vt.render.replay import replay
+from sesh.wire import protocol
+
+ACK_AFTER = 0.9
+"""Seconds from an INPUT until an ACK of it and of those that followed. A packet for each key would cost as much as the
+key, and half as many bytes again as `ssh -C` (`bench.links.wire`)."""
+_NOT_TYPED = 64  # bytes of an INPUT that nobody types; it is acknowledged at once, as the next ones may wait for that
+ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
+_NEVER = float("inf")
+
+
+@dataclass
+class _Owed:
+    """What one client is owed; times are monotonic."""
+
+    ack_at: float = _NEVER  # when its last INPUT is to be acknowledged
+    predicts: bool = False
+    number: int = 0  # the INPUT of its next ECHOED
+    echoed_at: float = _NEVER  # when that is to be sent
+
+    @property
+    def due(self) -> float:
+        return min(self.ack_at, self.echoed_at)
+
+
+class InputAcks:
+    """The acknowledgements that are due, and the clients that predict."""
+
+    def __init__(self, pump: Pump, feed: ScreenFeed, clients: Clients) -> None:
+        self._pump = pump
+        self._feed = feed
+        self._clients = clients
+        self._flags = 0
+        self._owed: dict[Client, _Owed] = {}
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) of the next ACK or ECHOED; none while the pty has not taken all input."""
+        if not self._owed or self._pump.unwritten:
+            return _NEVER
+        return min(owed.due for owed in self._owed.values())
+
+    def act(self, now: float) -> None:
+        """Send what is due."""
+        for client, owed in self._owed.items():
+            if owed.echoed_at <= now:
+                owed.echoed_at = _NEVER
+                self.report_flags()
+                self._echoed(client, owed.number)
+                client.connection.queue(protocol.numbered(protocol.ACK, owed.number, b""))
+            if owed.ack_at <= now and owed.echoed_at == _NEVER:
+                owed.ack_at = _NEVER
+                if owed.predicts:
+                    owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
+                else:
+                    client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
+
+    def owe(self, client: Client, size: int, now: float) -> None:
+        """Note a client's last INPUT, of `size` bytes: its ACK is due."""
+        owed = self._owed.setdefault(client, _Owed())
+        owed.ack_at = min(owed.ack_at, now + ACK_AFTER if size < _NOT_TYPED else now)
+
+    def forget(self, client: Client) -> None:
+        self._owed.pop(client, None)
+
+    # -- clients that predict
+
+    def send_model(self, client: Client) -> None:
+        """Send a replay, empty if the emulator lags, to a client that begins to predict."""
+        feed = self._feed
+        owed = self._owed.setdefault(client, _Owed())
+        number = 0 if owed.predicts else client.last_input
+        owed.predicts = True
+        content = b""
+        # Only where the client was sent all output: the screen follows it.
+        is_live = client.mode(self._clients.size) is Mode.LIVE and client.was_sent(self._pump.log.head)
+        if is_live and feed.catch_up() and not feed.emulator.in_image:
+            content = replay(feed.emulator, lines=0, clear=False)
+        if len(content) > protocol.CHUNK:
+            content = b""
+        self.report_flags()
+        self._echoed(client, number)
+        client.connection.queue(protocol.numbered(protocol.MODEL, feed.position, content))
+
+    def report_flags(self) -> None:
+        """Queue the terminal's flags if they have changed; called before output is sent."""
+        predicting = [client for client, owed in self._owed.items() if owed.predicts]
+        flags = self._pump.pty.flags() if predicting else 0
+        if flags != self._flags:
+            self._flags = flags
+            for client in predicting:
+                self._echoed(client, 0)
+
+    def _echoed(self, client: Client, number: int) -> None:
+        client.connection.queue(protocol.echoed(number, self._pump.log.head, self._flags))

@@ -1,0 +1,328 @@
+"""Sends each client once in a turn what is due to it, and says how much the program may print.
+
+| a client's mode | what it gets                                                                                   |
+|-----------------|------------------------------------------------------------------------------------------------|
+| LIVE            | output from where it was sent last, up to the last mark for which there is room                |
+| DUE             | nothing until little is in flight; then the lines that its terminal lacks, and the screen      |
+| VIEWPORT        | the changed rows of a part of the screen, 30 times a second                                    |
+
+The program waits for the leader and for each follower while they are further behind than their limit, and make
+progress. Lines are left out for a client that nobody waits for, after an outage of which the log has lost some, and
+where they exceed what a client wants at an attach; it is told how many.
+"""
+
+from __future__ import annotations
+
+from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
+from sesh.daemon.clients.connection import PeerConnection
+from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
+from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
+from sesh.daemon.screen.reports import Reports
+from sesh.vt.render.replay import Replay, repainting, replaying
+from sesh.wire import protocol
+
+FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
+SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
+PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
+_NEVER = float("inf")
+_SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
+"""The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
+
+
+class Sender:
+    """Sends output, screens and viewports."""
+
+    def __init__(self, log: OutputLog, feed: ScreenFeed, clients: Clients, reports: Reports) -> None:
+        self._log = log
+        self._feed = feed
+        self._clients = clients
+        self._reports = reports
+        self.followers: dict[PeerConnection, Follower] = {}
+        self.due = _NEVER  # time (monotonic) at which something is to be sent although nothing comes
+
+    def send(self, now: float) -> None:
+        """Send each reader what is due to it."""
+        self.due = _NEVER
+        for follower in self.followers.values():
+            self._follow(follower)
+        for client in self._clients.all:
+            if not client.connection.closing:
+                self._send_to(client, now)
+
+    def _send_to(self, client: Client, now: float) -> None:
+        log = self._log
+        if not client.terminal.acknowledges and client.connection.flush():
+            client.confirm_all(now)  # first: no other turn may come after its last bytes have left
+        if client.place is not None and client.asked_at is None and client.viewport is None:
+            is_late = client.behind(log) > client.window.size
+            if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
+                client.ask_screen(now)
+        mode = client.mode(self._clients.size)
+        if client.pieces or not client.connection.flush():
+            self._send_pieces(client, now)
+        elif mode is Mode.VIEWPORT:
+            self._send_viewport(client, now)
+        elif mode is Mode.DUE:
+            self._send_screen(client, now)
+        else:
+            self._send_output(client, now)
+        if not client.terminal.acknowledges:
+            client.confirm_all(now)
+        if client.left_out.count and (client is self._clients.leader or client.was_sent(log.head)):
+            self._tell(client)
+
+    def _is_waited_for(self, client: Client, now: float) -> bool:
+        return client is self._clients.leader and client.waited_for(now)
+
+    # -- output
+
+    def _follow(self, follower: Follower) -> None:
+        log = self._log
+        connection = follower.connection
+        while follower.position < log.head and not connection.closing and connection.flush():
+            if follower.position < log.base:
+                follower.skip_to(log.base)
+            size = min(protocol.CHUNK, log.head - follower.position)
+            connection.unsent += protocol.output_header(follower.position, size)
+            for piece in log.read(follower.position, size):
+                connection.unsent += piece
+            follower.position += size
+        connection.flush()
+
+    def _send_output(self, client: Client, now: float) -> None:
+        """Send output in frames that end at marks, while there is room."""
+        place = client.place
+        if place is None:
+            return
+        log = self._log
+        connection = client.connection
+        window = client.window
+        while place.sent < log.head and connection.flush():
+            end = log.mark_within(place.sent, min(window.room, FRAME))
+            size = end - place.sent
+            if not window.takes(size):
+                break
+            connection.unsent += protocol.output_header(place.sent, size)
+            for piece in log.read(place.sent, size):
+                connection.unsent += piece
+            client.sent(size, end, now)
+        connection.flush()
+
+    # -- screens
+
+    def _send_screen(self, client: Client, now: float) -> None:
+        """Send a client that waits for it the lines that its terminal lacks, and the screen."""
+        feed = self._feed
+        place = client.place
+        if client.drawing is None:
+            if place is not None and self._needs_bytes(client, place, now):
+                self._go_on(client, place, now)
+                return
+            if feed.lag:
+                feed.catch_up(STEP_TIME)
+            if feed.lag or feed.in_image:
+                self.due = now
+                if now - (client.asked_at or now) < SCREEN_WAITS or (feed.in_image and place is not None):
+                    return
+                if place is not None and client.viewport is None and place.sent > feed.position:
+                    self._go_on(client, place, now)
+                    return
+            if not client.takes_screen:
+                return  # a GOT, or room in the socket, begins the next turn
+            client.drawing = self._begin_screen(client)
+        drawing = client.drawing
+        if drawing.replay.advance():
+            self.due = now  # goes on in the next turn
+            return
+        size = PIECE if client.over_link else protocol.CHUNK
+        client.pieces = [*protocol.screen_pieces(drawing.position, drawing.replay.finish(), size)][::-1]
+        client.drawing = None
+        client.left_out = client.left_out.and_then(drawing.left_out)
+        client.asked_at = now if feed.in_image else None
+        self._send_pieces(client, now)
+
+    def _needs_bytes(self, client: Client, place: Place, now: float) -> bool:
+        """Return whether a client for whom the program waits needs output before it can have a screen.
+
+        A terminal needs what was printed before its size changed: the emulator notes how rows move at the resize.
+        And it needs the lines that the scrollback has lost.
+        """
+        feed = self._feed
+        if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
+            return False
+        if place.sent < self._log.resized_at:
+            return True
+        if place.sent > feed.position:
+            return False
+        return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.settle().scrollback.count
+
+    def _go_on(self, client: Client, place: Place, now: float) -> None:
+        """Let a client show output although it waits for a screen, which comes later."""
+        if client.answered_number != client.redraw_number:
+            client.answered_number = client.redraw_number
+            client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, b""))
+        self._send_output(client, now)
+
+    def _begin_screen(self, client: Client) -> Drawing:
+        """Begin to draw the lines that a client's terminal lacks, and the screen; note which lines are left out."""
+        feed = self._feed
+        place = client.place
+        feed.apply_size()
+        status = self._after_screen(client)
+        if place is None:
+            replay, left_out = self._first_screen(client, status)
+        else:
+            replay, left_out = self._repaint(client, place, status)
+        if place is None or client.viewport is not None:
+            client.viewport = None
+            client.place = Place(feed.position, feed.position)
+            self._log.places.append(client.place)
+        feed.note_state()
+        return Drawing(replay, feed.position, left_out)
+
+    def _first_screen(self, client: Client, status: str) -> tuple[Replay, LeftOut]:
+        """Begin to draw a session on a terminal that may have some of its lines above other text."""
+        feed = self._feed
+        lines = client.terminal.lines
+        missed = lines
+        if client.seen_to is not None:
+            state = feed.state_at(client.seen_to)
+            missed = max(0, feed.missed_since(state) - state.on_screen)
+            lines = min(missed, lines)
+        return replaying(feed.emulator, lines=lines, status=status), self._left_out(missed - lines, lines)
+
+    def _repaint(self, client: Client, place: Place, status: str) -> tuple[Replay, LeftOut]:
+        """Begin to draw on a terminal that shows the session, or a viewport of it."""
+        feed = self._feed
+        emulator = feed.emulator
+        state = feed.state_at(place.sent)
+        if client.viewport is not None:
+            state = feed.state_at(client.viewed_from)._replace(alternate=client.viewport.alternate)
+        missed = feed.missed_since(state)
+        is_viewport = client.viewport is not None
+        keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
+        lines = min(missed, emulator.settle().scrollback.count if keeps_all else client.terminal.lines)
+        clear = lines < missed and not is_viewport  # first the old screen goes to the terminal's scrollback
+        if clear:
+            missed = max(0, missed - state.on_screen)
+            lines = min(lines, missed)
+        continues = not (is_viewport or clear) and state.columns == emulator.columns
+        replay = repainting(
+            emulator,
+            lines=lines,
+            begun=state.open_rows if continues else 0,
+            was_alternate=state.alternate,
+            pushed=state.stacks,
+            clear=clear,
+            status=status,
+        )
+        return replay, self._left_out(missed - lines, lines)
+
+    def _after_screen(self, client: Client) -> str:
+        """Return what follows the screen on a client's terminal."""
+        since = -1 if client.place is None else client.place.sent
+        reports = self._reports.sequences(since, self._feed.position, every=True)
+        # A program that wants reports of the colour scheme gets one from each terminal that attaches.
+        wants_scheme = client.place is None and self._feed.emulator.mode(_SCHEME_REPORTS)
+        return reports + (_SCHEME_QUERY if wants_scheme else "")
+
+    def _send_pieces(self, client: Client, now: float) -> None:
+        """Send the rest of a screen, while there is room."""
+        place = client.place
+        while client.pieces and place is not None and client.connection.flush():
+            position, data = client.pieces[-1]
+            if not client.window.takes(len(data)):
+                return
+            client.pieces.pop()
+            client.connection.unsent += protocol.screen_frame(position, client.redraw_number, data)
+            client.answered_number = client.redraw_number
+            client.sent(len(data), place.sent if client.pieces else position, now)
+        client.connection.flush()
+
+    # -- clients with a viewport
+
+    def _send_viewport(self, client: Client, now: float) -> None:
+        """Send a viewport's changes, if it is time for them."""
+        feed = self._feed
+        if client.viewport is None:
+            self._begin_viewport(client, now)
+        viewport, place = client.viewport, client.place
+        if viewport is None or place is None or (place.sent == self._log.head and client.asked_at is None):
+            return
+        if now < client.viewport_due:
+            self.due = min(self.due, client.viewport_due)
+            return
+        if not client.takes_screen:
+            return
+        feed.catch_up(FRAME_TIME / 2)
+        feed.apply_size()
+        client.viewport_due = now + FRAME_TIME
+        client.asked_at = None
+        reports = self._reports.sequences(place.sent, feed.position, every=False)
+        update = viewport.update(feed.emulator) + reports.encode()
+        place.sent = feed.position
+        if update or client.answered_number != client.redraw_number:
+            client.answered_number = client.redraw_number
+            client.connection.unsent += protocol.screen_frame(feed.position, client.redraw_number, update)
+            client.sent(len(update), feed.position, now)
+        if feed.lag:
+            self.due = min(self.due, client.viewport_due)
+        client.connection.flush()
+
+    def _begin_viewport(self, client: Client, now: float) -> None:
+        """Leave the log with a client; its terminal lacks the lines that scroll off from now on."""
+        place = client.place
+        client.begin_viewport(clear=place is None)
+        client.ask_screen(now)
+        if place is None:
+            self._log.hold(self._feed.position)
+            self._feed.note_state()
+            client.viewed_from = self._feed.position
+        elif place in self._log.places:
+            client.viewed_from = place.sent
+            self._log.leave(place, keep=False)
+        sent = -1 if place is None else place.sent
+        client.place = Place(sent, sent)
+
+    # -- lines that are left out
+
+    def _left_out(self, count: int, drawn: int) -> LeftOut:
+        return LeftOut(count, self._feed.first_line - drawn) if count > 0 else LeftOut()
+
+    def _tell(self, client: Client) -> None:
+        """Tell a client how many lines its terminal lacks, and how many of them the scrollback has."""
+        out = client.left_out
+        client.left_out = LeftOut()
+        kept = min(out.count, max(0, out.before - self._feed.emulator.settle().scrollback.first))
+        client.connection.queue(protocol.message(protocol.NOTICE, {"left_out": out.count, "kept": kept}))
+
+    # -- the program's pace
+
+    def allowance(self, now: float) -> float:
+        """Return how many bytes the program may print before it must wait; trim the log, of which readers need less.
+
+        Set `due` to when a reader that makes no progress is given up.
+        """
+        log = self._log
+        if self._feed.lag >= MAX_LAG:
+            return 0
+        allowed = _NEVER
+        needed = self._feed.position
+        leader = self._clients.leader
+        if leader is not None and leader.waited_for(now):
+            allowed = leader.window.size - leader.behind(log)
+            self._wake_at(allowed, leader.stuck_at())
+        for follower in self.followers.values():
+            if follower.waited_for(now):
+                room = HERE - follower.behind(log)
+                allowed = min(allowed, room)
+                needed = min(needed, follower.position)
+                self._wake_at(room, follower.connection.progress_at + PATIENCE)
+        log.release(needed, self._feed.position)
+        return max(0, allowed)
+
+    def _wake_at(self, room: float, at: float) -> None:
+        """Set `due` to the time at which a reader without room is given up."""
+        if room <= 0:
+            self.due = min(self.due, at)

@@ -1,0 +1,117 @@
+"""The bytes in flight to a terminal, and the window that bounds them.
+
+The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
+no more bytes are in flight than the window allows. The window follows the link: it grows while bytes come without
+queueing, and shrinks while they queue. Queueing shows in time alone: acknowledgements take longer than they did on an
+empty link. Nothing is computed from bytes per second, and a pause changes nothing.
+
+Sans-I/O: times (monotonic) are arguments.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import NamedTuple
+
+from sesh.wire import protocol
+
+LEAST, MOST = 4 << 10, 2 << 20  # bytes of a link's window
+HERE = 1 << 20  # bytes of the window of a terminal on this machine
+PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
+_FREE = 0.1  # seconds above an empty link's time up to which bytes count as not queued; or a quarter of that time
+_QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
+_SMALL = 1 << 10  # bytes of a frame that takes hardly longer than an empty one
+
+
+class _Frame(NamedTuple):
+    end: int  # the count of bytes sent with it
+    position: int  # of the log, at its end
+    size: int
+    sent_at: float
+    alone: bool  # nothing before it owed an acknowledgement
+    filled: bool  # it left no room for another one of its size
+
+
+class Window:
+    """The frames in flight to one terminal. `over_link`: its size follows the link; else it is `HERE`."""
+
+    def __init__(self, now: float, *, over_link: bool) -> None:
+        self.over_link = over_link
+        self.size = LEAST if over_link else HERE  # bytes
+        self._silent = (
+            protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
+        )  # fewer bytes in flight owe no acknowledgement
+        self._progress_at = now  # time of the last acknowledgement, or since which one is owed
+        self._sent = self._got = 0  # bytes of frames
+        self._frames: deque[_Frame] = deque()
+        self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
+        self._shrunk_at = now
+
+    @property
+    def in_flight(self) -> int:
+        return self._sent - self._got
+
+    @property
+    def room(self) -> int:
+        """The bytes that may be sent now."""
+        return max(0, self.size - self.in_flight)
+
+    def takes(self, size: int) -> bool:
+        """Return whether a frame may be sent now: there is room, or nothing that comes without it."""
+        return size <= self.room or self.in_flight < self._silent
+
+    @property
+    def nearly_empty(self) -> bool:
+        """True if what is sent now arrives soon."""
+        return self.in_flight <= max(self._silent, self.size >> 2)
+
+    def stuck_at(self) -> float:
+        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
+        if self.in_flight < self._silent:
+            return float("inf")
+        return self._progress_at + PATIENCE + 2 * (self._empty_time or 0.0)
+
+    def sent(self, size: int, position: int, now: float) -> None:
+        """Note a frame of `size` bytes after which the terminal stands at `position`."""
+        alone = self.in_flight < self._silent
+        self._sent += size
+        if alone and self.in_flight >= self._silent:
+            self._progress_at = now
+        self._frames.append(_Frame(self._sent, position, size, now, alone, self.room < size))
+
+    def confirm(self, count: int, now: float) -> int | None:
+        """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
+
+        An invalid count is ignored.
+        """
+        if not self._got < count <= self._sent:
+            return None
+        confirmed = count - self._got
+        self._got = count
+        self._progress_at = now
+        frame = None
+        filled = False
+        while self._frames and self._frames[0].end <= count:
+            frame = self._frames.popleft()
+            filled = filled or frame.filled
+        if frame is None:
+            return None
+        if self.over_link:
+            self._follow(frame, now, confirmed if filled else 0)
+        return frame.position
+
+    def confirm_all(self, now: float) -> int | None:
+        """Handle an acknowledgement of everything that was sent."""
+        return self.confirm(self._sent, now)
+
+    def _follow(self, frame: _Frame, now: float, growth: int) -> None:
+        """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
+        taken = now - frame.sent_at
+        if self._empty_time is None or taken < self._empty_time or (frame.alone and frame.size <= _SMALL):
+            self._empty_time = taken
+        queued = taken - self._empty_time
+        if queued <= max(_FREE, self._empty_time / 4):
+            self.size = min(MOST, self.size + growth)
+        elif queued > max(_QUEUED, self._empty_time / 2) and frame.sent_at >= self._shrunk_at:
+            self.size = max(LEAST, self.size // 2)
+            self._shrunk_at = now

@@ -1,0 +1,1 @@
+"""A session described, ended, and handed over to another sesh."""

@@ -1,0 +1,1 @@
+"""The requests of callers, each a method with typed parameters."""

@@ -1,0 +1,256 @@
+"""Feeds the output log to the emulator in idle moments, and notes what terminals show at the log's marks."""
+
+from __future__ import annotations
+
+import ctypes
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sesh.daemon.base.faults import FaultLog
+from sesh.daemon.base.phase import Lifecycle
+from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
+from sesh.schema.facts import SCROLLBACK
+from sesh.text.sizes import Size, scrollback_bytes
+from sesh.vt.emulator import SLICE, Emulator
+from sesh.vt.grid import Used
+from sesh.vt.images import CELL_HEIGHT
+from sesh.vt.modes import Stacks
+from sesh.vt.render.replay import replaying
+
+PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, clients come first
+SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; for so few it does not run by itself
+CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
+STEP_TIME = 0.008  # seconds of one step of the emulator
+PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
+_MAX_STATES = 4096  # noted states; at the limit, the older half is dropped
+_MAX_KEPT = 1024  # states of terminals that have left; the oldest is dropped
+_NEVER = float("inf")
+_LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
+
+
+class TerminalState(NamedTuple):
+    """The state of a terminal at a mark, where a later repaint starts."""
+
+    first_line: int = 0  # the number of the first line that begins on its screen
+    on_screen: int = 0  # the lines that begin on its screen above the cursor's
+    alternate: bool = False
+    stacks: Stacks = Stacks()  # pushed modes
+    open_rows: int = 0  # rows above the screen that belong to its first line
+    columns: int = 0
+
+
+@dataclass
+class FeedState:
+    """What a reload keeps of a feed, which then has the session's size."""
+
+    position: int  # in the log
+    screen: bytes  # restores the emulator
+    scrollback_end: int  # the number after the newest line that has scrolled off
+    used: Used
+    states: list[tuple[int, TerminalState]]  # by position
+    kept: list[tuple[int, TerminalState]]
+
+    @classmethod
+    def nothing(cls) -> FeedState:
+        """Return the state of a feed that has shown nothing."""
+        return cls(0, b"", 0, Used(), [], [])
+
+
+class ScreenFeed:
+    """Feeds the log to the emulator, which shows the screen at `position` of it."""
+
+    def __init__(
+        self, log: OutputLog, size: Size, life: Lifecycle, faults: FaultLog, max_lines: int = SCROLLBACK
+    ) -> None:
+        self._log = log
+        self._life = life
+        self._faults = faults
+        self._error_noted = False
+        self.position = log.base
+        self.columns, self.rows = size[:2]
+        self.emulator = Emulator(self.columns, self.rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
+        self._resizes: deque[tuple[int, int, int]] = deque()
+        self._states: dict[int, TerminalState] = {}  # by position
+        self._kept: dict[int, TerminalState] = {}  # of terminals that have left
+        self._pack_at = _NEVER  # time (monotonic)
+        self.resize(size)
+
+    @property
+    def in_image(self) -> bool:
+        return self.emulator.in_image and self._life.running
+
+    @property
+    def lag(self) -> int:
+        """The bytes of output that the emulator has not parsed."""
+        return self._log.head - self.position
+
+    # -- in the turn
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) at which the emulator should run, or its scrollback is to be compressed."""
+        lag = self._log.head - self.position
+        if lag > SMALL_LAG or (lag and (self._resizes or not self._life.running)):
+            return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
+        return self._pack_at
+
+    def act(self, now: float) -> None:
+        """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
+        if self.lag > SMALL_LAG or self._resizes or not self._life.running:
+            self._pack_at = now + PACK_AFTER
+            self.step()
+        if self._pack_at <= now:
+            self._pack_at = _NEVER if self._pack() else 0.0
+
+    def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
+        """Feed the emulator one slice: for at most `seconds`, and up to position `end`."""
+        self._apply_resizes()
+        if not self.lag:
+            return
+        start = self.position
+        end = min(start + SLICE, self._log.head if end is None else end)
+        if self._resizes:
+            end = min(end, self._resizes[0][0])
+        end = self._log.stops(start, end)
+        self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
+        taken = self.emulator.feed(self._log.content(start, end), seconds)
+        self.position = start + taken
+        if self.emulator.last_error is not None and not self._error_noted:
+            self._error_noted = True
+            self._faults.note("a fault in the emulator, in one sequence", self.emulator.last_error)
+        self._apply_resizes()
+        self.note_state()
+
+    def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
+        """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
+        end = self._log.head if position is None else position
+        until = time.monotonic() + seconds
+        while self.position < end and time.monotonic() < until:
+            self.step(end)
+        return self.position >= end
+
+    def _pack(self) -> bool:
+        """Compress the scrollback for `STEP_TIME`; return whether all of it is compressed."""
+        until = time.monotonic() + STEP_TIME
+        for _ in self.emulator.settle().scrollback.pack():
+            if time.monotonic() >= until:
+                return False
+        with suppress(AttributeError):  # only some systems have malloc_trim(3)
+            _LIBC.malloc_trim(0)  # glibc itself keeps the freed lines, which lie between others
+        return True
+
+    # -- sizes
+
+    def resize(self, size: Size) -> None:
+        """Change the screen's size from the log's head on; the height in pixels is for images."""
+        self.columns, self.rows = size[:2]
+        self._log.mark_resize()
+        self.emulator.settle().cell_height = size[3] // max(1, self.rows) or CELL_HEIGHT  # 0 pixels are unknown
+        if self._resizes and self._resizes[-1][0] == self._log.head:
+            self._resizes.pop()  # no output came at that size
+        self._resizes.append((self._log.head, self.columns, self.rows))
+        if not self.lag:
+            self._apply_resizes()
+            self.note_state()
+
+    def apply_size(self) -> None:
+        """Give the emulator the session's current size, even before it reaches the resize."""
+        self._resizes.clear()
+        self.emulator.resize(self.columns, self.rows)
+
+    def _apply_resizes(self) -> None:
+        while self._resizes and self._resizes[0][0] <= self.position:
+            _, columns, rows = self._resizes.popleft()
+            self.emulator.resize(columns, rows)
+
+    # -- what terminals show
+
+    def note_state(self) -> None:
+        """Note the terminal's state at the emulator's position, if a terminal may stand there.
+
+        At a resize this is the state after it: whoever has all output until then has resized its terminal as well.
+        """
+        places = [place for place in self._log.places if place.may_stand_at(self.position)]
+        if not places:
+            return
+        state = self.state()
+        self._states[self.position] = state
+        if len(self._states) > _MAX_STATES:
+            self._states = dict(list(self._states.items())[-_MAX_STATES // 2 :])
+        if not all(place.goes_on for place in places):
+            self._keep(self.position, state)
+
+    def keep_states(self, place: Place) -> None:
+        """Keep the states of a terminal that leaves: it may come back after others have been noted in their place."""
+        for position, state in self._states.items():
+            if place.got <= position <= place.sent:
+                self._keep(position, state)
+
+    def _keep(self, position: int, state: TerminalState) -> None:
+        self._kept.pop(position, None)
+        self._kept[position] = state
+        if len(self._kept) > _MAX_KEPT:
+            del self._kept[next(iter(self._kept))]
+
+    def state(self) -> TerminalState:
+        """Return the state of a terminal that shows what the emulator shows."""
+        emulator = self.emulator
+        screen = emulator.settle()
+        rows = screen.main_rows
+        row = screen.other.saved.row if emulator.alternate else screen.cursor.y
+        return TerminalState(
+            first_line=self.first_line,
+            on_screen=max(0, sum(not each.continues for each in rows[: row + 1]) - 1),
+            alternate=emulator.alternate,
+            stacks=emulator.stacks,
+            open_rows=screen.scrollback.open_count,
+            columns=emulator.columns,
+        )
+
+    def state_at(self, position: int) -> TerminalState:
+        """Return the terminal's state at `position`, or the last noted one before."""
+        state = self._states.get(position) or self._kept.get(position)
+        if state is not None:
+            return state
+        before = [at for at in (*self._states, *self._kept) if at <= position]
+        if not before:
+            return TerminalState()  # rather too many lines than too few
+        nearest = max(before)
+        return self._states.get(nearest) or self._kept[nearest]
+
+    @property
+    def first_line(self) -> int:
+        """The number of the first line that begins on the screen; a window that grows takes lines back onto it."""
+        scrollback = self.emulator.settle().scrollback
+        return scrollback.end + (scrollback.open_count > 0)
+
+    def missed_since(self, state: TerminalState) -> int:
+        """Return how many lines have left the screen since a terminal was in a state."""
+        return max(0, self.first_line - state.first_line)
+
+    # -- reload
+
+    def dumping(self) -> Iterator[FeedState | None]:
+        """Draw the emulator's present screen; yield None after each part of the work, then the state."""
+        screen = self.emulator.settle()
+        drawn = replaying(self.emulator, lines=screen.scrollback.count, clear=False)
+        states, kept = list(self._states.items()), list(self._kept.items())
+        state = FeedState(self.position, b"", screen.scrollback.end, screen.used, states, kept)
+        while drawn.advance():
+            yield None
+        state.screen = drawn.finish()
+        yield state
+
+    def restore(self, state: FeedState) -> None:
+        """Continue from a dump; the log must have the bytes from its position on."""
+        self.position = state.position
+        self.emulator.feed(state.screen)
+        screen = self.emulator.settle()
+        screen.scrollback.renumber(state.scrollback_end)
+        screen.used = state.used
+        self._states = dict(state.states)
+        self._kept = dict(state.kept)

@@ -1,0 +1,187 @@
+"""The window of a terminal, on simulated links. Times are seconds of a simulated clock."""
+
+from __future__ import annotations
+
+from collections import deque
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.daemon.clients.window import HERE, LEAST, MOST, PATIENCE, Window
+from sesh.wire import protocol
+
+FRAME = 4 << 10  # bytes from one mark of the log to the next
+
+
+class SimulatedLink:
+    """A link of `rate` bytes per second whose round trip takes `trip` seconds, and a terminal at its end.
+
+    What is sent queues without a bound, as in the buffers of sockets, ssh and TCP.
+    """
+
+    def __init__(self, rate: float, trip: float) -> None:
+        self.rate, self.trip = rate, trip
+        self.now = 100.0
+        self.window = Window(self.now, over_link=True)
+        self.free_at = self.now  # when the last byte has left the queue
+        self.sent = self.arrived = self.acknowledged = 0
+        self.largest = 0
+        self._frames: deque[tuple[float, int]] = deque()  # when they have arrived, and the count of bytes by then
+
+    def send(self, size: int) -> None:
+        self.window.sent(size, self.sent + size, self.now)
+        self.sent += size
+        self.free_at = max(self.free_at, self.now) + size / self.rate
+        self._frames.append((self.free_at + self.trip / 2, self.sent))
+
+    def fill(self) -> None:
+        """Send frames as the daemon does in a flood: while there is room for them, or nothing is in flight."""
+        while (room := self.window.room) and (not self.window.in_flight or room >= min(FRAME, room)):
+            size = min(FRAME, room)
+            self.send(size)
+
+    def step(self) -> None:
+        """Go on to the next acknowledgement."""
+        while self._frames:
+            at, count = self._frames.popleft()
+            if count - self.acknowledged >= protocol.GOT_OVER_LINK:
+                self.now = max(self.now, at + self.trip / 2)
+                self.acknowledged = count
+                self.window.confirm(count, self.now)
+                break
+        else:
+            self.now += self.trip
+        self.largest = max(self.largest, self.window.size)
+
+    def flood(self, seconds: float) -> float:
+        """Send as much as the window allows for a time; return the bytes per second that were acknowledged."""
+        began, before = self.now, self.acknowledged
+        while self.now < began + seconds:
+            self.fill()
+            self.step()
+        return (self.acknowledged - before) / (self.now - began)
+
+    @property
+    def queued(self) -> float:
+        """The seconds that a byte sent now would wait for those before it."""
+        return max(0.0, self.free_at - self.now)
+
+
+@pytest.mark.parametrize("trip", [0.2, 0.8])
+def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) -> None:
+    link = SimulatedLink(10e6, trip)
+    link.flood(60)
+    assert link.flood(20) >= min(5e6, 0.8 * MOST / trip)
+
+
+NO_SMALL_FRAME = pytest.mark.xfail(strict=True, reason="the time of a full frame counts as that of an empty link")
+
+
+@pytest.mark.parametrize("trip", [0.2, 0.8])
+@pytest.mark.parametrize(
+    ("rate", "most", "keys"),
+    [(20e3, 1.0, 0), (20e3, 1.0, 60), (2e3, 2.3, 60), pytest.param(2e3, 2.3, 0, marks=NO_SMALL_FRAME)],
+)
+def test_on_a_slow_link_a_key_waits_for_little_output(rate: float, most: float, keys: int, trip: float) -> None:
+    """`keys`: those that were echoed one by one before the flood."""
+    link = SimulatedLink(rate, trip)
+    link.send(600)  # the first screen
+    for _ in range(keys):
+        link.send(40)
+        link.step()
+    link.flood(60)
+    for _ in range(200):
+        link.fill()
+        assert link.queued <= most + trip - 0.2
+        link.step()
+    assert link.flood(60) >= min(rate, LEAST / (trip + LEAST / rate)) * 0.7
+
+
+@pytest.mark.parametrize("trip", [0.02, 0.2, 0.8])
+def test_the_window_does_not_shrink_in_a_pause(trip: float) -> None:
+    link = SimulatedLink(10e6, trip)
+    link.flood(60)
+    while link.window.in_flight >= protocol.GOT_OVER_LINK:
+        link.step()
+    before = link.window.size
+    for _ in range(100):  # keys that are echoed, one by one
+        link.send(40)
+        link.step()
+        link.now += 3.0
+    assert link.window.size >= before
+    assert before > 16 * LEAST
+
+
+def test_a_session_that_is_quiet_leaves_its_window_alone() -> None:
+    """It grew although nothing showed that the link could carry more."""
+    link = SimulatedLink(2e3, 0.2)
+    for _ in range(2000):
+        link.send(100)
+        link.step()
+        link.now += 1.0
+    assert link.window.size == LEAST
+
+
+@given(
+    st.floats(1e3, 1e8), st.floats(0.001, 2.0),
+    st.lists(st.tuples(st.sampled_from(["fill", "key", "step", "pause", "wrong"]), st.floats(0, 5)), max_size=80),
+)  # fmt: skip
+def test_the_window_is_within_its_bounds_and_counts_what_is_in_flight(
+    rate: float, trip: float, acts: list[tuple[str, float]]
+) -> None:
+    link = SimulatedLink(rate, trip)
+    window = link.window
+    for act, seconds in acts:
+        if act == "fill":
+            link.fill()
+        elif act == "key":
+            link.send(1 + int(seconds))
+        elif act == "step":
+            link.step()
+        elif act == "pause":
+            link.now += seconds
+        else:
+            for count in (-1, link.acknowledged, link.sent + 1):
+                assert window.confirm(count, link.now) is None
+        assert LEAST <= window.size <= MOST
+        assert window.in_flight == link.sent - link.acknowledged
+        assert window.room == max(0, window.size - window.in_flight)
+
+
+@given(st.lists(st.integers(1, 20_000), min_size=1, max_size=50), st.data())
+def test_the_position_is_that_of_the_last_frame_that_has_arrived_whole(sizes: list[int], data: st.DataObject) -> None:
+    window = Window(0.0, over_link=data.draw(st.booleans()))
+    ends = [0]
+    for size in sizes:
+        ends.append(ends[-1] + size)
+        window.sent(size, 7 * ends[-1], 0.0)
+    got, known = 0, 0
+    for count in sorted(data.draw(st.lists(st.integers(1, ends[-1]), max_size=10))):
+        position = window.confirm(count, 1.0)
+        whole = max(end for end in ends if end <= count)
+        assert position == (7 * whole if count > got and whole > known else None)
+        got, known = max(got, count), max(known, whole)
+
+
+def test_a_terminal_that_takes_nothing_is_waited_for_as_long_as_it_may_take_a_busy_one() -> None:
+    window = Window(0.0, over_link=False)
+    assert window.size == HERE
+    window.sent(protocol.GOT_HERE - 1, 1, 5.0)
+    assert window.stuck_at() == float("inf"), "no acknowledgement is owed"
+    window.sent(10, 2, 6.0)
+    assert window.stuck_at() == 6.0 + PATIENCE
+    window.sent(10, 3, 7.0)
+    assert window.stuck_at() == 6.0 + PATIENCE
+    window.confirm(10, 7.5)
+    assert window.stuck_at() == 7.5 + PATIENCE
+    window.confirm_all(7.6)
+    assert window.stuck_at() == float("inf")
+
+
+def test_over_a_link_two_round_trips_are_waited_beside() -> None:
+    link = SimulatedLink(1e6, 0.8)
+    link.send(2 * protocol.GOT_OVER_LINK)
+    link.step()
+    link.send(2 * protocol.GOT_OVER_LINK)
+    assert link.window.stuck_at() == pytest.approx(link.now + PATIENCE + 1.6, abs=0.1)
