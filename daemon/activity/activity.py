@@ -11,7 +11,7 @@ change. In an idle session nothing is due. A request triggers a check if the las
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import Declared, Source
@@ -49,6 +49,8 @@ class ActivityMemory:
     command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
     entered: int = 0  # the number of the line that was entered last
     prompt_at: float = 0.0  # time (monotonic) of the last check that found a prompt, until a command starts
+    work: WorkState = WorkState.NOTHING  # of a full-screen program, at the reload
+    asked: str = ""  # by it
 
 
 class Activity:
@@ -68,6 +70,16 @@ class Activity:
         self._check_at = _NEVER  # time (monotonic) of the next check
         self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
         self.checks = 0  # how often the state was decided
+
+    @property
+    def state(self) -> ActivityMemory:
+        """What a reload keeps."""
+        return replace(self.kept, work=self.work.state, asked=self.work.question)
+
+    @state.setter
+    def state(self, state: ActivityMemory) -> None:
+        self.kept, self.reports = state, state.declared.reports
+        self.work.state, self.work.question = state.work, state.asked
 
     # -- in the turn
 

@@ -14,7 +14,8 @@ from sesh.text.sizes import clamped
 class Facts:
     """What a daemon knows of its session from the start, and keeps across a reload.
 
-    All parts of the session read the facts. Only the methods change them; `description.change` also writes the record.
+    All parts of the session read the facts. Who changes one that the record has writes the record too, by
+    `description.change`.
     """
 
     name: str

@@ -62,6 +62,15 @@ class ProgramEnd:
         return cls(code, number, STEADY.now(), cpu=cpu, memory=memory)
 
 
+@dataclass(frozen=True)
+class LifecycleState:
+    """What a reload keeps of a life."""
+
+    phase: Phase
+    end: ProgramEnd
+    last_activity: float
+
+
 class Lifecycle:
     """How far a session has come, and how its program ended."""
 
@@ -70,6 +79,15 @@ class Lifecycle:
         self.last_activity = STEADY.now()  # time (`STEADY`) of the last output or typing
         self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.end = ProgramEnd()
+
+    @property
+    def state(self) -> LifecycleState:
+        """What a reload keeps."""
+        return LifecycleState(self.phase, self.end, self.last_activity)
+
+    @state.setter
+    def state(self, state: LifecycleState) -> None:
+        self.phase, self.end, self.last_activity = state.phase, state.end, state.last_activity
 
     @property
     def interrupted(self) -> bool:

@@ -250,6 +250,16 @@ class LostLeader:
     until: float = 0.0
 
 
+@dataclass(frozen=True)
+class ClientsState:
+    """What a reload keeps of the clients: they come back, and none of them takes the leader's place meanwhile."""
+
+    size: Size
+    last_number: int
+    returning: dict[str, Returning]
+    lost: LostLeader
+
+
 class Clients:
     """The attached clients, and their leader, whose terminal gives the session its size."""
 
@@ -263,6 +273,21 @@ class Clients:
 
     def __len__(self) -> int:
         return len(self.all)
+
+    @property
+    def state(self) -> ClientsState:
+        """What a reload keeps: each client may return."""
+        for client in self.all:
+            self.remember(client)
+        lost = self.lost
+        if self.leader is not None:
+            lost = LostLeader(self.leader.used_at, time.monotonic() + LEADER_RETURNS)
+        return ClientsState(self.size, self.last_number, self.returning, lost)
+
+    @state.setter
+    def state(self, state: ClientsState) -> None:
+        self.size, self.last_number = state.size, state.last_number
+        self.returning, self.lost = state.returning, state.lost
 
     @property
     def watched(self) -> bool:

@@ -92,6 +92,15 @@ class Missed:
         return f"away {away}: {'; '.join(parts)}"
 
 
+@dataclass(frozen=True)
+class EventsState:
+    """What a reload keeps of the events."""
+
+    last: int
+    kept: dict[str, list[Event]]
+    missed: Missed
+
+
 class Events:
     """Keeps the last events of a session, and sends them to followers."""
 
@@ -121,6 +130,15 @@ class Events:
         if sum(map(len, self.kept.values())) > KEPT:
             del max(self.kept.values(), key=len)[0]
         self._new.append(new)
+
+    @property
+    def state(self) -> EventsState:
+        """What a reload keeps; followers ask again from where they are."""
+        return EventsState(self.last, self.kept, self.missed)
+
+    @state.setter
+    def state(self, state: EventsState) -> None:
+        self.last, self.kept, self.missed = state.last, state.kept, state.missed
 
     def take_new(self) -> list[Event]:
         """Return the events since the last call."""

@@ -45,6 +45,7 @@ class Window:
         self._sent = self._got = 0  # bytes of frames
         self._frames: deque[_Frame] = deque()
         self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
+        self._is_guess = True  # that is the time of a large frame
         self._shrunk_at = now
 
     @property
@@ -87,6 +88,7 @@ class Window:
         if not self._got < count <= self._sent:
             return None
         confirmed = count - self._got
+        waited = now - self._progress_at
         self._got = count
         self._progress_at = now
         frame = None
@@ -97,18 +99,27 @@ class Window:
         if frame is None:
             return None
         if self.over_link:
-            self._follow(frame, now, confirmed if filled else 0)
+            self._follow(frame, now, waited, confirmed if filled else 0)
         return frame.position
 
     def confirm_all(self, now: float) -> int | None:
         """Handle an acknowledgement of everything that was sent."""
         return self.confirm(self._sent, now)
 
-    def _follow(self, frame: _Frame, now: float, growth: int) -> None:
-        """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
+    def _follow(self, frame: _Frame, now: float, waited: float, growth: int) -> None:
+        """Let the size follow the link, by the time of the frame whose arrival was acknowledged.
+
+        `waited`: the seconds since the last acknowledgement.
+        """
         taken = now - frame.sent_at
-        if self._empty_time is None or taken < self._empty_time or (frame.alone and frame.size <= _SMALL):
+        if frame.alone and frame.size <= _SMALL:
+            self._empty_time, self._is_guess = taken, False
+        elif self._empty_time is None:
             self._empty_time = taken
+        elif self._is_guess and not frame.alone:
+            # The frame lay behind the one before, so `waited` is what such a frame takes on the link itself.
+            self._empty_time, self._is_guess = max(0.0, min(self._empty_time, taken - waited) - waited), False
+        self._empty_time = min(self._empty_time, taken)
         queued = taken - self._empty_time
         if queued <= max(_FREE, self._empty_time / 4):
             self.size = min(MOST, self.size + growth)

@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Optional
+
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.events import Events
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.pump import Finding, Pump
-from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.command_marks import Active, CommandMarks
 from sesh.text import safe
 from sesh.vt.queries import Kind
 
 MAX_TITLE = 1024
 _QUERIES = (Kind.QUERY, Kind.TALK, Kind.STATUS_QUERY, Kind.SIZES)
 _MAX_PARTS = 8  # parts of one notification (OSC 99); more are dropped
+
+
+@dataclass(frozen=True)
+class FindingsState:
+    """What a reload keeps of the findings."""
+
+    title: str
+    titled_by: int
+    parts: list[bytes]
+    active: Optional[Active]
 
 
 class Findings:
@@ -30,6 +43,16 @@ class Findings:
         self._parts: list[bytes] = []  # parts of an incomplete notification
         self.title = ""
         self.titled_by = 0  # the process group that has set the title
+
+    @property
+    def state(self) -> FindingsState:
+        """What a reload keeps."""
+        return FindingsState(self.title, self.titled_by, self._parts, self.marks.active)
+
+    @state.setter
+    def state(self, state: FindingsState) -> None:
+        self.title, self.titled_by, self._parts = state.title, state.titled_by, state.parts
+        self.marks.active = state.active
 
     def handle(self, finding: Finding) -> None:
         """Handle a finding."""

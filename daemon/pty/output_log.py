@@ -36,6 +36,16 @@ class Place:
         return self.got <= position and (self.goes_on or position <= self.sent)
 
 
+@dataclass(frozen=True)
+class LogState:
+    """What a reload keeps of a log."""
+
+    base: int
+    output: bytes
+    resized_at: int
+    marks: list[int]
+
+
 class OutputLog(ByteLog):
     """The output from `base` up to `head`, with its marks, and the places of the terminals that show it."""
 
@@ -48,9 +58,16 @@ class OutputLog(ByteLog):
         self._retained = JOB_RETAINED if job else RETAINED
         self._marks = [base]
 
-    def restore(self, base: int, data: bytes) -> None:
-        self._marks = [base]
-        super().restore(base, data)
+    @property
+    def state(self) -> LogState:
+        """What a reload keeps of the log; clients bring their places with them."""
+        return LogState(self.base, self.content(self.base), self.resized_at, self._marks)
+
+    @state.setter
+    def state(self, state: LogState) -> None:
+        self.restore(state.base, state.output)
+        self._marks = state.marks
+        self.resized_at = state.resized_at
         self.appended_at = 0.0
 
     def append(self, block: bytes) -> None:
@@ -61,7 +78,11 @@ class OutputLog(ByteLog):
         self.appended_at = time.monotonic()
         if len(self._marks) > _MAX_MARKS:
             half = len(self._marks) // 2
-            self._marks[:half] = self._marks[:half:2]
+            self._marks[:half] = [
+                mark
+                for index, mark in enumerate(self._marks[:half])
+                if index % 2 or any(place.got <= mark <= place.sent for place in self.places)
+            ]
 
     def leave(self, place: Place, *, keep: bool = True) -> None:
         """Note that a terminal gets no more. `keep`: keep what it lacks when it returns, and `RETAINED` bytes more."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from sesh.daemon.base.phase import Lifecycle
@@ -11,7 +12,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import READ_LIMIT, Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.text.sizes import Size
-from sesh.vt.queries import Kind, QueryScanner, bounded
+from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 _NEVER = float("inf")
@@ -23,6 +24,15 @@ class Finding(NamedTuple):
     kind: Kind
     body: bytes
     position: int
+
+
+@dataclass(frozen=True)
+class PumpState:
+    """What a reload keeps of a pump."""
+
+    unwritten: bytes
+    input_line: InputLine
+    scanner: ScannerState
 
 
 class Pump:
@@ -39,6 +49,17 @@ class Pump:
         self.typed_at = 0.0  # time (monotonic) of the last typed bytes, replies included
         self.input_line = InputLine()
         self.stdin = StdinPipe()
+
+    @property
+    def state(self) -> PumpState:
+        """What a reload keeps; the descriptors are handed over beside it."""
+        return PumpState(bytes(self.unwritten), self.input_line, self.scanner.state)
+
+    @state.setter
+    def state(self, state: PumpState) -> None:
+        self.unwritten[:] = state.unwritten
+        self.input_line = state.input_line
+        self.scanner.state = state.scanner
 
     @property
     def foreground(self) -> int:

@@ -101,7 +101,6 @@ class ScreenFeed:
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
         if self.lag > SMALL_LAG or self._resizes or not self._life.running:
-            self._pack_at = now + PACK_AFTER
             self.step()
         if self._pack_at <= now:
             self._pack_at = _NEVER if self._pack() else 0.0
@@ -111,6 +110,7 @@ class ScreenFeed:
         self._apply_resizes()
         if not self.lag:
             return
+        self._pack_at = time.monotonic() + PACK_AFTER
         start = self.position
         end = min(start + SLICE, self._log.head if end is None else end)
         if self._resizes:

@@ -54,6 +54,16 @@ class RunQueue:
         self._marks = MarkFilter(self._secret)
 
     @property
+    def state(self) -> History:
+        """What a reload keeps: there is none while a run is active."""
+        self.history.shorten()
+        return self.history
+
+    @state.setter
+    def state(self, state: History) -> None:
+        self.history = state
+
+    @property
     def name(self) -> str:
         return self._facts.name
 

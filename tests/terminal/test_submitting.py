@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sesh.api import Session
-from sesh.daemon import delivery
+from sesh.daemon.requests import delivery
 from sesh.errors import Refused
 from sesh.reach import find
 from sesh.wire import messages

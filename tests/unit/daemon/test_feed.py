@@ -190,7 +190,6 @@ def test_states_are_bounded_and_those_of_attached_clients_push_no_others_out() -
     assert len(noted._kept) <= module._MAX_KEPT
 
 
-@pytest.mark.xfail(strict=True, reason="only the feed's own steps plan it")
 def test_a_scrollback_is_compressed_also_if_somebody_else_has_drawn_it() -> None:
     log, fed_by_others = fed()
     log.append(b"line\r\n" * 5000)

@@ -152,7 +152,6 @@ def test_a_terminal_that_has_left_is_forgotten_once_more_was_printed_than_is_kep
     assert log.base > 700
 
 
-@pytest.mark.xfail(strict=True, reason="marks are thinned out whoever stands there")
 def test_a_mark_at_which_a_terminal_stands_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_log, "_MAX_MARKS", 64)
     log = OutputLog()

@@ -75,13 +75,10 @@ def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) 
     assert link.flood(20) >= min(5e6, 0.8 * MOST / trip)
 
 
-NO_SMALL_FRAME = pytest.mark.xfail(strict=True, reason="the time of a full frame counts as that of an empty link")
-
-
 @pytest.mark.parametrize("trip", [0.2, 0.8])
 @pytest.mark.parametrize(
     ("rate", "most", "keys"),
-    [(20e3, 1.0, 0), (20e3, 1.0, 60), (2e3, 2.3, 60), pytest.param(2e3, 2.3, 0, marks=NO_SMALL_FRAME)],
+    [(20e3, 1.0, 0), (20e3, 1.0, 60), (2e3, 2.3, 60), (2e3, 2.3, 0)],
 )
 def test_on_a_slow_link_a_key_waits_for_little_output(rate: float, most: float, keys: int, trip: float) -> None:
     """`keys`: those that were echoed one by one before the flood."""
