@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
 
 _DRAIN_TIMEOUT = 10.0
-"""If the terminal takes no byte for so many seconds, the client drops the unwritten output and leaves."""
+"""Seconds to wait for a terminal that accepts no output. After that the rest is dropped, and counts as not given."""
 _DRAIN_TIMEOUT_AFTER_DETACH = 0.2  # takes the place of `_DRAIN_TIMEOUT` if the session goes on
 
 
@@ -94,6 +94,7 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
         return
     if display.queue:
         display.flush()
+        attachment.view.show_frame()
     if channel.unwritten:
         channel.send()
     if channel.connection is not None and channel.connection.inbound in ready:

@@ -13,7 +13,7 @@ from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wire.messages import Message
 
-MAX_PENDING = 256 << 10  # while so many bytes wait for the terminal, the client does not read the daemon
+MAX_PENDING = 256 << 10  # stop reading from the daemon while this many bytes are queued for the terminal
 _WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes
 _LATE_REPLIES = 0.1  # for so many seconds a client whose link is lost drops the terminal's replies, if any come
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once

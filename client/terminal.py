@@ -42,7 +42,7 @@ class RawTerminal:
         self.outbound = outbound
         self.signals = -1
         self._attributes: list[Any] = []
-        self._translated = 0  # the next bytes to read, in which the line discipline has made Enter a newline
+        self._translated = 0  # unread bytes that were typed before raw mode, when Enter still arrived as a newline
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:

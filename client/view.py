@@ -103,7 +103,7 @@ class TerminalView:
         position = max(position, shown_to)
         if self._line_state is LineState.DRAWN:
             self._frame += data
-            self._time_frame()
+            self.show_frame()
         elif self.display.covered:
             self.redraw()
             self._skip(data)
@@ -222,13 +222,13 @@ class TerminalView:
         if not self._pinned:
             self._timers.ensure(self._end_notice, NOTICE_TIME)
 
-    def _time_frame(self) -> None:
-        """Show the frame once the last one has been seen for a while, and the terminal has taken it."""
-        left = self._drawn_at + FRAME_TIME - time.monotonic()
-        if not self._frame:
+    def show_frame(self) -> None:
+        """Show the output that waits, once the last frame was seen for a while, and the terminal has taken it."""
+        if not self._frame or self.display.queue:
             return
-        if left > 0 or self.display.queue:
-            self._timers.ensure(self._time_frame, left if left > 0 else FRAME_TIME)
+        left = self._drawn_at + FRAME_TIME - time.monotonic()
+        if left > 0:
+            self._timers.ensure(self.show_frame, left)
         elif not self._show_below_line():
             self.redraw()
 

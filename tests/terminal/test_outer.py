@@ -201,7 +201,7 @@ def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_she
     terminal.type(sent + b"\x1b[0n\x1b[?62;22c")
     terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
     terminal.type("echo al''ive\r")
-    terminal.wait_for("\nalive\n")
+    terminal.wait_for(f"\nalive\n{SHELL}")
     assert "not found" not in terminal.text()
     assert told(terminal)[-2:-1] == ["alive"]
     assert f"{SHELL} echo al''ive" in told(terminal)

@@ -11,17 +11,15 @@ from hypothesis import strategies as st
 
 from sesh.daemon.pty.stdin_pipe import MAX_WAITING, StdinPipe
 from sesh.errors import Refused
-from sesh.loop.loop import Loop
 
 
 class Job:
     """A pipe that nobody reads but `read`, and the answers to the requests by number."""
 
     def __init__(self) -> None:
-        self.loop = Loop(lambda *_: None)
         self.outlet, inlet = os.pipe()
         os.set_blocking(self.outlet, False)
-        self.pipe = StdinPipe(self.loop, inlet)
+        self.pipe = StdinPipe(inlet)
         self.answers: list[tuple[int, bool]] = []
         self.got = b""
 
@@ -31,10 +29,10 @@ class Job:
         )
 
     def read(self) -> None:
-        """Take all that is in the pipe, and let the loop write more, until nothing waits."""
+        """Take all that is in the pipe, and have the pipe written, until nothing waits."""
         while True:
-            if self.pipe.open:
-                self.pipe._write()
+            if self.pipe.wants_write:
+                self.pipe.write()
             if not (block := self._block()):
                 return
             self.got += block
