@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from sesh.vt.grammar import SGR
+from sesh.vt.graphemes import NARROW
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
@@ -44,6 +45,8 @@ _SMALLEST_MORE = 1 << 10  # bytes of its continuation
 _MAX_HIDDEN = 256 << 10  # bytes of rows that are hidden together, and made in some milliseconds
 _OTHER = re.compile(rb"[^\t\r\x1b\x20-\x7e\x80-\xff]")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
+_NARROW = re.compile(f"[{NARROW}]*")
+_SGR_OF_TEXT = re.compile(SGR)
 _TO_LAST_RESET = re.compile(rb".*(\x1b\[0?m)", re.DOTALL)
 
 
@@ -83,12 +86,34 @@ class RawRows(HiddenRows):
         self._begins = begins
 
     def rows(self) -> list[Row]:
+        data = zlib.decompress(self._data) if self._packed else self._data
+        text = data.decode("utf-8", "replace")
+        if _NARROW.fullmatch(_SGR_OF_TEXT.sub("", text)):
+            return self._full_rows(text)
         collected = _Collecting()
         screen = Screen(self._columns, 1, collected)
         screen.pen = self._pen
         screen.rows = [blank(self._columns, self._pen.erased, continues=not self._begins)]
-        Parser(screen).parse(zlib.decompress(self._data) if self._packed else self._data)
+        Parser(screen).parse(data)
         return collected.rows
+
+    def _full_rows(self, text: str) -> list[Row]:
+        """Return the rows of characters of one column, which fill each row, and SGR."""
+        pen = self._pen
+        graphemes: list[str] = []
+        pens: list[Pen] = []
+        first, *others = _SGR_OF_TEXT.split(text)
+        graphemes += first
+        pens += [pen] * len(first)
+        for parameters, part in zip(others[::2], others[1::2]):
+            pen = apply_sgr(pen, parameters)
+            graphemes += part
+            pens += [pen] * len(part)
+        columns = self._columns
+        return [
+            Row(graphemes[at : at + columns], pens[at : at + columns], continues=at > 0 or not self._begins)
+            for at in range(0, self.count * columns, columns)
+        ]
 
     def pack(self) -> bool:
         if self._packed:
