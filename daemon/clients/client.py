@@ -97,11 +97,16 @@ class LeftOut:
 
 
 class Drawing(NamedTuple):
-    """A screen that is being drawn, the position of the log that it shows, and the lines that it leaves out."""
+    """A screen that is being drawn, the position of the log that it shows, and what it does not show.
+
+    `left_out`: lines; `images`, `effects`: what goes before and behind the screen.
+    """
 
     replay: Replay
     position: int
     left_out: LeftOut
+    images: bytes
+    effects: bytes
 
 
 class Client(Reader):

@@ -50,6 +50,10 @@ class OpenQueries:
         """Return whether the newest query may still get its reply: terminals reply in order."""
         return now < self._due_until
 
+    def unanswered(self, form: bytes) -> int:
+        """Return how many queries whose reply has this form have none."""
+        return len(self._waiting.get(form, ()))
+
     def expects(self, form: bytes, now: float) -> bool:
         return now < max(self._due_until if self._waiting.get(form) else 0.0, self._talks.get(form, 0.0))
 

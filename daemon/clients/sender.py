@@ -19,6 +19,7 @@ from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
 from sesh.daemon.screen.reports import Reports
+from sesh.vt.effects import EffectKind
 from sesh.vt.render.replay import Replay, repainting, replaying
 from sesh.wire import protocol
 
@@ -138,14 +139,15 @@ class Sender:
             self.due = now  # goes on in the next turn
             return
         size = PIECE if client.over_link else protocol.CHUNK
-        client.pieces = [*protocol.screen_pieces(drawing.position, drawing.replay.finish(), size)][::-1]
+        screen = drawing.images + drawing.replay.finish() + drawing.effects
+        client.pieces = [*protocol.screen_pieces(drawing.position, screen, size)][::-1]
         client.drawing = None
         client.left_out = client.left_out.and_then(drawing.left_out)
         client.asked_at = now if feed.in_image else None
         self._send_pieces(client, now)
 
     def _patience(self, client: Client) -> float:
-        """Return the seconds that a screen waits for the emulator; more where the terminal has later lines than that."""
+        """Return the seconds that a screen waits for the emulator; more where the terminal has later lines."""
         has_later_lines = client.place is None and client.seen_to is not None and client.seen_to > self._feed.position
         return LINES_WAIT if has_later_lines else SCREEN_WAITS
 
@@ -177,6 +179,7 @@ class Sender:
         place = client.place
         feed.apply_size()
         status = self._after_screen(client)
+        images, effects = self._effects(place)
         if place is None:
             replay, left_out = self._first_screen(client, status)
         else:
@@ -186,7 +189,18 @@ class Sender:
             client.place = Place(feed.position, feed.position)
             self._log.places.append(client.place)
         feed.note_state()
-        return Drawing(replay, feed.position, left_out)
+        return Drawing(replay, feed.position, left_out, images, effects)
+
+    def _effects(self, place: Place | None) -> tuple[bytes, bytes]:
+        """Return the effects of the output that a screen replaces: images, which it may cover, and all others.
+
+        The others follow it, so that a terminal reports its cursor where the screen has it. A new terminal gets none.
+        """
+        if place is None or not self._log.effects.kept:
+            return b"", b""
+        effects = self._log.effects.between(place.sent, self._feed.position)
+        images = [each.data for each in effects if each.kind is EffectKind.IMAGE]
+        return b"".join(images), b"".join(each.data for each in effects if each.kind is not EffectKind.IMAGE)
 
     def _first_screen(self, client: Client, status: str) -> tuple[Replay, LeftOut]:
         """Begin to draw a session on a terminal that may have some of its lines above other text."""
@@ -267,7 +281,8 @@ class Sender:
         client.viewport_due = now + FRAME_TIME
         client.asked_at = None
         reports = self._reports.sequences(place.sent, feed.position, every=False)
-        update = viewport.update(feed.emulator) + reports.encode()
+        images, effects = self._effects(place if place.sent >= 0 else None)
+        update = images + viewport.update(feed.emulator) + reports.encode() + effects
         place.sent = feed.position
         if update or client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import time
-from collections import deque
+from collections import Counter, deque
 from typing import NamedTuple
 
 from sesh.daemon.clients.client import Client, Clients, Mode, last_used
+from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.screen.default_replies import reply_to, size_report
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.shell.queue import RunQueue
 from sesh.vt.queries import Kind, form, reply_form
+from sesh.wire import protocol
 
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn to catch up for queries
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
@@ -27,6 +29,14 @@ class DueReply(NamedTuple):
     query: bytes  # empty for a report of the size
 
 
+class _Asked(NamedTuple):
+    """A query to which a client's terminal may reply until a time (monotonic)."""
+
+    query: Finding
+    client: Client
+    until: float
+
+
 class QueryRouter:
     """Chooses who replies to each query; types the daemon's own replies in order."""
 
@@ -36,6 +46,7 @@ class QueryRouter:
         self._clients = clients
         self._runs = runs
         self._new: list[Finding] = []  # queries of this turn
+        self._asked: list[_Asked] = []  # those without a reply
         self._due: deque[DueReply] = deque()
 
     @property
@@ -71,27 +82,65 @@ class QueryRouter:
             self._new.append(finding)
 
     def route(self, now: float) -> None:
-        """Choose who replies to this turn's queries, once the clients were sent what is due to them."""
-        # If a client's terminal has the query, expect its reply. Else the daemon replies, but not to a TALK, to which
-        # only a terminal can.
-        queries = self._new
-        self._new = []
-        for kind, body, position in queries:
-            client = self._replying(position)
-            if client is None:
-                if kind == Kind.QUERY:
-                    self._reply_at(position, body)
-            elif kind == Kind.TALK:
-                client.replies.queries.open_talk(form(body), now)
-            else:
-                client.replies.queries.open(reply_form(body), now)
+        """Choose who replies to this turn's queries, once the clients were sent what is due to them.
 
-    def _replying(self, position: int) -> Client | None:
-        """Return the client that was used last among those whose terminals have the output up to a position."""
+        A query whose client has left before its terminal has replied is asked again.
+        """
+        new, asked = self._new, [each for each in self._asked if now < each.until]
+        self._new, self._asked = [], []
+        rest: Counter[tuple[Client, bytes]] = Counter()  # by client and form of the reply: terminals reply in order
+        for each in reversed(asked):
+            form_of_reply = reply_form(each.query.body)
+            rest[each.client, form_of_reply] += 1
+            if rest[each.client, form_of_reply] <= each.client.replies.queries.unanswered(form_of_reply):
+                self._asked.insert(0, each)
+        for each in [each for each in self._asked if each.client not in self._clients.all]:
+            self._asked.remove(each)
+            self._ask_again(each.query, now)
+        for query in new:
+            self._ask(query, now)
+
+    def _ask(self, query: Finding, now: float) -> None:
+        """Expect the reply of the client whose terminal has the query, or will have it; else let the daemon reply."""
+        # To a TALK only a terminal can reply.
+        client = self._asked_client(query.position, now)
+        if client is not None:
+            self._expect(client, query, now)
+        elif query.kind == Kind.QUERY:
+            self._reply_at(query.position, query.body)
+
+    def _ask_again(self, query: Finding, now: float) -> None:
+        """Send a query to another terminal, or let the daemon reply."""
         size = self._clients.size
-        return last_used(
-            [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(position)]
-        )
+        live = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(query.position)]
+        client = last_used(live)
+        if client is None or client.place is None or client.redraw_number != client.answered_number:
+            if query.kind == Kind.QUERY:
+                self._reply_at(query.position, query.body)
+            return
+        client.connection.queue(protocol.screen_frame(client.place.sent, client.redraw_number, query.body))
+        client.sent(len(query.body), client.place.sent, now)
+        self._expect(client, query, now)
+
+    def _expect(self, client: Client, query: Finding, now: float) -> None:
+        if query.kind == Kind.TALK:
+            client.replies.queries.open_talk(form(query.body), now)
+            return
+        client.replies.queries.open(reply_form(query.body), now)
+        if len(self._asked) < MAX_DUE:
+            self._asked.append(_Asked(query, client, now + OPEN_FOR))
+
+    def _asked_client(self, position: int, now: float) -> Client | None:
+        """Return the client used last whose terminal has the output up to a position, or will have it.
+
+        The leader will have it, or a screen with its effects, if it shows the session and takes what it is sent.
+        """
+        size = self._clients.size
+        has_it = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(position)]
+        leader = self._clients.leader
+        if leader is not None and leader.place is not None and leader.waited_for(now) and leader not in has_it:
+            has_it.append(leader)
+        return last_used(has_it)
 
     def report_size(self) -> None:
         """Report the new size, which the pty has already, if mode 2048 is set."""

@@ -13,6 +13,7 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from sesh.daemon.pty.byte_log import ByteLog
+from sesh.vt.effects import EffectList
 
 RETAINED = 256 << 10  # bytes kept although nobody lacks them, and beyond what a terminal that may return lacked
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
@@ -47,7 +48,7 @@ class LogState:
 
 
 class OutputLog(ByteLog):
-    """The output from `base` up to `head`, with its marks, and the places of the terminals that show it."""
+    """The output from `base` up to `head`, with its marks and effects, and the places of terminals that show it."""
 
     def __init__(self, base: int = 0, *, job: bool = False) -> None:
         super().__init__(base)
@@ -55,6 +56,7 @@ class OutputLog(ByteLog):
         self.resized_at = base  # the mark of the last resize
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self.places: list[Place] = []
+        self.effects = EffectList()
         self._retained = JOB_RETAINED if job else RETAINED
         self._marks = [base]
 
@@ -128,6 +130,8 @@ class OutputLog(ByteLog):
         Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
         """
         self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
+        if self.effects.kept:
+            self.effects.trim(min([noted, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
         kept = [place.got for place in self.places if self.head <= place.keeps_to]
         needed = min([needed, self.head - retained, *kept])

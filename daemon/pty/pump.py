@@ -107,7 +107,10 @@ class Pump:
         """Append visible output to the log; return what is found in it."""
         start = self.log.head
         self.log.append(piece)
-        return [Finding(kind, body, start + end) for kind, body, end in bounded(self.scanner.scan(piece))]
+        scan = self.scanner.read(piece, start)
+        if scan.effects:
+            self.log.effects.add(scan.effects)
+        return [Finding(*each) for each in bounded(scan.findings)]
 
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log, such as held output, in which nothing is looked for."""

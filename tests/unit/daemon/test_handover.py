@@ -27,7 +27,6 @@ from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Finding
 from sesh.daemon.pty.stdin_pipe import StdinPipe
-from sesh.daemon.screen.feed import TerminalState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
@@ -211,7 +210,7 @@ def lived() -> Session:
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
     own.log.leave(place)
-    own.clients.returning["token"] = Returning(5, 6.0, place, TerminalState(9), LeftOut(3, 4))
+    own.clients.returning["token"] = Returning(5, 6.0, place, LeftOut(3, 4), (9, True))
     own.clients.lost = LostLeader(7.0, 8.0)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
