@@ -78,8 +78,9 @@ class Activity:
 
     @state.setter
     def state(self, state: ActivityMemory) -> None:
-        self.kept, self.reports = state, state.declared.reports
         self.work.state, self.work.question = state.work, state.asked
+        self.kept = replace(state, work=WorkState.NOTHING, asked="")
+        self.reports = state.declared.reports
 
     # -- in the turn
 

@@ -101,13 +101,16 @@ class QueryRouter:
             self._ask(query, now)
 
     def _ask(self, query: Finding, now: float) -> None:
-        """Expect the reply of the client whose terminal has the query, or will have it; else let the daemon reply."""
-        # To a TALK only a terminal can reply.
-        client = self._asked_client(query.position, now)
+        """Expect the reply of the client used last whose terminal has the query; else let the daemon reply."""
+        size = self._clients.size
+        has_it = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(query.position)]
+        client = last_used(has_it)
         if client is not None:
             self._expect(client, query, now)
         elif query.kind == Kind.QUERY:
             self._reply_at(query.position, query.body)
+        elif (leader := self._clients.leader) is not None and leader.place is not None:
+            self._expect(leader, query, now)  # to a TALK only a terminal can reply, and this one will have it
 
     def _ask_again(self, query: Finding, now: float) -> None:
         """Send a query to another terminal, or let the daemon reply."""
@@ -129,18 +132,6 @@ class QueryRouter:
         client.replies.queries.open(reply_form(query.body), now)
         if len(self._asked) < MAX_DUE:
             self._asked.append(_Asked(query, client, now + OPEN_FOR))
-
-    def _asked_client(self, position: int, now: float) -> Client | None:
-        """Return the client used last whose terminal has the output up to a position, or will have it.
-
-        The leader will have it, or a screen with its effects, if it shows the session and takes what it is sent.
-        """
-        size = self._clients.size
-        has_it = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(position)]
-        leader = self._clients.leader
-        if leader is not None and leader.place is not None and leader.waited_for(now) and leader not in has_it:
-            has_it.append(leader)
-        return last_used(has_it)
 
     def report_size(self) -> None:
         """Report the new size, which the pty has already, if mode 2048 is set."""

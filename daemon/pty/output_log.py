@@ -45,6 +45,7 @@ class LogState:
     output: bytes
     resized_at: int
     marks: list[int]
+    effects: EffectList
 
 
 class OutputLog(ByteLog):
@@ -63,13 +64,14 @@ class OutputLog(ByteLog):
     @property
     def state(self) -> LogState:
         """What a reload keeps of the log; clients bring their places with them."""
-        return LogState(self.base, self.content(self.base), self.resized_at, self._marks)
+        return LogState(self.base, self.content(self.base), self.resized_at, self._marks, self.effects)
 
     @state.setter
     def state(self, state: LogState) -> None:
         self.restore(state.base, state.output)
         self._marks = state.marks
         self.resized_at = state.resized_at
+        self.effects = state.effects
         self.appended_at = 0.0
 
     def append(self, block: bytes) -> None:

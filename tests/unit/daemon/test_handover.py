@@ -33,6 +33,7 @@ from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
 from sesh.errors import Malformed
 from sesh.system import paths
+from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
 from tests.house.source import modules
@@ -63,9 +64,9 @@ LOST = {
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached._typed Attached._farewells Events._new QueryRouter._new Server._resting Pump.allowed",
+        "Attached._typed Attached._farewells Events._new QueryRouter._new QueryRouter._asked Server._resting Server.replace Pump.allowed",
     "work in progress: it begins again":
-        "OutputLog.appended_at OutputLog._marks Activity._checked_at Activity._check_at Activity._seen_at "
+        "OutputLog.appended_at Activity._checked_at Activity._check_at Activity._seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at RunQueue._shorten_at "
         "Waits._active_at Waits._check_at Waits._checks "
@@ -203,6 +204,7 @@ def lived() -> Session:
     place = Place(7, own.log.head)
     own.log.places.append(place)
     own.feed.note_state()
+    own.log.effects.add([Effect(EffectKind.BELL, 8, 9, b"\a", 8)])
     own.log.append(b"more")
     own.feed.keep_states(place)
     own.feed.resize((100, 30, 0, 0))
