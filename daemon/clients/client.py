@@ -127,6 +127,7 @@ class Client(Reader):
         self.place: Place | None = None
         self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
+        self.since = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
         self.drawing: Drawing | None = None  # a screen that is not complete
         self.pieces: list[tuple[int, bytes]] = []  # of a screen that are not sent, the next one last

@@ -106,10 +106,22 @@ class Sender:
             if not window.takes(size):
                 break
             connection.unsent += protocol.output_header(place.sent, size)
-            for piece in log.read(place.sent, size):
-                connection.unsent += piece
+            if place.sent < client.since:
+                connection.unsent += self._without_effects(place.sent, end, client.since)
+            else:
+                for piece in log.read(place.sent, size):
+                    connection.unsent += piece
             client.sent(size, end, now)
         connection.flush()
+
+    def _without_effects(self, start: int, end: int, since: int) -> bytes:
+        """Return output in which no effect acts that begins before `since`: terminals ignore NUL, which stands for it."""
+        output = bytearray(self._log.content(start, end))
+        for effect in self._log.effects.kept:
+            first, last = max(start, effect.start), min(end, effect.end)
+            if first < last and effect.start < since:
+                output[first - start : last - start] = bytes(last - first)
+        return bytes(output)
 
     # -- screens
 
@@ -179,7 +191,7 @@ class Sender:
         place = client.place
         feed.apply_size()
         status = self._after_screen(client)
-        images, effects = self._effects(place)
+        images, effects = self._effects(client, place)
         if place is None:
             replay, left_out = self._first_screen(client, status)
         else:
@@ -191,14 +203,15 @@ class Sender:
         feed.note_state()
         return Drawing(replay, feed.position, left_out, images, effects)
 
-    def _effects(self, place: Place | None) -> tuple[bytes, bytes]:
+    def _effects(self, client: Client, place: Place | None) -> tuple[bytes, bytes]:
         """Return the effects of the output that a screen replaces: images, which it may cover, and all others.
 
-        The others follow it, so that a terminal reports its cursor where the screen has it. A new terminal gets none.
+        The others follow it, so that a terminal reports its cursor where the screen has it.
         """
         if place is None or not self._log.effects.kept:
             return b"", b""
-        effects = self._log.effects.between(place.sent, self._feed.position)
+        between = self._log.effects.between(place.sent, self._feed.position)
+        effects = [each for each in between if each.start >= client.since]
         images = [each.data for each in effects if each.kind is EffectKind.IMAGE]
         return b"".join(images), b"".join(each.data for each in effects if each.kind is not EffectKind.IMAGE)
 
@@ -281,7 +294,7 @@ class Sender:
         client.viewport_due = now + FRAME_TIME
         client.asked_at = None
         reports = self._reports.sequences(place.sent, feed.position, every=False)
-        images, effects = self._effects(place if place.sent >= 0 else None)
+        images, effects = self._effects(client, place)
         update = images + viewport.update(feed.emulator) + reports.encode() + effects
         place.sent = feed.position
         if update or client.answered_number != client.redraw_number:

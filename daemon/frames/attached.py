@@ -153,6 +153,7 @@ class Attached:
         self.release_creator(connection)
         connection.reader = client
         if position is None:
+            client.since = 0 if created else self._log.head
             self._begin(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         else:
             self._continue(client, position, returning)
@@ -267,6 +268,9 @@ class Attached:
             self._acks.send_model(client)
         elif kind == protocol.REDRAW:
             position, number = protocol.split_number(payload)
+            if client.place in self._log.places and position < client.place.got:
+                self._log.places.remove(client.place)  # it has not shown its first screen
+                client.place = None
             client.redraw_from(min(position, self._log.head), protocol.split_number(number)[0], now)
 
     def _resize(self, client: Client, size: Size, now: float) -> None:

@@ -166,11 +166,13 @@ def attaches(kind: int, note: str = "", **message: Any) -> Attack:
 
 
 def lined(bridge: Bridge) -> None:
-    """Attach a client, and send it the screen that comes before a notice."""
+    """Attach a client, and send it the screen that it wants before it draws a notice."""
     bridge.attached()
-    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW))
     while True:
-        bridge.connection.receive()
+        kind, payload = bridge.connection.receive()
+        if kind == protocol.REDRAW:
+            number = protocol.split_number(protocol.split_number(payload)[1])[0]
+            bridge.connection.send(protocol.screen_frame(0, number, b"hello"))
 
 
 def floods(frame: bytes) -> Attack:
