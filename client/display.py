@@ -14,8 +14,8 @@ from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wire.messages import Message
 
 MAX_PENDING = 256 << 10  # stop reading from the daemon while this many bytes are queued for the terminal
-_WRITE_TIMEOUT = 1.0  # if the terminal takes no byte for so many seconds, a leaving client drops the last bytes
-_LATE_REPLIES = 0.1  # for so many seconds a client whose link is lost drops the terminal's replies, if any come
+_WRITE_TIMEOUT = 1.0  # seconds for a terminal to accept a byte of a leaving client; then the last bytes are dropped
+_LATE_REPLIES = 0.1  # seconds in which a client whose link is lost drops late replies of its terminal
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
 _ASK = b"\x1b[5n\x1b[c"  # DSR and DA1: no program asks for both in this order, so a reply to both is to these
 _ASKED = re.compile(rb"\x1b\[0n.*\x1b\[\?[0-9;]*c", re.DOTALL)

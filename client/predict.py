@@ -5,9 +5,9 @@
     output ──▶ model: the screen without guesses;   ECHOED: the output contains the effect of input up to a number
 
 `Guesses` lists rows: the cursor's row before the first key in flight, and after each key. ECHOED drops the rows before
-the echoed key. A guess is drawn only while the screen shows a listed row. A key that is sent while none is in flight,
-and the screen shows another row, starts a series, of which nothing is drawn until the program has printed a key. After
-a key of unknown effect, guessing stops until its echo.
+the echoed key. A guess is drawn only while the screen shows a listed row. A key starts a new series if no key is in
+flight and the cursor's row has changed. Nothing of a series is drawn until the program has echoed one of its keys.
+After a key of unknown effect, guessing stops until its echo.
 
 Before output is shown, the drawn cells are restored. So the terminal ends with the same content as without prediction.
 """

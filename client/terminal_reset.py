@@ -1,6 +1,7 @@
 """Track the settings that output changes; return the bytes that reset them to their defaults.
 
-A mode that the program has reset is not reset again: that would move the cursor, or clear the screen, for some modes.
+Modes that the program has already reset are left alone: resetting some of them again would move the cursor or clear the
+screen.
 Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
 """
 

@@ -1,7 +1,7 @@
 """Keeps the state of a session up to date.
 
-    reports, notices, state ────▶ Declared ┐
-    prompt marks, the kernel ──────────────┼──▶ rules.decide ──▶ ActivityState ──▶ event, waits
+    reports, notices, state ────▶ Declared ──┐
+    prompt marks, the kernel ────────────────┼──▶ rules.decide ──▶ ActivityState ──▶ event, waits
     changes of the screen ─────▶ ScreenWork ─┘
 
 The session is checked once output and typing have settled, and again at growing intervals while the result may still
@@ -234,7 +234,7 @@ class Activity:
         return self.kept.standing
 
     def _check(self) -> None:
-        """Look at the session, decide its state, and set the timer of the next check."""
+        """Look at the session, decide its state, and note when to check next."""
         self._settled = True  # first: after an error, the next output plans a check
         self._check_at = _NEVER
         kept = self.kept

@@ -1,1 +1,1 @@
-"""Phase, facts and faults of the session; calls to parts that are built later."""
+"""Phase, facts and faults of the session."""

@@ -40,7 +40,7 @@ class ProgramEnd:
     reason: Optional[str] = None  # for people
     cpu: Optional[float] = None  # seconds of processor time
     memory: Optional[int] = None  # peak, in bytes
-    by_request: bool = False  # a person ended it, by `kill` or Ctrl-C, so its exit code is no failure
+    by_request: bool = False  # a person ended it with `kill` or Ctrl-C: its exit code does not count as a failure
 
     @classmethod
     def of(cls, status: int | None, usage: struct_rusage | None) -> ProgramEnd:

@@ -1,1 +1,1 @@
-"""The listening socket, connections, attached clients, what sends these output or screens, and events."""
+"""The listening socket, connections, attached clients, what sends them output and screens, and events."""

@@ -38,9 +38,8 @@ class Window:
     def __init__(self, now: float, *, over_link: bool) -> None:
         self.over_link = over_link
         self.size = LEAST if over_link else HERE  # bytes
-        self._silent = (
-            protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
-        )  # fewer bytes in flight owe no acknowledgement
+        # Fewer bytes in flight owe no acknowledgement.
+        self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
         self._sent = self._got = 0  # bytes of frames
         self._frames: deque[_Frame] = deque()

@@ -1,1 +1,1 @@
-"""The frames of attached clients, and what the program's output asks for."""
+"""The frames of attached clients; what is found in the output, and who replies to its queries."""

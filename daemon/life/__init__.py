@@ -1,1 +1,1 @@
-"""A session described, ended, and handed over to another sesh."""
+"""The session described, and its end."""

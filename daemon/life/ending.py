@@ -153,7 +153,7 @@ class Ending:
         return is_drawn
 
     def _final_phase(self) -> Phase:
-        """Return the final phase: of the first row that is true.
+        """Return the phase in the first row that applies:
 
         | `--keep`                                                     | KEPT    |
         | not to be listed; its result is on disk, or somebody sees it | REMOVED |

@@ -23,7 +23,7 @@ class InputLine:
     drafted_at: Optional[float] = None  # time (monotonic) of a person's last key in it; None if no person has typed it
     input_at: float = 0.0  # time (monotonic) of the last keys
     group: int = 0  # the foreground's process group at the last keys
-    raw: bool = False  # it got each key at once when the line began
+    raw: bool = False  # the terminal was in raw mode when the line began
     sent_at: Optional[int] = None  # the log's head when a request last typed
 
     def note_reader(self, pty: Pty) -> None:

@@ -135,7 +135,8 @@ class OutputLog(ByteLog):
         if self.effects.kept:
             self.effects.trim(min([noted, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
-        kept = [place.got for place in self.places if self.head <= place.keeps_to]
+        most = self.head - MAX_LAG  # else a terminal that takes nothing would keep all that is printed
+        kept = [max(place.got, most) for place in self.places if self.head <= place.keeps_to]
         needed = min([needed, self.head - retained, *kept])
         if needed - self.base < TRIM_FROM:
             return

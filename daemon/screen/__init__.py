@@ -1,1 +1,1 @@
-"""The emulator, which reads the output log; its replies."""
+"""The emulator, which reads the output log; the daemon's own replies, and what a program reports of itself."""

@@ -220,7 +220,7 @@ class ScreenFeed:
             return state
         before = [at for at in (*self._states, *self._kept) if at <= position]
         if not before:
-            return TerminalState()  # rather too many lines than too few
+            return TerminalState()  # when in doubt, a screen repeats lines rather than leaving some out
         nearest = max(before)
         return self._states.get(nearest) or self._kept[nearest]
 

@@ -4,7 +4,7 @@ The shell sources an outer file, which prints mark B, sources an inner file, and
 inner file prints mark C and contains the command, so that a `return` in the command ends only this file. If the command
 is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only if they
-exist: a shell that reads the typed line after its run was given up does nothing, and prints no error.
+exist: if the run has been abandoned by the time the shell reads the line, the shell does nothing, and prints no error.
 
 The shell's line editor echoes the typed line. Clients and the screen get the command's text instead, as if it had been
 typed, and only those sequences of the echo that set modes and do not move the cursor.

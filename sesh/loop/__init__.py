@@ -1,1 +1,1 @@
-"""The event loop of daemons: descriptors and timers. A client's loop takes the timers."""
+"""What loops wait for: descriptors in a daemon, timers in a client."""

@@ -6,11 +6,13 @@ separate what they contain:
 `render.export`                  the screen as text, text with SGR, or data; the start of `logs -f`
 `render.screen_data`             the screen as data
 `render.patch`                   a few cells printed over a row
+`render.last_row`                the last row put back after a line was drawn over it
 `render.viewport`                a clipped part of the screen for a terminal of another size; only changed rows
 `render.replay`                  bytes for a terminal that attaches, or (`repainting`) that already shows the session
 `render.clean_screen`            bytes that empty a terminal's screen, without an emulator
 `lines` `emulator`               an emulator of one row, which yields finished lines; the whole terminal
 `bulk` `parser`                  a shortcut for bulk output; bytes into calls of the screen
+`wrapping`                       where a text without line feeds wraps, for `bulk`
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
 `titles` `osc_values`            the stack of titles; colours, directory, progress and pointer that a program has set
 `modes` `defaults`               modes, saved cursors, keyboard protocols; modes that a terminal may have on

@@ -159,7 +159,7 @@ class ScrollState(NamedTuple):
 
 
 class Bulk:
-    """Feeds all output to a parser; of bulk output, only the tail."""
+    """Feeds output to the parser. Of bulk output, only the last screenful is parsed."""
 
     def __init__(self, parser: Parser) -> None:
         self._parser = parser

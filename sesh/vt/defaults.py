@@ -1,4 +1,4 @@
-"""The private modes that are on in some terminals at rest; all others are off."""
+"""Private modes that some terminals have on by default. All others are off by default."""
 
 from __future__ import annotations
 
@@ -10,4 +10,4 @@ that a program's choice stays when a client leaves."""
 BLINKING = 12
 """A setting of the user, too. But curses programs leave it off when they end (`cnorm`), and so does a client."""
 EITHER_AT_REST = (*ON_BY_DEFAULT, *TERMINALS_DIFFER, BLINKING)
-"""Modes that are on in some terminals at rest: a replay sets such a mode on or off if the program has done so."""
+"""Modes that some terminals have on by default: a replay sets such a mode on or off if the program has done so."""

@@ -189,7 +189,7 @@ class QueryScanner:
             elif group == "bell":
                 effects.append(Effect(EffectKind.BELL, at, data_at + end, sequence, at))
                 bells += 1
-                if bells == _MAX_FINDINGS[Kind.BELL]:  # a flood of bells must not slow the relay down
+                if bells == _MAX_FINDINGS[Kind.BELL]:  # a flood of bells must not slow the output down
                     search = _SILENT.search
         # The block may end inside a control sequence.
         start = data.rfind(b"\x1b", end)

@@ -16,7 +16,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
 | SCREEN   | daemon | position of the output that it replaces, or PART, number of the last REDRAW or 0 (8     |
-|          |        | bytes each), bytes made from the model                                                  |
+|          |        | bytes each), bytes that draw it                                                         |
 | NOTICE   | daemon | JSON: text, a line of sesh's own, which has no position; or left_out and kept: how many |
 |          |        | lines the terminal lacks, and how many of them `logs` has                               |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
@@ -32,7 +32,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 |          |        | machine), and the verb's own keys                                                       |
 | RESPONSE | daemon | JSON: id, then either result or error {code, what, hint, exit}                          |
 | ECHOED   | daemon | INPUT's number, position of the output that contains its echo (8 bytes each), flags (1) |
-| MODEL    | both   | client: nothing; daemon: position (8 bytes), state of the model at this position        |
+| MODEL    | both   | client: nothing; daemon: position (8 bytes), the screen there as a replay, or nothing   |
 | GOT      | client | the number of bytes of OUTPUT and SCREEN that the terminal has taken (8 bytes): what it |
 |          |        | may lack is kept, and over a link few bytes are in flight, so that no key waits for them|
 | TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |

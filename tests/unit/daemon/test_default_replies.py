@@ -23,7 +23,7 @@ def model(*, origin: bool = False) -> Emulator:
 
 
 def queries(data: bytes) -> list[bytes]:
-    """The queries in what a program writes, as the relay finds them."""
+    """The queries in what a program writes, as the daemon finds them."""
     return [body for kind, body, _ in QueryScanner().scan(data) if kind == "query"]
 
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from sesh.daemon.pty import output_log
-from sesh.daemon.pty.output_log import MARK_EVERY, RETAINED, TRIM_FROM, OutputLog, Place
+from sesh.daemon.pty.output_log import MARK_EVERY, MAX_LAG, RETAINED, TRIM_FROM, OutputLog, Place
 
 KEPT, FROM = 1000, 200
 """RETAINED and TRIM_FROM in the tests with hypothesis, which print little."""
@@ -210,6 +210,16 @@ def test_the_log_of_a_session_that_nobody_reads_is_bounded(sizes: list[int]) -> 
         log.append(bytes(size))
         log.release(log.head, log.head)
         assert log.head - log.base <= RETAINED + TRIM_FROM + 3 * TRIM_FROM
+
+
+def test_the_log_is_bounded_beside_a_terminal_that_takes_nothing() -> None:
+    """The log kept all that was printed while a stopped terminal stayed attached."""
+    log = OutputLog()
+    log.places.append(Place(0, 0))
+    for _ in range(200):
+        log.append(bytes(1 << 16))
+        log.release(log.head, log.head)
+    assert log.head - log.base <= MAX_LAG + 2 * (1 << 16)
 
 
 def test_a_view_stays_as_it_was_while_its_block_grows() -> None:
