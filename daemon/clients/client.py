@@ -168,7 +168,7 @@ class Client(Reader):
 
     def _got(self, position: int | None) -> None:
         if position is not None and self.place is not None:
-            self.place.got = max(self.place.got, position)
+            self.place.got = max(self.place.got, position)  # -1 for what it has ignored
 
     def behind(self, log: OutputLog) -> int:
         """Return how many bytes of output its terminal may not have shown."""
@@ -200,6 +200,7 @@ class Client(Reader):
         """Note that the terminal ignores all output between `position` and the next screen."""
         self.redraw_number = number
         self.pieces.clear()
+        self.window.forget_positions()
         self.ask_screen(now)
         if self.place is not None and self.viewport is None:
             self.place.sent = max(self.place.got, min(position, self.place.sent))
@@ -338,7 +339,7 @@ class Clients:
         While a lost leader may return, a client that was used before it does not take its place.
         """
         leader = last_used(self.all)
-        if self.leader is None and leader is not None and now < self.lost.until and leader.used_at < self.lost.used_at:
+        if self.leader is None and now < self.lost.until and (leader is None or leader.used_at < self.lost.used_at):
             return None
         self.leader = leader
         self.lost = LostLeader()

@@ -25,6 +25,7 @@ from sesh.wire import protocol
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
+QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 1.0  # the same, where the terminal has later lines than that screen, which would come twice
 PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
 _NEVER = float("inf")
@@ -71,8 +72,8 @@ class Sender:
             self._send_output(client, now)
         if not client.terminal.acknowledges:
             client.confirm_all(now)
-        if client.left_out.count and (client is self._clients.leader or client.was_sent(log.head)):
-            self._tell(client)
+        if client.left_out.count:
+            self._tell_in_time(client, now)
 
     def _is_waited_for(self, client: Client, now: float) -> bool:
         return client is self._clients.leader and client.waited_for(now)
@@ -115,7 +116,7 @@ class Sender:
         connection.flush()
 
     def _without_effects(self, start: int, end: int, since: int) -> bytes:
-        """Return output in which no effect acts that begins before `since`: terminals ignore NUL, which stands for it."""
+        """Return output in which no effect acts that begins before `since`: terminals ignore NUL, which replaces it."""
         output = bytearray(self._log.content(start, end))
         for effect in self._log.effects.kept:
             first, last = max(start, effect.start), min(end, effect.end)
@@ -182,8 +183,15 @@ class Sender:
         """Let a client show output although it waits for a screen, which comes later."""
         if client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number
-            client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, b""))
+            begun = self._begun_line(place.sent, client.size[0])
+            client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, begun))
+            client.sent(len(begun), place.sent, now)
         self._send_output(client, now)
+
+    def _begun_line(self, position: int, columns: int) -> bytes:
+        """Return bytes that print the beginning of a line again, which sesh's own line may have covered."""
+        begun = self._log.content(max(self._log.base, position - columns - 1), position).rpartition(b"\n")[2]
+        return b"\r" + begun if 0 < len(begun) <= columns and begun.isascii() and begun.decode().isprintable() else b""
 
     def _begin_screen(self, client: Client) -> Drawing:
         """Begin to draw the lines that a client's terminal lacks, and the screen; note which lines are left out."""
@@ -232,7 +240,8 @@ class Sender:
         emulator = feed.emulator
         state = feed.state_at(place.sent)
         if client.viewport is not None:
-            state = feed.state_at(client.viewed_from)._replace(alternate=client.viewport.alternate)
+            state = feed.state_at(client.viewed_from)
+            state = state._replace(alternate=client.viewport.alternate, first_line=state.first_unresized)
         missed = feed.missed_since(state)
         is_viewport = client.viewport is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
@@ -317,6 +326,7 @@ class Sender:
         elif place in self._log.places:
             client.viewed_from = place.sent
             self._log.leave(place, keep=False)
+            self._feed.keep_states(place)
         sent = -1 if place is None else place.sent
         client.place = Place(sent, sent)
 
@@ -324,6 +334,14 @@ class Sender:
 
     def _left_out(self, count: int, drawn: int) -> LeftOut:
         return LeftOut(count, self._feed.first_line - drawn) if count > 0 else LeftOut()
+
+    def _tell_in_time(self, client: Client, now: float) -> None:
+        """Tell a client what its terminal lacks: the leader at once, others in one line after the output."""
+        quiet_at = self._log.appended_at + QUIET
+        if client is self._clients.leader or (client.was_sent(self._log.head) and quiet_at <= now):
+            self._tell(client)
+        elif client.was_sent(self._log.head):
+            self.due = min(self.due, quiet_at)
 
     def _tell(self, client: Client) -> None:
         """Tell a client how many lines its terminal lacks, and how many of them the scrollback has."""

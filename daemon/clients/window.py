@@ -101,6 +101,10 @@ class Window:
             self._follow(frame, now, waited, confirmed if filled else 0)
         return frame.position
 
+    def forget_positions(self) -> None:
+        """Note that the terminal ignores what is in flight: it stands at no position of that."""
+        self._frames = deque(frame._replace(position=-1) for frame in self._frames)
+
     def confirm_all(self, now: float) -> int | None:
         """Handle an acknowledgement of everything that was sent."""
         return self.confirm(self._sent, now)

@@ -36,6 +36,7 @@ class TerminalState(NamedTuple):
     """The state of a terminal at a mark, where a later repaint starts."""
 
     first_line: int = 0  # the number of the first line that begins on its screen
+    first_unresized: int = 0  # the same for a terminal that did not change its size here, where the session did
     on_screen: int = 0  # the lines that begin on its screen above the cursor's
     alternate: bool = False
     stacks: Stacks = Stacks()  # pushed modes
@@ -76,6 +77,7 @@ class ScreenFeed:
         self.columns, self.rows = size[:2]
         self.emulator = Emulator(self.columns, self.rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
+        self._resized = 0, 0  # the position of the emulator's last resize, and the number of its first line before
         self._states: dict[int, TerminalState] = {}  # by position
         self._kept: dict[int, TerminalState] = {}  # of terminals that have left
         self._pack_at = _NEVER  # time (monotonic)
@@ -167,6 +169,7 @@ class ScreenFeed:
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:
             _, columns, rows = self._resizes.popleft()
+            self._resized = self.position, self.first_line
             self.emulator.resize(columns, rows)
 
     # -- what terminals show
@@ -206,6 +209,7 @@ class ScreenFeed:
         row = screen.other.saved.row if emulator.alternate else screen.cursor.y
         return TerminalState(
             first_line=self.first_line,
+            first_unresized=self._resized[1] if self._resized[0] == self.position else self.first_line,
             on_screen=max(0, sum(not each.continues for each in rows[: row + 1]) - 1),
             alternate=emulator.alternate,
             stacks=emulator.stacks,
