@@ -134,6 +134,7 @@ class Client(Reader):
         self.viewport: Viewport | None = None
         self.viewport_due = 0.0  # time (monotonic) from which the next viewport may be sent
         self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
+        self.viewed_rows = 0  # and how many rows it had
         self.left_out = LeftOut()
         self.replies = ReplyFilter()
         self.received_input = 0  # the number of the last INPUT that came over this connection
@@ -246,7 +247,8 @@ class Returning:
     used_at: float
     place: Optional[Place] = None
     left_out: LeftOut = LeftOut()
-    viewed: Optional[tuple[int, bool]] = None  # of a viewport: `viewed_from`, and whether the alternate screen showed
+    viewed: Optional[tuple[int, int, bool]] = None
+    """Of a viewport: `viewed_from`, `viewed_rows`, and whether the alternate screen showed."""
 
 
 @dataclass(frozen=True)
@@ -309,7 +311,9 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        viewed = None if client.viewport is None else (client.viewed_from, client.viewport.alternate)
+        viewed = (
+            None if client.viewport is None else (client.viewed_from, client.viewed_rows, client.viewport.alternate)
+        )
         self.returning[client.terminal.token] = Returning(
             client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
         )

@@ -241,7 +241,8 @@ class Sender:
         state = feed.state_at(place.sent)
         if client.viewport is not None:
             state = feed.state_at(client.viewed_from)
-            state = state._replace(alternate=client.viewport.alternate, first_line=state.first_unresized)
+            first_line = state.first_line_in(client.viewed_rows)
+            state = state._replace(alternate=client.viewport.alternate, first_line=first_line)
         missed = feed.missed_since(state)
         is_viewport = client.viewport is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
@@ -319,6 +320,7 @@ class Sender:
         place = client.place
         client.begin_viewport(clear=place is None)
         client.ask_screen(now)
+        client.viewed_rows = client.size[1]
         if place is None:
             self._log.hold(self._feed.position)
             self._feed.note_state()

@@ -195,7 +195,7 @@ class Attached:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
         if returning.viewed is not None:
             client.place = Place(position, position)
-            client.viewed_from, alternate = returning.viewed
+            client.viewed_from, client.viewed_rows, alternate = returning.viewed
             client.begin_viewport(clear=False, alternate=alternate)
             return
         self._stand(client, position)

@@ -36,12 +36,15 @@ class TerminalState(NamedTuple):
     """The state of a terminal at a mark, where a later repaint starts."""
 
     first_line: int = 0  # the number of the first line that begins on its screen
-    first_unresized: int = 0  # the same for a terminal that did not change its size here, where the session did
     on_screen: int = 0  # the lines that begin on its screen above the cursor's
     alternate: bool = False
     stacks: Stacks = Stacks()  # pushed modes
     open_rows: int = 0  # rows above the screen that belong to its first line
     columns: int = 0
+
+    def first_line_in(self, rows: int) -> int:
+        """Return the number of the first line that a terminal with fewer rows shows of the same output."""
+        return max(self.first_line, self.first_line + self.on_screen - rows + 1)
 
 
 @dataclass
@@ -77,7 +80,6 @@ class ScreenFeed:
         self.columns, self.rows = size[:2]
         self.emulator = Emulator(self.columns, self.rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
-        self._resized = 0, 0  # the position of the emulator's last resize, and the number of its first line before
         self._states: dict[int, TerminalState] = {}  # by position
         self._kept: dict[int, TerminalState] = {}  # of terminals that have left
         self._pack_at = _NEVER  # time (monotonic)
@@ -169,7 +171,6 @@ class ScreenFeed:
     def _apply_resizes(self) -> None:
         while self._resizes and self._resizes[0][0] <= self.position:
             _, columns, rows = self._resizes.popleft()
-            self._resized = self.position, self.first_line
             self.emulator.resize(columns, rows)
 
     # -- what terminals show
@@ -185,9 +186,19 @@ class ScreenFeed:
         state = self.state()
         self._states[self.position] = state
         if len(self._states) > _MAX_STATES:
-            self._states = dict(list(self._states.items())[-_MAX_STATES // 2 :])
+            self._drop_states()
         if not all(place.goes_on for place in places):
             self._keep(self.position, state)
+
+    def _drop_states(self) -> None:
+        """Drop the older half of the states at which no terminal stands."""
+        places = self._log.places
+        newest = list(self._states)[-_MAX_STATES // 2]
+        self._states = {
+            position: state
+            for position, state in self._states.items()
+            if position >= newest or any(place.got <= position <= place.sent for place in places)
+        }
 
     def keep_states(self, place: Place) -> None:
         """Keep the states of a terminal that leaves: it may come back after others have been noted in their place."""
@@ -209,7 +220,6 @@ class ScreenFeed:
         row = screen.other.saved.row if emulator.alternate else screen.cursor.y
         return TerminalState(
             first_line=self.first_line,
-            first_unresized=self._resized[1] if self._resized[0] == self.position else self.first_line,
             on_screen=max(0, sum(not each.continues for each in rows[: row + 1]) - 1),
             alternate=emulator.alternate,
             stacks=emulator.stacks,
