@@ -127,7 +127,8 @@ class TerminalView:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()
             return
-        is_full = is_whole and (self._awaits_screen or self.position is None)  # else perhaps only changed rows
+        # Else perhaps only changed rows, or nothing: then output goes on, and the screen comes later.
+        is_full = is_whole and screen != b"" and (self._awaits_screen or self.position is None)
         self._awaits_screen = False
         self._skipped = b""
         self.withdraw_guesses()

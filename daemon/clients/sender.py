@@ -184,7 +184,8 @@ class Sender:
         if client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number
             begun = self._begun_line(place.sent, client.size[0])
-            client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, begun))
+            for data in (b"", begun):  # an empty screen is an answer, and says nothing of what the terminal shows
+                client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, data))
             client.sent(len(begun), place.sent, now)
         self._send_output(client, now)
 

@@ -81,8 +81,10 @@ def repainting(
     screen.
     """
     start = CANCEL + (b"\x1b[?1049l" if was_alternate else b"")
-    # NEUTRAL comes after leaving the alternate screen, because that restores a pen and charsets.
-    start += clean_screen(emulator.columns, emulator.height) if clear else NEUTRAL
+    if clear:  # without the line that the terminal has begun, the rest of which does not come
+        start += (b"" if was_alternate else b"\r\x1b[K") + clean_screen(emulator.columns, emulator.height)
+    else:  # after leaving the alternate screen, because that restores a pen and charsets
+        start += NEUTRAL
     start += _reset_input(emulator.settle()).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
