@@ -253,10 +253,14 @@ class Returning:
 
 @dataclass(frozen=True)
 class LostLeader:
-    """A leader whose connection was lost: when it was used last, and until when (monotonic) it may return."""
+    """A leader whose connection was lost: when it was used last, and until when (monotonic) it may return.
+
+    `place`: after a reload, where its terminal stands, for which the program waits.
+    """
 
     used_at: float = 0.0
     until: float = 0.0
+    place: Optional[Place] = None
 
 
 @dataclass(frozen=True)
@@ -290,7 +294,7 @@ class Clients:
             self.remember(client)
         lost = self.lost
         if self.leader is not None:
-            lost = LostLeader(self.leader.used_at, time.monotonic() + LEADER_RETURNS)
+            lost = LostLeader(self.leader.used_at, time.monotonic() + LEADER_RETURNS, self.leader.place)
         return ClientsState(self.size, self.last_number, self.returning, lost)
 
     @state.setter

@@ -365,7 +365,10 @@ class Sender:
             return 0
         allowed = _NEVER
         needed = self._feed.position
-        leader = self._clients.leader
+        leader, lost = self._clients.leader, self._clients.lost
+        if leader is None and lost.place is not None and now < lost.until:
+            allowed = HERE - (log.head - lost.place.got)
+            self._wake_at(allowed, lost.until)
         if leader is not None and leader.waited_for(now):
             allowed = leader.window.size - leader.behind(log)
             self._wake_at(allowed, leader.stuck_at())

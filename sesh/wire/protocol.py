@@ -16,7 +16,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | ACK      | daemon | number of the newest INPUT that was written to the pty in whole, or dropped (8 bytes)   |
 | OUTPUT   | daemon | position of the first byte, counted from the session's start (8), the program's bytes   |
 | SCREEN   | daemon | position of the output that it replaces, or PART, number of the last REDRAW or 0 (8     |
-|          |        | bytes each), bytes that draw it                                                         |
+|          |        | bytes each), bytes that draw it; without bytes: output goes on, a screen comes later    |
 | NOTICE   | daemon | JSON: text, a line of sesh's own, which has no position; or left_out and kept: how many |
 |          |        | lines the terminal lacks, and how many of them `logs` has                               |
 | RESIZE   | client | columns, rows, width and height in pixels (2 bytes each)                                |
