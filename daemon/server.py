@@ -61,7 +61,8 @@ class Server:
         self.session = session
         self.listener = listener
         self._poll = Poll()
-        self._watched: dict[str, int] = {}  # the descriptors that are no connections
+        self._watched: dict[str, tuple[int, int]] = {}  # the descriptors that are no connections, and their interests
+        self._is_full = False  # so much input waits for the program that clients are not read
         self._accepts_from = 0.0  # time (monotonic) until which no connection is accepted
         self.outbox = Outbox()
         self.connections: dict[int, PeerConnection] = {}
@@ -71,7 +72,7 @@ class Server:
         methods = RequestMethods(session, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, methods)
         self.parts: list[Part] = [
-            session.attached, session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
+            session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
             session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
             self.ending,
         ]  # fmt: skip
@@ -91,6 +92,7 @@ class Server:
         self._accept(ready)
         self._take_frames(ready)
         now = time.monotonic()
+        session.attached.release_keys(now)
         self._choose_leader(now)
         self._move_bytes(ready, now)
         for part in self.parts:
@@ -114,11 +116,13 @@ class Server:
     def _seconds_to_wait(self) -> float | None:
         """Return the seconds until the next part is due; None if none is."""
         session = self.session
-        if self._backlogs:
+        if self._backlogs or session.events.has_new:
             return 0.0
-        due = min([self._due_of(part) for part in self.parts])
+        due = min([part.due for part in self.parts]) if not self._resting else min(map(self._due_of, self.parts))
         hello_by = next(iter(self._hello_by.values()), _NEVER)
-        due = min(due, session.sender.due, session.clients.due, hello_by, self._accepts_from or _NEVER)
+        due = min(
+            due, session.sender.due, session.clients.due, session.attached.due, hello_by, self._accepts_from or _NEVER
+        )
         return None if due == _NEVER else max(0.0, due - time.monotonic())
 
     def _due_of(self, part: Part) -> float:
@@ -380,14 +384,18 @@ class Server:
             connection.flush()
             if connection.closing and not connection.unsent:
                 self.drop(connection)
-        for connection in (*touched, *(client.connection for client in self.session.clients.all)):
+        is_full = len(self.session.pump.unwritten) > MAX_INPUT
+        if is_full != self._is_full:  # then clients are not read, until the program has read more
+            self._is_full = is_full
+            touched += [client.connection for client in self.session.clients.all]
+        for connection in touched:
             if self.connections.get(connection.descriptor) is connection:
                 self._poll.watch(connection.descriptor, self._interest(connection))
 
     def _interest(self, connection: PeerConnection) -> int:
         """Return what a connection's socket is to be watched for."""
         interest = WRITE if connection.blocked else 0
-        must_wait = len(self.session.pump.unwritten) > MAX_INPUT and client_of(connection) is not None
+        must_wait = self._is_full and client_of(connection) is not None
         if not (connection.closing or connection.backlog or must_wait):
             interest |= READ
         return interest
@@ -402,9 +410,11 @@ class Server:
         self._watch_one("stdin", pump.stdin.descriptor, WRITE if pump.stdin.wants_write else 0)
 
     def _watch_one(self, what: str, descriptor: int, interest: int) -> None:
-        before = self._watched.get(what, -1)
-        if before != descriptor and before >= 0:
-            self._poll.forget(before)  # it was closed
-        self._watched[what] = descriptor
+        before = self._watched.get(what, (-1, 0))
+        if before == (descriptor, interest):
+            return
+        if before[0] not in (descriptor, -1):
+            self._poll.forget(before[0])  # it was closed
+        self._watched[what] = descriptor, interest
         if descriptor >= 0:
             self._poll.watch(descriptor, interest)

@@ -38,7 +38,7 @@ class Session:
         self.pump = pump = Pump(log, life)
         self.feed = feed = ScreenFeed(log, size, life, faults, facts.scrollback)
         self.clients = clients = Clients(size)
-        self.sender = Sender(log, feed, clients, reports)
+        self.sender = Sender(log, feed, clients, reports, faults)
         self.acks = acks = InputAcks(pump, feed, clients)
         self.events = events = Events(facts)
         self.notifications = Notifications(facts, clients, faults)
@@ -49,7 +49,7 @@ class Session:
         marks = CommandMarks(facts, pump, runs, events)
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, runs)
-        self.attached = Attached(facts, pump, feed, clients, acks, events, activity)
+        self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
         events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty.is_open:
             self.begin(pty)

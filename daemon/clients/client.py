@@ -283,6 +283,7 @@ class Clients:
         self.last_number = 0  # of the newest client
         self.returning: dict[str, Returning] = {}  # by the client's token
         self.lost = LostLeader()
+        self._is_chosen = True  # nothing has changed since the leader was chosen
 
     def __len__(self) -> int:
         return len(self.all)
@@ -310,6 +311,7 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
+        self._is_chosen = False
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
@@ -328,17 +330,26 @@ class Clients:
         """Remove a client. `returns`: its connection was lost, and it may be back at once."""
         self.remember(client)
         self.all.remove(client)
+        self._is_chosen = False
         if client is self.leader:
             self.leader = None
             self.lost = LostLeader(client.used_at, time.monotonic() + LEADER_RETURNS) if returns else LostLeader()
 
     def note_key(self, client: Client) -> None:
-        """Note that a person has typed at a client, which becomes the leader."""
+        """Note that a person has typed at a client, which is to lead."""
         client.used_at = STEADY.now()
+        self._is_chosen = self._is_chosen and client is self.leader
+
+    def note_size(self, client: Client, size: Size) -> None:
+        """Note a client's new size."""
+        client.size = size
+        self._is_chosen = False
 
     @property
     def due(self) -> float:
         """The time (monotonic) at which a lost leader is given up."""
+        if not self._is_chosen:
+            return 0.0
         return self.lost.until if self.lost.until and self.all else float("inf")
 
     def choose_leader(self, now: float) -> Size | None:
@@ -346,6 +357,9 @@ class Clients:
 
         While a lost leader may return, a client that was used before it does not take its place.
         """
+        if self._is_chosen and now < (self.lost.until or float("inf")):
+            return None
+        self._is_chosen = True
         leader = last_used(self.all)
         if self.leader is None and now < self.lost.until and (leader is None or leader.used_at < self.lost.used_at):
             return None

@@ -63,7 +63,7 @@ class PeerConnection:
         self.unsent = bytearray()
         self.closing = False  # handles and queues no more frames, and is dropped once everything is sent
         self.blocked = False  # is not writable
-        self.progress_at = self.opened_at = time.monotonic()  # time (monotonic) of the last bytes sent
+        self.progress_at = time.monotonic()  # time (monotonic) of the last bytes sent
         self.awaits_creator = awaits_creator  # it is the creator's, and no request has come over it yet
         self.role = Role.UNKNOWN
         self.data = bytearray()  # DATA of the next REQUEST

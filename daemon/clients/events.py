@@ -140,6 +140,11 @@ class Events:
     def state(self, state: EventsState) -> None:
         self.last, self.kept, self.missed = state.last, state.kept, state.missed
 
+    @property
+    def has_new(self) -> bool:
+        """True if there are events that nobody has taken yet."""
+        return bool(self._new)
+
     def take_new(self) -> list[Event]:
         """Return the events since the last call."""
         new = self._new

@@ -13,6 +13,7 @@ where they exceed what a client wants at an attach; it is told how many.
 
 from __future__ import annotations
 
+from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
@@ -36,7 +37,8 @@ _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 class Sender:
     """Sends output, screens and viewports."""
 
-    def __init__(self, log: OutputLog, feed: ScreenFeed, clients: Clients, reports: Reports) -> None:
+    def __init__(self, log: OutputLog, feed: ScreenFeed, clients: Clients, reports: Reports, faults: FaultLog) -> None:
+        self._faults = faults
         self._log = log
         self._feed = feed
         self._clients = clients
@@ -51,7 +53,11 @@ class Sender:
             self._follow(follower)
         for client in self._clients.all:
             if not client.connection.closing:
-                self._send_to(client, now)
+                try:
+                    self._send_to(client, now)
+                except Exception as error:  # the others go on
+                    self._faults.note("a client could not be sent its output", error)
+                    client.connection.discard()
 
     def _send_to(self, client: Client, now: float) -> None:
         log = self._log
@@ -131,11 +137,11 @@ class Sender:
         feed = self._feed
         place = client.place
         if client.drawing is None:
+            if feed.lag:
+                feed.catch_up(STEP_TIME)
             if place is not None and self._needs_bytes(client, place, now):
                 self._go_on(client, place, now)
                 return
-            if feed.lag:
-                feed.catch_up(STEP_TIME)
             if feed.lag or feed.in_image:
                 self.due = now
                 waited = now - (client.asked_at or now)
@@ -369,9 +375,9 @@ class Sender:
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
             self._wake_at(allowed, lost.until)
-        if leader is not None and leader.waited_for(now):
+        if leader is not None and now <= (stuck_at := leader.stuck_at()):
             allowed = leader.window.size - leader.behind(log)
-            self._wake_at(allowed, leader.stuck_at())
+            self._wake_at(allowed, stuck_at)
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import time
+from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from sesh.about import __version__
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.facts import Facts
+from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
 from sesh.daemon.clients.client import Client, Clients, Mode, Returning
 from sesh.daemon.clients.connection import PeerConnection, Role
@@ -60,6 +62,7 @@ class Attached:
         acks: InputAcks,
         events: Events,
         activity: Activity,
+        faults: FaultLog,
     ) -> None:
         self._facts = facts
         self._pump = pump
@@ -69,7 +72,8 @@ class Attached:
         self._acks = acks
         self._events = events
         self._activity = activity
-        self._typed: list[Typed] = []
+        self._faults = faults
+        self._typed: deque[Typed] = deque()
         self._farewells: list[Farewell] = []
         self._held: dict[Client, float] = {}  # clients with an incomplete sequence, and when (monotonic) it is a key
 
@@ -80,25 +84,31 @@ class Attached:
         """The time (monotonic) at which the next incomplete sequence becomes a key."""
         return min(self._held.values(), default=_NEVER)
 
-    def act(self, now: float) -> None:
-        """Type the incomplete sequences whose rest has not come in time."""
+    def release_keys(self, now: float) -> None:
+        """Have the incomplete sequences typed whose rest has not come in time."""
         for client in [client for client, at in self._held.items() if at <= now]:
             del self._held[client]
             self._release(client)
-        self.type_keys(now)
 
     def type_keys(self, now: float) -> None:
         """Type the keys that have come in this turn; the session has their client's size by now."""
-        typed = self._typed
-        self._typed = []
-        for client, keys, number, size, by_person in typed:
-            # A key that answers an agent's question begins no line, which a later text would join.
-            answers = self._activity.declared_question is not None and self._pump.pty.raw()
-            self._pump.type(keys, by_person=by_person and not answers, in_line=by_person)
-            client.last_input = max(client.last_input, number)  # only now: after an error, it comes again
-            self._acks.owe(client, size, now)
-            if by_person:  # after the write, so that it does not delay the key
-                self._activity.key_typed(keys)
+        while self._typed:
+            typed = self._typed.popleft()
+            try:
+                self._type_one(typed, now)
+            except Exception as error:  # the client comes back, and sends again what was not typed
+                self._faults.note("a fault in a client's keys", error)
+                typed.client.connection.discard()
+
+    def _type_one(self, typed: Typed, now: float) -> None:
+        client, keys, number, size, by_person = typed
+        # A key that answers an agent's question begins no line, which a later text would join.
+        answers = self._activity.declared_question is not None and self._pump.pty.raw()
+        self._pump.type(keys, by_person=by_person and not answers, in_line=by_person)
+        client.last_input = max(client.last_input, number)  # only now: after an error, it comes again
+        self._acks.owe(client, size, now)
+        if by_person:  # after the write, so that it does not delay the key
+            self._activity.key_typed(keys)
 
     def say_farewell(self) -> None:
         """Send the clients that leave their last message; called once they were sent what was due."""
@@ -275,7 +285,7 @@ class Attached:
 
     def _resize(self, client: Client, size: Size, now: float) -> None:
         changed = size[:2] != client.size[:2]
-        client.size = size
+        self._clients.note_size(client, size)
         if changed:
             client.ask_screen(now)
             if client.viewport is not None:

@@ -54,9 +54,7 @@ EFFECTS = r"printf '\033]52;c;aGk=\007\033[6n'"
 BURST = r"""seq -f "$(printf '\033[K')line %.0f" 1 40000"""
 
 
-@pytest.mark.parametrize(
-    "script", [f"{EFFECTS}; {BURST}", f"{BURST}; {EFFECTS}"], ids=["before", "after"]
-)
+@pytest.mark.parametrize("script", [f"{EFFECTS}; {BURST}", f"{BURST}; {EFFECTS}"], ids=["before", "after"])
 @pytest.mark.needs_fork("an emulator that is late")
 def test_who_attaches_while_the_emulator_is_behind_gets_each_line_once_and_no_old_effects(
     daemons: Daemons, home: Home, monkeypatch: pytest.MonkeyPatch, script: str

@@ -65,7 +65,7 @@ LOST = {
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
         "Attached._typed Attached._farewells Events._new QueryRouter._new QueryRouter._asked Server._resting "
-        "Server.replace Pump.allowed",
+        "Server.replace Server._is_full Clients._is_chosen Pump.allowed",
     "work in progress: it begins again":
         "OutputLog.appended_at Activity._checked_at Activity._check_at Activity._seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "

@@ -91,6 +91,7 @@ def test_one_that_does_not_return_in_time_is_given_up(
     leader, other = attach(20.0, LARGE), attach(10.0, SMALL)
     clients.choose_leader(50.0)
     clients.remove(leader, returns=True)
+    assert clients.choose_leader(50.0) is None
     assert clients.choose_leader(clients.due) == SMALL
     assert clients.leader is other
 
