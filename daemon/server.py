@@ -23,7 +23,6 @@ from sesh.daemon.session import Session
 from sesh.errors import TERMINATED, ProtocolError, Refused
 from sesh.loop.poll import READ, WRITE, Poll
 from sesh.schema import codec
-from sesh.schema.facts import Event
 from sesh.system import files, platforms, processes
 from sesh.wire import protocol
 
@@ -98,7 +97,7 @@ class Server:
         for part in self.parts:
             if part.due <= now:
                 self._act(part, now)
-        self._note_events()
+        session.note_events()
         session.acks.report_flags()
         session.sender.send(now)
         session.queries.route(now)
@@ -362,20 +361,6 @@ class Server:
             pump.write_input()
         if events & READ and pump.wants_read:
             session.read_output()
-
-    def _note_events(self) -> None:
-        for event in self.session.events.take_new():
-            self.session.faults.guard(self._note_event, "an event", event)
-
-    def _note_event(self, event: Event) -> None:
-        """Have an event counted for those who are away, and told if it is to be told."""
-        session = self.session
-        if not session.clients:
-            session.events.missed.note(event, by_request=session.life.interrupted)
-        if event["event"] == "command_started":
-            session.activity.note_command()
-        if event["event"] != "exited" or not session.life.end.by_request:
-            session.notifications.note_event(event)
 
     def _flush(self) -> None:
         """Send what was queued; drop the connections that are done."""

@@ -23,6 +23,7 @@ from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
 from sesh.daemon.watching.waits import Waits
+from sesh.schema.facts import Event
 from sesh.text.sizes import Size
 
 
@@ -64,9 +65,23 @@ class Session:
         """Read the program's output into the log, and handle what is found in it; return False if there was none."""
         block = self.pump.read()
         for piece in self.runs.visible(block):
+            self.note_events()  # a command that has started ends what was declared before, and not what it prints
             for finding in self.pump.append(piece):
                 self.faults.guard(self.findings.handle, "a finding", finding)
         return bool(block)
+
+    def note_events(self) -> None:
+        """Have the new events counted for those who are away, and told if they are to be told."""
+        for event in self.events.take_new():
+            self.faults.guard(self._note_event, "an event", event)
+
+    def _note_event(self, event: Event) -> None:
+        if not self.clients:
+            self.events.missed.note(event, by_request=self.life.interrupted)
+        if event["event"] == "command_started":
+            self.activity.note_command()
+        if event["event"] != "exited" or not self.life.end.by_request:
+            self.notifications.note_event(event)
 
     @property
     def name(self) -> str:
