@@ -162,7 +162,7 @@ class Sender:
         client.pieces = [*protocol.screen_pieces(drawing.position, screen, size)][::-1]
         client.drawing = None
         client.left_out = client.left_out.and_then(drawing.left_out)
-        client.asked_at = now if feed.in_image else None
+        client.asked_at = now if feed.in_image or drawing.position > feed.position else None
         self._send_pieces(client, now)
 
     def _patience(self, client: Client) -> float:
@@ -211,12 +211,15 @@ class Sender:
             replay, left_out = self._first_screen(client, status)
         else:
             replay, left_out = self._repaint(client, place, status)
+        position = feed.position
+        if place is None and client.seen_to is not None:
+            position = max(position, client.seen_to)  # the output between is above this screen already
         if place is None or client.viewport is not None:
             client.viewport = None
-            client.place = Place(feed.position, feed.position)
+            client.place = Place(position, position)
             self._log.places.append(client.place)
         feed.note_state()
-        return Drawing(replay, feed.position, left_out, images, effects)
+        return Drawing(replay, position, left_out, images, effects)
 
     def _effects(self, client: Client, place: Place | None) -> tuple[bytes, bytes]:
         """Return the effects of the output that a screen replaces: images, which it may cover, and all others.

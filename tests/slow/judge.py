@@ -80,7 +80,7 @@ def judge(
 
     `logged`: the numbers that `sesh logs` has in the end: it had these when something was said. `may_leave_out`: lines
     may be missing if it was said how many, once at each place. `joined`: the terminal came later, and needs none of the
-    lines before the first that it holds. `left`: it left once, maybe within a line, which came whole when it returned.
+    lines before the first that it holds. `left`: it left once, maybe within a line, which came again when it returned.
     """
     found, others = list[int](), list[str]()
     for line in lines:
@@ -96,7 +96,7 @@ def judge(
     faults = [
         *_unsaid(missing, said, may_leave_out=may_leave_out),
         *_wrong_of_logs(len(lacks.intersection(logged)), said),
-        *([f"{repeated:,} lines came twice"] if repeated else []),
+        *([f"{repeated:,} lines came twice"] if repeated > int(left) else []),
         *(["lines came out of order"] if _disordered(found) else []),
         *([f"{len(others)} lines are none of the program's: {others[:3]}"] if others else []),
     ]
