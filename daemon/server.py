@@ -109,8 +109,9 @@ class Server:
             session.faults.guard(self.ending.respond, "the ending")
             self._flush()
         self._watch()
-        if self.replace is not None:
-            self.replace()
+        replace, self.replace = self.replace, None  # first: after an error the session goes on
+        if replace is not None:
+            replace()
 
     def _seconds_to_wait(self) -> float | None:
         """Return the seconds until the next part is due; None if none is."""
@@ -142,9 +143,11 @@ class Server:
         """Serve the session until nothing is left of it."""
         session = self.session
         self._begin()
+        waits = False  # until the first turn nothing is watched
         while session.life.phase != Phase.ABANDONED:
             try:
-                self.turn()
+                self.turn(waits=waits)
+                waits = True
             except Exception as error:
                 session.faults.note("a fault in a turn", error)
                 time.sleep(FAULT_PAUSE)
@@ -165,7 +168,6 @@ class Server:
         self._poll.watch(self._wakeup, READ)
         self.session.pump.allowed = self.session.sender.allowance(time.monotonic())
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
-        self.turn(waits=False)  # until then nothing is watched
 
     # -- signals
 
@@ -330,7 +332,8 @@ class Server:
             stdin.closes_at = time.monotonic() + stdin.linger
         if client is not None:
             session.attached.forget(client, returns=True)
-        session.sender.followers.pop(connection, None)
+        if session.sender.followers.pop(connection, None) is not None:
+            session.sender.due = 0.0  # the program may have waited for it
         connection.drop()
 
     # -- the steps of a turn

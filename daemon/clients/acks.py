@@ -34,7 +34,7 @@ class _Owed:
 
     @property
     def due(self) -> float:
-        return min(self.ack_at, self.echoed_at)
+        return self.ack_at if self.echoed_at == _NEVER else self.echoed_at  # an ACK waits for the ECHOED before
 
 
 class InputAcks:

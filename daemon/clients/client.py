@@ -203,7 +203,9 @@ class Client(Reader):
         self.pieces.clear()
         self.window.forget_positions()
         self.ask_screen(now)
-        if self.place is not None and self.viewport is None:
+        if self.viewport is not None:
+            self.begin_viewport(clear=False, alternate=self.viewport.alternate)
+        if self.place is not None:
             self.place.sent = max(self.place.got, min(position, self.place.sent))
 
     def begin_viewport(self, *, clear: bool, alternate: bool = False) -> None:

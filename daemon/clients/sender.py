@@ -63,7 +63,7 @@ class Sender:
         log = self._log
         if not client.terminal.acknowledges and client.connection.flush():
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
-        if client.place is not None and client.asked_at is None and client.viewport is None:
+        if client.place is not None and client.asked_at is None and client.viewport is None and not client.pieces:
             is_late = client.behind(log) > client.window.size
             if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
                 client.ask_screen(now)
@@ -82,7 +82,8 @@ class Sender:
             self._tell_in_time(client, now)
 
     def _is_waited_for(self, client: Client, now: float) -> bool:
-        return client is self._clients.leader and client.waited_for(now)
+        awaits_image = client.asked_at is not None and self._feed.in_image  # whose rest the program must print
+        return client is self._clients.leader and client.waited_for(now) and not awaits_image
 
     # -- output
 
@@ -143,9 +144,14 @@ class Sender:
                 self._go_on(client, place, now)
                 return
             if feed.lag or feed.in_image:
-                self.due = now
-                waited = now - (client.asked_at or now)
-                if waited < self._patience(client) or (feed.in_image and place is not None):
+                until = (client.asked_at or now) + self._patience(client)
+                if feed.lag:
+                    self.due = now
+                elif place is not None:
+                    return  # the output that ends the image begins the next turn
+                else:
+                    self.due = min(self.due, max(now, until))
+                if now < until or (feed.in_image and place is not None):
                     return
                 if place is not None and client.viewport is None and place.sent > feed.position:
                     self._go_on(client, place, now)
@@ -378,16 +384,17 @@ class Sender:
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
             self._wake_at(allowed, lost.until)
-        if leader is not None and now <= (stuck_at := leader.stuck_at()):
+        if leader is not None and self._is_waited_for(leader, now):
             allowed = leader.window.size - leader.behind(log)
-            self._wake_at(allowed, stuck_at)
+            self._wake_at(allowed, leader.stuck_at())
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)
                 allowed = min(allowed, room)
                 needed = min(needed, follower.position)
                 self._wake_at(room, follower.connection.progress_at + PATIENCE)
-        log.release(needed, self._feed.position)
+        viewed = [each.place.got for each in self._clients.all if each.viewport and each.place]
+        log.release(needed, self._feed.position, min(viewed, default=log.head))
         return max(0, allowed)
 
     def _wake_at(self, room: float, at: float) -> None:

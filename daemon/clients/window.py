@@ -77,6 +77,10 @@ class Window:
         self._sent += size
         if alone and self.in_flight >= self._silent:
             self._progress_at = now
+        last = self._frames[-1] if self._frames else None
+        if last is not None and not self.over_link and last.size + size <= LEAST:  # as echoed keys come one by one
+            self._frames[-1] = last._replace(end=self._sent, position=position, size=last.size + size)
+            return
         self._frames.append(_Frame(self._sent, position, size, now, alone, self.room < size))
 
     def confirm(self, count: int, now: float) -> int | None:

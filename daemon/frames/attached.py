@@ -90,6 +90,11 @@ class Attached:
             del self._held[client]
             self._release(client)
 
+    def release_all(self) -> None:
+        """Type every incomplete sequence: nobody will say how it goes on."""
+        self.release_keys(_NEVER)
+        self.type_keys(time.monotonic())
+
     def type_keys(self, now: float) -> None:
         """Type the keys that have come in this turn; the session has their client's size by now."""
         while self._typed:

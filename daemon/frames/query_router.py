@@ -52,7 +52,8 @@ class QueryRouter:
     @property
     def state(self) -> list[DueReply]:
         """What a reload keeps."""
-        return list(self._due)
+        asked = [DueReply(each.query.position, each.query.body) for each in self._asked]
+        return sorted([*self._due, *asked])
 
     @state.setter
     def state(self, state: list[DueReply]) -> None:
@@ -117,7 +118,7 @@ class QueryRouter:
         size = self._clients.size
         live = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(query.position)]
         client = last_used(live)
-        if client is None or client.place is None or client.redraw_number != client.answered_number:
+        if client is None or client.place is None or client.pieces or client.redraw_number != client.answered_number:
             if query.kind == Kind.QUERY:
                 self._reply_at(query.position, query.body)
             return

@@ -60,6 +60,7 @@ class OutputLog(ByteLog):
         self.effects = EffectList()
         self._retained = JOB_RETAINED if job else RETAINED
         self._marks = [base]
+        self._thins_at = 0
 
     @property
     def state(self) -> LogState:
@@ -80,13 +81,14 @@ class OutputLog(ByteLog):
         super().append(block)
         self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         self.appended_at = time.monotonic()
-        if len(self._marks) > _MAX_MARKS:
+        if len(self._marks) > max(_MAX_MARKS, self._thins_at):
             half = len(self._marks) // 2
             self._marks[:half] = [
                 mark
                 for index, mark in enumerate(self._marks[:half])
                 if index % 2 or any(place.got <= mark <= place.sent for place in self.places)
             ]
+            self._thins_at = len(self._marks) * 5 // 4  # else what stays would be looked at each time
 
     def leave(self, place: Place, *, keep: bool = True) -> None:
         """Note that a terminal gets no more. `keep`: keep what it lacks when it returns, and `RETAINED` bytes more."""
@@ -126,14 +128,14 @@ class OutputLog(ByteLog):
                 return mark
         return end
 
-    def release(self, needed: int, noted: int) -> None:
+    def release(self, needed: int, noted: int, viewed: int = 1 << 62) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
 
         Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
         """
         self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
         if self.effects.kept:
-            self.effects.trim(min([noted, *(place.got for place in self.places)]))
+            self.effects.trim(min([noted, viewed, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
         most = self.head - MAX_LAG  # else a terminal that takes nothing would keep all that is printed
         kept = [max(place.got, most) for place in self.places if self.head <= place.keeps_to]

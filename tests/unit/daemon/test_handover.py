@@ -67,7 +67,7 @@ LOST = {
         "Attached._typed Attached._farewells Events._new QueryRouter._new QueryRouter._asked Server._resting "
         "Server.replace Server._is_full Clients._is_chosen Pump.allowed",
     "work in progress: it begins again":
-        "OutputLog.appended_at Activity._checked_at Activity._check_at Activity._seen_at "
+        "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity._check_at Activity._seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at RunQueue._shorten_at "
         "Waits._active_at Waits._check_at Waits._checks "

@@ -148,7 +148,7 @@ def test_the_window_is_within_its_bounds_and_counts_what_is_in_flight(
 
 @given(st.lists(st.integers(1, 20_000), min_size=1, max_size=50), st.data())
 def test_the_position_is_that_of_the_last_frame_that_has_arrived_whole(sizes: list[int], data: st.DataObject) -> None:
-    window = Window(0.0, over_link=data.draw(st.booleans()))
+    window = Window(0.0, over_link=True)  # here small frames are noted together
     ends = [0]
     for size in sizes:
         ends.append(ends[-1] + size)
