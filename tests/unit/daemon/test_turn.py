@@ -35,7 +35,7 @@ class Peer:
         words = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, "acknowledges": True}
         server.session.attached.handle_hello(self.link.connection, words | hello)
         self.client: Client = server.session.clients.all[-1]
-        server.until(lambda: self.take() or self.screens)
+        server.until(self.take)
 
     def send(self, frame: bytes) -> None:
         self.link.other.sendall(frame)
@@ -43,8 +43,8 @@ class Peer:
     def types(self, number: int, keys: bytes) -> None:
         self.send(protocol.numbered(protocol.INPUT, number, keys))
 
-    def take(self, *, confirms: bool = True) -> None:
-        """Take what has come, and acknowledge it."""
+    def take(self) -> bool:
+        """Take what has come, and acknowledge it; return whether screens have come."""
         for kind, payload in self.link.take():
             if kind in (protocol.OUTPUT, protocol.SCREEN):
                 position, data = protocol.split_number(payload)
@@ -52,8 +52,8 @@ class Peer:
                     self.output += data
                 else:
                     self.screens.append((position, data[protocol.NUMBER_SIZE :]))
-        if confirms:
-            self.send(protocol.numbered(protocol.GOT, self.client.window._sent, b""))
+        self.send(protocol.numbered(protocol.GOT, self.client.window._sent, b""))
+        return bool(self.screens)
 
     def taken(self) -> bytes:
         """Take what has come; return all screens since the last call."""
@@ -182,10 +182,8 @@ def test_at_redraw_a_viewport_draws_all_rows_again(server: Daemon, attach: Attac
     prints(server.session, b"one\r\ntwo")
     server.until(lambda: b"two" in peer.taken())
     peer.send(protocol.redraw(server.session.log.head, 1))
-    screen = b""
-    while not screen:
-        server.turn()
-        screen = peer.taken()
+    server.until(peer.take)
+    screen = peer.taken()
     assert b"one" in screen
     assert b"two" in screen
 
@@ -319,7 +317,12 @@ def test_a_held_escape_gives_the_session_its_clients_size_before_it_is_typed(
     peer = attach()
     attach(**LARGE)
     sizes: list[tuple[int, ...]] = []
-    monkeypatch.setattr(server.session.pump, "type", lambda data, **_: data and sizes.append(clients.size[:2]))
+
+    def types(keys: bytes, **_: object) -> None:
+        if keys:
+            sizes.append(clients.size[:2])
+
+    monkeypatch.setattr(server.session.pump, "type", types)
     holds_escape(peer)
     assert clients.size[:2] == (100, 30)
     server.until(lambda: sizes)
