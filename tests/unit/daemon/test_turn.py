@@ -189,11 +189,11 @@ def test_at_redraw_a_viewport_draws_all_rows_again(server: Daemon, attach: Attac
 
 
 def test_a_viewport_gets_the_bell_and_the_clipboard_write_of_the_output_that_it_replaces(
-    server: Daemon, attach: Attach
+    server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """They were dropped before the next viewport was due."""
+    monkeypatch.setattr("sesh.daemon.pty.output_log.RETAINED", 0)  # no terminal that has left keeps them
     own = server.session
-    own.log._retained = 0  # no terminal that has left keeps them
     peer = attach(**LARGE, read_only=True)
     peer.taken()
     peer.client.viewport_due = float("inf")
@@ -327,6 +327,24 @@ def test_a_held_escape_gives_the_session_its_clients_size_before_it_is_typed(
     assert clients.size[:2] == (100, 30)
     server.until(lambda: sizes)
     assert sizes == [(80, 24)]
+
+
+def test_what_a_command_reports_counts_although_the_mark_of_its_start_came_in_the_same_read(
+    server: Daemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The start ends what was declared before it; it ended the command's own report as well."""
+    own = server.session
+
+    def visible(block: bytes) -> Iterator[bytes]:
+        own.events.add("command_started")
+        yield block
+
+    monkeypatch.setattr(own.runs, "visible", visible)
+    prints(own, b"\x1b]9;ready\x07")
+    server.turn()
+    standing = own.activity.kept.declared.standing
+    assert standing is not None
+    assert standing.question == "ready"
 
 
 @pytest.mark.usefixtures("typed")
