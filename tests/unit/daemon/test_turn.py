@@ -11,7 +11,7 @@ from unittest.mock import Mock
 import pytest
 
 from sesh.daemon import reload
-from sesh.daemon.clients.client import Client
+from sesh.daemon.clients.client import Client, Follower
 from sesh.daemon.clients.window import HERE
 from sesh.daemon.screen.feed import FeedState
 from sesh.wire import protocol
@@ -288,6 +288,24 @@ def test_a_leader_that_detaches_gives_the_session_the_next_leaders_size_at_once(
     assert server.has_work
     server.turn()
     assert clients.size[:2] == (80, 24)
+
+
+def test_a_program_that_waits_for_a_follower_goes_on_at_once_when_the_follower_is_lost(server: Daemon) -> None:
+    """It waited until something else began a turn."""
+    own = server.session
+    link = Link(server, buffer=16 << 10)
+    server.turn()
+    follower = Follower(link.connection, own.log.head)
+    link.connection.reader = own.sender.followers[link.connection] = follower
+    prints(own, bytes(2 * HERE))
+    own.feed.catch_up(10)
+    server.until(lambda: own.pump.allowed == 0 and not server.has_work)
+    link.other.close()
+    server.until(lambda: not own.sender.followers)
+    assert server.has_work
+    server.turn()
+    assert own.pump.allowed > 0
+    link.close()
 
 
 # -- keys
