@@ -53,3 +53,15 @@ def test_a_line_waits_for_the_first_screen_whatever_the_size_of_the_window_is_un
     display.started = True
     show(view, SCREEN, 0, _UNASKED + b"screen")
     assert timers.wait_time() is not None
+
+
+def test_an_answer_without_bytes_is_no_screen_that_a_line_could_cover() -> None:
+    """The emulator below the line began with an empty screen, so the last row was blank once the line had gone."""
+    display, channel = Mock(started=True, covered=False), Mock(received=0)
+    view = TerminalView(display, channel, Timers(), "never")
+    view.redraw()
+    show(view, SCREEN, 100, _FIRST)
+    assert view._screen is None
+    view.redraw()
+    show(view, SCREEN, 100, (2).to_bytes(8, "big") + b"screen")
+    assert view._screen == b"screen"

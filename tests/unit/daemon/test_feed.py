@@ -190,6 +190,35 @@ def test_states_are_bounded_and_those_of_attached_clients_push_no_others_out() -
     assert len(noted._kept) <= module._MAX_KEPT
 
 
+def test_a_state_at_which_a_terminal_stands_is_not_dropped_however_many_follow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A terminal that had taken nothing for long got lines twice."""
+    monkeypatch.setattr(module, "_MAX_STATES", 64)
+    log, noted = fed()
+    log.append(b"line\r\n" * 100)
+    log.places += [Place(log.head, log.head), Place(log.head, log.head)]
+    noted.catch_up(10)
+    stands, other = log.places
+    for _ in range(500):
+        log.append(b"x\r\n")
+        noted.catch_up(10)
+        other.sent = other.got = log.head
+    assert len(noted._states) <= 64
+    assert noted.missed_since(noted.state_at(stands.got)) == 500
+
+
+@given(st.integers(0, 30), st.integers(1, 24))
+def test_the_first_line_in_fewer_rows_is_the_one_that_a_terminal_with_them_shows_first(lines: int, rows: int) -> None:
+    log, tall = fed(rows=24)
+    small_log, small = fed(rows=rows)
+    for each, shown in ((log, tall), (small_log, small)):
+        each.places.append(Place(0, 0))
+        each.append(b"line\r\n" * lines)
+        shown.catch_up(10)
+    assert tall.state().first_line_in(rows) == small.state().first_line
+
+
 def test_a_scrollback_is_compressed_also_if_somebody_else_has_drawn_it() -> None:
     log, fed_by_others = fed()
     log.append(b"line\r\n" * 5000)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import time
 from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.clients.window import HERE
 from sesh.daemon.life import description
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
@@ -38,6 +40,7 @@ from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
 from tests.house.source import modules
 from tests.support.data import daemon_facts
+from tests.unit.daemon.connections import Link, prints
 from tests.unit.vt.streams import essence
 
 PIECES = st.sampled_from([
@@ -171,6 +174,42 @@ def test_what_a_terminal_lacks_is_known_after_a_reload_wherever_it_stands(monkey
         for each in (own, copy.session):
             each.feed.catch_up(10)
         assert [copy.session.feed.state_at(mark) for mark in marks] == [own.feed.state_at(mark) for mark in marks]
+
+
+def test_a_query_that_is_open_at_a_reload_is_answered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The terminal's reply was lost with its connection, and the program waited for ever."""
+    own, link = session(), Link()
+    client = link.attached()
+    client.place, client.asked_at = Place(4, 4), None
+    own.clients.add(client)
+    prints(own, b"\x1b[6n")
+    own.queries.route(time.monotonic())
+    assert own.queries.due == float("inf"), "the terminal is asked"
+    typed: list[bytes] = []
+    with served(own) as server, taken_over(server) as copy:
+        monkeypatch.setattr(copy.session.pump, "type", lambda data, **_: typed.append(data))
+        copy.session.queries.act(0.0)
+    assert typed == [b"\x1b[1;1R"]
+    link.close()
+
+
+def test_after_a_reload_the_program_waits_for_a_leader_that_takes_nothing() -> None:
+    """A terminal that was stopped lost lines, as the program printed on before it came back."""
+    own, link = session(), Link()
+    client = link.attached(client="leader")
+    client.place, client.asked_at = Place(0, 0), None
+    own.log.places.append(client.place)
+    own.clients.add(client)
+    own.clients.choose_leader(0.0)
+    with served(own) as server, taken_over(server) as copy:
+        clients, sender = copy.session.clients, copy.session.sender
+        until = clients.lost.until
+        assert 0 < sender.allowance(until - 1.0) <= HERE
+        prints(copy.session, bytes(HERE))
+        assert sender.allowance(until - 1.0) == 0
+        assert sender.due == until
+        assert sender.allowance(until) > 0
+    link.close()
 
 
 def test_a_snapshot_of_other_types_is_refused() -> None:

@@ -178,6 +178,27 @@ def test_keys_that_come_one_by_one_make_a_bounded_number_of_marks(monkeypatch: p
         position = following
 
 
+def test_marks_at_which_terminals_stand_are_looked_at_seldom_however_many_stay(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Beyond the limit each byte had the older half of the marks looked at."""
+    looks = 0
+
+    class Places(list[Place]):
+        def __iter__(self) -> Iterator[Place]:
+            nonlocal looks
+            looks += 1
+            return super().__iter__()
+
+    monkeypatch.setattr(output_log, "_MAX_MARKS", 64)
+    log = OutputLog()
+    log.places = Places([Place(0, 1 << 20)])
+    for _ in range(1000):
+        log.append(b"x")
+    assert len(log._marks) > 900, "they stay"
+    assert looks < 2000
+
+
 @pytest.mark.usefixtures("_real")
 def test_a_position_that_is_no_longer_held_is_refused() -> None:
     kept = OutputLog()

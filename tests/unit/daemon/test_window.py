@@ -161,6 +161,23 @@ def test_the_position_is_that_of_the_last_frame_that_has_arrived_whole(sizes: li
         got, known = max(got, count), max(known, whole)
 
 
+@given(st.lists(st.integers(1, 100), min_size=1, max_size=500), st.floats(0, 1))
+def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are(
+    sizes: list[int], share: float
+) -> None:
+    """A terminal that takes nothing had a record for each byte that was echoed."""
+    window = Window(0.0, over_link=False)
+    ends = [0]
+    for size in sizes:
+        ends.append(ends[-1] + size)
+        window.sent(size, ends[-1], 0.0)
+    assert len(window._frames) <= 1 + 2 * ends[-1] // LEAST
+    count = int(share * ends[-1])
+    position = window.confirm(count, 1.0)
+    assert position is None or (position in ends and position <= count)
+    assert window.confirm(ends[-1], 2.0) == (ends[-1] if count < ends[-1] else None)
+
+
 def test_a_terminal_that_takes_nothing_is_waited_for_as_long_as_it_may_take_a_busy_one() -> None:
     window = Window(0.0, over_link=False)
     assert window.size == HERE
