@@ -21,7 +21,6 @@ MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program 
 MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
 TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
 _MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
-_MARK_FROM = 256  # bytes after a mark that need another one
 _MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory
 
 
@@ -77,15 +76,10 @@ class OutputLog(ByteLog):
         self.appended_at = 0.0
 
     def append(self, block: bytes) -> None:
-        """Append bytes that were read at once; their end is a mark, and every `MARK_EVERY` bytes in them.
-
-        A few bytes of one line leave the mark before them: echoed keys scroll nothing, and need no states of their own.
-        """
+        """Append bytes that were read at once; their end is a mark, and every `MARK_EVERY` bytes in them."""
         start = self.head
         super().append(block)
         self.appended_at = time.monotonic()
-        if self.head - self._marks[-1] < _MARK_FROM and b"\n" not in block and b"\x1b" not in block:
-            return
         self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         if len(self._marks) > max(_MAX_MARKS, self._thins_at):
             half = len(self._marks) // 2
@@ -120,9 +114,7 @@ class OutputLog(ByteLog):
         return self._marks[index] if index < len(self._marks) else self.head
 
     def mark_within(self, position: int, size: int) -> int:
-        """Return the last mark, or the head, at most `size` bytes after `position`; else the first mark after it."""
-        if self.head <= position + size:
-            return self.head
+        """Return the last mark at most `size` bytes after `position`; without one, the first mark after it."""
         index = bisect_right(self._marks, position + size) - 1
         mark = self._marks[index] if index >= 0 else self.base
         return mark if mark > position else self.mark_after(position)
