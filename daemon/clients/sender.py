@@ -27,7 +27,7 @@ from sesh.wire import protocol
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
 QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
-LINES_WAIT = 1.0  # the same, where the terminal has later lines than that screen, which would come twice
+LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
 PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
 _NEVER = float("inf")
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"

@@ -51,9 +51,8 @@ class QueryRouter:
 
     @property
     def state(self) -> list[DueReply]:
-        """What a reload keeps."""
-        asked = [DueReply(each.query.position, each.query.body) for each in self._asked]
-        return sorted([*self._due, *asked])
+        """What a reload keeps; the terminals that were asked come back, and may still reply."""
+        return list(self._due)
 
     @state.setter
     def state(self, state: list[DueReply]) -> None:

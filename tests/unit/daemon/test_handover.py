@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import os
-import time
 from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Iterator
@@ -174,23 +173,6 @@ def test_what_a_terminal_lacks_is_known_after_a_reload_wherever_it_stands(monkey
         for each in (own, copy.session):
             each.feed.catch_up(10)
         assert [copy.session.feed.state_at(mark) for mark in marks] == [own.feed.state_at(mark) for mark in marks]
-
-
-def test_a_query_that_is_open_at_a_reload_is_answered_after_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The terminal's reply was lost with its connection, and the program waited for ever."""
-    own, link = session(), Link()
-    client = link.attached()
-    client.place, client.asked_at = Place(4, 4), None
-    own.clients.add(client)
-    prints(own, b"\x1b[6n")
-    own.queries.route(time.monotonic())
-    assert own.queries.due == float("inf"), "the terminal is asked"
-    typed: list[bytes] = []
-    with served(own) as server, taken_over(server) as copy:
-        monkeypatch.setattr(copy.session.pump, "type", lambda data, **_: typed.append(data))
-        copy.session.queries.act(0.0)
-    assert typed == [b"\x1b[1;1R"]
-    link.close()
 
 
 def test_after_a_reload_the_program_waits_for_a_leader_that_takes_nothing() -> None:
