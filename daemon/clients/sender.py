@@ -68,7 +68,7 @@ class Sender:
             if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
                 client.ask_screen(now)
         mode = client.mode(self._clients.size)
-        if client.pieces or not client.connection.flush():
+        if client.pieces or (client.connection.unsent and not client.connection.flush()):
             self._send_pieces(client, now)
         elif mode is Mode.VIEWPORT:
             self._send_viewport(client, now)
@@ -103,12 +103,14 @@ class Sender:
     def _send_output(self, client: Client, now: float) -> None:
         """Send output in frames that end at marks, while there is room."""
         place = client.place
-        if place is None:
-            return
         log = self._log
+        if place is None or place.sent >= log.head:
+            return
         connection = client.connection
         window = client.window
-        while place.sent < log.head and connection.flush():
+        while place.sent < log.head:
+            if len(connection.unsent) >= protocol.CHUNK and not connection.flush():
+                return
             end = log.mark_within(place.sent, min(window.room, FRAME))
             size = end - place.sent
             if not window.takes(size):

@@ -87,6 +87,8 @@ class QueryRouter:
 
         A query whose client has left before its terminal has replied is asked again.
         """
+        if not self._new and not self._asked:
+            return
         new, asked = self._new, [each for each in self._asked if now < each.until]
         self._new, self._asked = [], []
         rest: Counter[tuple[Client, bytes]] = Counter()  # by client and form of the reply: terminals reply in order

@@ -79,8 +79,8 @@ class OutputLog(ByteLog):
         """Append bytes that were read at once; their end is a mark, and every `MARK_EVERY` bytes in them."""
         start = self.head
         super().append(block)
-        self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         self.appended_at = time.monotonic()
+        self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         if len(self._marks) > max(_MAX_MARKS, self._thins_at):
             half = len(self._marks) // 2
             self._marks[:half] = [

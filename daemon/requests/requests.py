@@ -18,6 +18,7 @@ from sesh.wire.messages import Envelope
 
 MAX_DATA = 4 << 20
 MAX_REQUESTS = 64  # requests that are unfinished; more are refused
+_NEVER = float("inf")
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -40,7 +41,9 @@ class Requests:
     @property
     def due(self) -> float:
         """The time (monotonic) of the next step of a request."""
-        return min((at for at, _ in self.unfinished.values()), default=float("inf"))
+        if not self.unfinished:
+            return _NEVER
+        return min(at for at, _ in self.unfinished.values())
 
     def act(self, now: float) -> None:
         """Take the steps that are due."""

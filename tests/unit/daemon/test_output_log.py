@@ -156,10 +156,10 @@ def test_a_mark_at_which_a_terminal_stands_stays(monkeypatch: pytest.MonkeyPatch
     monkeypatch.setattr(output_log, "_MAX_MARKS", 64)
     log = OutputLog()
     for _ in range(50):
-        log.append(b"x")
+        log.append(b"\n")
         log.hold(log.head)
     for _ in range(100):
-        log.append(b"x")
+        log.append(b"\n")
     assert all(log.stops(place.sent - 1, log.head) == place.sent for place in log.places)
 
 
@@ -167,7 +167,7 @@ def test_keys_that_come_one_by_one_make_a_bounded_number_of_marks(monkeypatch: p
     monkeypatch.setattr(output_log, "_MAX_MARKS", 64)
     log = OutputLog()
     for _ in range(1000):
-        log.append(b"x")
+        log.append(b"\n")
     assert len(log._marks) <= 64
     assert log._marks == sorted(log._marks)
     assert log.mark_after(log.head - 1) == log.head
