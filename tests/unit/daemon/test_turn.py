@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -259,20 +260,18 @@ def test_a_fault_at_one_clients_key_leaves_the_others_key_typed(
 
 
 def test_followers_of_events_hear_in_the_next_turn_at_once_of_a_connection_lost_at_the_end_of_one(
-    server: Daemon, attach: Attach
+    server: Daemon, attach: Attach, link: Link
 ) -> None:
     """They heard of it with the next output."""
-    follower = Link(server)
-    server.session.attached.handle_hello(follower.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
+    server.session.attached.handle_hello(link.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
     peer = attach()
-    server.session.events.follow(follower.connection, None)
+    server.session.events.follow(link.connection, None)
     server.until(lambda: not server.has_work)
     peer.link.other.close()
     server.until(lambda: not server.session.clients)
     assert server.has_work
     server.turn()
-    assert [b'"detached"' in payload for kind, payload in follower.take() if kind == protocol.DATA] == [True]
-    follower.close()
+    assert [b'"detached"' in payload for kind, payload in link.take() if kind == protocol.DATA] == [True]
 
 
 def test_a_leader_that_detaches_gives_the_session_the_next_leaders_size_at_once(server: Daemon, attach: Attach) -> None:
@@ -290,22 +289,23 @@ def test_a_leader_that_detaches_gives_the_session_the_next_leaders_size_at_once(
     assert clients.size[:2] == (80, 24)
 
 
-def test_a_program_that_waits_for_a_follower_goes_on_at_once_when_the_follower_is_lost(server: Daemon) -> None:
+def test_a_program_that_waits_for_a_follower_goes_on_at_once_when_the_follower_is_lost(
+    server: Daemon, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """It waited until something else began a turn."""
     own = server.session
-    link = Link(server, buffer=16 << 10)
+    link.connection.reader = own.sender.followers[link.connection] = Follower(link.connection, 0)
+    link.socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    monkeypatch.setattr("sesh.daemon.clients.sender.HERE", 4096)
+    prints(own, bytes(60_000))
     server.turn()
-    follower = Follower(link.connection, own.log.head)
-    link.connection.reader = own.sender.followers[link.connection] = follower
-    prints(own, bytes(2 * HERE))
-    own.feed.catch_up(10)
+    link.connection.progress_at = time.monotonic() + 1000  # it is not given up in this test
     server.until(lambda: own.pump.allowed == 0 and not server.has_work)
     link.other.close()
     server.until(lambda: not own.sender.followers)
     assert server.has_work
     server.turn()
     assert own.pump.allowed > 0
-    link.close()
 
 
 # -- keys
