@@ -29,7 +29,6 @@ class _Frame(NamedTuple):
     size: int
     sent_at: float
     alone: bool  # nothing before it owed an acknowledgement
-    filled: bool  # it left no room for another one of its size
 
 
 class Window:
@@ -46,6 +45,7 @@ class Window:
         self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
         self._is_guess = True  # that is the time of a large frame
         self._shrunk_at = now
+        self._full_at = 0  # the count of bytes sent when there was no room for more
 
     @property
     def in_flight(self) -> int:
@@ -77,11 +77,13 @@ class Window:
         self._sent += size
         if alone and self.in_flight >= self._silent:
             self._progress_at = now
+        if self.room < _SMALL:
+            self._full_at = self._sent
         last = self._frames[-1] if self._frames else None
         if last is not None and not self.over_link and last.size + size <= LEAST:  # as echoed keys come one by one
             self._frames[-1] = last._replace(end=self._sent, position=position, size=last.size + size)
             return
-        self._frames.append(_Frame(self._sent, position, size, now, alone, self.room < size))
+        self._frames.append(_Frame(self._sent, position, size, now, alone))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
@@ -95,14 +97,12 @@ class Window:
         self._got = count
         self._progress_at = now
         frame = None
-        filled = False
         while self._frames and self._frames[0].end <= count:
             frame = self._frames.popleft()
-            filled = filled or frame.filled
         if frame is None:
             return None
         if self.over_link:
-            self._follow(frame, now, waited, confirmed if filled else 0)
+            self._follow(frame, now, waited, confirmed if count <= self._full_at else 0)
         return frame.position
 
     def forget_positions(self) -> None:
