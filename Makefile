@@ -26,7 +26,7 @@ help:
 	@echo 'make fidelity   how exactly screens are restored, judged by an independent emulator'
 	@echo 'make fuzz       random and grammar-made input for all that takes bytes (MINUTES=5); failures become seeds'
 	@echo 'make soak       slow tests and many rounds of others, then 50 sessions in use for an hour (HOURS=0.5: for half of one)'
-	@echo 'make soak-short  the slow tests once, and sessions in use for some minutes'
+	@echo 'make soak-short  the slow tests once, but those of slow terminals, and sessions in use for some minutes'
 	@echo 'make fix        format the code, and write every generated file: manual page, docs/JSON.md, pictures'
 	@echo 'make check      ruff, its formatter, mypy --strict, the directions of imports, and tests/house'
 	@echo 'make bench      sesh beside tmux, screen and dtach: docs/BENCHMARKS.md'
@@ -103,7 +103,8 @@ soak: test-packages
 
 # What .ci/run takes of it: each test once, with few rounds.
 soak-short: test-packages
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak tests
+	@# The table of slow terminals is judged on a machine that does nothing else: `make soak` has it.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak --ignore=tests/slow tests
 	$(BIN)/python -m bench.soak --hours 0.05 --sessions 20
 
 fuzz: $(STAMP)
