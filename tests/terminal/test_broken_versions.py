@@ -15,7 +15,7 @@ def broken(*_, **__):
     raise RuntimeError("it is broken")
 """
 WAYS = {
-    "import": ("loop/loop.py", "broken()"),
+    "import": ("loop/poll.py", "broken()"),
     "format": ("daemon/snapshot.py", "FORMAT = 99"),
     "end": ("daemon/reload.py", "session_of = lambda *_, **__: os._exit(3)"),
     "hang": ("daemon/reload.py", "session_of = lambda *_, **__: __import__('time').sleep(1000)"),
