@@ -97,6 +97,8 @@ class Server:
         for part in self.parts:
             if part.due <= now:
                 self._act(part, now)
+        if session.runs.take_typed_line():
+            session.activity.note_lines()  # before its echo is read: a question follows it
         session.note_events()
         session.acks.report_flags()
         session.sender.send(now)

@@ -161,3 +161,13 @@ def test_a_line_that_somebody_types_is_in_no_list(home: Home) -> None:
     typing.wait_for("a note to myself")
     (row,) = home.sesh("list", "--json").json()
     assert row["last_line"] == "compiling"
+
+
+@pytest.mark.usefixtures("work")
+def test_what_stood_there_before_a_run_is_not_its_question(sesh: Sesh, home: Home) -> None:
+    sesh("run", "work", "--", "echo 'is that old?'")
+    run = home.start("run", "work", "--", "read answer")
+    wait_until(lambda: home.summary("work")["activity"]["why"] == "tty-read", "the command reads a line")
+    assert "old" not in (home.summary("work")["activity"]["question"] or "")
+    sesh("send", "work", "yes", "--enter")
+    assert run.wait(30) == 0
