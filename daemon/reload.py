@@ -47,10 +47,10 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
         return [python, "-I", "-c", _PROGRAM.format(path=path, memory=memory)]
 
     _check_reloadable(server)
-    drawing = Drawing(server.session)
+    screen = HeldScreen(server.session)
     try:
-        yield from drawing.steps()
-        snapshot: Snapshot = {**take_snapshot(server, drawing.state), "descriptors": {}}
+        yield from screen.steps()
+        snapshot: Snapshot = {**take_snapshot(server, screen.state), "descriptors": {}}
         with memory_file(b"") as report, memory_file(encoded(snapshot)) as memory:
             with subprocess.Popen(program(0), stdin=memory, stdout=report, stderr=report) as trial:
                 deadline = time.monotonic() + TRIAL_TIMEOUT
@@ -64,17 +64,17 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
         _check_reloadable(server, is_typing=server.requests.typing.busy)
         request.respond(None)
-        yield from drawing.steps()
-        server.replace = partial(_execute, server, program, drawing.state)
+        yield from screen.steps()
+        server.replace = partial(_execute, server, program, screen.state)
         yield 0.0
     except (OSError, ValueError) as error:
         why = f"{error.strerror if isinstance(error, OSError) else error}"
         raise Refused(f"cannot execute {printable(python)}: {why}; {unchanged}") from error
     finally:
-        drawing.release()
+        screen.release()
 
 
-class Drawing:
+class HeldScreen:
     """The screen of the session at one moment, with all scrollback; the log holds the output since then."""
 
     def __init__(self, session: Session) -> None:

@@ -245,7 +245,7 @@ class Server:
         """Handle the frames that have come, which changes state, and sends nothing."""
         now = time.monotonic()
         for connection in [each for each, by in self._hello_by.items() if by <= now]:
-            self._greeted(connection)
+            self._stop_awaiting(connection)
             if connection.role == Role.UNKNOWN:
                 connection.discard()
         backlogs = self._backlogs
@@ -260,7 +260,7 @@ class Server:
             self.outbox.add(connection)
             self._handle_frames(connection)
 
-    def _greeted(self, connection: PeerConnection) -> None:
+    def _stop_awaiting(self, connection: PeerConnection) -> None:
         """Stop waiting for a connection's HELLO, and keeping the whole log for the creator."""
         self._hello_by.pop(connection, None)
         self.session.attached.release_creator(connection)
@@ -313,7 +313,7 @@ class Server:
             if len(connection.data) > MAX_DATA:
                 raise ProtocolError("a connection sent more DATA than a request may carry")
         elif kind == protocol.REQUEST:
-            self._greeted(connection)
+            self._stop_awaiting(connection)
             self.requests.handle(connection, codec.parse(payload))
         elif client is not None:
             attached.handle_frame(client, kind, payload)
@@ -327,7 +327,7 @@ class Server:
             del self.connections[connection.descriptor]
             self._poll.forget(connection.descriptor)
         self._backlogs.pop(connection, None)
-        self._greeted(connection)
+        self._stop_awaiting(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
         if stdin.feeder is connection and stdin.open:

@@ -68,7 +68,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "format": FORMAT,
         "facts": session.facts,
         "life": session.life.state,
-        "faults": session.faults.state,
+        "faults": session.faults.kept,
         "log": session.log.state,
         "pump": session.pump.state,
         "feed": feed,
@@ -93,7 +93,7 @@ def session_of(snapshot: Snapshot) -> Session:
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
     session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.reports)
     session.life.state = snapshot["life"]
-    session.faults.state = snapshot["faults"]
+    session.faults.kept = snapshot["faults"]
     session.log.state = snapshot["log"]
     session.pump.state = snapshot["pump"]
     session.clients.state = snapshot["clients"]

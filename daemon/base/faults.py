@@ -23,15 +23,6 @@ class FaultLog:
     def __init__(self) -> None:
         self.kept: list[str] = []  # newest last; replaced, never changed
 
-    @property
-    def state(self) -> list[str]:
-        """What a reload keeps."""
-        return self.kept
-
-    @state.setter
-    def state(self, state: list[str]) -> None:
-        self.kept = state
-
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
         text = text if error is None else f"{text}: {debug_log.described(error)}"

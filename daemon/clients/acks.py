@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sesh.daemon.clients.client import Client, Clients, Mode
+from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.vt.render.replay import replay
@@ -87,8 +87,7 @@ class InputAcks:
         owed.predicts = True
         content = b""
         # Only where the client was sent all output: the screen follows it.
-        is_live = client.mode(self._clients.size) is Mode.LIVE and client.was_sent(self._pump.log.head)
-        if is_live and feed.catch_up() and not feed.emulator.in_image:
+        if self._clients.shows(client, self._pump.log.head) and feed.catch_up() and not feed.emulator.in_image:
             content = replay(feed.emulator, lines=0, clear=False)
         if len(content) > protocol.CHUNK:
             content = b""

@@ -127,7 +127,7 @@ class Client(Reader):
         self.place: Place | None = None
         self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
-        self.since = 0  # the head when it first attached: no effect of the output before acts on its terminal
+        self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
         self.drawing: Drawing | None = None  # a screen that is not complete
         self.pieces: list[tuple[int, bytes]] = []  # of a screen that are not sent, the next one last
@@ -137,7 +137,7 @@ class Client(Reader):
         self.viewed_rows = 0  # and how many rows it had
         self.left_out = LeftOut()
         self.replies = ReplyFilter()
-        self.received_input = 0  # the number of the last INPUT that came over this connection
+        self.received_input = 0  # the number of the last INPUT that came, over any of its connections
         self.last_input = 0  # that of the last one that was typed
 
     @property
@@ -346,6 +346,14 @@ class Clients:
         """Note a client's new size."""
         client.size = size
         self._is_chosen = False
+
+    def shows(self, client: Client, position: int) -> bool:
+        """Return whether a client gets the program's bytes, and was sent those up to a position."""
+        return client.mode(self.size) is Mode.LIVE and client.was_sent(position)
+
+    def last_showing(self, position: int) -> Client | None:
+        """Return the writable client used last among those that show the output up to a position."""
+        return last_used([client for client in self.all if self.shows(client, position)])
 
     @property
     def due(self) -> float:

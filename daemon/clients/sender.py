@@ -116,8 +116,8 @@ class Sender:
             if not window.takes(size):
                 break
             connection.unsent += protocol.output_header(place.sent, size)
-            if place.sent < client.since:
-                connection.unsent += self._without_effects(place.sent, end, client.since)
+            if place.sent < client.acts_from:
+                connection.unsent += self._without_effects(place.sent, end, client.acts_from)
             else:
                 for piece in log.read(place.sent, size):
                     connection.unsent += piece
@@ -237,7 +237,7 @@ class Sender:
         if place is None or not self._log.effects.kept:
             return b"", b""
         between = self._log.effects.between(place.sent, self._feed.position)
-        effects = [each for each in between if each.start >= client.since]
+        effects = [each for each in between if each.start >= client.acts_from]
         images = [each.data for each in effects if each.kind is EffectKind.IMAGE]
         return b"".join(images), b"".join(each.data for each in effects if each.kind is not EffectKind.IMAGE)
 

@@ -12,7 +12,7 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
-from sesh.daemon.clients.client import Client, Clients, Mode, Returning
+from sesh.daemon.clients.client import Client, Clients, Returning
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
 from sesh.daemon.clients.window import HERE
@@ -154,7 +154,7 @@ class Attached:
         client = Client(connection, self._clients.last_number + 1, hello)
         created = connection.awaits_creator
         returning = self._take_over_earlier(client)
-        client.last_input = returning.last_input
+        client.last_input = client.received_input = returning.last_input
         client.used_at = returning.used_at
         client.left_out = returning.left_out
         position = self._position_in(hello)
@@ -168,7 +168,7 @@ class Attached:
         self.release_creator(connection)
         connection.reader = client
         if position is None:
-            client.since = 0 if created else self._log.head
+            client.acts_from = 0 if created else self._log.head
             self._begin(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         else:
             self._continue(client, position, returning)
@@ -245,7 +245,7 @@ class Attached:
     def handle_input(self, client: Client, payload: bytes) -> None:
         """Handle an INPUT: its keys are typed in this turn, and the replies that the program waits for."""
         number, data = protocol.split_number(payload)
-        if number <= max(client.last_input, client.received_input):  # a duplicate, also one in the same turn
+        if number <= client.received_input:  # a duplicate
             return
         client.received_input = number
         if client.terminal.read_only or not self._pump.life.running:
@@ -313,8 +313,7 @@ class Attached:
 
     def used_rows(self, client: Client) -> int | None:
         """Count the used rows from a client's cursor on; None if output is missing."""
-        is_live = client.mode(self._clients.size) is Mode.LIVE and client.was_sent(self._log.head)
-        if not is_live or not self._feed.catch_up():
+        if not self._clients.shows(client, self._log.head) or not self._feed.catch_up():
             return None
         emulator = self._feed.emulator
         return 1 if emulator.alternate else emulator.used_rows()

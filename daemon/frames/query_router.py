@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from typing import NamedTuple
 
-from sesh.daemon.clients.client import Client, Clients, Mode, last_used
+from sesh.daemon.clients.client import Client, Clients, Mode
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.screen.default_replies import reply_to, size_report
@@ -104,9 +104,7 @@ class QueryRouter:
 
     def _ask(self, query: Finding, now: float) -> None:
         """Expect the reply of the client used last whose terminal has the query; else let the daemon reply."""
-        size = self._clients.size
-        has_it = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(query.position)]
-        client = last_used(has_it)
+        client = self._clients.last_showing(query.position)
         if client is not None:
             self._expect(client, query, now)
         elif query.kind == Kind.QUERY:
@@ -116,9 +114,7 @@ class QueryRouter:
 
     def _ask_again(self, query: Finding, now: float) -> None:
         """Send a query to another terminal, or let the daemon reply."""
-        size = self._clients.size
-        live = [each for each in self._clients.all if each.mode(size) is Mode.LIVE and each.was_sent(query.position)]
-        client = last_used(live)
+        client = self._clients.last_showing(query.position)
         if client is None or client.place is None or client.pieces or client.redraw_number != client.answered_number:
             if query.kind == Kind.QUERY:
                 self._reply_at(query.position, query.body)

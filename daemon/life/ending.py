@@ -203,7 +203,7 @@ class Ending:
     # -- the connections
 
     def respond(self) -> None:
-        """Respond to each connection that has all output; called after each turn of the loop."""
+        """Respond to each connection that has all output; called at the end of each turn."""
         if self._life.phase == Phase.ENDED and not self._complete():  # after a wait, the caller may request the screen
             return
         is_final = self._life.phase != Phase.ENDED

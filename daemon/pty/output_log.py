@@ -33,7 +33,12 @@ class Place:
     goes_on: bool = True  # it will be sent more; else it has left, and may return
     keeps_to: int = 1 << 62  # the head up to which the log keeps what it lacks
 
+    def spans(self, position: int) -> bool:
+        """Return whether the terminal may stand at a position already: it was sent the output until there."""
+        return self.got <= position <= self.sent
+
     def may_stand_at(self, position: int) -> bool:
+        """Return whether the terminal may stand at a position, now or later."""
         return self.got <= position and (self.goes_on or position <= self.sent)
 
 
@@ -86,7 +91,7 @@ class OutputLog(ByteLog):
             self._marks[:half] = [
                 mark
                 for index, mark in enumerate(self._marks[:half])
-                if index % 2 or any(place.got <= mark <= place.sent for place in self.places)
+                if index % 2 or any(place.spans(mark) for place in self.places)
             ]
             self._thins_at = len(self._marks) * 5 // 4  # else what stays would be looked at each time
 

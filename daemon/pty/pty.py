@@ -17,7 +17,7 @@ from sesh.wire import protocol
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
-READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn of the loop
+READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn
 _WRITE_TIME = 10  # milliseconds in which a write in progress makes output readable
 _INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]

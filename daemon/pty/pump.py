@@ -77,7 +77,7 @@ class Pump:
         return self._reads_from or _NEVER
 
     def act(self, _now: float) -> None:
-        """Read the pty again."""
+        """Let the pty be read again."""
         self._reads_from = 0.0
 
     @property

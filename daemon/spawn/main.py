@@ -28,7 +28,7 @@ from sesh.text import sizes
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 
-BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon's loop handles them
+BLOCKED = (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGUSR1)  # until the daemon handles them
 _SPEC_TIMEOUT = 10.0
 
 

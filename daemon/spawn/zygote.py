@@ -63,7 +63,7 @@ def _serve(listening: socket.socket) -> None:
 
 def _fork_daemon(listening: socket.socket, creator: socket.socket) -> None:
     """Fork a daemon; send its creator a PONG first, then any error."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon's loop handles them
+    signal.pthread_sigmask(signal.SIG_BLOCK, BLOCKED)  # until the daemon handles them
     try:
         creator.send(protocol.frame(protocol.PONG))
         if os.fork() == 0:

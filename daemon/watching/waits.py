@@ -2,7 +2,7 @@
 
 `Ending` responds to those that are left at the session's end, so to `wait --exit`, which sets no
 condition. A caller that waits for text follows the output and searches it itself, because a caller's pattern must not
-block the daemon's loop.
+block the daemon.
 """
 
 from __future__ import annotations

@@ -110,7 +110,7 @@ def served(own: Session) -> Iterator[Server]:
 
 def encoded(own: Server) -> bytes:
     """Return a server's snapshot, with a screen that is drawn as in a reload."""
-    drawing = reload.Drawing(own.session)
+    drawing = reload.HeldScreen(own.session)
     for _ in drawing.steps():
         pass
     text = snapshot.encoded(snapshot.take_snapshot(own, drawing.state))
