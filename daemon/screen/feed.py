@@ -99,14 +99,19 @@ class ScreenFeed:
     @property
     def due(self) -> float:
         """The time (monotonic) at which the emulator should run, or its scrollback is to be compressed."""
-        lag = self._log.head - self.position
-        if lag > SMALL_LAG or (lag and (self._resizes or not self._life.running)):
-            return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
+        if self._must_run:
+            return 0.0 if self.lag >= MAX_LAG else self._log.appended_at + PAUSE
         return self._pack_at
+
+    @property
+    def _must_run(self) -> bool:
+        """True if the emulator lags by more than a moment, or at a resize, or at the session's end."""
+        lag = self.lag
+        return lag > SMALL_LAG or (lag > 0 and (len(self._resizes) > 0 or not self._life.running))
 
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
-        if self.lag > SMALL_LAG or self._resizes or not self._life.running:
+        if self._must_run:
             self.step()
         if self._pack_at <= now:
             self._pack_at = _NEVER if self._pack() else 0.0
@@ -197,13 +202,13 @@ class ScreenFeed:
         self._states = {
             position: state
             for position, state in self._states.items()
-            if position >= newest or any(place.got <= position <= place.sent for place in places)
+            if position >= newest or any(place.spans(position) for place in places)
         }
 
     def keep_states(self, place: Place) -> None:
         """Keep the states of a terminal that leaves: it may come back after others have been noted in their place."""
         for position, state in self._states.items():
-            if place.got <= position <= place.sent:
+            if place.spans(position):
                 self._keep(position, state)
 
     def _keep(self, position: int, state: TerminalState) -> None:
@@ -215,15 +220,13 @@ class ScreenFeed:
     def state(self) -> TerminalState:
         """Return the state of a terminal that shows what the emulator shows."""
         emulator = self.emulator
-        screen = emulator.settle()
-        rows = screen.main_rows
-        row = screen.other.saved.row if emulator.alternate else screen.cursor.y
+        scroll = emulator.scroll_state()  # amid bulk output, without parsing it
         return TerminalState(
-            first_line=self.first_line,
-            on_screen=max(0, sum(not each.continues for each in rows[: row + 1]) - 1),
+            first_line=scroll.first_line,
+            on_screen=scroll.on_screen,
             alternate=emulator.alternate,
             stacks=emulator.stacks,
-            open_rows=screen.scrollback.open_count,
+            open_rows=scroll.open_rows,
             columns=emulator.columns,
         )
 
@@ -241,8 +244,7 @@ class ScreenFeed:
     @property
     def first_line(self) -> int:
         """The number of the first line that begins on the screen; a window that grows takes lines back onto it."""
-        scrollback = self.emulator.settle().scrollback
-        return scrollback.end + (scrollback.open_count > 0)
+        return self.emulator.scroll_state().first_line
 
     def missed_since(self, state: TerminalState) -> int:
         """Return how many lines have left the screen since a terminal was in a state."""

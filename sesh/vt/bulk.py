@@ -14,7 +14,6 @@ from __future__ import annotations
 import codecs
 import re
 import sys
-import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -25,7 +24,7 @@ from sesh.vt.parser import Parser
 from sesh.vt.pen import Pen, apply_sgr
 from sesh.vt.row import SPACER, STUB, Row, blank
 from sesh.vt.screen import Screen
-from sesh.vt.scrollback import LEVEL, LINE_LIMIT, Block, HiddenRows, Scrollback, max_rows
+from sesh.vt.scrollback import LINE_LIMIT, Block, HiddenRows, Scrollback, max_rows
 from sesh.vt.wrapping import Wraps, without_overwritten
 
 SMALLEST = 4096  # bytes below which output is parsed as usual
@@ -77,16 +76,13 @@ class RawRows(HiddenRows):
     """
 
     def __init__(self, data: bytes, count: int, pen: Pen, columns: int, *, begins: bool) -> None:
-        self._data = data
-        self._packed = False
-        self.count = count
-        self.size = len(data)
+        super().__init__(data, count)
         self._pen = pen
         self._columns = columns
         self._begins = begins
 
     def rows(self) -> list[Row]:
-        data = zlib.decompress(self._data) if self._packed else self._data
+        data = self.data
         text = data.decode("utf-8", "replace")
         if _NARROW.fullmatch(_SGR_OF_TEXT.sub("", text)):
             return self._full_rows(text)
@@ -114,13 +110,6 @@ class RawRows(HiddenRows):
             Row(graphemes[at : at + columns], pens[at : at + columns], continues=at > 0 or not self._begins)
             for at in range(0, self.count * columns, columns)
         ]
-
-    def pack(self) -> bool:
-        if self._packed:
-            return False
-        self._data = zlib.compress(self._data, LEVEL)
-        self._packed = True
-        return True
 
 
 class _Collecting(Scrollback):
@@ -151,11 +140,23 @@ class _Skipping(Scrollback):
 
 
 class ScrollState(NamedTuple):
-    """What has scrolled off: all lines, the open one included; the open line's rows. And the cursor's row."""
+    """What has scrolled off the main screen, and what begins on it.
+
+    `scrolled`: how many lines have ever left it, the open one included; `first_line`: the number of the first line that
+    begins on it, fewer than `scrolled` where a window that grew took lines back; `on_screen`: the lines that begin on
+    it above the cursor's; `open_rows`: the rows above it of the line that its first row continues.
+    """
 
     scrolled: int
+    first_line: int
+    on_screen: int
     open_rows: int
-    row: int
+
+
+def _begun_above_cursor(screen: Screen) -> int:
+    """Count the lines that begin on the main screen above the cursor's."""
+    row = screen.other.saved.row if screen.alternate else screen.cursor.y
+    return max(0, sum(not each.continues for each in screen.main_rows[: row + 1]) - 1)
 
 
 class Bulk:
@@ -202,8 +203,9 @@ class Bulk:
         scrollback = screen.scrollback
         tail = self._tail
         if not tail or self._in_line:  # the tail of a long line is one screenful of rows
-            row = screen.height - 1 if tail else screen.cursor.y
-            return ScrollState(scrollback.scrolled, scrollback.open_count, row)
+            first = scrollback.end + (scrollback.open_count > 0)
+            above = 0 if tail else _begun_above_cursor(screen)
+            return ScrollState(scrollback.scrolled, first, above, scrollback.open_count)
         lines = tail.decode("utf-8", "replace").split("\r\n")
         wraps = [Wraps(line, screen.columns, 0) for line in lines]
         if any(each.end < len(line) for each, line in zip(wraps, lines)):
@@ -214,8 +216,9 @@ class Bulk:
         while rows > len(wraps[finished]):
             rows -= len(wraps[finished]) + 1
             finished += 1
-        end = scrollback.end + finished + (rows > 0)
-        return ScrollState(max(scrollback.scrolled, end), rows, screen.height - 1)
+        first = scrollback.end + finished + (rows > 0)
+        above = max(0, len(lines) - finished - (rows > 0) - 1)
+        return ScrollState(max(scrollback.scrolled, first), first, above, rows)
 
     def _feed_lines(self, data: bytes) -> int:
         """Push the lines that `data` begins with; return their bytes, 0 unless they are bulk output."""

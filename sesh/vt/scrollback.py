@@ -20,7 +20,7 @@ from sesh.vt.row import SPACER, Row, logical_line
 
 LINE_LIMIT = 65536  # columns of the rows at which an open line is ended, so that storing it is a short step
 _BLOCK_LINES = 256
-LEVEL = 1  # the fastest compression; others gain little
+_LEVEL = 1  # the fastest compression; others gain little
 
 
 def max_rows(columns: int) -> int:
@@ -28,50 +28,57 @@ def max_rows(columns: int) -> int:
     return max(1, LINE_LIMIT // columns)
 
 
-class Block:
-    """Finished lines that are stored together: `count` lines in `size` bytes."""
+class Packable:
+    """Bytes that may be compressed."""
 
-    __slots__ = ("_data", "_packed", "count", "size")
+    __slots__ = ("_data", "_packed")
 
-    def __init__(self, data: bytes, count: int, size: int) -> None:
+    def __init__(self, data: bytes) -> None:
         self._data = data
         self._packed = False
-        self.count = count
-        self.size = size
 
     @property
     def data(self) -> bytes:
         return zlib.decompress(self._data) if self._packed else self._data
 
     def pack(self) -> bool:
-        """Compress the block; return False if it was compressed already."""
+        """Compress the bytes; return False if they were compressed already."""
         if self._packed:
             return False
-        self._data = zlib.compress(self._data, LEVEL)
+        self._data = zlib.compress(self._data, _LEVEL)
         self._packed = True
         return True
+
+
+class Block(Packable):
+    """Finished lines that are stored together: `count` lines in `size` bytes."""
+
+    __slots__ = ("count", "size")
+
+    def __init__(self, data: bytes, count: int, size: int) -> None:
+        super().__init__(data)
+        self.count = count
+        self.size = size
 
     def lines(self) -> list[str]:
         """Return the lines as encoded texts, oldest first."""
         return self.data.decode().split("\n")
 
 
-class HiddenRows(ABC):
+class HiddenRows(Packable, ABC):
     """Rows of one line, each of which continues the row above, that are made when somebody reads them.
 
     `count` rows, stored in `size` bytes.
     """
 
-    count: int
-    size: int
+    def __init__(self, data: bytes, count: int) -> None:
+        super().__init__(data)
+        self.count = count
+        self.size = len(data)
 
     @abstractmethod
     def rows(self) -> list[Row]:
         """Return the rows."""
-
-    @abstractmethod
-    def pack(self) -> bool:
-        """Compress the bytes; return False if they were compressed already."""
 
 
 Part = Union[Row, HiddenRows]
