@@ -166,7 +166,7 @@ def take_over(memory: int) -> None:
     for descriptor in state["descriptors"].values():
         os.set_inheritable(descriptor, False)
     if session.pump.stdin.open:
-        session.pump.stdin.closes_at = time.monotonic() + FEEDER_TIMEOUT
+        session.pump.stdin.due = time.monotonic() + FEEDER_TIMEOUT
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
     server_of(session, state).run()
     os._exit(0)

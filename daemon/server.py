@@ -60,7 +60,8 @@ class Server:
         self.session = session
         self.listener = listener
         self._poll = Poll()
-        self._watched: dict[str, tuple[int, int]] = {}  # the descriptors that are no connections, and their interests
+        # The listening socket, the pty and a job's stdin: each one's descriptor, and what it is watched for.
+        self._watched: list[tuple[int, int]] = [(-1, 0)] * 3
         self._is_full = False  # so much input waits for the program that clients are not read
         self._accepts_from = 0.0  # time (monotonic) until which no connection is accepted
         self.outbox = Outbox()
@@ -99,7 +100,8 @@ class Server:
                 self._act(part, now)
         if session.runs.take_typed_line():
             session.activity.note_lines()  # before its echo is read: a question follows it
-        session.note_events()
+        if session.events.new:
+            session.note_events()
         session.acks.report_flags()
         session.sender.send(now)
         session.queries.route(now)
@@ -118,7 +120,7 @@ class Server:
     def _seconds_to_wait(self) -> float | None:
         """Return the seconds until the next part is due; None if none is."""
         session = self.session
-        if self._backlogs or session.events.has_new:
+        if self._backlogs or session.events.new:
             return 0.0
         due = min([part.due for part in self.parts]) if not self._resting else min(map(self._due_of, self.parts))
         hello_by = next(iter(self._hello_by.values()), _NEVER)
@@ -244,10 +246,8 @@ class Server:
     def _take_frames(self, ready: dict[int, int]) -> None:
         """Handle the frames that have come, which changes state, and sends nothing."""
         now = time.monotonic()
-        for connection in [each for each, by in self._hello_by.items() if by <= now]:
-            self._stop_awaiting(connection)
-            if connection.role == Role.UNKNOWN:
-                connection.discard()
+        if self._hello_by:
+            self._discard_silent(now)
         backlogs = self._backlogs
         self._backlogs = {}
         for descriptor, events in ready.items():
@@ -259,6 +259,13 @@ class Server:
         for connection in backlogs:
             self.outbox.add(connection)
             self._handle_frames(connection)
+
+    def _discard_silent(self, now: float) -> None:
+        """Discard the connections whose HELLO has not come in time."""
+        for connection in [each for each, by in self._hello_by.items() if by <= now]:
+            self._stop_awaiting(connection)
+            if connection.role == Role.UNKNOWN:
+                connection.discard()
 
     def _stop_awaiting(self, connection: PeerConnection) -> None:
         """Stop waiting for a connection's HELLO, and keeping the whole log for the creator."""
@@ -331,7 +338,7 @@ class Server:
         session.events.forget(connection)
         session.waits.forget(connection)
         if stdin.feeder is connection and stdin.open:
-            stdin.closes_at = time.monotonic() + stdin.linger
+            stdin.due = time.monotonic() + stdin.linger
         if client is not None:
             session.attached.forget(client, returns=True)
         if session.sender.followers.pop(connection, None) is not None:
@@ -394,17 +401,16 @@ class Server:
         """Watch the listening socket, the pty and a job's stdin, as far as they are open."""
         pump = self.session.pump
         accepts = self.session.life.named and not self._accepts_from
-        self._watch_one("listener", self.listener.socket.fileno(), READ if accepts else 0)
-        interest = (WRITE if pump.unwritten else 0) | (READ if pump.wants_read else 0)
-        self._watch_one("pty", pump.pty.descriptor, interest)
-        self._watch_one("stdin", pump.stdin.descriptor, WRITE if pump.stdin.wants_write else 0)
-
-    def _watch_one(self, what: str, descriptor: int, interest: int) -> None:
-        before = self._watched.get(what, (-1, 0))
-        if before == (descriptor, interest):
+        watched = [
+            (self.listener.socket.fileno(), READ if accepts else 0),
+            (pump.pty.descriptor, (WRITE if pump.unwritten else 0) | (READ if pump.wants_read else 0)),
+            (pump.stdin.descriptor, WRITE if pump.stdin.wants_write else 0),
+        ]
+        if watched == self._watched:
             return
-        if before[0] not in (descriptor, -1):
-            self._poll.forget(before[0])  # it was closed
-        self._watched[what] = descriptor, interest
-        if descriptor >= 0:
-            self._poll.watch(descriptor, interest)
+        for (before, _), (descriptor, interest) in zip(self._watched, watched):
+            if before not in (descriptor, -1):
+                self._poll.forget(before)  # it was closed
+            if descriptor >= 0:
+                self._poll.watch(descriptor, interest)
+        self._watched = watched

@@ -65,7 +65,8 @@ class Session:
         """Read the program's output into the log, and handle what is found in it; return False if there was none."""
         block = self.pump.read()
         for piece in self.runs.visible(block):
-            self.note_events()  # a command that has started ends what was declared before, and not what it prints
+            if self.events.new:
+                self.note_events()  # a command that has started ends what was declared before, and not what it prints
             for finding in self.pump.append(piece):
                 self.faults.guard(self.findings.handle, "a finding", finding)
         return bool(block)

@@ -87,24 +87,20 @@ class Activity:
     @property
     def due(self) -> float:
         """The time (monotonic) of the next check; now, if there was output or typing."""
-        return 0.0 if self._moved_at > self._seen_at else self._check_at
+        return 0.0 if self._pump.moved_at > self._seen_at else self._check_at
 
     def act(self, now: float) -> None:
         """Note output and typing, and check the session once they have settled."""
-        if self._moved_at > self._seen_at:
+        if self._pump.moved_at > self._seen_at:
             self.wake()
         if self._check_at <= now:
             self._check()
-
-    @property
-    def _moved_at(self) -> float:
-        return max(self._pump.log.appended_at, self._pump.typed_at)
 
     # -- inputs
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
-        self._seen_at = self._moved_at
+        self._seen_at = self._pump.moved_at
         self.kept.active_at = time.monotonic()
         self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
@@ -191,7 +187,7 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        if self._moved_at > self._seen_at:
+        if self._pump.moved_at > self._seen_at:
             self.wake()
         declared = self.kept.declared.standing
         standing = self.kept.standing

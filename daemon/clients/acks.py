@@ -46,13 +46,12 @@ class InputAcks:
         self._clients = clients
         self._flags = 0
         self._owed: dict[Client, _Owed] = {}
+        self._next_at = _NEVER  # time (monotonic) of the next ACK or ECHOED
 
     @property
     def due(self) -> float:
         """The time (monotonic) of the next ACK or ECHOED; none while the pty has not taken all input."""
-        if not self._owed or self._pump.unwritten:
-            return _NEVER
-        return min(owed.due for owed in self._owed.values())
+        return self._next_at if not self._pump.unwritten else _NEVER
 
     def act(self, now: float) -> None:
         """Send what is due."""
@@ -68,11 +67,15 @@ class InputAcks:
                     owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
                 else:
                     client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
+        self._next_at = min([owed.due for owed in self._owed.values()], default=_NEVER)
 
     def owe(self, client: Client, size: int, now: float) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""
-        owed = self._owed.setdefault(client, _Owed())
+        owed = self._owed.get(client)
+        if owed is None:
+            owed = self._owed[client] = _Owed()
         owed.ack_at = min(owed.ack_at, now + ACK_AFTER if size < _NOT_TYPED else now)
+        self._next_at = min(self._next_at, owed.due)
 
     def forget(self, client: Client) -> None:
         self._owed.pop(client, None)

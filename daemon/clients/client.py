@@ -177,10 +177,6 @@ class Client(Reader):
             return 0
         return log.head - self.place.sent + self.window.in_flight
 
-    def waited_for(self, now: float) -> bool:
-        """Return whether the program would wait for it: its terminal takes what it is sent."""
-        return now <= self.stuck_at()
-
     def stuck_at(self) -> float:
         """Return the time from which on nobody waits for it; inf if it owes nothing."""
         at = self.window.stuck_at()

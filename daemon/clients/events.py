@@ -106,7 +106,7 @@ class Events:
 
     def __init__(self, facts: Facts) -> None:
         self._facts = facts
-        self._new: list[Event] = []  # those that nobody has taken yet
+        self.new: list[Event] = []  # those that nobody has taken yet
         self.last = 0  # number of the newest event
         self.kept: dict[str, list[Event]] = {}  # by kind
         self._followers: dict[PeerConnection, int] = {}
@@ -129,7 +129,7 @@ class Events:
         self.kept.setdefault(event, []).append(new)
         if sum(map(len, self.kept.values())) > KEPT:
             del max(self.kept.values(), key=len)[0]
-        self._new.append(new)
+        self.new.append(new)
 
     @property
     def state(self) -> EventsState:
@@ -140,15 +140,10 @@ class Events:
     def state(self, state: EventsState) -> None:
         self.last, self.kept, self.missed = state.last, state.kept, state.missed
 
-    @property
-    def has_new(self) -> bool:
-        """True if there are events that nobody has taken yet."""
-        return bool(self._new)
-
     def take_new(self) -> list[Event]:
         """Return the events since the last call."""
-        new = self._new
-        self._new = []
+        new = self.new
+        self.new = []
         return new
 
     def after(self, seen: int) -> list[Event]:

@@ -83,7 +83,7 @@ class Sender:
 
     def _is_waited_for(self, client: Client, now: float) -> bool:
         awaits_image = client.asked_at is not None and self._feed.in_image  # whose rest the program must print
-        return client is self._clients.leader and client.waited_for(now) and not awaits_image
+        return client is self._clients.leader and now <= client.stuck_at() and not awaits_image
 
     # -- output
 
@@ -385,21 +385,19 @@ class Sender:
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
-            self._wake_at(allowed, lost.until)
+            self.due = min(self.due, lost.until)
         if leader is not None and self._is_waited_for(leader, now):
             allowed = leader.window.size - leader.behind(log)
-            self._wake_at(allowed, leader.stuck_at())
+            if allowed <= 0:
+                self.due = min(self.due, leader.stuck_at())
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)
                 allowed = min(allowed, room)
                 needed = min(needed, follower.position)
-                self._wake_at(room, follower.connection.progress_at + PATIENCE)
-        viewed = [each.place.got for each in self._clients.all if each.viewport and each.place]
-        log.release(needed, self._feed.position, min(viewed, default=log.head))
+                if room <= 0:
+                    self.due = min(self.due, follower.connection.progress_at + PATIENCE)
+        if log.has_spare:
+            viewed = [each.place.got for each in self._clients.all if each.viewport and each.place]
+            log.release(needed, self._feed.position, min(viewed, default=log.head))
         return max(0, allowed)
-
-    def _wake_at(self, room: float, at: float) -> None:
-        """Set `due` to the time at which a reader without room is given up."""
-        if room <= 0:
-            self.due = min(self.due, at)

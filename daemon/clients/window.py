@@ -11,7 +11,7 @@ Sans-I/O: times (monotonic) are arguments.
 from __future__ import annotations
 
 from collections import deque
-from typing import NamedTuple
+from dataclasses import dataclass
 
 from sesh.wire import protocol
 
@@ -23,7 +23,8 @@ _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that
 _SMALL = 1 << 10  # bytes of a frame that takes hardly longer than an empty one
 
 
-class _Frame(NamedTuple):
+@dataclass
+class _Frame:
     end: int  # the count of bytes sent with it
     position: int  # of the log, at its end
     size: int
@@ -41,15 +42,12 @@ class Window:
         self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
         self._sent = self._got = 0  # bytes of frames
+        self.in_flight = 0  # bytes that were sent and not acknowledged
         self._frames: deque[_Frame] = deque()
         self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
         self._is_guess = True  # that is the time of a large frame
         self._shrunk_at = now
         self._full_at = 0  # the count of bytes sent when there was no room for more
-
-    @property
-    def in_flight(self) -> int:
-        return self._sent - self._got
 
     @property
     def room(self) -> int:
@@ -75,13 +73,15 @@ class Window:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         alone = self.in_flight < self._silent
         self._sent += size
+        self.in_flight += size
         if alone and self.in_flight >= self._silent:
             self._progress_at = now
-        if self.room < _SMALL:
+        if self.size - self.in_flight < _SMALL:
             self._full_at = self._sent
-        last = self._frames[-1] if self._frames else None
-        if last is not None and not self.over_link and last.size + size <= LEAST:  # as echoed keys come one by one
-            self._frames[-1] = last._replace(end=self._sent, position=position, size=last.size + size)
+        last = self._frames[-1] if self._frames and not self.over_link else None
+        if last is not None and last.size + size <= LEAST:  # as echoed keys come one by one
+            last.end, last.position = self._sent, position
+            last.size += size
             return
         self._frames.append(_Frame(self._sent, position, size, now, alone))
 
@@ -95,6 +95,7 @@ class Window:
         confirmed = count - self._got
         waited = now - self._progress_at
         self._got = count
+        self.in_flight = self._sent - count
         self._progress_at = now
         frame = None
         while self._frames and self._frames[0].end <= count:
@@ -107,7 +108,8 @@ class Window:
 
     def forget_positions(self) -> None:
         """Note that the terminal ignores what is in flight: it stands at no position of that."""
-        self._frames = deque(frame._replace(position=-1) for frame in self._frames)
+        for frame in self._frames:
+            frame.position = -1
 
     def confirm_all(self, now: float) -> int | None:
         """Handle an acknowledgement of everything that was sent."""

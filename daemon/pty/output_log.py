@@ -133,6 +133,11 @@ class OutputLog(ByteLog):
                 return mark
         return end
 
+    @property
+    def has_spare(self) -> bool:
+        """True if `release` may have something to drop."""
+        return self.head - self.base >= TRIM_FROM or bool(self.effects.kept)
+
     def release(self, needed: int, noted: int, viewed: int = 1 << 62) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
 

@@ -43,10 +43,10 @@ class Pump:
         self.life = life
         self.pty = Pty()  # closed before the start and in an ended session
         self.allowed: float = 0  # bytes that the program may print until the next turn; none before the first one
-        self._reads_from = 0.0  # time (monotonic) until which a pty that was hung up is not read
+        self.due = _NEVER  # time (monotonic) at which a pty that was hung up is read again
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
-        self.typed_at = 0.0  # time (monotonic) of the last typed bytes, replies included
+        self.moved_at = 0.0  # time (monotonic) of the last output, or typed bytes, replies included
         self.input_line = InputLine()
         self.stdin = StdinPipe()
 
@@ -71,18 +71,13 @@ class Pump:
         """True if the program must wait: who reads its output lags."""
         return self.allowed <= 0
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which a pty that was hung up is read again."""
-        return self._reads_from or _NEVER
-
     def act(self, _now: float) -> None:
         """Let the pty be read again."""
-        self._reads_from = 0.0
+        self.due = _NEVER
 
     @property
     def wants_read(self) -> bool:
-        return not self.paused and not self._reads_from
+        return self.allowed > 0 and self.due == _NEVER
 
     def resize(self, size: Size) -> None:
         if self.pty.is_open:
@@ -99,23 +94,27 @@ class Pump:
         """Return output of the program, at most as much as it may print now."""
         block, hung_up = self.pty.read(int(min(self.allowed, READ_LIMIT)))
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
-            self._reads_from = time.monotonic() + REOPEN_AFTER
+            self.due = time.monotonic() + REOPEN_AFTER
         self.allowed -= len(block)
         return block
 
     def append(self, piece: bytes) -> list[Finding]:
         """Append visible output to the log; return what is found in it."""
         start = self.log.head
-        self.log.append(piece)
+        self._append(piece)
         scan = self.scanner.read(piece, start)
         if scan.effects:
             self.log.effects.add(scan.effects)
-        return [Finding(*each) for each in bounded(scan.findings)]
+        return [Finding(*each) for each in bounded(scan.findings)] if scan.findings else []
 
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log, such as held output, in which nothing is looked for."""
         if data:
-            self.log.append(data)
+            self._append(data)
+
+    def _append(self, data: bytes) -> None:
+        self.log.append(data)
+        self.moved_at = self.log.appended_at
 
     # -- input
 
@@ -125,7 +124,7 @@ class Pump:
             self.input_line.note_reader(self.pty)
         self.unwritten += data
         self.write_input()
-        self.typed_at = time.monotonic()
+        self.moved_at = time.monotonic()
         if in_line:
             self.input_line.add(data, by_person=by_person)
 
@@ -149,6 +148,6 @@ class Pump:
     def close(self) -> None:
         """Close the pty and the job's stdin."""
         self.unwritten.clear()
-        self._reads_from = 0.0
+        self.due = _NEVER
         self.stdin.close()
         self.pty.close()

@@ -29,7 +29,7 @@ class StdinPipe:
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
-        self.closes_at = float("inf")  # time (monotonic), as its feeder has gone
+        self.due = float("inf")  # time (monotonic) at which it is closed, as its feeder has gone
         self.waiting = bytearray()  # bytes that the pipe has not taken
         self._fed: deque[_Fed] = deque()
         self.ends = False  # close the pipe after the waiting bytes
@@ -61,11 +61,6 @@ class StdinPipe:
         """True if it has something to do once the pipe has room."""
         return self.open and bool(self.waiting or self.ends)
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the pipe is closed, as its feeder has gone."""
-        return self.closes_at
-
     def act(self, _now: float) -> None:
         """Close the pipe."""
         self.close()
@@ -91,7 +86,7 @@ class StdinPipe:
         descriptor = self.descriptor
         self.descriptor = -1
         self.waiting.clear()
-        self.closes_at = float("inf")
+        self.due = float("inf")
         self._report()
         if descriptor >= 0:
             os.close(descriptor)

@@ -300,7 +300,7 @@ class RequestMethods:
         if at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        stdin.closes_at = math.inf
+        stdin.due = math.inf
         if not stdin.open:
             request.respond(False)
             return

@@ -41,9 +41,7 @@ class Requests:
     @property
     def due(self) -> float:
         """The time (monotonic) of the next step of a request."""
-        if not self.unfinished:
-            return _NEVER
-        return min(at for at, _ in self.unfinished.values())
+        return min([at for at, _ in self.unfinished.values()]) if self.unfinished else _NEVER
 
     def act(self, now: float) -> None:
         """Take the steps that are due."""

@@ -99,19 +99,18 @@ class ScreenFeed:
     @property
     def due(self) -> float:
         """The time (monotonic) at which the emulator should run, or its scrollback is to be compressed."""
-        if self._must_run:
-            return 0.0 if self.lag >= MAX_LAG else self._log.appended_at + PAUSE
-        return self._pack_at
+        lag = self._log.head - self.position
+        if not lag or not self._must_run(lag):
+            return self._pack_at
+        return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
 
-    @property
-    def _must_run(self) -> bool:
-        """True if the emulator lags by more than a moment, or at a resize, or at the session's end."""
-        lag = self.lag
-        return lag > SMALL_LAG or (lag > 0 and (len(self._resizes) > 0 or not self._life.running))
+    def _must_run(self, lag: int) -> bool:
+        """Return whether the emulator lags by more than a moment, or at a resize, or at the session's end."""
+        return lag > SMALL_LAG or len(self._resizes) > 0 or not self._life.running
 
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
-        if self._must_run:
+        if self.lag and self._must_run(self.lag):
             self.step()
         if self._pack_at <= now:
             self._pack_at = _NEVER if self._pack() else 0.0

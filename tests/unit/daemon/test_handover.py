@@ -53,8 +53,8 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Outbox._connections "
         "Clients.all Clients.leader Sender.followers Sender.due Events._followers Waits.all InputAcks._owed "
-        "InputAcks._flags Attached._held "
-        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.closes_at OutputLog.whole",
+        "InputAcks._flags InputAcks._next_at Attached._held "
+        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue._line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part",
@@ -66,7 +66,7 @@ LOST = {
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached._typed Attached._farewells Events._new QueryRouter._new QueryRouter._asked Server._resting "
+        "Attached._typed Attached._farewells Events.new QueryRouter._new QueryRouter._asked Server._resting "
         "Server.replace Server._is_full Clients._is_chosen Pump.allowed",
     "work in progress: it begins again":
         "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity._check_at Activity._seen_at "
@@ -76,7 +76,7 @@ LOST = {
         "Checkpointer._at Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
-        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump._reads_from Pump.typed_at",
+        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
