@@ -10,6 +10,7 @@ Sans-I/O: times (monotonic) are arguments.
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from dataclasses import dataclass
 
@@ -47,6 +48,7 @@ class Window:
         self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
         self._is_guess = True  # that is the time of a large frame
         self._shrunk_at = now
+        self._arrived_sent_at = -math.inf  # when the last frame that has arrived was sent
         self._full_at = 0  # the count of bytes sent when there was no room for more
 
     @property
@@ -121,13 +123,16 @@ class Window:
         `waited`: the seconds since the last acknowledgement.
         """
         taken = now - frame.sent_at
+        later = frame.sent_at - self._arrived_sent_at  # than the frame whose acknowledgement came before
+        behind = waited - later
+        self._arrived_sent_at = frame.sent_at
         if frame.alone and frame.size <= _SMALL:
             self._empty_time, self._is_guess = taken, False
         elif self._empty_time is None:
             self._empty_time = taken
-        elif self._is_guess and not frame.alone:
-            # The frame lay behind the one before, so `waited` is what such a frame takes on the link itself.
-            self._empty_time, self._is_guess = max(0.0, min(self._empty_time, taken - waited) - waited), False
+        elif self._is_guess and behind > later:
+            # The frame lay behind the one before, so `behind` is about what such a frame takes on the link itself.
+            self._empty_time, self._is_guess = max(0.0, min(self._empty_time, taken - behind) - behind), False
         self._empty_time = min(self._empty_time, taken)
         queued = taken - self._empty_time
         if queued <= max(_FREE, self._empty_time / 4):

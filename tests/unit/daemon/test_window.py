@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.window import HERE, LEAST, MOST, PATIENCE, Window
@@ -54,6 +54,12 @@ class SimulatedLink:
             self.now += self.trip
         self.largest = max(self.largest, self.window.size)
 
+    def until(self, moment: float) -> None:
+        """Go on to a moment; acknowledgements come meanwhile."""
+        while self._frames and self._frames[0][0] + self.trip / 2 <= moment:
+            self.step()
+        self.now = max(self.now, moment)
+
     def flood(self, seconds: float) -> float:
         """Send as much as the window allows for a time; return the bytes per second that were acknowledged."""
         began, before = self.now, self.acknowledged
@@ -73,6 +79,24 @@ def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) 
     link = SimulatedLink(10e6, trip)
     link.flood(60)
     assert link.flood(20) >= min(5e6, 0.8 * MOST / trip)
+
+
+@given(
+    st.sampled_from([0.2, 0.8]), st.lists(st.tuples(st.integers(1025, LEAST), st.floats(0, 1)), max_size=8),
+)  # fmt: skip
+@example(0.2, [(1500, 0.95)])
+def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(
+    trip: float, first: list[tuple[int, float]]
+) -> None:
+    """A frame that was sent late in the round trip of the one before was taken for one that had waited behind it."""
+    link = SimulatedLink(10e6, trip)
+    link.send(2500)
+    for size, share in first:
+        link.until(link.now + share * trip)
+        if link.window.in_flight < LEAST:
+            link.send(size)
+    link.flood(30)
+    assert link.window.size == MOST
 
 
 @pytest.mark.parametrize("trip", [0.2, 0.8])
