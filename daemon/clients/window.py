@@ -136,7 +136,7 @@ class Window:
         self._empty_time = min(self._empty_time, taken)
         queued = taken - self._empty_time
         if queued <= max(_FREE, self._empty_time / 4):
-            self.size = min(MOST, self.size + growth)
+            self.size = min(MOST, self.size + 2 * growth)
         elif queued > max(_QUEUED, self._empty_time / 2) and frame.sent_at >= self._shrunk_at:
             self.size = max(LEAST, self.size // 2)
             self._shrunk_at = now

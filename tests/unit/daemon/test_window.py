@@ -85,9 +85,7 @@ def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) 
     st.sampled_from([0.2, 0.8]), st.lists(st.tuples(st.integers(1025, LEAST), st.floats(0, 1)), max_size=8),
 )  # fmt: skip
 @example(0.2, [(1500, 0.95)])
-def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(
-    trip: float, first: list[tuple[int, float]]
-) -> None:
+def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(trip: float, first: list[tuple[int, float]]) -> None:
     """A frame that was sent late in the round trip of the one before was taken for one that had waited behind it."""
     link = SimulatedLink(10e6, trip)
     link.send(2500)
