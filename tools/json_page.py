@@ -26,7 +26,8 @@ in elements of their own, and `ok` is false. Verbs that attach print errors only
 On several hosts a verb prints one list:
 
 - It has one value per host, in the order of the hosts, each with its `host` and `exit_code` (for `status`, that of
-  the session). For `list` and `grep` it holds the rows of all hosts.
+  the session). For `list`, `grep` and `history` it holds the rows of all hosts, each with its `host`.
+- `export` prints one layout.
 - A host that failed has `{"error": …, "host": "…", "exit_code": 1}`, for `run` and `exec` 125.
 - Output of one value per line comes as it happens, each value with its `host`.
 

@@ -9,7 +9,7 @@ from typer import Argument, Option
 
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printed import prints
-from sesh.errors import ErrorFacts
+from sesh.errors import ErrorFacts, ExitCode
 from sesh.ops import search
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
@@ -56,7 +56,7 @@ def grep(
         cli.out.text("\n".join(_shown(hits, several=cli.out.several)))
     for error in failed.values():
         cli.note(error.line())
-    return 0 if hits else 1
+    return ExitCode.OK if hits else cli.out.nothing_found()
 
 
 def _shown(hits: Sequence[Hit], *, several: bool) -> list[str]:

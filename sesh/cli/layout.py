@@ -12,14 +12,14 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
-from sesh.cli.printed import PrintedImport, prints
+from sesh.cli.printed import PrintedImport, PrintedLayout, prints
 from sesh.cli.printing import error_facts
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import dormant, layout
+from sesh.ops import dormant, layout, lookup
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
-from sesh.schema.outcomes import Layout, Made, PrintedError
+from sesh.schema.outcomes import LayoutEntry, Made, PrintedError
 from sesh.system import descriptors
 from sesh.text import describe, safe
 
@@ -27,23 +27,36 @@ _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
 
 
-@prints(Layout)
+@prints(PrintedLayout)
 def export(ctx: Context) -> int:
     """Print the sessions here and on known remotes as JSON.
 
-    Each has its name, host, directory, command, resume command and labels.
+    Each has its name, host, directory, command, resume command and labels. Of several hosts it prints one layout; the
+    exit code is 1 if one of them did not answer.
 
     Examples:
       sesh export > sessions.json
-      sesh @gpu export
+      sesh @web1 @web2 export
       sesh export --local --json
     """
     cli = ctx.obj
-    entries = cli.line_target.call(layout.sessions)
-    for entry in entries:
-        entry["host"] = entry["host"] or cli.line.host
-    exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    return cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
+    hosts: list[str | None] = [*cli.line.hosts] or [None]
+    if len(hosts) > 1:
+        results = lookup.call_each(cli, dict(zip(hosts, hosts)), lambda _, target: target.call(layout.sessions))
+    else:
+        results = {hosts[0]: cli.line_target.call(layout.sessions)}
+    failed = {host: result for host, result in results.items() if isinstance(result, SeshError)}
+    entries: list[LayoutEntry] = []
+    for host, result in results.items():
+        if not isinstance(result, SeshError):
+            entries += [{**entry, "host": entry["host"] or host} for entry in result]
+    exported: PrintedLayout = {"version": layout.VERSION, "sessions": entries}
+    if cli.line.json and failed:
+        exported["failed"] = {str(host): error_facts(error, host) for host, error in failed.items()}
+    cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
+    for host, error in failed.items():
+        cli.note(f"{host}: {error.line(host)}")
+    return int(bool(failed))
 
 
 @prints(PrintedImport)

@@ -16,6 +16,7 @@ from sesh.schema.outcomes import (
     DeployedHost,
     Detached,
     Finding,
+    Layout,
     LeftoverFacts,
     Made,
     PrintedError,
@@ -151,6 +152,12 @@ class PrintedImport(Done):
     """The result for each session of a layout, or for each lost one."""
 
     sessions: list[Made]
+
+
+class PrintedLayout(Layout, total=False):
+    """A layout, as `import` reads it. `failed`: the hosts that did not answer, of several."""
+
+    failed: dict[str, PrintedError]
 
 
 class Swept(TypedDict):

@@ -330,3 +330,70 @@ def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: 
     assert home.sesh(*BOTH, "kill", "--label", "a=b", "-y").code == 0
     assert [far.names() for far in hosts] == [[], []]
     assert home.sesh(*BOTH, "rename", "a", "b").code == 2
+
+
+def test_verbs_that_do_not_attach_take_several_hosts(home: Home, hosts: list[ViaHost]) -> None:
+    """`label`, `history`, `detach`, `resume-with` and `export` took one host, though they do the same on each."""
+    assert home.sesh(*BOTH, "open", "work").code == 0
+    assert home.sesh(*BOTH, "label", "work", "team=web").code == 0
+    labelled = home.sesh(*BOTH, "label", "work", "tier=a", "--json").json()
+    assert [(row["host"], row["labels"]) for row in labelled] == [
+        (host.word, {"team": "web", "tier": "a"}) for host in hosts
+    ]
+    assert home.sesh(*BOTH, "resume-with", "work", "--", "cat", "a b").code == 0
+    left = home.sesh(*BOTH, "detach", "work", "--json").json()
+    assert [(row["host"], row["detached"]) for row in left] == [("one", 0), ("other", 0)]
+    assert home.sesh(*BOTH, "run", "work", "--", "true").code == 0
+    listed = home.sesh(*BOTH, "history", "work", "--json").json()
+    assert [(row["host"], row["command"], row["exit_code"]) for row in listed] == [
+        ("one", ["true"], 0),
+        ("other", ["true"], 0),
+    ]
+    shown = home.sesh(*BOTH, "history", "work").stdout.splitlines()
+    assert [line.split()[0] for line in sorted(shown)] == ["one:", "other:"]
+    layout = home.sesh("@other", "@one", "export").json()
+    assert [(row["host"], row["name"], row["resume"], row["labels"]) for row in layout["sessions"]] == [
+        (host, "work", ["cat", "a b"], {"team": "web", "tier": "a"}) for host in ("other", "one")
+    ]
+
+
+def test_a_layout_of_several_hosts_says_which_one_is_missing(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    beside("gone").away()
+    assert home.sesh("@one", "open", "work").code == 0
+    done = home.sesh("@gone", "@one", "export")
+    assert (done.code, [row["name"] for row in done.json()["sessions"]]) == (1, ["work"])
+    assert done.stderr.startswith("sesh: gone: cannot reach gone")
+    failed = home.sesh("@gone", "@one", "export", "--json").json()["failed"]
+    assert (list(failed), failed["gone"]["code"]) == (["gone"], "unreachable")
+
+
+def test_verbs_of_one_host_say_why_they_refuse_several(home: Home, hosts: list[ViaHost]) -> None:
+    """The message listed the verbs that take several hosts, and no reason."""
+    for words, reason in (
+        (("rename", "a", "b"), "if NEW were free on some hosts only, half of the sessions would have it"),
+        (("import", "-"), "the layout says on which host each session starts"),
+        (("attach", "a"), "a terminal shows one session"),
+        (("new", "a"), "a terminal shows one session"),
+        (("a",), "a terminal shows one session"),
+        (("here",), "a terminal shows one session"),
+    ):
+        done = home.sesh(*BOTH, *words)
+        assert (done.code, done.stdout) == (2, "")
+        assert f"takes one host: {reason}" in done.stderr, done.stderr
+    assert [far.names() for far in hosts] == [[], []]
+
+
+def test_a_host_where_nothing_is_found_has_not_failed(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    """The summary said `failed (1)` of a host where `grep` found nothing, and the exit code was 1."""
+    for host, text in zip(hosts, ("needle", "hay"), strict=True):
+        assert home.sesh(host.at, "open", "work", "--", "sh", "-c", f"echo {text}; cat").code == 0
+        host.prints("work", text)
+    found = home.sesh(*BOTH, "grep", "needle")
+    assert (found.code, found.stdout) == (0, "one: work:1:needle\n")
+    assert rows(found.stderr) == [["one", "ok"], ["other", "nothing", "found"]]
+    assert home.sesh(*BOTH, "grep", "needle", "--json").code == 0
+    nowhere = home.sesh(*BOTH, "grep", "pin")
+    assert (nowhere.code, rows(nowhere.stderr)) == (1, [["one", "nothing", "found"], ["other", "nothing", "found"]])
+    beside("gone").away()
+    missing = home.sesh(*BOTH, "@gone", "grep", "needle")
+    assert (missing.code, rows(missing.stderr)[-1]) == (1, ["gone", "failed", "(1)"])
