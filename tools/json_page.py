@@ -19,9 +19,10 @@ With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `events
 
 An error is `{"error": {"code": "…", "message": "…"}}`. The codes are `not_found`, `exists`, `busy`, `timeout`,
 `interrupted`, `invalid_name`, `invalid_host`, `usage`, `unreachable`, `not_deployed`, `refused`, `protocol` and
-`internal`. If a verb acts on several sessions or hosts and one fails, the results of the others are beside `error` or
-in elements of their own, and `ok` is false. Verbs that attach print errors only. `sesh --json` without a verb is
-`sesh list --json`.
+`internal`. If a verb acts on several sessions or hosts and some fail, `ok` is false, the results of the others stand as
+always, and `"failed": {NAME: {"code": "…", "message": "…"}}` has the error of each that failed; in a list, each of them
+has an element. The error of the only session is `error` alone. Verbs that attach print errors only. `sesh --json`
+without a verb is `sesh list --json`.
 
 On several hosts a verb prints one list:
 

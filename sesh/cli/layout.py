@@ -14,6 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printed import PrintedImport, PrintedLayout, prints
 from sesh.cli.printing import error_facts
+from sesh.cli.render import Failure, failed_facts, lines_of
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import dormant, layout, lookup
@@ -45,17 +46,21 @@ def export(ctx: Context) -> int:
         results = lookup.call_each(cli, dict(zip(hosts, hosts)), lambda _, target: target.call(layout.sessions))
     else:
         results = {hosts[0]: cli.line_target.call(layout.sessions)}
-    failed = {host: result for host, result in results.items() if isinstance(result, SeshError)}
+    failed = {
+        str(host): Failure(result, host, shared=True)
+        for host, result in results.items()
+        if isinstance(result, SeshError)
+    }
     entries: list[LayoutEntry] = []
     for host, result in results.items():
         if not isinstance(result, SeshError):
             entries += [{**entry, "host": entry["host"] or host} for entry in result]
     exported: PrintedLayout = {"version": layout.VERSION, "sessions": entries}
     if cli.line.json and failed:
-        exported["failed"] = {str(host): error_facts(error, host) for host, error in failed.items()}
+        exported["failed"] = failed_facts(failed)
     cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
-    for host, error in failed.items():
-        cli.note(f"{host}: {error.line(host)}")
+    for line in lines_of(failed):
+        cli.note(line)
     return int(bool(failed))
 
 
@@ -114,8 +119,8 @@ def restore(
         rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
         return {}
 
-    for name, error in cli.on_each(names or [], restore_on).items():
-        rows += _with_host([_failure(name, error)], error.host)
+    for name, failure in cli.on_each(names or [], restore_on).items():
+        rows += _with_host([_failure(name, failure.error)], failure.host)
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")
@@ -151,12 +156,12 @@ def _with_host(rows: list[Made], host: str | None) -> list[Made]:
 
 
 def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
-    failed = any("error" in row for row in rows)
+    failed = {_title(row): cast(PrintedError, row["error"]) for row in rows if "error" in row}
     if cli.line.json:
-        cli.out.value({"ok": not failed, "sessions": rows})
-        return int(failed)
+        cli.out.value({"ok": not failed, "sessions": rows, **({"failed": failed} if failed else {})})
+        return int(bool(failed))
     for row in rows:
-        name = describe.qualified_name(Place(row["host"], row["name"]))
+        name = _title(row)
         command = f": {describe.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
@@ -168,4 +173,8 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
             cli.out.text(words if row["created"] else f"{name} already runs")
         if row["created"]:
             cli.note_verb(row["name"], row["host"])
-    return int(failed)
+    return int(bool(failed))
+
+
+def _title(row: Made) -> str:
+    return describe.qualified_name(Place(row["host"], row["name"]))

@@ -20,12 +20,12 @@ from sesh.cli.printed import (
     PrintedResume,
     prints,
 )
-from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
+from sesh.cli.render import Failure, show_each
+from sesh.errors import ErrorFacts, Refused, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
-from sesh.text import safe
 
 
 @prints(PrintedDetached)
@@ -69,7 +69,11 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
         return target.call(sessions.kill, names=some)["failed"]
 
     failed = cli.on_each(names, end_on, confirm=not yes)
-    return report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
+    return _show_killed(cli, [name for name in dict.fromkeys(names) if name not in failed], failed)
+
+
+def _show_killed(cli: Invocation, done: Sequence[str], failed: Mapping[str, Failure]) -> int:
+    return show_each(cli.out, "killed", done, failed, describe="ended {}".format)
 
 
 def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
@@ -109,8 +113,8 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     cli = ctx.obj
     _check_can_confirm(cli, yes=yes)
     result = cli.line_target.call(sessions.kill_all, ask=not yes)
-    failed = {name: errors.rebuild(facts) for name, facts in result["failed"].items()}
-    return report(cli, result["done"], failed, "killed")
+    failed = {name: Failure(errors.rebuild(facts), cli.line.host) for name, facts in result["failed"].items()}
+    return _show_killed(cli, result["done"], failed)
 
 
 @prints(PrintedRenamed)
@@ -193,7 +197,7 @@ def reload(ctx: Context, names: Names = None) -> int:
             cli.out.text(f"{name} runs the installed sesh now")
         if not (done or failed):
             cli.out.text("no session runs")
-    return report(cli, done, failed, "reloaded")
+    return show_each(cli.out, "reloaded", done, failed)
 
 
 def report_session(cli: Invocation, name: str, *, created: bool = True, shown: bool = False) -> int:
@@ -203,17 +207,3 @@ def report_session(cli: Invocation, name: str, *, created: bool = True, shown: b
     if shown and not cli.line.json:
         cli.out.text(name)
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
-
-
-def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for sessions or hosts; `key`: the JSON key of those done."""
-    if not failed:
-        return cli.out.done(**{key: list(done)})
-    ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
-    if cli.line.json:
-        error = {"code": next(iter(failed.values())).code, "message": safe.one_line(message)}
-        cli.out.value({"ok": False, key: list(done), "error": error})
-    else:
-        cli.note(message)
-    return 1

@@ -397,3 +397,26 @@ def test_a_host_where_nothing_is_found_has_not_failed(home: Home, beside: Beside
     beside("gone").away()
     missing = home.sesh(*BOTH, "@gone", "grep", "needle")
     assert (missing.code, rows(missing.stderr)[-1]) == (1, ["gone", "failed", "(1)"])
+
+
+def test_the_names_of_a_host_that_is_away_share_one_line(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    """The line of a host that does not answer stood once for each name, without the names."""
+    beside("gone").away()
+    for name in ("a", "b"):
+        assert home.sesh("@one", "open", name, "--", "sleep", "60").code == 0
+    done = home.sesh("@gone", "kill", "a", "b")
+    assert (done.code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("sesh: a, b: cannot reach gone")
+    one, gone = home.sesh("@one", "@gone", "kill", "a", "b", "c", "--json").json()
+    assert (one["host"], one["killed"], list(one["failed"]), one["exit_code"]) == ("one", ["a", "b"], ["c"], 1)
+    assert (gone["host"], gone["killed"], {name: error["code"] for name, error in gone["failed"].items()}) == (
+        "gone",
+        [],
+        dict.fromkeys("abc", "unreachable"),
+    )
+    lines = {line.partition(";")[0] for line in home.sesh("@one", "@gone", "kill", "a", "b").stderr.splitlines()}
+    assert {
+        "sesh: one: no session a",
+        "sesh: one: no session b",
+        "sesh: gone: a, b: cannot reach gone: no route",
+    } < lines
