@@ -32,6 +32,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
         for name in searched:
+            caller.progress()
             try:
                 lines, alternate = views.last_lines(name, _MOST_LINES)
                 if alternate:

@@ -62,7 +62,7 @@ def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
 
 
 @op()
-def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
+def clear(caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
     """Clear leftovers, given as rows of `leftovers`; return the rows with their outcome.
 
     Processes are ended only with `ends`. A row is `cleared`, also if the leftover was gone already. Otherwise it has a
@@ -85,6 +85,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
         except (SeshError, OSError) as error:
             outcome["error"] = (error if isinstance(error, SeshError) else Refused(f"{error.strerror}")).facts()
         rows.append(outcome)
+        caller.progress()
     return rows
 
 

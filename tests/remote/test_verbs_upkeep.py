@@ -9,7 +9,9 @@ import signal
 
 import pytest
 
+from sesh.link import link
 from sesh.system import processes
+from sesh.wire import protocol
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
@@ -118,6 +120,26 @@ def test_hits_that_are_too_many_for_a_link_are_left_out_from_the_first_on(home: 
     for name in ("eval", "train"):
         hits = [hit for hit in found.json() if hit["session"] == name]
         assert (len(hits), hits[-1]["text"], len(hits[0]["before"])) == (count, "loss 6000", 25)
+
+
+def test_a_verb_of_many_sessions_has_patience_for_each(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patience of a link counted for the whole: a host that moved one session after the other "did not answer"."""
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 0.6)
+    monkeypatch.setattr(link, "RESPONSE_TIMEOUT", 1.3)
+    far = beside("box")
+    hung = [f"hung{number}" for number in range(3)]
+    for name in hung:
+        far.sesh("open", name, "--", "cat")
+    pids = [far.summary(name)["daemon_pid"] for name in hung]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    failed = home.sesh("@box", "reload", *hung, "--json").json()["failed"]
+    for name in hung:
+        assert failed[name]["message"].startswith(f"the daemon of {name} does not answer"), failed
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.soak
