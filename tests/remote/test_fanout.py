@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -420,3 +421,39 @@ def test_the_names_of_a_host_that_is_away_share_one_line(home: Home, beside: Bes
         "sesh: one: no session b",
         "sesh: gone: a, b: cannot reach gone: no route",
     } < lines
+
+
+def test_two_names_of_one_machine_list_its_sessions_once(home: Home, beside: Beside) -> None:
+    """Each session was listed under both names."""
+    far, other = beside("one"), beside("other")
+    ways = {"one": far.way, "two": far.way, "other": other.way}
+    text = "".join(f"[remotes.{word}]\nvia = {json.dumps(shlex.join(way))}\n" for word, way in ways.items())
+    home.write(".config/sesh/config.toml", text)
+    for host in (far, other):
+        host.sesh("open", "work", "--", "cat")
+    far.sesh("open", "more", "--", "cat")
+    lines = home.sesh("@one", "@two", "@other", "list").stdout.splitlines()
+    assert [" ".join(line.split()[:5]) for line in lines[1:]] == [
+        "@one",
+        *(" ".join(line.split()[:5]) for line in lines[2:4]),
+        "@two",
+        "the same machine as @one",
+        "@other",
+        " ".join(lines[-1].split()[:5]),
+    ]
+    assert [line.split()[0] for line in (lines[2], lines[3], lines[-1])] == ["more", "work", "work"]
+    listed = home.sesh("@two", "@one", "list", "--json").json()
+    assert [(row["host"], row["name"]) for row in listed] == [("two", "more"), ("two", "work")]
+    shown = home.sesh("list").stdout.splitlines()
+    assert shown[-2:] == ["@two", "  the same machine as @one"]
+    assert [line.split()[0] for line in shown].count("more") == 1
+
+
+def test_a_name_of_this_machine_lists_its_sessions_once(home: Home) -> None:
+    """A known remote that is this machine listed them once more."""
+    home.write(".config/sesh/config.toml", "[remotes.self]\nvia = 'env'\n")
+    home.sesh("open", "work", "--", "cat")
+    assert home.sesh("@self", "list").code == 0
+    lines = home.sesh("list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "work", "@self", "the"]
+    assert lines[-1] == "  the same as this machine"
