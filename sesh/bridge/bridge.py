@@ -5,6 +5,10 @@ arguments of the op. DATA frames before the response have the result; the respon
 generator, the bridge sends a DATA frame for each item. If a person `can_answer`, the response may be a `question`: then
 the near end sends the request again, with one more of the person's `answers`.
 
+A request with the key `beside` is carried out in a thread, while the link goes on: so the link of a list, which has no
+end, takes other requests too. The DATA of such a link are the items of the list; any other response has its result in
+`data`.
+
 An op may connect the link to a session. Then the response has the session's name and `session_id`, and from then on the
 bridge copies frames between the near end and the session's daemon, also frames that came behind the request. A request
 for such an op has the `session_id` of an existing session, which may have been renamed, or that for a new one. If a
@@ -23,7 +27,7 @@ import inspect
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from queue import Queue
@@ -32,7 +36,7 @@ from typing import Any, Optional, get_type_hints
 
 from sesh.about import __version__
 from sesh.config import config, debug_log
-from sesh.errors import Malformed, NotFound, ProtocolError, SeshError, TimedOut, Unreachable, UsageError
+from sesh.errors import Malformed, NotFound, ProtocolError, Refused, SeshError, TimedOut, Unreachable, UsageError
 from sesh.names import is_name, printable
 from sesh.reach import find
 from sesh.reach.caller import Answers, Caller, Question
@@ -49,6 +53,8 @@ from sesh.wire.messages import OP, ConnectedResponse, OpRequest, OpResponse, Wel
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
+MOST_BESIDE = protocol.MAX_PAYLOAD  # bytes of a response beside a list, which is one frame; a larger one is refused
+_LEAVING = 1.0  # seconds for ops that run beside others to notice that the link has ended
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
 # The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
@@ -112,6 +118,7 @@ class Bridge:
         # A pipe. The write end is the `audience` of each op. At the end of the link, `_read` closes the read end, which
         # ends a poll of the write end.
         self._link_end, self._audience = os.pipe()
+        self._beside: list[Thread] = []  # carry out requests while the link goes on
 
     def run(self) -> int:
         """Carry out requests until the other side has gone; return the exit code."""
@@ -124,12 +131,31 @@ class Bridge:
             elif kind == protocol.REQUEST:
                 if self._near_end.gone():
                     break  # begin no request after the near end has gone
-                daemon = self._respond(codec.parse(payload), bytes(data))
+                request, carried = codec.parse(payload), bytes(data)
                 data.clear()
+                if request.get("beside") is True:
+                    self._begin_beside(request, carried)
+                    continue
+                daemon = self._respond(request, carried)
                 if daemon is not None:
                     self._copy(daemon)
                     break
+        until = time.monotonic() + _LEAVING
+        for thread in self._beside:  # what an op without end has opened is closed
+            thread.join(max(0.0, until - time.monotonic()))
         return 0
+
+    def _begin_beside(self, request: dict[str, Any], data: bytes) -> None:
+        """Carry out a request in a thread."""
+
+        def respond() -> None:
+            with suppress(BrokenPipeError, Unreachable):  # the near end has gone
+                if (daemon := self._respond(request, data)) is not None:
+                    daemon.close()
+
+        thread = Thread(target=respond, daemon=True)
+        self._beside = [each for each in self._beside if each.is_alive()] + [thread]
+        thread.start()
 
     def _read(self) -> None:
         """Read the link to its end; runs in a thread."""
@@ -172,6 +198,9 @@ class Bridge:
         except Exception as error:
             self._send(_error_frame(number, error))
             return None
+        if keys.get("beside"):
+            self._send(_whole_response(number, {**result, "lines": caller.notes, "data": carried.decode()}))
+            return daemon
         if daemon is not None:  # before the response: PINGs that come after the response are for the daemon
             self._session = str(result.get("name"))
         response = {"id": number, "result": {**result, "lines": caller.notes}}
@@ -236,6 +265,7 @@ def _welcome(near_end: Connection) -> Origin | None:
         "home": paths.home(),
         "now": time.time(),
         "uptime": uptime(),  # deadlines of requests are on this clock
+        "beside": True,
     }
     near_end.send(protocol.message(protocol.WELCOME, facts))
     if hello.get("protocol") != protocol.PROTOCOL:
@@ -252,6 +282,14 @@ def op_named(wire_name: str) -> Op[..., Any]:
             if op is not None and getattr(op, "wire_name", "") == wire_name:
                 return op
     raise UsageError(f"sesh {__version__} has no op {printable(wire_name)}")
+
+
+def _whole_response(number: int, result: Mapping[str, object]) -> bytes:
+    """Return the frame of a response that has its data in itself."""
+    message = codec.encode({"id": number, "result": result})
+    if len(message) > MOST_BESIDE:
+        return _error_frame(number, Refused("the answer is too large to come beside a list"))
+    return protocol.frame(protocol.RESPONSE, message)
 
 
 def _error_frame(number: object, error: Exception) -> bytes:

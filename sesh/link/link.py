@@ -32,7 +32,7 @@ from sesh.wire.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, 
 RESPONSE_TIMEOUT = 60.0
 """Seconds without a response or PROGRESS, without a deadline: more than any op takes for a session (reload: 45)."""
 _MIN_RATE = 4 << 10  # bytes per second: a long response has as much more time as such a slow link needs
-_REQUEST_ID = 1  # the id of each request to a bridge, as a link has only one at a time
+REQUEST_ID = 1  # the id of each request to a bridge but those `beside` it, as a link has only one at a time
 _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the end is kept, for the reason of a failure
 _MAX_EARLY_REQUEST = 16 << 10  # bytes, which fit into a pipe without a reader; a larger request waits for WELCOME
 
@@ -47,6 +47,7 @@ class LinkRequest:
     can_answer: bool = False  # a person can answer the host's questions
     session_id: str = ""  # of the session to connect to or to create; by it the host knows a repeated request
     hello: Hello | None = None  # of an attached terminal, to the daemon
+    beside: bool = False  # it is carried out in a thread, and the link goes on (see `sesh.reach.beside`)
     may_be_done: bool = False  # the host has connected a session, or a link has closed before the response
 
     @classmethod
@@ -56,13 +57,15 @@ class LinkRequest:
         # The name of `ops.enter.attach`: this room lies below `ops`, and imports none.
         return cls("enter.attach", data, session_id=session_id, **more)
 
-    def frames(self, answers: Sequence[str] = ()) -> bytes:
+    def frames(self, answers: Sequence[str] = (), number: int = REQUEST_ID) -> bytes:
         """Return the frames of the request. `answers`: the person's, to the host's questions."""
         keys: RequestKeys = {"op": self.op, "can_answer": self.can_answer, "answers": answers}
         if self.session_id:
             keys["session_id"] = self.session_id
+        if self.beside:
+            keys["beside"] = True
         hello = protocol.message(protocol.HELLO, self.hello) if self.hello is not None else b""
-        return request_frames(OP, _REQUEST_ID, self.data, **keys) + hello
+        return request_frames(OP, number, self.data, **keys) + hello
 
 
 class Stage(Enum):
@@ -229,7 +232,7 @@ class Link(Connection):
     def _record_response(self, payload: bytes) -> None:
         """Record a response, and the session of the link. Raises Ended if that has ended."""
         data, self._data = bytes(self._data), bytearray()
-        if protocol.response_number(payload) != _REQUEST_ID:
+        if protocol.response_number(payload) != REQUEST_ID:
             return
         request, self._pending = self._pending or LinkRequest("", b""), None
         try:

@@ -15,14 +15,16 @@ from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 
-from sesh import errors
+from sesh import errors, reach
 from sesh.errors import NO_ANSWER, SeshError, TimedOut, Unreachable
 from sesh.link.link import Link
 from sesh.names import natural
 from sesh.ops import events, lookup
+from sesh.reach.beside import BesideCalls
 from sesh.reach.caller import Caller
-from sesh.reach.host_target import HostTarget
+from sesh.reach.host_target import HostTarget, SharingTarget
 from sesh.reach.op import op
+from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema.facts import Place, Summary
 from sesh.store import listing, records
@@ -118,6 +120,7 @@ class SessionIndex:
         self.pending: set[str | None] = set()
         self._workers: Workers[str | None, Report] = Workers()
         self.inbound = self._workers.inbound
+        self._reports: dict[str, _HostReports] = {}
         self._look_at = 0.0  # when to look for new machines (monotonic)
 
     def __enter__(self) -> SessionIndex:
@@ -126,6 +129,11 @@ class SessionIndex:
 
     def __exit__(self, *_: object) -> None:
         self._workers.close()
+
+    def target_of(self, caller: Caller, host: str | None) -> Target:
+        """Return the target for a machine; calls to a host that is followed share its link."""
+        reports = self._reports.get(host) if host is not None else None
+        return reach.target_of(caller, host) if reports is None else SharingTarget(caller, reports.host, reports.beside)
 
     @property
     def due(self) -> float:
@@ -155,6 +163,8 @@ class SessionIndex:
         for gone in self.machines.keys() - wanted:
             del self.machines[gone]
             self.pending.discard(gone)
+            if gone is not None:
+                self._reports.pop(gone, None)
             if gone in self._workers.running:
                 self._workers.end(gone)
         followed = self._workers.running
@@ -162,8 +172,11 @@ class SessionIndex:
             if host not in self.machines:
                 self.machines[host] = Report([]) if host is None else _silent(host, NO_ANSWER)
                 self.pending.add(host)
-            work = _follow_this_machine if host is None else _HostReports(host, self._workers).follow
-            self._workers.begin(host, work)
+            if host is None:
+                self._workers.begin(host, _follow_this_machine)
+            else:
+                self._reports[host] = reports = _HostReports(host, self._workers)
+                self._workers.begin(host, reports.follow)
         self.machines |= {host: _silent(host, why) for host, why in paused.items() if host not in followed}
         self._look_at = time.monotonic() + HOSTS_POLL
 
@@ -204,7 +217,8 @@ class _HostReports(Caller):
     """The reports of a host; an unhealthy link yields cached rows, and ssh's line."""
 
     def __init__(self, host: str, workers: Workers[str | None, Report]) -> None:
-        self._host = host
+        self.host = self._host = host
+        self.beside = BesideCalls(host)
         self._workers = workers
         self._rows: dict[str, Summary] = {}
         self._sizes: dict[str, int] = {}  # approximate characters of each row
@@ -220,7 +234,7 @@ class _HostReports(Caller):
         self.stop = stop
         target = HostTarget(self, self._host, named=False).until(time.monotonic() + _OPEN_TIMEOUT)
         try:
-            for rows in target.items(follow, self._start_over, report_outage=self._report_outage):
+            for rows in target.items(follow, self._start_over, report_outage=self._report_outage, beside=self.beside):
                 if rows:
                     self._change(rows)
                 else:
@@ -230,6 +244,7 @@ class _HostReports(Caller):
             lookup.note_failure(self._host, error)
             raise
         finally:
+            self.beside.close()
             self._save()
         raise Unreachable(f"sesh on @{self._host} ended")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, nullcontext, suppress
 from math import inf
 from typing import Any, TypeVar
 
@@ -18,7 +18,8 @@ from sesh.about import PROGRAM
 from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link import opening
 from sesh.link.keeper import LinkKeeper, ReportOutage
-from sesh.link.link import RESPONSE_TIMEOUT, Link, LinkRequest
+from sesh.link.link import REQUEST_ID, RESPONSE_TIMEOUT, Link, LinkRequest
+from sesh.reach.beside import BesideCalls
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import Stream
@@ -221,10 +222,12 @@ class HostTarget(Target):
         arguments: Callable[[Link], Mapping[str, object]],
         *,
         report_outage: ReportOutage | None = None,
+        beside: BesideCalls | None = None,
     ) -> Iterator[Item]:
         """Yield the items of an endless op; reconnect after a lost link.
 
         `arguments`: returns the op's arguments for a new link. `report_outage`: of a list, whose links are not logged.
+        `beside`: makes other calls over the same links.
         Raises Unreachable if the first link fails, LoginRefused if another link needs a login, and the op's errors.
         """
 
@@ -233,7 +236,10 @@ class HostTarget(Target):
             assert isinstance(link, Link)  # noqa: S101 (the keeper opens no other connection)
             if report_outage is not None:
                 link.health.doubted_after = LIST_DOUBTED_AFTER
-            link.send(LinkRequest(op.wire_name, encoded(arguments(link))).frames())
+            shares = beside is not None and bool(link.bridge_welcome.get("beside"))
+            link.send(LinkRequest(op.wire_name, encoded(arguments(link)), beside=shares).frames())
+            if beside is not None:
+                beside.opened(link)
 
         self._stop.check()
         link = self._open_link()
@@ -242,8 +248,11 @@ class HostTarget(Target):
         stream.audience = self.caller.audience
         with stream:
             try:
-                for kind, _, payload in stream.arrivals(request):
-                    if kind == protocol.RESPONSE:
+                others = beside.others if beside is not None else list
+                for kind, number, payload in stream.arrivals(request, others=others):
+                    if kind == protocol.RESPONSE and beside is not None and number != REQUEST_ID:
+                        beside.take(number, payload)
+                    elif kind == protocol.RESPONSE:
                         stream.connection.decode_response(OP, payload)
                         return
                     if kind == protocol.DATA:
@@ -271,3 +280,18 @@ class HostTarget(Target):
     def _login_options(self) -> LoginOptions:
         deadline = inf if self.deadline is None else self.deadline
         return LoginOptions(self._may_prompt, deadline, self._stop, self.caller.show_ssh_line)
+
+
+class SharingTarget(HostTarget):
+    """A host whose link is held by a list: calls that read go over that link, if the host can share it."""
+
+    def __init__(self, caller: Caller, host: str, beside: BesideCalls) -> None:
+        super().__init__(caller, host, may_prompt=False)
+        self._beside = beside
+
+    def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        if op.reads and self._beside.usable:
+            with errors.naming_host(self.host), suppress(errors.Refused):  # it may be too large: see `bridge`
+                result: Result = self._beside.call(self.caller, op, by_name(op, args, kwargs))
+                return result
+        return super().call(op, *args, **kwargs)

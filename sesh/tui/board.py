@@ -86,7 +86,7 @@ class _Input:
 
 def show(index: SessionIndex, options: BoardOptions, selected: BoardRow | None = None) -> BoardRow | None:
     """Show the board; return the chosen row, None if the person leaves. Raises Refused."""
-    with RawTerminal() as terminal, FullScreen(terminal) as display, Calls() as calls:
+    with RawTerminal() as terminal, FullScreen(terminal) as display, Calls(index.target_of) as calls:
         return _Board(display, index, calls, options).run(selected)
 
 

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, Optional
 
-from sesh import reach
 from sesh.errors import SeshError
 from sesh.reach.caller import Caller
 from sesh.reach.target import Target
@@ -16,7 +15,14 @@ Handler = Callable[[Any, str], None]  # takes the result of a call, and its erro
 
 
 class Calls(Workers[Handler, Any]):
-    """Makes calls in threads; when `inbound` is readable, `handle` hands their results over."""
+    """Makes calls in threads; when `inbound` is readable, `handle` hands their results over.
+
+    `target_of`: returns the target for a caller and a host.
+    """
+
+    def __init__(self, target_of: Callable[[Caller, Optional[str]], Target]) -> None:
+        super().__init__()
+        self._target_of = target_of
 
     def call(self, host: str | None, call: Callable[[Target], Any], handler: Handler) -> None:
         """Call `call` with the target in a thread.
@@ -25,7 +31,7 @@ class Calls(Workers[Handler, Any]):
         """
 
         def work(stop: Stop) -> Iterator[Any]:
-            yield call(reach.target_of(Caller(stop), host))
+            yield call(self._target_of(Caller(stop), host))
 
         self.begin(handler, work)
 

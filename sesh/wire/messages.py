@@ -89,6 +89,7 @@ class OpRequest(Envelope, total=False):
     can_answer: bool  # a person can answer the op's questions
     answers: list[str]
     session_id: Id
+    beside: bool  # the link goes on meanwhile; the response has the result in `data`
 
 
 class Message(TypedDict, total=False):
@@ -117,7 +118,8 @@ class Message(TypedDict, total=False):
 class Welcome(TypedDict, total=False):
     """The first message of a daemon or a bridge.
 
-    `missed`: events while no client was attached; `now`, `uptime`: the machine's time, and seconds since its start.
+    `missed`: events while no client was attached; `now`, `uptime`: the machine's time, and seconds since its start;
+    `beside`: the bridge takes requests with this key.
     """
 
     protocol: int
@@ -132,6 +134,7 @@ class Welcome(TypedDict, total=False):
     home: Text
     now: float
     uptime: float
+    beside: bool
 
 
 Response = TypeVar("Response")
@@ -223,6 +226,7 @@ class SendResponse(TypedDict, total=False):
 class _Notes(TypedDict, total=False):
     lines: list[str]  # for the user
     created: bool  # the request has created the session that it connects to
+    data: Text  # the result, as JSON; in DATA without the key `beside`
 
 
 @final

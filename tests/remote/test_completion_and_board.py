@@ -6,8 +6,11 @@ import re
 
 import pytest
 
+from sesh.bridge import bridge
 from sesh.link import health
 from sesh.reach import host_target
+from sesh.reach.beside import BesideCalls
+from sesh.tui import preview
 from tests.remote.test_lookup import known
 from tests.remote.via import Beside
 from tests.support import PROMPT, Home, wait_until
@@ -63,6 +66,35 @@ def test_the_board_shows_other_hosts_for_watch_and_pick(home: Home, beside: Besi
     assert far.names() == ["fresh", "work"]
 
 
+@pytest.mark.needs_fork("a short interval of previews")
+@pytest.mark.parametrize("shares", [True, False])
+def test_a_board_holds_one_link_for_each_host_for_its_previews_too(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, shares: bool
+) -> None:
+    """Each preview had a link of its own, every four seconds; an older host still wants that."""
+    monkeypatch.setattr(preview, "_REMOTE_INTERVAL", 0.1)
+    if not shares:
+        monkeypatch.setattr(BesideCalls, "usable", False)
+    far = beside("box")
+    known(home, far)
+    far.sesh("open", "work", "--", "sh", "-c", "stty -echo; while read -r line; do echo got $line; done")
+    before = len(far.links())
+    board = home.terminal("@box", "pick", columns=120)
+    board.wait_for("1/1")
+    for word in ("first", "second", "third"):
+        far.sesh("send", "work", word, "--enter")
+        board.wait_for(f"got {word}")
+    assert (len(far.links()) == before + 1) == shares
+    far.cut()
+    far.sesh("send", "work", "fourth", "--enter")
+    board.wait_for("got fourth")
+    if shares:
+        wait_until(lambda: len(far.held()) == 1, "one link is held again")
+    board.type("\x1b")
+    assert board.exit_code() == 1
+    wait_until(lambda: not far.held(), "no link is left")
+
+
 @pytest.mark.needs_fork("silence that loses no link")
 def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
@@ -93,3 +125,18 @@ def test_an_answer_over_a_host_goes_to_the_question_that_was_shown(
     sent = home.sesh("@box", "send", "job", "n", "--enter", "--question", "DELETE")
     assert sent.code == 0, sent.stderr
     far.prints("job", "got=n")
+
+
+@pytest.mark.needs_fork("a small limit of a frame")
+def test_a_preview_that_is_too_large_for_the_held_link_comes_over_another_one(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    far = beside("box")
+    known(home, far)
+    far.sesh("open", "work", "--", "sh", "-c", "echo seen; exec cat")
+    far.prints("work", "seen")
+    monkeypatch.setattr(bridge, "MOST_BESIDE", 10)
+    board = home.terminal("@box", "pick", columns=120)
+    board.wait_for("│ seen")
+    board.type("\x1b")
+    assert board.exit_code() == 1
