@@ -61,7 +61,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if names and label:
         raise UsageError("sesh kill takes names or --label, not both; nothing was ended")
     if label:
-        return _kill_chosen(cli, _choose_by_label(cli, dict(label), yes=yes))
+        return _kill_labelled(cli, dict(label), yes=yes)
     if not names:
         own = cli.session_name(None)
         _confirm(cli, f"end {own}, this session, and all that runs in it?", yes=yes)
@@ -89,15 +89,18 @@ def _show_killed(cli: Invocation, done: Sequence[str], failed: Mapping[str, Fail
     return show_each(cli.out, "killed", done, failed, describe="ended {}".format)
 
 
-def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> dict[str, str]:
-    """Return the ids of the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
+def _kill_labelled(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> int:
+    """End the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
     rows = cli.line_target.call(views.overview)["sessions"]
     ids = {row["name"]: row.get("id") or "" for row in rows if has_labels(row, wanted) and "machine" not in row}
+    if not ids and cli.out.several:  # another host may have them
+        cli.out.done(killed=[])
+        return cli.out.nothing_found()
     if not ids:
         raise unlabelled(wanted)
     _confirm(cli, f"end {', '.join(ids)}?", yes=yes)
-    return ids
+    return _kill_chosen(cli, ids)
 
 
 def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:

@@ -333,6 +333,14 @@ def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: 
     assert home.sesh(*BOTH, "rename", "a", "b").code == 2
 
 
+def test_a_host_without_a_session_of_the_label_has_not_failed(home: Home, hosts: list[ViaHost]) -> None:
+    assert home.sesh("@one", "open", "work", "--label", "a=b", "--", "cat").code == 0
+    ended = home.sesh(*BOTH, "kill", "--label", "a=b", "-y")
+    assert (ended.code, rows(ended.stderr)) == (0, [["one", "ok"], ["other", "nothing", "found"]])
+    none = home.sesh(*BOTH, "kill", "--label", "a=b", "-y", "--json")
+    assert (none.code, [(row["host"], row["killed"]) for row in none.json()]) == (1, [("one", []), ("other", [])])
+
+
 def test_verbs_that_do_not_attach_take_several_hosts(home: Home, hosts: list[ViaHost]) -> None:
     """`label`, `history`, `detach`, `resume-with` and `export` took one host, though they do the same on each."""
     assert home.sesh(*BOTH, "open", "work").code == 0
