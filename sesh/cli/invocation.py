@@ -117,7 +117,8 @@ class Invocation(PersonCaller):
             except SeshError as error:
                 if not names:
                     raise
-                failed |= dict.fromkeys(group, Failure(error, host, shared=True))
+                of_host = host is not None and not error.in_response  # else an op raises the error of its only session
+                failed |= dict.fromkeys(group, Failure(error, host, shared=of_host or len(group) > 1))
         if len({*names}) == 1 and failed:
             alone = failed[names[0]]
             with errors.naming_host(alone.host):

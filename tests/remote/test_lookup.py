@@ -104,6 +104,9 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
     assert done.stdout.splitlines() == ["a:1:needle a", "@one b:1:needle b", "@two c:1:needle c"]
     assert "no session missing" in done.stderr
     assert home.sesh("grep", "needle").stdout == "a:1:needle a\n"
+    done = home.sesh("reload", "b", "missing")
+    assert (done.code, done.stdout) == (1, "b runs the installed sesh now\n")
+    assert done.stderr.splitlines()[1].startswith("sesh: no session missing;"), "it has its name already"
     done = home.sesh("kill", "a", "b", "missing", "c")
     assert (done.code, "[b on @one]" in done.stderr, "no session missing" in done.stderr) == (1, True, True)
     assert (home.names(), one.names(), two.names()) == ([], [], [])
