@@ -237,12 +237,12 @@ class HostTarget(Target):
 
         self._stop.check()
         link = self._open_link()
-        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage))
+        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage), begin=request)
         stream.deadline = None
         stream.audience = self.caller.audience
         with stream:
             try:
-                for kind, _, payload in stream.arrivals(request):
+                for kind, _, payload, _ in stream.arrivals():
                     if kind == protocol.RESPONSE:
                         stream.connection.decode_response(OP, payload)
                         return

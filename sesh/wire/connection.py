@@ -110,7 +110,7 @@ class Connection:
             _wait(self.inbound, select.POLLIN, deadline)
             if deadline is not None and time.monotonic() > deadline:
                 if self._overdue == deadline:
-                    raise _too_late()
+                    raise too_late()
                 self._overdue = deadline
             self.read()
         return self._frames.popleft()
@@ -139,6 +139,11 @@ class Connection:
         if self._reloaded:
             return errors.ConnectionLost("the session's daemon was reloaded")
         return errors.Unreachable("the session's daemon closed the connection")
+
+    @property
+    def reloaded(self) -> bool:
+        """True if the daemon has said that it reloads, and carries out no further request over this connection."""
+        return self._reloaded
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Take all frames that were read; return them."""
@@ -365,8 +370,9 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     if not descriptors.polled([(descriptor, events)], deadline):
-        raise _too_late()
+        raise too_late()
 
 
-def _too_late() -> errors.TimedOut:
+def too_late() -> errors.TimedOut:
+    """Return the error for a daemon that has not answered in time."""
     return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH}` lists the sessions")

@@ -74,11 +74,11 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
-    with Stream(Target(Caller()), ends[0], "work") as stream:
+    with Stream(Target(Caller()), ends[0], "work", begin=nothing) as stream:
         with pytest.raises(TimedOut):
-            next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
+            next(stream.arrivals(until=time.monotonic() + 0.05))
         with pytest.raises(Refused, match="the other is ready"):
-            next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN, refuse)]))
+            next(stream.arrivals(others=lambda: [(inbound, select.POLLIN, refuse)]))
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
@@ -100,9 +100,9 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     link = Mock(spec=Connection, peer=Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
-    stream = Stream(target, link, "work", Mock())
+    stream = Stream(target, link, "work", Mock(), begin=nothing)
     with pytest.raises(Ended):
-        next(stream.arrivals(nothing))
+        next(stream.arrivals())
     target.caller.note.assert_not_called()
 
 
@@ -118,8 +118,12 @@ def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
-    with Stream(target, Connection(-1, -1), "work", keeper) as stream:
+    with Stream(target, Connection(-1, -1), "work", keeper, begin=lose) as stream:
         yield stream
+
+
+def lose() -> None:
+    raise ConnectionLost("lost")
 
 
 def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -> None:
@@ -127,12 +131,9 @@ def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -
     inbound, outbound = os.pipe()
     writer = threading.Timer(0.05, os.write, (outbound, b"."))
 
-    def lose() -> None:
-        writer.start()
-        raise ConnectionLost("lost")
-
+    writer.start()
     with pytest.raises(Refused, match="the other is ready"):
-        next(lost.arrivals(lose, others=lambda: [(inbound, select.POLLIN, refuse)]))
+        next(lost.arrivals(others=lambda: [(inbound, select.POLLIN, refuse)]))
     assert lost.lost
     for descriptor in (inbound, outbound):
         os.close(descriptor)
