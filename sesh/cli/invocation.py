@@ -116,9 +116,7 @@ class Invocation(PersonCaller):
                 if not names:
                     raise
                 refused = dict.fromkeys(group, error)
-            for refusal in refused.values():
-                refusal.host = refusal.host or host
-            failed |= refused
+            failed |= {name: refusal.told_by(host) for name, refusal in refused.items()}
         if len({*names}) == 1 and failed:
             raise failed[names[0]]
         return failed

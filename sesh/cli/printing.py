@@ -196,16 +196,13 @@ def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
     """
     runs_command = verb.name in ("exec", "run")
     if isinstance(cause, SeshError):
-        if cause.exit_code == ExitCode.UNKNOWN and not runs_command:
-            cause.exit_code = ExitCode.FAILED
-        return cause
+        is_unknown = cause.exit_code == ExitCode.UNKNOWN
+        return cause.but(exit_code=ExitCode.FAILED) if is_unknown and not runs_command else cause
     if isinstance(cause, KeyboardInterrupt):
         return errors.Interrupted(str(cause))
     if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
         refused = errors.cannot("go on", cause, errors.remedy(cause) or "try again when the system has recovered")
-        if runs_command:
-            refused.exit_code = ExitCode.SESH_FAILED
-        return refused
+        return refused.but(exit_code=ExitCode.SESH_FAILED) if runs_command else refused
     described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
     hint = "set SESH_DEBUG=1 to see more"
     code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED

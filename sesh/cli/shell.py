@@ -51,12 +51,12 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         try:
             stream = Stream.open(cli.find_target(name), name, timeout)
         except NotFound as missing:
-            if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
-                words = cli.line.tail
-                if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
-                    words = ["sh", "-c", *words]
-                missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
-            raise
+            if missing.hint != paths.absent(name).hint:  # that one says more about the name
+                raise
+            words = cli.line.tail
+            if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                words = ["sh", "-c", *words]
+            raise missing.but(hint=f"as a job: {SESH} exec {name} -- {command_line(words)}") from missing
         with stream, cli.recording_signals(tie=False, message=left) as interrupts:
             tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
             facts, output = shell.run(

@@ -147,7 +147,7 @@ def start_again(
     except BaseException as error:
         _restore_files(name, record, checkpoint, facts)
         if isinstance(error, SeshError) and error.exit_code in errors.CANNOT_START and launch_spec["resumes"]:
-            error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
+            raise error.but(hint=f"to forget how {name} resumes: {SESH} resume-with {name} --") from error
         raise
     for remark in remarks:
         caller.note(f"{name}: {remark}")

@@ -246,9 +246,9 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists as taken:
-        if not (find.dormant(name) or find.is_kept(name)):
-            taken.message = f"{subject(name)} runs"
-            line = f"{SESH} run {name} -- {describe.command_line(launch_spec['command'] or [])}"
-            is_job = (records.readable(name) or {}).get("job")
-            taken.hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
-        raise
+        if find.dormant(name) or find.is_kept(name):
+            raise
+        line = f"{SESH} run {name} -- {describe.command_line(launch_spec['command'] or [])}"
+        is_job = (records.readable(name) or {}).get("job")
+        hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
+        raise taken.but(message=f"{subject(name)} runs", hint=hint) from taken

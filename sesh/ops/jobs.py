@@ -94,7 +94,7 @@ class _Waiter:
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
-            raise errors.SeshError(message, exit_code=ExitCode.UNKNOWN) from None
+            raise errors.SeshError(message, fate=errors.Fate.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
         if self._live is not None and self._stream.output.missed:

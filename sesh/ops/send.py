@@ -84,8 +84,7 @@ def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
         for start in range(CHUNK, len(typed), CHUNK):
             _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
     except SeshError as error:
-        error.typed = True
-        raise
+        raise error.but(typed=True) from error
     return first
 
 
@@ -120,9 +119,8 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeou
             stream.reconnect()
             stream.handshake(until=_soon())
     if reason := response.get("reason"):
-        error = Refused(f"{stream.name} got the text, but {reason}", hint=f"look: {SESH} screen {stream.name}")
-        error.typed = True
-        raise error
+        message, look = f"{stream.name} got the text, but {reason}", f"look: {SESH} screen {stream.name}"
+        raise Refused(message, hint=look, typed=True)
     return response
 
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.errors import ExitCode, Fate, NotFound, SeshError
 from sesh.ops import dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -196,8 +196,7 @@ class _SentCommand:
         may_have_run = self._may_have_run(error)
         if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
-                error.exit_code = ExitCode.UNKNOWN
-                error.hint = error.hint or to_look(name)
+                return error.but(fate=Fate.UNKNOWN, hint=error.hint or to_look(name))
             return error
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
@@ -207,7 +206,7 @@ class _SentCommand:
         look = f"to see what it did: {SESH} logs {name}"
         if late:
             return errors.TimedOut(f"{message}; the command may go on", hint=look)
-        return errors.Unreachable(f"{message}; the command may have run", hint=look, exit_code=ExitCode.UNKNOWN)
+        return errors.Unreachable(f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""
@@ -219,7 +218,7 @@ class _SentCommand:
         last, key = ended.result.get("run"), self._keys.get("key")
         if key is None or not isinstance(last, dict) or last.get("key") != key:
             message = f"{self._stream.name} has ended; the command's result is lost"
-            raise SeshError(message, exit_code=ExitCode.UNKNOWN)
+            raise SeshError(message, fate=Fate.UNKNOWN)
         return {**last, "output_lost": True}
 
 

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
+from sesh.errors import Fate, Interrupted, ProtocolError, SeshError, Unreachable, for_host
 from sesh.link import opening
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.link.link import RESPONSE_TIMEOUT, Link, LinkRequest
@@ -100,11 +100,8 @@ class HostTarget(Target):
             if hello is not None or not (op.creates and request.may_be_done):
                 raise
             if isinstance(error, Interrupted) and self.interrupts is not None:
-                error.message = self.interrupts.message
-                raise
-            error.message += f"; {created}"
-            error.exit_code = ExitCode.UNKNOWN
-            raise
+                raise error.but(message=self.interrupts.message) from error
+            raise error.but(message=f"{error.message}; {created}", fate=Fate.UNKNOWN) from error
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
         return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
