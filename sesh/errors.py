@@ -87,8 +87,8 @@ class Fate(Enum):
 
     NOT_BEGUN = "nothing was begun"
     REFUSED = "the other side has answered with the error, and does nothing"
-    UNKNOWN = "it may have been done, or not"
-    GOES_ON = "it has begun, and sesh has left it"
+    UNKNOWN = "it was done, or may have been"
+    GOES_ON = "it has begun, and goes on"
 
 
 class Malformed(Exception):
@@ -203,17 +203,6 @@ def naming_host(host: str | None) -> Iterator[None]:
         raise told from error
 
 
-@contextmanager
-def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1."""
-    try:
-        yield
-    except SeshError as error:
-        if error.exit_code != ExitCode.FAILED:
-            raise
-        raise error.but(exit_code=code, hint=error.hint or hint) from error
-
-
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The command line is wrong."""
 
@@ -290,6 +279,45 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
     fate = Fate.UNKNOWN if number == ExitCode.UNKNOWN else Fate.REFUSED
     words, hint = facts.get("what") or facts["message"], facts.get("hint", "")
     return kind(words, hint=hint, fate=fate, exit_code=number, code=own_code, in_response=True)
+
+
+# -- errors of others
+
+
+_SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+
+
+def own(cause: BaseException, fate: Fate = Fate.UNKNOWN) -> SeshError:
+    """Return any exception as an error of sesh. `fate`: of an exception that is none."""
+    if isinstance(cause, SeshError):
+        return cause
+    if isinstance(cause, KeyboardInterrupt):
+        return Interrupted(str(cause))
+    if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
+        return cannot("go on", cause, remedy(cause) or "try again when the system has recovered").but(fate=fate)
+    described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+    return SeshError(f"internal error: {described}", hint="set SESH_DEBUG=1 to see more", fate=fate)
+
+
+@contextmanager
+def fated(fate: Fate, hint: str = "") -> Iterator[None]:
+    """Tell in each error that leaves the block what became of the act; any exception becomes an error of sesh.
+
+    An error that says already that the act was begun stays as it is. `hint`: for an error without a hint, or an exit
+    code of its own.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader of the output has left
+        raise
+    except SeshError as error:
+        if fate is Fate.NOT_BEGUN or error.fate in (Fate.UNKNOWN, Fate.GOES_ON):
+            raise
+        if error.exit_code != ExitCode.FAILED:
+            raise error.but(fate=fate, exit_code=error.exit_code) from error
+        raise error.but(fate=fate, hint=error.hint or hint) from error
+    except Exception as error:
+        raise own(error, fate) from error
 
 
 # -- errors that several rooms raise

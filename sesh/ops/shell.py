@@ -56,22 +56,25 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors exit with 125, or with
-    255 if the command may have run.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. The fate of an error says
+    whether the command may have run.
     """
-    with errors.failing_with(ExitCode.SESH_FAILED):
-        if stream.host is None and listing.in_front(stream.name):
-            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
-        command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
-        try:
-            return command.await_end()
-        except KeyboardInterrupt:
-            command.interrupt()
+    if stream.host is None and listing.in_front(stream.name):
+        raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
+    command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
+    try:
+        return command.await_end()
+    except KeyboardInterrupt:
+        command.interrupt()
+        raise
+    except outcomes.Ended as ended:
+        return command.facts_from(ended), b""
+    except BrokenPipeError:  # the reader of the output has left
+        raise
+    except Exception as error:
+        if (told := command.explained(errors.own(error, Fate.NOT_BEGUN))) is error:
             raise
-        except outcomes.Ended as ended:
-            return command.facts_from(ended), b""
-        except SeshError as error:
-            raise command.explained(error) from None
+        raise told from error
 
 
 def to_look(name: str) -> str:
@@ -205,7 +208,7 @@ class _SentCommand:
             return type(error)(f"{message}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} logs {name}"
         if late:
-            return errors.TimedOut(f"{message}; the command may go on", hint=look)
+            return errors.TimedOut(f"{message}; the command may go on", hint=look, fate=Fate.GOES_ON)
         return errors.Unreachable(f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
 
     def _may_have_run(self, error: SeshError) -> bool:

@@ -96,12 +96,13 @@ class HostTarget(Target):
             if not (op.creates and request.may_be_done):
                 raise
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
-        except SeshError as error:
+        except Exception as cause:
             if hello is not None or not (op.creates and request.may_be_done):
                 raise
+            error = errors.own(cause)
             if isinstance(error, Interrupted) and self.interrupts is not None:
-                raise error.but(message=self.interrupts.message) from error
-            raise error.but(message=f"{error.message}; {created}", fate=Fate.UNKNOWN) from error
+                raise error.but(message=self.interrupts.message) from cause
+            raise error.but(message=f"{error.message}; {created}", fate=Fate.UNKNOWN) from cause
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
         return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
