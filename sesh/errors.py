@@ -192,17 +192,6 @@ def for_host(text: str, host: str | None) -> str:
     return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} @{host}" if host else PROGRAM)
 
 
-@contextmanager
-def naming_host(host: str | None) -> Iterator[None]:
-    """Name the host in an error that leaves the block without one."""
-    try:
-        yield
-    except SeshError as error:
-        if (told := error.told_by(host)) is error:
-            raise
-        raise told from error
-
-
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
     """The command line is wrong."""
 

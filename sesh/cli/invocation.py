@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import PROGRAM, SESH
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
@@ -134,5 +134,5 @@ class Invocation(PersonCaller):
         if name is not None:
             return name
         if self.line.host is not None:
-            raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
+            raise UsageError("no session given", hint=f"write: {SESH} {verb} NAME", host=self.line.host)
         return listing.required(verb)

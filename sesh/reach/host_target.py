@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from math import inf
 from typing import Any, TypeVar
 
@@ -66,7 +66,7 @@ class HostTarget(Target):
         arguments = by_name(op, args, kwargs)
         self._sync(op, arguments)
         request = self._request(op, arguments, changes=not op.reads)
-        with errors.naming_host(self.host):
+        with self._telling():
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
                 _, output = self._carry_out(link, request)
@@ -78,7 +78,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, session_id: str = "") -> Connection:
         request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
-        with errors.naming_host(self.host), self._timed():
+        with self._telling(), self._timed():
             return self._await_session(self._open_link(request), request).connection
 
     def connect_by(
@@ -104,6 +104,16 @@ class HostTarget(Target):
                 raise error.but(message=self.interrupts.message) from cause
             raise error.but(message=f"{error.message}; {created}", fate=Fate.UNKNOWN) from cause
 
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Let the errors of the block be those of this host."""
+        try:
+            yield
+        except SeshError as error:
+            if error.host:
+                raise
+            raise error.told_by(self.host) from error
+
     def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
         return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
 
@@ -112,7 +122,7 @@ class HostTarget(Target):
 
         Raises Ended if the session has ended, ConnectionLost without a response.
         """
-        with errors.naming_host(self.host), self._timed():
+        with self._telling(), self._timed():
             try:
                 with self._stopping_on_first():
                     link = self._open_link(request)
