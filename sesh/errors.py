@@ -149,6 +149,11 @@ class SeshError(Exception):
     def __str__(self) -> str:
         return self.line()
 
+    @property
+    def text(self) -> str:
+        """Message and hint, with placeholders: for whoever shows it on another machine."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
     def but(
         self,
         *,
@@ -175,10 +180,7 @@ class SeshError(Exception):
     def line(self, host: str | None = None) -> str:
         """Return message and hint in one line; `host` counts if the error has none."""
         host = self.host or host
-        line = f"{self.message}; {self.hint}" if self.hint else self.message
-        if host and self.in_response:
-            line = line.replace(ON_HOST, f"ssh {host} ")
-        return for_host(line, host)
+        return told(self.text, host) if self.in_response else for_host(self.text, host)
 
     def facts(self) -> ErrorFacts:
         return {"code": self.code, "exit": int(self.exit_code), "what": self.message, "hint": self.hint}
@@ -190,6 +192,11 @@ _kinds: dict[str, type[SeshError]] = {}
 def for_host(text: str, host: str | None) -> str:
     """Return `text` with the command to type (`sesh`, or `sesh @HOST`) for each `SESH`."""
     return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} @{host}" if host else PROGRAM)
+
+
+def told(text: str, host: str | None) -> str:
+    """Return what a host has said as `for_host`, with `ssh HOST` before shell commands."""
+    return for_host(text.replace(ON_HOST, f"ssh {host} ") if host else text, host)
 
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):

@@ -135,7 +135,7 @@ def start_again(
     try:
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
-        remarks.append(f"{error}; starting without the old output")
+        remarks.append(f"{error.text}; starting without the old output")
     if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
         remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
     launch_spec = _restart_spec(launch_spec, summary, record, views.emulator_of(checkpoint), gate=gate)

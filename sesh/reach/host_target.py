@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import Fate, Interrupted, ProtocolError, SeshError, Unreachable, for_host
+from sesh.errors import Fate, Interrupted, ProtocolError, SeshError, Unreachable, told
 from sesh.link import opening
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.link.link import RESPONSE_TIMEOUT, Link, LinkRequest
@@ -186,7 +186,7 @@ class HostTarget(Target):
         while len(answers) <= _MAX_QUESTIONS:
             response, data = link.call(request, answers, self.deadline)
             for line in response.get("lines", [])[:MAX_NOTES]:
-                self.caller.note(for_host(line, self.host))
+                self.caller.note(told(line, self.host))
             if "question" not in response:
                 return response, data
             answers.append(self._ask(response))
@@ -200,7 +200,7 @@ class HostTarget(Target):
         letters = {letter for letter, _ in answers}
         if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
             raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-        return self.caller.ask(for_host(question["question"], self.host), answers, default, question["above"])
+        return self.caller.ask(told(question["question"], self.host), answers, default, question["above"])
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
