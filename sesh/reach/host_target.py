@@ -61,6 +61,7 @@ class HostTarget(Target):
         self._named = named
         self._may_prompt = may_prompt and caller.can_answer
         self._stop = caller.stop
+        self._unsynced = ""  # why files were not pushed
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
@@ -207,6 +208,9 @@ class HostTarget(Target):
         with self.caller.connecting(self.host) if self._named else nullcontext():
             link = opening.open_link(self.destination, self._login_options(), request)
         self.caller.has_reached = True
+        if self._unsynced:
+            self.caller.note(self._unsynced)
+            self._unsynced = ""
         version = str(link.bridge_welcome.get("version") or "")
         known.record(self.host, version, login_prompted=self.destination.login_prompted, is_new=self._named)
         return link
@@ -270,7 +274,7 @@ class HostTarget(Target):
         except Interrupted:
             raise
         except SeshError as error:
-            self.caller.note(str(error))
+            self._unsynced = str(error)  # noted once a link opens, which else fails by the same error
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):

@@ -197,3 +197,13 @@ def test_a_home_that_cannot_be_written_keeps_nobody_from_a_session(home: Home, b
     assert re.search(told, ran.stderr)
     unset = home.sesh("@box", "exec", "job", "--", "true", env={"HOME": fixed, "SESH_NO_SYNC": "1"})
     assert (unset.code, unset.stderr) == (0, "")
+
+
+def test_what_keeps_sync_and_session_from_a_host_is_said_once(home: Home, beside: Beside, disks: Disks) -> None:
+    beside("box")
+    home.write(".config/sesh/sync", "notes\n")
+    home.write("notes", "")
+    fixed = os.path.join(home.root, "fixed")
+    disks(fixed).protect()
+    done = home.sesh("@box", "exec", "--", "true", env={"SESH_DIR": fixed})
+    assert (done.code, done.stderr.count("cannot be created"), done.stderr.count("\n")) == (125, 1, 1), done
