@@ -189,8 +189,8 @@ class Output:
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:
-    """Return an error as a row of a JSON list; `more`: further keys."""
-    return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(error.exit_code)}
+    """Return an error as a row of a JSON list, by a verb that runs no command; `more`: further keys."""
+    return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(exit_code("", Failed(error)))}
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:
