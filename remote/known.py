@@ -172,7 +172,7 @@ def _content() -> tuple[Hosts, str]:
     try:
         return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}"), ""
     except Refused as error:
-        return {}, str(error)
+        return {}, error.text
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw

@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from sesh import about, errors, names
 from sesh.about import SESH
-from sesh.errors import ExitCode, Refused, SeshError
+from sesh.errors import Refused, SeshError
 from sesh.schema.facts import LaunchSpec
 from sesh.system import files, paths, platforms, processes, programs
 from sesh.wire import messages
@@ -92,7 +92,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
             f"interrupted; {name} is there already and goes on; `{SESH} kill {name}` ends it"
         ) from None
     message = f"the daemon of {name} may have started it and does not answer"
-    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", exit_code=ExitCode.UNKNOWN) from error
+    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", fate=errors.Fate.UNKNOWN) from error
 
 
 # -- the zygote

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, Union, overload
 
-from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
+from sesh.errors import Busy, NotFound, UsageError
 from sesh.names import check_host, check_label, check_name
 from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -16,6 +16,7 @@ from sesh.ops.pattern import check_pattern
 from sesh.reach import target_of
 from sesh.reach.caller import NEVER, Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.outcome import exiting_as
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import check
@@ -177,7 +178,7 @@ class Session:
         stop = stop or Stop()
         interrupts = Interrupts(tie=False, message=stop.message)
         with (
-            failing_with(ExitCode.SESH_FAILED),
+            exiting_as("run"),
             closing(interrupts),
             Stream.open(self._target, self.name, limit) as stream,
             stop.calling(interrupts.stop),
@@ -363,7 +364,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     job = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
     target, stop = _target(host), stop or Stop()
     interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
-    with closing(interrupts), stop.calling(interrupts.stop):
+    with exiting_as("exec"), closing(interrupts), stop.calling(interrupts.stop):
         session, facts, output = jobs.run(target, job, interrupts)
     return _result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
 

@@ -91,9 +91,7 @@ def forget(
         except NotDeployed as error:
             failed[host] = error  # and it is forgotten all the same
         except SeshError as error:
-            failed[host] = error
-            if len(chosen) > 1:
-                error.message = f"{host}: {error.message}"
+            failed[host] = error.but(message=f"{host}: {error.message}") if len(chosen) > 1 else error
             continue
         if not known.forget(host) and not remove:
             remotes = known.hosts()

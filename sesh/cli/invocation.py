@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import PROGRAM, SESH
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
@@ -116,9 +116,7 @@ class Invocation(PersonCaller):
                 if not names:
                     raise
                 refused = dict.fromkeys(group, error)
-            for refusal in refused.values():
-                refusal.host = refusal.host or host
-            failed |= refused
+            failed |= {name: refusal.told_by(host) for name, refusal in refused.items()}
         if len({*names}) == 1 and failed:
             raise failed[names[0]]
         return failed
@@ -136,5 +134,5 @@ class Invocation(PersonCaller):
         if name is not None:
             return name
         if self.line.host is not None:
-            raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
+            raise UsageError("no session given", hint=f"write: {SESH} {verb} NAME", host=self.line.host)
         return listing.required(verb)

@@ -135,7 +135,7 @@ def start_again(
     try:
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
-        remarks.append(f"{error}; starting without the old output")
+        remarks.append(f"{error.text}; starting without the old output")
     if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
         remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
     launch_spec = _restart_spec(launch_spec, summary, record, views.emulator_of(checkpoint), gate=gate)
@@ -147,7 +147,7 @@ def start_again(
     except BaseException as error:
         _restore_files(name, record, checkpoint, facts)
         if isinstance(error, SeshError) and error.exit_code in errors.CANNOT_START and launch_spec["resumes"]:
-            error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
+            raise error.but(hint=f"to forget how {name} resumes: {SESH} resume-with {name} --") from error
         raise
     for remark in remarks:
         caller.note(f"{name}: {remark}")

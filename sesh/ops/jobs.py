@@ -15,7 +15,7 @@ from functools import partial
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, Refused
+from sesh.errors import Fate, NotFound, Refused
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.caller import Caller
@@ -81,7 +81,7 @@ class _Watched:
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
-            raise errors.SeshError(message, exit_code=ExitCode.UNKNOWN) from None
+            raise errors.SeshError(message, fate=Fate.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
         if self._live is not None and self._stream.output.missed:
@@ -180,13 +180,13 @@ def run(
     """Run a job to its end; return its name, its result, and its output.
 
     `data`: the arguments of `enter.job`. `live`: receives output as it comes. `wanted`: collect the output, or the end
-    of a long output. `stdin`: the descriptor of the input for the job. An error without an exit code of its own gets
-    125 if the job did not run, and 255 if the end of the job is unknown.
+    of a long output. `stdin`: the descriptor of the input for the job. The fate of an error says whether the job has
+    begun.
     """
     limit = data.get("timeout")
     forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
-        with errors.failing_with(ExitCode.SESH_FAILED):
+        with errors.fated(Fate.NOT_BEGUN):
             target = target.until(_after(limit))
             target.interrupts = interrupts
             name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
@@ -195,7 +195,7 @@ def run(
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
+    with errors.fated(Fate.GOES_ON, to_look(stream.name)), stream:
         # The daemon counts the limit from the job's start.
         stream.deadline = None if limit is None else _after(limit + protocol.ENDING_TIMEOUT)
         tells = stdin is None and target.caller.hears_questions

@@ -82,8 +82,7 @@ def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
         for start in range(CHUNK, len(typed), CHUNK):
             _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
     except SeshError as error:
-        error.typed = True
-        raise
+        raise error.but(typed=True) from error
     return first
 
 
@@ -113,9 +112,8 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeou
     typed = Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout)
     response, _ = stream.ask(typed)
     if reason := response.get("reason"):
-        error = Refused(f"{stream.name} got the text, but {reason}", hint=f"look: {SESH} screen {stream.name}")
-        error.typed = True
-        raise error
+        message, look = f"{stream.name} got the text, but {reason}", f"look: {SESH} screen {stream.name}"
+        raise Refused(message, hint=look, typed=True)
     return response
 
 

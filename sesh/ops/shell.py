@@ -10,7 +10,7 @@ from functools import partial
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.errors import ExitCode, Fate, NotFound, SeshError
 from sesh.ops import dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -55,22 +55,25 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors exit with 125, or with
-    255 if the command may have run.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. The fate of an error says
+    whether the command may have run.
     """
-    with errors.failing_with(ExitCode.SESH_FAILED):
-        if stream.host is None and listing.in_front(stream.name):
-            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
-        command = _Command(stream, words, timeout, wait=wait, live=live is not None)
-        try:
-            return command.await_end(interrupts, live, tell)
-        except KeyboardInterrupt:
-            command.interrupt()
+    if stream.host is None and listing.in_front(stream.name):
+        raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
+    command = _Command(stream, words, timeout, wait=wait, live=live is not None)
+    try:
+        return command.await_end(interrupts, live, tell)
+    except KeyboardInterrupt:
+        command.interrupt()
+        raise
+    except outcomes.Ended as ended:
+        return command.facts_from(ended), b""
+    except BrokenPipeError:  # the reader of the output has left
+        raise
+    except Exception as error:
+        if (told := command.explained(errors.own(error, Fate.NOT_BEGUN))) is error:
             raise
-        except outcomes.Ended as ended:
-            return command.facts_from(ended), b""
-        except SeshError as error:
-            raise command.explained(error) from None
+        raise told from error
 
 
 def to_look(name: str) -> str:
@@ -161,8 +164,7 @@ class _Command:
         may_have_run = self._may_have_run(error)
         if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
-                error.exit_code = ExitCode.UNKNOWN
-                error.hint = error.hint or to_look(name)
+                return error.but(fate=Fate.UNKNOWN, hint=error.hint or to_look(name))
             return error
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
@@ -171,8 +173,8 @@ class _Command:
             return type(error)(f"{message}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} logs {name}"
         if late:
-            return errors.TimedOut(f"{message}; the command may go on", hint=look)
-        return errors.Unreachable(f"{message}; the command may have run", hint=look, exit_code=ExitCode.UNKNOWN)
+            return errors.TimedOut(f"{message}; the command may go on", hint=look, fate=Fate.GOES_ON)
+        return errors.Unreachable(f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""
@@ -184,7 +186,7 @@ class _Command:
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self.run.key:
             message = f"{self._stream.name} has ended; the command's result is lost"
-            raise SeshError(message, exit_code=ExitCode.UNKNOWN)
+            raise SeshError(message, fate=Fate.UNKNOWN)
         return {**last, "output_lost": True}
 
 

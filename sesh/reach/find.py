@@ -123,11 +123,10 @@ def absent(name: str) -> NotFound:
         reason = end.get("reason") or ""
         passed = time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
-        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {times.short(passed)} ago{code}"
-        if end.get("job"):
-            error.hint = f"its output: {SESH} logs {name}"
-    elif similar := names.nearest(name, paths.names()):
-        error.hint = f"did you mean {similar}?"
+        message = f"{error.message}; it {errors.ENDS.get(reason, 'ended')} {times.short(passed)} ago{code}"
+        return error.but(message=message, hint=f"its output: {SESH} logs {name}" if end.get("job") else None)
+    if similar := names.nearest(name, paths.names()):
+        return error.but(hint=f"did you mean {similar}?")
     return error
 
 

@@ -136,8 +136,8 @@ class Stream:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper.log("disconnect", session=self.name or None, reason="closed")
-        if isinstance(error, SeshError):
-            error.host = error.host or self.host
+        if isinstance(error, SeshError) and self.host and not error.host:
+            raise error.told_by(self.host) from error
 
     def cut(self) -> None:
         """Wake the stream once its caller was stopped; runs in another thread."""

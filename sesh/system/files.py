@@ -162,13 +162,13 @@ def damaged(path: str, why: str) -> Refused:
 
 
 def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]:
-    """Return the errors, with the fix, for entries whose files `read` refuses."""
+    """Return the errors (`SeshError.text`), with the fix, for entries whose files `read` refuses."""
     refused = []
     for entry in entries:
         try:
             read(entry)
         except Refused as error:
-            refused.append(str(error))
+            refused.append(error.text)
     return refused
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import errors
 from sesh.about import SESH, __version__
-from sesh.errors import ErrorFacts, ExitCode, Refused
+from sesh.errors import ErrorFacts, Refused
 from sesh.schema import codec
 from sesh.schema.facts import Event
 from sesh.system import descriptors, files, paths, platforms
@@ -265,7 +265,7 @@ class Connection:
             name = self.welcome.get("name") or self.peer.name
             message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
             look = f"to look: {SESH} status {name}"
-            raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
+            raise errors.Unreachable(message, hint=look, fate=errors.Fate.UNKNOWN) from error
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None

@@ -55,6 +55,20 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     assert not processes.start_time(pid)
 
 
+def test_what_a_host_says_to_type_is_typed_on_the_host(home: Home, beside: Beside) -> None:
+    """The host wrote its refusals out itself, so `list` and `doctor` said to type them here."""
+    far = beside("box")
+    far.sesh("open", "work", "--", "cat")
+    path = f"{far.directory}/work.sock"
+    os.chmod(path, 0o666)  # noqa: S103 - refused for that
+    done = [home.sesh("@box", *words) for words in (["list"], ["doctor"], ["status", "work"])]
+    there = far.sesh("list")
+    os.chmod(path, 0o600)
+    for each in done:
+        assert f"ssh box chmod 600 {path}" in each.stdout + each.stderr, each
+    assert f"run: chmod 600 {path}" in there.stderr
+
+
 def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     far = beside("one")
     well = home.sesh("@one", "doctor", "--json", env={"TERM": "xterm-256color"})
