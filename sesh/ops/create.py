@@ -21,7 +21,7 @@ from sesh.reach.op import op
 from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
-from sesh.store import records
+from sesh.store import records, results
 from sesh.system import descriptors, files, paths, processes
 from sesh.text import sizes
 from sesh.wire.connection import Connection
@@ -161,13 +161,16 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
     while True:
         name = numbered(prefix, number)
         with suppress(Exists):  # another process was faster
-            return name, start(launch_spec, name)
+            return name, start({**launch_spec, "numbered": True}, name)
         number = int(name.removeprefix(prefix)) + 1
 
 
 def numbered(prefix: str, number: int) -> str:
-    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError."""
-    taken = set(paths.names())
+    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError.
+
+    The number of a job is not free while its result is kept: a later session of that name would hide the result.
+    """
+    taken = {*paths.names(), *results.job_names()}  # in this order: a job that ends has its result before its files go
     while f"{prefix}{number}" in taken:
         number += 1
     if not is_name(f"{prefix}{number}"):
@@ -187,7 +190,7 @@ def here(caller: Caller, directory: str) -> SessionHere:
     taken = set(paths.names())
     name = repository_name
     number = 1
-    while name in taken and not _is_in(name, root):
+    while not _is_in(name, root) if name in taken else number > 1 and name in results.job_names():
         number += 1
         name = f"{repository_name}-{number}"
     return {"name": name, "directory": directory, "there": name in taken}

@@ -255,6 +255,7 @@ class LaunchSpec(TypedDict, total=False):
     input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;
     `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `resume-with`;
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
+    `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept.
     """
 
     name: str
@@ -284,6 +285,7 @@ class LaunchSpec(TypedDict, total=False):
     resume: Optional[list[str]]
     resumes: bool
     instead_of: str
+    numbered: bool
 
 
 class EndFacts(TypedDict):
