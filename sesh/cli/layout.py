@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Annotated, cast
 
@@ -21,7 +20,7 @@ from sesh.reach.target import Target
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Layout, Made, PrintedError
 from sesh.system import descriptors
-from sesh.text import describe, safe
+from sesh.text import describe
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
@@ -43,7 +42,7 @@ def export(ctx: Context) -> int:
     for entry in entries:
         entry["host"] = entry["host"] or cli.line.host
     exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    return cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
+    return cli.out.text(layout.text(exported, None if cli.line.json else 2))
 
 
 @prints(PrintedImport)

@@ -19,6 +19,7 @@ Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
 Id = Annotated[str, "id"]  # the id of a session, which is part of file names
 Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
+Exact = Annotated[str, "exact"]  # a host's text with all its controls, such as a word to run; printed as JSON only
 Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
 Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
 Code = Annotated[int, range(256)]  # an exit code, or the number of a signal

@@ -50,9 +50,9 @@ class LayoutEntry(TypedDict):
 
     name: facts.Name
     host: Optional[str]
-    directory: Optional[facts.Text]
-    command: Optional[list[facts.Text]]
-    resume: Optional[list[facts.Text]]
+    directory: Optional[facts.Exact]
+    command: Optional[list[facts.Exact]]
+    resume: Optional[list[facts.Exact]]
     labels: dict[str, str]
 
 

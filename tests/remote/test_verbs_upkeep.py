@@ -33,6 +33,21 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
     assert (again.code, again.stdout) == (0, "@one far already runs\n")
 
 
+def test_a_layout_keeps_each_byte_of_a_command_on_a_host(home: Home, beside: Beside) -> None:
+    """What lists show of a host's command, without its controls, was what `import` ran."""
+    far = beside("one")
+    command = ["sh", "-c", os.fsdecode(b"printf '\xff\x1b[1m\x7f' >made; exec cat")]
+    home.sesh("@one", "open", "odd", "--", *command)
+    for words in (["export"], ["@one", "export"]):
+        layout = home.sesh(*words)
+        assert [each["command"] for each in layout.json()["sessions"]] == [command]
+        home.sesh("@one", "kill", "odd")
+        assert home.sesh("import", input=layout.raw).code == 0
+        wait_until(lambda: far.exists("made"), "the command has run")
+        os.unlink(f"{far.path}/made")
+        assert far.record("odd")["command"] == command
+
+
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Beside) -> None:
     far = beside("one")
     assert home.sesh("@one", "exec", "done", "--keep", "--", "true").code == 0
