@@ -18,7 +18,7 @@ from sesh.names import printable
 from sesh.ops import dormant, layout
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
-from sesh.schema.outcomes import Layout, Made, PrintedError
+from sesh.schema.outcomes import Layout, LayoutEntry, Made, PrintedError
 from sesh.system import descriptors
 from sesh.text import describe
 
@@ -62,18 +62,17 @@ def import_(
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
-    if (host := cli.line.host) is not None:
-        entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
+    entries = _of_line(cli, entries)
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is not None and cli.line.local:
-            continue
         wanted = [entry for entry in entries if entry["host"] == host]
         try:
             made = cli.target_of(host).call(layout.make, entries=wanted)
         except SeshError as error:
             made = [_failure(entry["name"], error) for entry in wanted]
         rows += _with_host(made, host)
+    if not rows and not cli.line.json:
+        cli.out.text("the layout has no sessions")
     return _report(cli, rows)
 
 
@@ -123,6 +122,27 @@ def _read(file: str | None) -> bytes:
     if len(data) > _MAX_BYTES:
         raise UsageError(f"the layout is over {_MAX_BYTES} bytes; sesh export did not write it")
     return data
+
+
+def _of_line(cli: Invocation, entries: list[LayoutEntry]) -> list[LayoutEntry]:
+    """Return the entries for the line's host, or with --local for this machine; note the others.
+
+    Raises Refused if there are only others.
+    """
+    here = cli.line.host
+    if here is None and not cli.line.local:
+        return entries
+    chosen: list[LayoutEntry] = [{**entry, "host": here} for entry in entries if entry["host"] in (None, here)]
+    others = [entry["host"] for entry in entries if entry["host"] not in (None, here)]
+    if others:
+        hosts = ", ".join(f"@{host}" for host in dict.fromkeys(others))
+        where, option = (f"@{here}", f"@{here}") if here else ("this machine", "--local")
+        if not chosen:
+            hint = f"to create them there, leave out {option}; to create them on {where}, set their host to null"
+            raise Refused(f"the layout has no session of {where}, only of {hosts}", hint=hint)
+        count = f"{len(others)} session{'s' if len(others) > 1 else ''} of {hosts}"
+        cli.note(f"{count} left out; to create them there, too, leave out {option}")
+    return chosen
 
 
 def _failure(name: str, error: SeshError) -> Made:

@@ -48,6 +48,23 @@ def test_a_layout_keeps_each_byte_of_a_command_on_a_host(home: Home, beside: Bes
         assert far.record("odd")["command"] == command
 
 
+def test_an_import_says_what_it_leaves_out(home: Home, beside: Beside) -> None:
+    """Of another host's layout `sesh @one import` made nothing, said nothing and exited with 0."""
+    beside("one")
+    far = {"name": "far", "host": "two"}
+    for words, where, option in (
+        (("@one", "import"), "@one", "@one"),
+        (("import", "--local"), "this machine", "--local"),
+    ):
+        refused = home.sesh(*words, input=json.dumps([far]))
+        assert (refused.code, refused.stdout) == (1, "")
+        assert f"no session of {where}, only of @two; to create them there, leave out {option};" in refused.stderr
+        made = home.sesh(*words, input=json.dumps([far, {"name": "near", "command": ["cat"]}]))
+        assert (made.code, made.stdout.split()[0]) == (0, "created")
+        assert f"1 session of @two left out; to create them there, too, leave out {option}" in made.stderr
+    assert home.sesh("import", input="[]").stdout == "the layout has no sessions\n"
+
+
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Beside) -> None:
     far = beside("one")
     assert home.sesh("@one", "exec", "done", "--keep", "--", "true").code == 0
