@@ -166,7 +166,10 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 
 
 def _path(caller: Caller) -> Iterator[Finding]:
-    """Check PATH, and every program called sesh in it: other projects have one too."""
+    """Check PATH, and every program called sesh in it and in ~/.local/bin: other projects have one too.
+
+    Links, deploy and login shells look in ~/.local/bin, which need not be in the PATH of this process.
+    """
     own = os.path.expanduser("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
@@ -175,7 +178,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
         remedy = 'add to your shell\'s profile: export PATH="$HOME/.local/bin:$PATH"'
         yield row("path", WARNING, f"{own} is not in PATH", remedy)
     seen: set[str] = set()
-    for folder in filter(os.path.isabs, folders):
+    for folder in filter(os.path.isabs, [*folders, own]):
         path = shutil.which(PROGRAM, path=folder)
         if path is None or os.path.realpath(path) in seen:
             continue

@@ -101,6 +101,14 @@ def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     os.chmod(far.directory, 0o700)
 
 
+def test_the_doctor_names_another_program_where_links_and_deploy_look(home: Home, beside: Beside) -> None:
+    """It looked only in sshd's PATH, which has no ~/.local/bin."""
+    program = beside("one").write(".local/bin/sesh", "#!/bin/sh\necho other 1.0\n", 0o755)
+    checks = home.sesh("@one", "doctor", "--json").json()["checks"]
+    found = [each["state"] for each in checks if f"{program} says that it is 'other 1.0'" in each["message"]]
+    assert found == ["warning"]
+
+
 def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, beside: Beside) -> None:
     hosts = {name: beside(name) for name in ("box", "den")}
     for name, far in hosts.items():
