@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Literal, Union, overload
 
 from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
-from sesh.names import check_host, check_label, check_name
+from sesh.names import check_host, check_label, check_name, pair
 from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.ops.pattern import check_pattern
@@ -385,7 +385,7 @@ def _target(host: str | None, stop: Stop | None = None) -> Target:
 
 
 def _pairs(values: Pairs | None) -> list[str]:
-    return [f"{key}={value}" for key, value in (values or {}).items()]
+    return [pair(key, value) for key, value in (values or {}).items()]
 
 
 def _words(command: AnyCommand) -> list[str]:

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from sesh import errors
 from sesh.errors import Refused, SeshError, UsageError, placed
-from sesh.names import check_host, check_label, check_name, check_resume
+from sesh.names import check_host, check_label, check_name, check_resume, pair
 from sesh.ops import create, enter, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -112,7 +112,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
             check_host(entry["host"])
         check_resume(entry["resume"] or [])
         for key, label in entry["labels"].items():
-            check_label(f"{key}={label}")
+            check_label(pair(key, label))
     except (errors.Malformed, UsageError, Refused) as error:
         raise errors.Malformed(placed(place, str(error))) from error
     return entry
@@ -126,7 +126,7 @@ def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
 
 def _make(caller: Caller, entry: LayoutEntry) -> Made:
     name = check_name(str(entry["name"]))
-    labels = [f"{key}={value}" for key, value in entry["labels"].items()]
+    labels = [pair(key, value) for key, value in entry["labels"].items()]
     command = None if _is_shell(entry["command"]) else entry["command"]
     spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
 

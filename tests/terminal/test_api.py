@@ -112,7 +112,9 @@ def test_arguments_that_make_no_sense_are_told_before_anything_is_done(home: Hom
         lambda: Session("work").wait(since=True),
         lambda: Session("work").logs(-1),
         lambda: Session("work").send(keys=["C-nonsense"]),
-        lambda: Session.open("work", env={"A=B": "x", "": "y"}),
+        lambda: Session.open("work", env={"": "y"}),
+        lambda: Session.open("work", env={"A=B": "x"}),  # sesh read it as A="B=x"
+        lambda: Session("work").exec("true", labels={"a=b": "x"}),
         lambda: Session.open("work", size="200"),
     ]
     for call in calls:

@@ -44,6 +44,7 @@ def test_an_invalid_layout_changes_nothing_and_names_the_value(sesh: Sesh, home:
         ('[{"name": "a"}, {"nam": "b"}]', "sessions[1].name is"),
         ('{"session": []}', "sessions is not a list"),
         ('{"version": 9, "sessions": []}', "version is not 1"),
+        ('[{"name": "a", "labels": {"k=v": "w"}}]', "sessions[0]"),
         ("[" * 100_000, "stdin is not JSON"),
     ):
         refused = sesh("import", "--json", input=text)
