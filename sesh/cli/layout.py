@@ -127,11 +127,11 @@ def _read(file: str | None) -> bytes:
 def _of_line(cli: Invocation, entries: list[LayoutEntry]) -> list[LayoutEntry]:
     """Return the entries for the line's host, or with --local for this machine; note the others.
 
-    Raises Refused if there are only others.
+    Raises Refused if there are only others, UsageError for a group of several hosts.
     """
     here = cli.line.host
     if here is None and not cli.line.local:
-        return entries
+        return [{**entry, "host": entry["host"] and cli.settings().host_of(entry["host"])} for entry in entries]
     chosen: list[LayoutEntry] = [{**entry, "host": here} for entry in entries if entry["host"] in (None, here)]
     others = [entry["host"] for entry in entries if entry["host"] not in (None, here)]
     if others:
