@@ -99,12 +99,13 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
     followed = FollowedOutput(cli.out) if follow else None
     source = cli.stdin if stdin else None
     with cli.recording_signals(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
-        wanted = printed or cli.line.json
+        wanted = printed or (cli.line.json and not follow)
         live = followed.take if followed is not None else None
         job, result, retained = jobs.run(cli.line_target, data, interrupts, live=live, wanted=wanted, stdin=source)
     with failing_with(ExitCode.UNKNOWN, jobs.to_look(job)):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
+            retained = b""  # it is printed; a job that ended before the wait has it all the same
         if interrupts.echoed and cli.shows_status:
             printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)
