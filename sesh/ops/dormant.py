@@ -226,10 +226,10 @@ def rename(old: str, new: str) -> None:
     with _locked(old) as record:
         if new in paths.names():
             raise find.taken(new)
-        records.write({**record, "name": new}, durable=True)
-        for path in (paths.socket_path(old), paths.record_path(old)):
-            if os.path.lexists(path):
-                os.unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(paths.socket_path(old))
+        records.move(old, new)
+        files.flush(paths.directory())
     results.rename(str(record.get("id")), new)
 
 
