@@ -8,6 +8,7 @@ import resource
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -53,7 +54,7 @@ def test_a_session_whose_rename_is_cut_off_has_one_name(directory: str) -> None:
     for number in itertools.count(1):
         claimed = Listener.claim("before")
         record("before")
-        killed = killed_before_change(number, lambda: claimed.rename("after", lambda: record("after")))
+        killed = killed_before_change(number, partial(claimed.rename, "after", lambda: record("after")))
         assert [records.id_of(name) for name in paths.names() if records.readable(name)] == ["00ff"], number
         claimed.release()
         for name in ("before", "after"):
