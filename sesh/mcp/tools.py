@@ -274,6 +274,8 @@ def _row(entry: UsedSession) -> dict[str, object]:
     try:
         status = entry.session.status()
     except SeshError as error:
+        if isinstance(error, NotFound):
+            entry.created_id = None  # nothing is left to be closed
         return {**own, "connection": entry.connection(error), "reason": str(error)}
     return {**status, **own, "connection": entry.connection(status)}
 
