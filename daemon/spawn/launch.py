@@ -49,10 +49,8 @@ def start_daemon(spec: LaunchSpec) -> Connection:
     names.check_name(spec["name"])
     files.ready_directory()
     deadline = time.monotonic() + _START_TIMEOUT
-    mask = os.umask(0o077)
-    os.umask(mask)
     try:
-        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": mask}
+        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": platforms.umask()}
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
     try:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from contextlib import suppress
-from threading import Lock
 
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
@@ -30,7 +29,6 @@ PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6  # characters that a name leaves free for a number: `-12345`
 _LARGEST = 1 << 16  # bytes; a larger `.git` file is ignored
-_starting = Lock()  # creating a session changes the umask of the whole process for a moment
 
 
 def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
@@ -150,8 +148,7 @@ def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
     """Start a session's daemon; return a connection before HELLO. Raises Exists, SeshError (127, 126), Refused."""
     try:
-        with _starting:
-            return launch.start_daemon({**launch_spec, "name": name})
+        return launch.start_daemon({**launch_spec, "name": name})
     except Exists:
         raise find.taken(name) from None
 

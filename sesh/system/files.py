@@ -239,20 +239,19 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
     if check_directory(path, variable):
         return
     check_safe_path(os.path.dirname(path), variable)
-    with masked(0o777 & ~PRIVATE):
-        os.makedirs(path, exist_ok=True)
+    _make_each(path)
     if not check_directory(path, variable):
         raise Refused(f"{path} was just removed; try again")
 
 
-@contextmanager
-def masked(mask: int) -> Iterator[None]:
-    """Set the umask within the block."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
+def _make_each(path: str) -> None:
+    """Create a directory and its missing parents with mode 0700, whatever the umask. Raises OSError."""
+    if os.path.isdir(path):
+        return
+    _make_each(os.path.dirname(path))
+    with suppress(FileExistsError):  # another process was faster
+        os.mkdir(path, PRIVATE)
+        os.chmod(path, PRIVATE)  # the umask may have removed the owner's bits
 
 
 @contextmanager

@@ -14,6 +14,7 @@ import pytest
 
 from sesh import Session, Stop, sessions
 from sesh.errors import Busy, Interrupted, NotFound, SeshError, TimedOut, UsageError
+from sesh.system.platforms import LINUX, umask
 from tests.support import Home, says_who_reads, wait_until
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -143,6 +144,20 @@ def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session
     assert sorted(map(str, found)) == [str((f"{n}\n", "0022\n", f"own{n}")) for n in range(2)]
     assert os.umask(mask) == 0o022
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)] == before
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere only the umask makes a socket private")
+def test_the_umask_which_all_threads_of_a_program_share_is_not_changed(home: Home) -> None:
+    """Two threads restored each other's, and what a third one wrote meanwhile was private."""
+    os.rmdir(home.directory)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def changed(_mask: int) -> int:
+            raise AssertionError("the umask was changed")
+
+        patch.setattr(os, "umask", changed)
+        work = Session.open("work")
+    assert work.run("umask").output == f"{umask():04o}\n"
 
 
 def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> None:
