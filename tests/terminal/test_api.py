@@ -124,6 +124,15 @@ def test_arguments_that_make_no_sense_are_told_before_anything_is_done(home: Hom
     assert home.names() == []
 
 
+def test_a_call_that_fails_leaves_no_connection_open(work: Session) -> None:
+    """Connections stayed open as long as a program kept the error."""
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(UsageError) as kept:
+        work.ensure(size="200")
+    assert len(os.listdir("/dev/fd")) == before
+    assert "200" in str(kept.value)
+
+
 def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session) -> None:
     before = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)]
     mask = os.umask(0o022)
