@@ -67,7 +67,8 @@ def start_daemon(spec: LaunchSpec) -> Connection:
         raise errors.cannot(f"set up the session in {paths.directory()}", error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
-        raise (errors.Unreachable if spec.get("timeout") is None else errors.TimedOut)(message) from error
+        kind = errors.Unreachable if spec.get("timeout") is None else errors.TimedOut
+        raise kind(message, hint=f"to see why: {SESH} doctor") from error
     connection.peer.name = spec["name"]  # by which it comes back after a reload
     return connection
 

@@ -29,6 +29,7 @@ from sesh.text.keys import DetachKey
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 64 << 10  # bytes
+_LOCK_TIMEOUT = 2.0  # seconds; others hold it for milliseconds
 _VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
@@ -93,7 +94,7 @@ def _python(_caller: Caller) -> Iterator[Finding]:
 def _directory(caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
     files.ready_directory()
-    with files.locked(path):
+    with files.locked(path, timeout=_LOCK_TIMEOUT):
         pass
     _check_room(path)
     if caller.origin is None and os.path.isdir(paths.state_directory()):

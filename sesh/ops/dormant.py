@@ -194,8 +194,8 @@ def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | Non
 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
-    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound."""
-    with files.locked(paths.directory()):
+    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound, TimedOut."""
+    with files.locked(paths.directory(), timeout=files.PATIENCE):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)

@@ -100,6 +100,16 @@ def private_when_bound(opened: socket.socket) -> Iterator[None]:
             os.umask(before)
 
 
+def lock_holder(status: os.stat_result) -> int:
+    """Return the pid of the process that holds a lock (flock(2)) on a file; 0 if that is not known. Linux only."""
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    for line in os.fsdecode(content("/proc/locks")).splitlines():
+        words = line.split()
+        if words[1:2] == ["FLOCK"] and place in words and words[4].isdecimal():  # `-1`: of another container
+            return int(words[4])
+    return 0
+
+
 def has_acl(path: str) -> bool:
     """Return whether a file has an ACL (acl(5)); its group bits are then a mask."""
     with suppress(OSError):  # the file system has no extended attributes
