@@ -229,7 +229,8 @@ def rename(old: str, new: str) -> None:
         with suppress(FileNotFoundError):
             os.unlink(paths.socket_path(old))
         records.move(old, new)
-        files.flush(paths.directory())
+        with suppress(OSError):  # the disk may be full: the session has its new name all the same
+            records.write({**record, "name": new}, durable=True)
     results.rename(str(record.get("id")), new)
 
 

@@ -55,7 +55,8 @@ def write(record: Record, *, durable: bool = False) -> None:
 def move(old: str, new: str) -> None:
     """Rename a record in one step, so that no crash leaves a session under two names. Raises OSError.
 
-    The caller holds the directory's lock. The file keeps the old name inside, but `read` does not believe it.
+    The caller holds the directory's lock. The file has the old name until it is written again, but `read` does not
+    believe that.
     """
     os.rename(paths.record_path(old), paths.record_path(new))
 

@@ -12,7 +12,7 @@ import pytest
 from sesh.errors import SeshError
 from sesh.ops import create, dormant
 from sesh.reach.caller import Caller
-from sesh.store import checkpoints, records
+from sesh.store import checkpoints, own, records
 from sesh.system import files, paths
 from tests.support.data import record
 from tests.unit.crashes import killed_before_change
@@ -29,11 +29,13 @@ def test_a_session_whose_rename_is_cut_off_has_one_name() -> None:
         open(paths.socket_path("before"), "wb").close()
         killed = killed_before_change(number, lambda: dormant.rename("before", "after"))
         assert [records.id_of(name) for name in paths.names() if records.readable(name)] == ["00ff"], number
+        assert killed or own.is_record(paths.record_path("after"))
         for name in ("before", "after"):
             records.remove(name)
         if not killed:
             break
-    assert os.listdir(folder) == [".lock"]
+    left = [entry for entry in os.listdir(folder) if not files.UNFINISHED.fullmatch(entry)]
+    assert left == [".lock"]
     assert number > 2
 
 
