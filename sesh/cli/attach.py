@@ -72,7 +72,7 @@ def attach_or_create(
     try:
         return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)
     except Unreachable:
-        if target.host is not None or find.try_connect(name) is not None:
+        if target.host is not None or find.has_daemon(name):
             raise
         # The session ended while sesh connected to it: the second call creates it again.
         return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)

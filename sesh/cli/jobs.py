@@ -100,12 +100,13 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
     source = cli.stdin if stdin else None
     message = f"the job may have started; check with: {SESH}"
     with fated(Fate.NOT_BEGUN), cli.recording_signals(tie=tie, message=message) as interrupts:
-        wanted = printed or cli.line.json
+        wanted = printed or (cli.line.json and not follow)
         live = followed.take if followed is not None else None
         job, result, retained = jobs.run(cli.line_target, data, interrupts, live=live, wanted=wanted, stdin=source)
     with fated(Fate.UNKNOWN, jobs.to_look(job)):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
+            retained = b""  # it is printed; a job that ended before the wait has it all the same
         if interrupts.echoed and cli.shows_status:
             printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)

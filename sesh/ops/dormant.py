@@ -194,8 +194,8 @@ def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | Non
 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
-    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound."""
-    with files.locked(paths.directory()):
+    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound, TimedOut."""
+    with files.locked(paths.directory(), timeout=files.PATIENCE):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)
@@ -226,10 +226,11 @@ def rename(old: str, new: str) -> None:
     with _locked(old) as record:
         if new in paths.names():
             raise find.taken(new)
-        records.write({**record, "name": new}, durable=True)
-        for path in (paths.socket_path(old), paths.record_path(old)):
-            if os.path.lexists(path):
-                os.unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(paths.socket_path(old))
+        records.move(old, new)
+        with suppress(OSError):  # the disk may be full: the session has its new name all the same
+            records.write({**record, "name": new}, durable=True)
     results.rename(str(record.get("id")), new)
 
 

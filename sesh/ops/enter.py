@@ -49,7 +49,7 @@ def go(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     name = check_name(name)
     while True:
         if (connection := find.try_connect(name)) is not None:
-            apply(caller, name, spec)
+            _apply_or_close(connection, caller, name, spec)
             return Connected(name, connection, False)
         summary = find.dormant(name)
         if summary is not None and _is_unchanged(spec) and not caller.can_answer:
@@ -94,7 +94,7 @@ def open_(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     launch_spec = partial(create.launch_spec, caller, spec)
     connection, outcome = ensure(caller, name, launch_spec, again=_is_unchanged(spec))
     if outcome is Ensured.RAN:
-        apply(caller, name, spec)
+        _apply_or_close(connection, caller, name, spec)
     return Connected(name, connection, outcome is not Ensured.RAN)
 
 
@@ -137,6 +137,15 @@ def _summary(name: str) -> Summary | None:
         if error.reason == errors.NO_ANSWER:
             raise
         return None
+
+
+def _apply_or_close(connection: Connection, caller: Caller, name: str, spec: Spec) -> None:
+    """Apply a spec as `apply`; after an error nobody gets the connection, so close it."""
+    try:
+        apply(caller, name, spec)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:

@@ -84,9 +84,11 @@ class _Watched:
             raise errors.SeshError(message, fate=Fate.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
-        if self._live is not None and self._stream.output.missed:
-            self._caller.note(f"{self._stream.output.missed} bytes that {self._stream.name} wrote were not kept")
-        return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
+        if self._live is None:
+            return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
+        if missed := self._stream.output.missed:
+            self._caller.note(f"{missed} bytes that {self._stream.name} wrote were not kept")
+        return {**facts, "truncated": missed > 0}, bytes(self._collected)
 
     def _wait(self, forwarder: _StdinForwarder | None, *, tells: bool) -> JobResult:
         stream = self._stream

@@ -63,6 +63,14 @@ def try_connect(name: str, deadline: float | None = None) -> Connection | None:
         time.sleep(0.005)
 
 
+def has_daemon(name: str) -> bool:
+    """Return whether a session's daemon accepts connections. Raises as `try_connect`."""
+    if (connection := try_connect(name)) is None:
+        return False
+    connection.close()
+    return True
+
+
 def connect(name: str, deadline: float | None = None) -> Connection:
     """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `try_connect`."""
     connection = try_connect(name, deadline)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, SeshError
+from sesh.errors import Fate, SeshError
 from sesh.names import subject
 from sesh.reach.exchange import Exchange
 from sesh.reach.target import Target
@@ -234,7 +234,7 @@ class Stream:
         asked = f"the daemon of {self.name} was asked to {exchange.request}"
         hint = f"to look: {SESH} status {self.name}"
         message = f"{asked} and does not answer; it may be done or not"
-        return errors.Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN)
+        return errors.Unreachable(message, hint=hint, fate=Fate.UNKNOWN)
 
     def arrivals(self, *, others: Callable[[], Others] = list, until: float | None = None) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.

@@ -16,7 +16,7 @@ from sesh.about import SESH, __version__
 from sesh.errors import ErrorFacts, Refused
 from sesh.schema import codec
 from sesh.schema.facts import Event
-from sesh.system import descriptors, files, paths, platforms
+from sesh.system import descriptors, paths, platforms
 from sesh.system.clock import uptime
 from sesh.text import safe
 from sesh.wire import protocol
@@ -331,8 +331,9 @@ def listen(entry: str, backlog: int) -> socket.socket:
     """Listen in the directory of sessions, on a socket of mode 0600. Raises OSError."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with files.masked(0o177), paths.socket_address(paths.directory(), entry) as address:
+        with platforms.private_when_bound(listening), paths.socket_address(paths.directory(), entry) as address:
             listening.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
+            os.chmod(address, paths.OWN)  # the umask may have removed the owner's bits
         listening.listen(backlog)
     except OSError:
         listening.close()

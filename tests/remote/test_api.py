@@ -48,6 +48,21 @@ def test_a_session_over_there_is_driven_as_one_here(beside: Beside) -> None:
     assert "sesh @box" in str(caught.value)
 
 
+def test_a_group_of_the_settings_is_a_host_or_several(beside: Beside, home: Home) -> None:
+    """A group was taken for an ssh destination."""
+    for name in ("box", "den"):
+        beside(name)
+        Session.open("work", name)
+    path = Path(home.path, ".config/sesh/config.toml")
+    path.write_text('[groups]\nall = ["@box", "@den"]\nfirst = ["@box"]\n' + path.read_text())
+    assert [(row["name"], row["host"]) for row in sessions("all")] == [("work", "box"), ("work", "den")]
+    assert Session("work", "@first") == Session("work", "box")
+    with pytest.raises(UsageError, match="all is a group of several hosts; name one of them: box, den"):
+        Session("work", "all")
+    refused = home.sesh("import", input='[{"name": "new", "host": "all"}, {"name": "more"}]')
+    assert (refused.code, "all is a group" in refused.stderr, home.names()) == (2, True, [])
+
+
 def test_jobs_over_there_give_codes_and_output(beside: Beside) -> None:
     beside("box")
     result = Session("build", "box").exec("echo hello; exit 7", directory="/tmp", env={"A": "b"}, timeout=30)
