@@ -19,14 +19,16 @@ With `--json` (or `SESH_JSON=1`) a verb prints one JSON value on stdout. `events
 
 An error is `{"error": {"code": "…", "message": "…"}}`. The codes are `not_found`, `exists`, `busy`, `timeout`,
 `interrupted`, `invalid_name`, `invalid_host`, `usage`, `unreachable`, `not_deployed`, `refused`, `protocol` and
-`internal`. If a verb acts on several sessions or hosts and one fails, the results of the others are beside `error` or
-in elements of their own, and `ok` is false. Verbs that attach print errors only. `sesh --json` without a verb is
-`sesh list --json`.
+`internal`. If a verb acts on several sessions or hosts and some fail, `ok` is false, the results of the others stand as
+always, and `"failed": {NAME: {"code": "…", "message": "…"}}` has the error of each that failed; in a list, each of them
+has an element. The error of the only session is `error` alone. Verbs that attach print errors only. `sesh --json`
+without a verb is `sesh list --json`.
 
 On several hosts a verb prints one list:
 
 - It has one value per host, in the order of the hosts, each with its `host` and `exit_code` (for `status`, that of
-  the session). For `list` and `grep` it holds the rows of all hosts.
+  the session). For `list`, `grep` and `history` it holds the rows of all hosts, each with its `host`.
+- `export` prints one layout.
 - A host that failed has `{"error": …, "host": "…", "exit_code": 1}`, for `run` and `exec` 125.
 - Output of one value per line comes as it happens, each value with its `host`.
 

@@ -23,7 +23,7 @@ import inspect
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext, suppress
 from importlib import import_module
 from queue import Queue
@@ -58,8 +58,11 @@ OpResult = tuple[OpResponse, bytes, Optional[Connection]]
 class LinkCaller(Caller):
     """The caller of a request: collects notes for the response, and has the person's answers."""
 
-    def __init__(self, origin: Origin, *, can_answer: bool, answers: list[str]) -> None:
+    def __init__(
+        self, origin: Origin, *, can_answer: bool, answers: list[str], progress: Callable[[], None] = lambda: None
+    ) -> None:
         self.origin = origin
+        self.progress = progress  # type: ignore[method-assign]
         self.can_answer = can_answer
         self.notes: list[str] = []
         self._answers = list(answers)
@@ -150,13 +153,18 @@ class Bridge:
         with self._sending:
             self._near_end.send(data)
 
+    def _send_progress(self) -> None:
+        with suppress(Unreachable):  # the near end has gone: what the op has begun goes on
+            self._send(protocol.frame(protocol.PROGRESS))
+
     def _respond(self, request: dict[str, Any], data: bytes) -> Connection | None:
         """Carry out one request; return the daemon to which it has connected the link."""
         number = request.get("id", 0) if check.fits(int, request.get("id")) else 0
         try:
             keys: OpRequest = check.checked_here(OpRequest, request)
             answers = [letter[:1] for letter in keys.get("answers", [])]
-            caller = LinkCaller(self._origin, can_answer=keys.get("can_answer", False), answers=answers)
+            can_answer = keys.get("can_answer", False)
+            caller = LinkCaller(self._origin, can_answer=can_answer, answers=answers, progress=self._send_progress)
             caller.audience = self._audience
             result, carried, daemon = self._carry_out(caller, keys, data)
         except BrokenPipeError:

@@ -123,9 +123,8 @@ def _check_hosts(line: CommandLine) -> None:
         raise UsageError(f"{PROGRAM} {line.verb.word} takes no host", hint=hint)
     lists = line.verb.name == GO and not line.words
     if len(line.hosts) > 1 and line.verb.hosts == "one" and not lists:
-        several = " ".join(verb.name for verb in VERBS if verb.hosts in ("each", "all"))
         verb = line.verb.word or "NAME"
-        raise UsageError(f"{PROGRAM} {verb} takes one host", hint=f"these take several: {several}")
+        raise UsageError(f"{PROGRAM} {verb} takes one host: {line.verb.why_one}", hint="write a line for each host")
 
 
 def run_verb(cli: Invocation) -> int:

@@ -12,7 +12,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context
 from sesh.cli.printed import PrintedForgotten, PrintedHosts, prints
-from sesh.cli.sessions import report
+from sesh.cli.render import Failure, show_each
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.names import check_host, printable
 from sesh.ops import undeploy
@@ -20,6 +20,7 @@ from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy.deploy import deploy_all
 from sesh.remote.ssh import master, ssh
+from sesh.schema.outcomes import PrintedDeployError, PrintedError
 from sesh.text import safe
 
 HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
@@ -82,30 +83,30 @@ def forget(
     """
     cli = ctx.obj
     chosen = _given(cli, hosts or [])
+    several = len(chosen) > 1
     removed: dict[str, list[str]] = {}
-    failed: dict[str, SeshError] = {}
+    failed: dict[str, Failure] = {}
     for host in chosen:
         try:
             if remove:
                 removed[host] = cli.target_of(host).call(undeploy.remove)
         except NotDeployed as error:
-            failed[host] = error  # and it is forgotten all the same
+            failed[host] = Failure(error)  # and it is forgotten all the same
         except SeshError as error:
-            failed[host] = error.but(message=f"{host}: {error.message}") if len(chosen) > 1 else error
+            failed[host] = Failure(error, shared=several)
             continue
         if not known.forget(host) and not remove:
             remotes = known.hosts()
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
-            failed[host] = NotFound(f"@{host} is not a known remote", hint=hint)
+            failed[host] = Failure(NotFound(f"@{host} is not a known remote", hint=hint))
         with suppress(SeshError):  # ssh may not know the host any more
             if ssh.owns_control_path(destination := destination_of(cli, host)):
                 master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():
             cli.out.text(f"removed from @{host}: {safe.plain(', '.join(paths))}")
-    if failed:
-        return report(cli, [host for host in chosen if host not in failed], failed, "hosts")
-    return cli.out.done(hosts=chosen, **({"removed": removed} if remove else {}))
+    done = [host for host in chosen if host not in failed]
+    return show_each(cli.out, "hosts", done, failed, facts={"removed": removed} if remove else {})
 
 
 def install(cli: Invocation, host: str) -> None:
@@ -137,7 +138,15 @@ def _deploy(cli: Invocation, hosts: Sequence[str], *, force: bool = False, upgra
     """Deploy to hosts; return the exit code. Print only JSON, since `deploy_all` prints the progress."""
     results = deploy_all([destination_of(cli, host) for host in hosts], force=force, upgrading=upgrading)
     rows = list(results.values())
-    failed = any("error" in row and not (upgrading and row["error"]["foreign"]) for row in rows)
+    failed = {
+        row["host"]: _printed(row["error"])
+        for row in rows
+        if "error" in row and not (upgrading and row["error"]["foreign"])
+    }
     if cli.line.json:
-        cli.out.value({"ok": not failed, "hosts": rows})
-    return int(failed)
+        cli.out.value({"ok": not failed, "hosts": rows, **({"failed": failed} if failed else {})})
+    return int(bool(failed))
+
+
+def _printed(error: PrintedDeployError) -> PrintedError:
+    return {"code": error["code"], "message": error["message"]}

@@ -52,6 +52,7 @@ class HostOutput(Output):
     def __init__(self, host: str, *, json: bool, follows: bool) -> None:
         super().__init__(json=json)
         self.values: list[Any] = []
+        self.found_nothing = False
         self._host = host
         self._follows = follows
         self._prefix = b"" if json else f"{host}: ".encode()
@@ -75,6 +76,11 @@ class HostOutput(Output):
         """Return the line for a JSON object, with the host."""
         return super().json_line({"host": self._host, **thing} if isinstance(thing, dict) else thing)
 
+    def nothing_found(self) -> int:
+        """Note that a search has succeeded without a result."""
+        self.found_nothing = True
+        return super().nothing_found()
+
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note after the host's name."""
         super().note(f"{self._host}: {line}", host)
@@ -89,7 +95,7 @@ class HostOutput(Output):
         rows: list[Any] = []
         for value in self.values:
             if isinstance(value, list):
-                rows += value
+                rows += [{"host": self._host, **row} for row in value]
             else:
                 rows.append({"host": self._host, "exit_code": code, **value})
         return rows
@@ -140,7 +146,8 @@ class _FanOut:
             return SIGNAL_BASE + max(ending)
         if self._signals and ExitCode.INTERRUPTED in self._codes.values():
             return ExitCode.INTERRUPTED
-        return int(any(self._codes.values()))
+        failed = any(code and not self._outputs[host].found_nothing for host, code in self._codes.items())
+        return int(failed or all(self._codes.values()))
 
     def _run_on(self, host: str, path: str, stop: Stop) -> Iterator[int | Exception]:
         """Run the verb on a host, in its thread; yield its exit code or error."""
@@ -184,10 +191,16 @@ class _FanOut:
         if rows or (json and not self._follows):
             self._cli.out.value(rows)
         elif not json and set(self._codes.values()) != {ExitCode.INTERRUPTED}:
-            words: dict[int, str] = {ExitCode.OK: "ok", ExitCode.INTERRUPTED: "interrupted (130)"}
-            codes = [(host, self._codes[host]) for host in self._invocations]
-            table = printing.aligned([(host, words.get(code, f"failed ({code})")) for host, code in codes])
+            table = printing.aligned([(host, self._summed_up(host)) for host in self._invocations])
             printing.write(printing.encoded("\n".join([*table, ""])), printing.STDERR)
+
+    def _summed_up(self, host: str) -> str:
+        """Return how the verb ended on a host, in a word or two."""
+        if self._outputs[host].found_nothing:
+            return "nothing found"
+        code = self._codes[host]
+        words: dict[int, str] = {ExitCode.OK: "ok", ExitCode.INTERRUPTED: "interrupted (130)"}
+        return words.get(code, f"failed ({code})")
 
 
 def _pass_on(number: int, cli: Invocation) -> None:

@@ -9,7 +9,9 @@ from typer import Argument, Option
 
 from sesh.cli.parameters import Context, Names
 from sesh.cli.printed import prints
-from sesh.errors import ErrorFacts
+from sesh.cli.printing import error_row
+from sesh.cli.render import lines_of
+from sesh.errors import ErrorFacts, ExitCode
 from sesh.ops import search
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
@@ -51,12 +53,16 @@ def grep(
 
     failed = cli.on_each(names, search_on)
     if cli.line.json:
-        cli.out.value(hits)
-    elif hits:
-        cli.out.text("\n".join(_shown(hits, several=cli.out.several)))
-    for error in failed.values():
-        cli.note(error.line())
-    return 0 if hits else 1
+        rows = [error_row(failure.error, failure.error.host, session=name) for name, failure in failed.items()]
+        cli.out.value([*hits, *rows])
+    else:
+        if hits:
+            cli.out.text("\n".join(_shown(hits, several=cli.out.several)))
+        for line in lines_of(failed):
+            cli.note(line)
+    if failed and not hits:
+        return ExitCode.FAILED
+    return ExitCode.OK if hits else cli.out.nothing_found()
 
 
 def _shown(hits: Sequence[Hit], *, several: bool) -> list[str]:

@@ -11,6 +11,7 @@ from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
+from sesh.cli.render import Failure
 from sesh.cli.verbs import GO, find_verb
 from sesh.errors import ErrorFacts, Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host
@@ -88,20 +89,20 @@ class Invocation(PersonCaller):
             note = self._notes.append if attaching else self.note
             note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
-    def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, SeshError]:
-        """Call `act` for each machine with some of the sessions; return errors by session.
+    def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, Failure]:
+        """Call `act` for each machine with some of the sessions; return the failures by session.
 
         Without names, call it for the target of the line. `confirm`: ask the person before the verb ends a session of a
         remote. The error of a single session is raised.
         """
         confirm = confirm and self.can_answer and not self.line.json
-        failed: dict[str, SeshError] = {}
+        failed: dict[str, Failure] = {}
         groups: dict[str | None, list[str]] = {} if names else {self.line.host: []}
         for name, host in self.search(names).items():
             if isinstance(host, SeshError):
-                failed[name] = host
+                failed[name] = Failure(host)
             elif confirm and host != self.line.host and not self.agrees(f"{name} runs on @{host}. End it?"):
-                failed[name] = Refused(f"{name} was left running")
+                failed[name] = Failure(Refused(f"{name} was left running"))
             else:
                 if not confirm:
                     self._note_place(host, name)
@@ -109,17 +110,17 @@ class Invocation(PersonCaller):
         for host, group in groups.items():
             target = self.target_of(host)
             try:
-                refused = {name: errors.rebuild(facts) for name, facts in act(target, group).items()}
+                refused = act(target, group)
+                failed |= {name: Failure(errors.rebuild(facts).told_by(host)) for name, facts in refused.items()}
             except Interrupted:
                 raise
             except SeshError as error:
                 if not names:
                     raise
-                refused = dict.fromkeys(group, error)
-            failed |= {name: refusal.told_by(host) for name, refusal in refused.items()}
+                failed |= dict.fromkeys(group, Failure(error.told_by(host), shared=True))
         if len({*names}) == 1 and failed:
-            raise failed[names[0]]
-        return failed
+            raise failed[names[0]].error
+        return {name: failed[name] for name in dict.fromkeys(names) if name in failed} or failed
 
     def _note_place(self, host: str | None, name: str) -> None:
         """Print and remember the host of a session, unless the line names it."""

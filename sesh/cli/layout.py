@@ -11,14 +11,15 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Names
-from sesh.cli.printed import PrintedImport, prints
+from sesh.cli.printed import PrintedImport, PrintedLayout, prints
 from sesh.cli.printing import error_facts
+from sesh.cli.render import Failure, failed_facts, lines_of
 from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
 from sesh.names import printable
-from sesh.ops import dormant, layout
+from sesh.ops import dormant, layout, lookup
 from sesh.reach.target import Target
 from sesh.schema.facts import Place
-from sesh.schema.outcomes import Layout, LayoutEntry, Made, PrintedError
+from sesh.schema.outcomes import LayoutEntry, Made, PrintedError
 from sesh.system import descriptors
 from sesh.text import describe
 
@@ -26,23 +27,40 @@ _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
 
 
-@prints(Layout)
+@prints(PrintedLayout)
 def export(ctx: Context) -> int:
     """Print the sessions here and on known remotes as JSON.
 
-    Each has its name, host, directory, command, resume command and labels.
+    Each has its name, host, directory, command, resume command and labels. Of several hosts it prints one layout; the
+    exit code is 1 if one of them did not answer.
 
     Examples:
       sesh export > sessions.json
-      sesh @gpu export
+      sesh @web1 @web2 export
       sesh export --local --json
     """
     cli = ctx.obj
-    entries = cli.line_target.call(layout.sessions)
-    for entry in entries:
-        entry["host"] = entry["host"] or cli.line.host
-    exported: Layout = {"version": layout.VERSION, "sessions": entries}
-    return cli.out.text(layout.text(exported, None if cli.line.json else 2))
+    hosts: list[str | None] = [*cli.line.hosts] or [None]
+    if len(hosts) > 1:
+        results = lookup.call_each(cli, dict(zip(hosts, hosts)), lambda _, target: target.call(layout.sessions))
+    else:
+        results = {hosts[0]: cli.line_target.call(layout.sessions)}
+    failed = {
+        str(host): Failure(result.told_by(host), shared=True)
+        for host, result in results.items()
+        if isinstance(result, SeshError)
+    }
+    entries: list[LayoutEntry] = []
+    for host, result in results.items():
+        if not isinstance(result, SeshError):
+            entries += [{**entry, "host": entry["host"] or host} for entry in result]
+    exported: PrintedLayout = {"version": layout.VERSION, "sessions": entries}
+    if cli.line.json and failed:
+        exported["failed"] = failed_facts(failed)
+    cli.out.text(layout.text(exported, None if cli.line.json else 2))
+    for line in lines_of(failed):
+        cli.note(line)
+    return int(bool(failed))
 
 
 @prints(PrintedImport)
@@ -99,8 +117,8 @@ def restore(
         rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
         return {}
 
-    for name, error in cli.on_each(names or [], restore_on).items():
-        rows += _with_host([_failure(name, error)], error.host)
+    for name, failure in cli.on_each(names or [], restore_on).items():
+        rows += _with_host([_failure(name, failure.error)], failure.error.host)
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")
@@ -157,12 +175,12 @@ def _with_host(rows: list[Made], host: str | None) -> list[Made]:
 
 
 def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
-    failed = any("error" in row for row in rows)
+    failed = {_title(row): cast(PrintedError, row["error"]) for row in rows if "error" in row}
     if cli.line.json:
-        cli.out.value({"ok": not failed, "sessions": rows})
-        return int(failed)
+        cli.out.value({"ok": not failed, "sessions": rows, **({"failed": failed} if failed else {})})
+        return int(bool(failed))
     for row in rows:
-        name = describe.qualified_name(Place(row["host"], row["name"]))
+        name = _title(row)
         command = f": {describe.command_line(row['command'] or [])}" if "command" in row else ""
         if "error" in row:
             cli.note(f"{name} was not {done}: {cast(PrintedError, row['error'])['message']}")
@@ -174,4 +192,8 @@ def _report(cli: Invocation, rows: list[Made], done: str = "created") -> int:
             cli.out.text(words if row["created"] else f"{name} already runs")
         if row["created"]:
             cli.note_verb(row["name"], row["host"])
-    return int(failed)
+    return int(bool(failed))
+
+
+def _title(row: Made) -> str:
+    return describe.qualified_name(Place(row["host"], row["name"]))

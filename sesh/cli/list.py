@@ -51,8 +51,8 @@ def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, st
     listed = 0
     for group in groups:
         listed += len(group.sessions)
-        if group.sessions or group.reason or several:
-            cli.out.lines(table.lines(group.sessions, time.time(), group.host, group.reason))
+        if group.sessions or group.reason or group.twin is not None or several:
+            cli.out.lines(table.lines(group.sessions, time.time(), group.host, group.reason, group.twin))
         if not cli.line.hosts and not group.host and (cli.shows_status or not cli.line.verb.word):
             _note_lost(cli, group.sessions)  # not for `list` in a shell's startup file
     if not (listed or several) and to_terminal:

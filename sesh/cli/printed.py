@@ -16,6 +16,7 @@ from sesh.schema.outcomes import (
     DeployedHost,
     Detached,
     Finding,
+    Layout,
     LeftoverFacts,
     Made,
     PrintedError,
@@ -69,9 +70,10 @@ class _PrintedKilled(Done):
 
 
 class PrintedKilled(_PrintedKilled, total=False):
-    """The sessions that were ended. `error`: why others were not."""
+    """The sessions that were ended. `failed`: why others were not; `error`: all of that in one."""
 
     error: PrintedError
+    failed: dict[str, PrintedError]
 
 
 class _PrintedReloaded(Done):
@@ -79,9 +81,10 @@ class _PrintedReloaded(Done):
 
 
 class PrintedReloaded(_PrintedReloaded, total=False):
-    """The sessions that now run this version. `error`: why others do not."""
+    """The sessions that now run this version. `failed`: why others do not; `error`: all of that in one."""
 
     error: PrintedError
+    failed: dict[str, PrintedError]
 
 
 class PrintedSent(Done, Sent):
@@ -147,19 +150,36 @@ class PrintedOutput(Command):
     output: str
 
 
-class PrintedImport(Done):
-    """The result for each session of a layout, or for each lost one."""
-
+class _PrintedImport(Done):
     sessions: list[Made]
 
 
-class Swept(TypedDict):
-    """The leftovers of one machine."""
+class PrintedImport(_PrintedImport, total=False):
+    """The result for each session of a layout, or for each lost one.
 
+    `failed`: the errors, by `NAME` or `@HOST NAME`.
+    """
+
+    failed: dict[str, PrintedError]
+
+
+class PrintedLayout(Layout, total=False):
+    """A layout, as `import` reads it. `failed`: the hosts that did not answer, of several."""
+
+    failed: dict[str, PrintedError]
+
+
+class _Swept(TypedDict):
     ok: bool
     host: str | None
     dry_run: bool
     pieces: list[LeftoverFacts]
+
+
+class Swept(_Swept, total=False):
+    """The leftovers of one machine. `failed`: the errors, by `what`."""
+
+    failed: dict[str, PrintedError]
 
 
 class PrintedFindings(Done):
@@ -169,13 +189,17 @@ class PrintedFindings(Done):
     checks: list[Finding]
 
 
-class PrintedHosts(Done):
+class _PrintedHosts(Done):
+    hosts: list[DeployedHost]
+
+
+class PrintedHosts(_PrintedHosts, total=False):
     """The result for each host.
 
-    `ok`: none failed; `upgrade` skips a host whose error is `foreign`.
+    `ok`: none failed; `upgrade` skips a host whose error is `foreign`. `failed`: the errors of the others.
     """
 
-    hosts: list[DeployedHost]
+    failed: dict[str, PrintedError]
 
 
 class _PrintedForgotten(Done):
@@ -185,11 +209,13 @@ class _PrintedForgotten(Done):
 class PrintedForgotten(_PrintedForgotten, total=False):
     """The hosts that were forgotten.
 
-    `removed`: with `--remove`, the paths that were removed on each. `error`: why others were not.
+    `removed`: with `--remove`, the paths that were removed on each. `failed`: why others were not; `error`: all of that
+    in one.
     """
 
     removed: dict[str, list[str]]
     error: PrintedError
+    failed: dict[str, PrintedError]
 
 
 class PrintedScript(TypedDict):

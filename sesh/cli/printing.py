@@ -161,6 +161,10 @@ class Output:
         """Print `{"ok": true, …}` if JSON is wanted, else nothing; return the exit code 0."""
         return self.value({"ok": True, **facts}) if self.json else ExitCode.OK
 
+    def nothing_found(self) -> int:
+        """Return the exit code of a search without a result, which is no failure of one of several hosts."""
+        return ExitCode.FAILED
+
     def note(self, line: str, host: str | None = None) -> None:
         """Print a note on stderr, its commands for `host`, below an unfinished line."""
         if self._line_open and os.isatty(STDOUT):

@@ -20,12 +20,13 @@ from sesh.cli.printed import (
     PrintedResume,
     prints,
 )
-from sesh.errors import ErrorFacts, Refused, SeshError, UsageError
+from sesh.cli.render import Failure, show_each
+from sesh.errors import ErrorFacts, Refused, UsageError
 from sesh.names import check_label, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
-from sesh.text import safe
+from sesh.schema.outcomes import ActedOn
 
 
 @prints(PrintedDetached)
@@ -60,27 +61,43 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     if names and label:
         raise UsageError("sesh kill takes names or --label, not both; nothing was ended")
     if label:
-        names = _choose_by_label(cli, dict(label), yes=yes)
-    elif not names:
-        names = [cli.session_name(None)]
-        _confirm(cli, f"end {names[0]}, this session, and all that runs in it?", yes=yes)
+        return _kill_chosen(cli, _choose_by_label(cli, dict(label), yes=yes))
+    if not names:
+        own = cli.session_name(None)
+        _confirm(cli, f"end {own}, this session, and all that runs in it?", yes=yes)
+        return _kill_chosen(cli, {own: ""})
 
     def end_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
 
     failed = cli.on_each(names, end_on, confirm=not yes)
-    return report(cli, [name for name in dict.fromkeys(names) if name not in failed], failed, "killed")
+    return _show_killed(cli, [name for name in dict.fromkeys(names) if name not in failed], failed)
 
 
-def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> list[str]:
-    """Return the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
+def _kill_chosen(cli: Invocation, ids: dict[str, str]) -> int:
+    """End sessions of the line's machine; no name is looked up elsewhere. `ids`: by name."""
+    result = cli.line_target.call(sessions.kill, names=list(ids), ids=ids)
+    return _report_killed(cli, result)
+
+
+def _report_killed(cli: Invocation, result: ActedOn) -> int:
+    failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in result["failed"].items()}
+    return _show_killed(cli, result["done"], failed)
+
+
+def _show_killed(cli: Invocation, done: Sequence[str], failed: Mapping[str, Failure]) -> int:
+    return show_each(cli.out, "killed", done, failed, describe="ended {}".format)
+
+
+def _choose_by_label(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> dict[str, str]:
+    """Return the ids of the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
     rows = cli.line_target.call(views.overview)["sessions"]
-    names = [row["name"] for row in rows if has_labels(row, wanted) and "machine" not in row]
-    if not names:
+    ids = {row["name"]: row.get("id") or "" for row in rows if has_labels(row, wanted) and "machine" not in row}
+    if not ids:
         raise unlabelled(wanted)
-    _confirm(cli, f"end {', '.join(names)}?", yes=yes)
-    return names
+    _confirm(cli, f"end {', '.join(ids)}?", yes=yes)
+    return ids
 
 
 def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
@@ -108,9 +125,7 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
     """
     cli = ctx.obj
     _check_can_confirm(cli, yes=yes)
-    result = cli.line_target.call(sessions.kill_all, ask=not yes)
-    failed = {name: errors.rebuild(facts) for name, facts in result["failed"].items()}
-    return report(cli, result["done"], failed, "killed")
+    return _report_killed(cli, cli.line_target.call(sessions.kill_all, ask=not yes))
 
 
 @prints(PrintedRenamed)
@@ -193,7 +208,7 @@ def reload(ctx: Context, names: Names = None) -> int:
             cli.out.text(f"{name} runs the installed sesh now")
         if not (done or failed):
             cli.out.text("no session runs")
-    return report(cli, done, failed, "reloaded")
+    return show_each(cli.out, "reloaded", done, failed)
 
 
 def report_session(cli: Invocation, name: str, *, created: bool = True, shown: bool = False) -> int:
@@ -203,17 +218,3 @@ def report_session(cli: Invocation, name: str, *, created: bool = True, shown: b
     if shown and not cli.line.json:
         cli.out.text(name)
     return cli.out.done(name=name, session=name, host=cli.line.host, created=created)
-
-
-def report(cli: Invocation, done: Sequence[str], failed: dict[str, SeshError], key: str) -> int:
-    """Print the outcome for sessions or hosts; `key`: the JSON key of those done."""
-    if not failed:
-        return cli.out.done(**{key: list(done)})
-    ended = [f"ended {', '.join(done)}"] if done and key == "killed" else []
-    message = "; ".join([*ended, *(error.line(cli.line.host) for error in failed.values())])
-    if cli.line.json:
-        error = {"code": next(iter(failed.values())).code, "message": safe.one_line(message)}
-        cli.out.value({"ok": False, key: list(done), "error": error})
-    else:
-        cli.note(message)
-    return 1

@@ -39,10 +39,13 @@ class Table:
             most = max(len(_HEADINGS[_DIRECTORY]), int(self._limit) // 4)  # so that the command is in sight, too
             self._widths[_DIRECTORY] = min(self._widths[_DIRECTORY], most)
 
-    def lines(self, sessions: Sequence[Summary], now: float, host: str = "", reason: str = "") -> list[str]:
+    def lines(
+        self, sessions: Sequence[Summary], now: float, host: str = "", reason: str = "", twin: str | None = None
+    ) -> list[str]:
         """Return a line for each session, below that of the host, if any.
 
-        The headings come first, once there are sessions. `reason`: why the host does not answer.
+        The headings come first, once there are sessions. `reason`: why the host does not answer. `twin`: the host,
+        empty for this machine, that is the same machine.
         """
         self.measure(sessions, now)
         drawn = []
@@ -52,6 +55,9 @@ class Table:
         if host:
             why = f"  {self._painted(plain(reason), '33')}" if reason else ""
             drawn.append(self._painted(f"@{plain(host)}", "36") + why)
+        if twin is not None and not reason:
+            same = f"the same machine as @{plain(twin)}" if twin else "the same as this machine"
+            drawn.append(f"{' ' * _GAP}{self._painted(same, '2')}")
         for session in sessions:
             cells = _cells(session, now)
             own = "1" if session.get("current") else ""

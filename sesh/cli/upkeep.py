@@ -100,10 +100,10 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
             piece["error"] = error = error_facts(rebuild(piece["error"]), target.host)
             if not cli.line.json:
                 cli.note(f"{piece['what']} stays: {error['message']}")
-    ok = not any("error" in piece for piece in pieces)
-    swept = {"ok": ok, "host": target.host, "dry_run": dry_run, "pieces": pieces}
-    cli.out.show(swept, _summary(pieces, older, dry_run=dry_run))
-    return int(not ok)
+    failed = {piece["what"]: piece["error"] for piece in pieces if "error" in piece}
+    swept = {"ok": not failed, "host": target.host, "dry_run": dry_run, "pieces": pieces}
+    cli.out.show({**swept, "failed": failed} if failed else swept, _summary(pieces, older, dry_run=dry_run))
+    return int(bool(failed))
 
 
 def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:

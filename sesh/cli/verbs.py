@@ -15,7 +15,7 @@ _SIMILAR = 0.8  # difflib's ratio, from which a name may be a misspelt verb
 
 Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
     "none",  # it runs on this machine only
-    "one",  # at most one
+    "one",  # at most one; `why_one` says why
     "each",  # several: for each of them `fanout` calls the verb's function
     "all",  # several: the verb's function gets all of them in one call
 ]
@@ -25,7 +25,7 @@ class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `takes_command`: the words after `--` are a command.
+    `takes_command`: the words after `--` are a command. `why_one`: why it refuses several hosts.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Verb(NamedTuple):
     short: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
+    why_one: str = "a terminal shows one session"
 
     @property
     def word(self) -> str:
@@ -62,7 +63,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("pick", "Choose a session from a list, its screen beside it", "choose.pick", hosts="all"),
         Verb("next", "Go to the session that has waited longest for you", "choose.next_", hosts="all"),
         Verb("here", "Go to the session of this directory's repository", "go.here", takes_command=True),
-        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x"),
+        Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x", hosts="each"),
     ),
     "See what goes on": (
         Verb("list", "List the sessions and what runs in them", "views.list_", short="-l", hosts="all"),
@@ -71,7 +72,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", hosts="each"),
         Verb("grep", "Search what sessions have printed", "grep.grep", hosts="each"),
-        Verb("history", "List commands run in a session, or show one's output", "shell.history"),
+        Verb("history", "List commands run in a session, or show one's output", "shell.history", hosts="each"),
         Verb("status", "Show everything known about a session", "views.status", hosts="each"),
     ),
     "Run commands, and drive a session": (
@@ -86,16 +87,25 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         ),
         Verb("send", "Type text and keys into a session", "send.send", hosts="each"),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
-        Verb("rename", "Rename a session", "sessions.rename"),
-        Verb("label", "Set or remove labels, to filter lists by", "sessions.label"),
+        Verb(
+            "rename", "Rename a session", "sessions.rename",
+            why_one="if NEW were free on some hosts only, half of the sessions would have it",
+        ),
+        Verb("label", "Set or remove labels, to filter lists by", "sessions.label", hosts="each"),
     ),
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", short="-k", hosts="each"),
         Verb("kill-all", "End all sessions on this machine", "sessions.kill_all", short="-K", hosts="each"),
-        Verb("resume-with", "Set the command that restarts a session", "sessions.resume_with", takes_command=True),
+        Verb(
+            "resume-with", "Set the command that restarts a session", "sessions.resume_with",
+            hosts="each", takes_command=True,
+        ),
         Verb("restore", "Restart the sessions that a reboot or crash has ended", "layout.restore", hosts="each"),
-        Verb("export", "Print the layout of your sessions as JSON", "layout.export"),
-        Verb("import", "Create the sessions of an export that are missing", "layout.import_"),
+        Verb("export", "Print the layout of your sessions as JSON", "layout.export", hosts="all"),
+        Verb(
+            "import", "Create the sessions of an export that are missing", "layout.import_",
+            why_one="the layout says on which host each session starts",
+        ),
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="each"),
     ),
     "Other machines": (
@@ -107,15 +117,15 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("state", "Set the state of a session, from a program inside it", "agents.state", hosts="none"),
         Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", hosts="none"),
         Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", hosts="none"),
-        Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill"),
+        Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill", hosts="all"),
     ),
     "Setup": (
         Verb("doctor", "Check the setup and suggest fixes", "upkeep.doctor", hosts="each"),
-        Verb("shell-init", "Print the shell integration", "setup.shell_init"),
-        Verb("completions", "Print the completion script for a shell", "setup.completions"),
+        Verb("shell-init", "Print the shell integration", "setup.shell_init", hosts="all"),
+        Verb("completions", "Print the completion script for a shell", "setup.completions", hosts="all"),
         Verb("reload", "Move running sessions to this version of sesh", "sessions.reload", hosts="each"),
-        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", short="-h"),
-        Verb("version", "Print the version", "setup.version", short="-V"),
+        Verb("help", "Show this page; `sesh VERB --help` says more", "setup.help_", short="-h", hosts="all"),
+        Verb("version", "Print the version", "setup.version", short="-V", hosts="all"),
     ),
 }  # fmt: skip
 HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9

@@ -29,7 +29,8 @@ from sesh.wire import protocol
 from sesh.wire.connection import Connection, hello_frame, request_frames
 from sesh.wire.messages import OP, Hello, OpResponse, OriginFacts, RequestKeys, Welcome
 
-RESPONSE_TIMEOUT = 60.0  # seconds for a response without a deadline: more than any op takes for a session (reload: 45)
+RESPONSE_TIMEOUT = 60.0
+"""Seconds without a response or PROGRESS, without a deadline: more than any op takes for a session (reload: 45)."""
 _MIN_RATE = 4 << 10  # bytes per second: a long response has as much more time as such a slow link needs
 _REQUEST_ID = 1  # the id of each request to a bridge, as a link has only one at a time
 _MAX_LOGIN_OUTPUT = 1 << 20  # bytes printed by login files; of more only the end is kept, for the reason of a failure
@@ -182,7 +183,10 @@ class Link(Connection):
                 self.send(request.frames(answers), until)
             while self._response is None:
                 more = len(self._data) / _MIN_RATE if deadline is None else 0.0
-                self.accept(*self.receive(until + more))
+                kind, payload = self.receive(until + more)
+                if kind == protocol.PROGRESS and deadline is None:
+                    until = time.monotonic() + RESPONSE_TIMEOUT
+                self.accept(kind, payload)
         except (Unreachable, TimedOut) as error:
             if error.in_response:
                 raise

@@ -96,6 +96,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
             if len(names) == 1:
                 raise
             rows.append({"name": name, "created": False, "error": error.facts()})
+        caller.progress()
     return rows
 
 

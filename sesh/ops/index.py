@@ -181,9 +181,9 @@ class SessionIndex:
         A session reported by two aliases of one machine is listed once.
         """
         listed: dict[str | None, list[Summary]] = {}
-        seen: set[str] = set()
+        once = lookup.Listed()
         for host in sorted(self.machines, key=lambda host: (bool(self.machines[host].why_silent), *_order(host))):
-            rows = lookup.take_new(self.machines[host].rows, seen)
+            rows = once.added(lookup.Group(self.machines[host].rows, host or "")).sessions
             listed[host] = [row for row in rows if lookup.has_labels(row, wanted)]
         return {Place(host, row["name"]): row for host in sorted(listed, key=_order) for row in listed[host]}
 

@@ -121,7 +121,11 @@ def _checked(value: object, place: str) -> LayoutEntry:
 @op(syncs=True)
 def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
     """Create a layout's missing sessions here, whatever their `host`; return a row for each."""
-    return [_make(caller, entry) for entry in entries]
+    rows: list[Made] = []
+    for entry in entries:
+        rows.append(_make(caller, entry))
+        caller.progress()
+    return rows
 
 
 def _make(caller: Caller, entry: LayoutEntry) -> Made:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import select
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from math import inf
@@ -35,12 +35,48 @@ _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is
 
 
 class Group(NamedTuple):
-    """Sessions of a machine, with the name of its host, and why it is silent."""
+    """Sessions of a machine, with the name of its host, and why it is silent.
+
+    `twin`: the host, empty for this machine, that was listed before and is the same machine.
+    """
 
     sessions: Sequence[Summary]
     host: str = ""
     reason: str = ""
     error: SeshError | None = None
+    twin: str | None = None
+
+
+class Listed:
+    """The sessions that a list has so far. Two hosts may be one machine, whose sessions are listed once.
+
+    A machine is known by the ids of its sessions: clones of an image have all else in common.
+    """
+
+    def __init__(self) -> None:
+        self._hosts: dict[str, str] = {}  # by the id of a session
+        self._elsewhere: set[str] = set()  # of sessions that share a home directory, and run on another machine
+
+    def added(self, group: Group) -> Group:
+        """Return a group without the sessions that are listed already; add the others."""
+        fresh: list[Summary] = []
+        for row in group.sessions:
+            session_id = row.get("id")
+            if not session_id:  # of another machine's record, or of an old host
+                fresh.append(row)
+                continue
+            if session_id in self._hosts:
+                if "machine" not in row:
+                    group = group._replace(twin=self._hosts[session_id])
+                continue
+            if "machine" not in row:
+                self._hosts[session_id] = group.host
+            elif session_id in self._elsewhere:
+                continue
+            else:
+                self._elsewhere.add(session_id)
+            fresh.append(row)
+        return group._replace(sessions=fresh)
 
 
 def has_labels(session: Summary, labels: dict[str, str]) -> bool:
@@ -96,13 +132,6 @@ def last_known(host: str, why: str) -> list[Summary]:
         for row in known.sessions(host)
         if "stale" in row
     ]
-
-
-def take_new(rows: Iterable[Summary], seen: set[str]) -> list[Summary]:
-    """Return the rows whose ids are new, because two hosts may be one machine."""
-    fresh = [row for row in rows if row.get("id") not in seen]
-    seen.update(row["id"] for row in fresh if row.get("id"))
-    return fresh
 
 
 def sessions_of(caller: Caller, host: str, deadline: float, *, named: bool = False) -> list[Summary]:
@@ -192,8 +221,9 @@ def of_all(target: Target) -> Iterator[Group]:
     overview = target.call(views.overview)
     for refusal in overview["refusals"]:
         target.caller.note(refusal)
-    yield Group(overview["sessions"])
-    yield from query_known(target.caller)
+    listed = Listed()
+    yield listed.added(Group(overview["sessions"]))
+    yield from query_known(target.caller, listed=listed)
 
 
 def of_host(target: Target, host: str) -> Iterator[Group]:
@@ -226,37 +256,38 @@ def _soon(caller: Caller, host: str) -> list[Summary] | None:
 def of_hosts(caller: Caller, hosts: list[str]) -> Iterator[Group]:
     """Yield the sessions of each host, or its error and the last known ones."""
     results = dict(query(caller, hosts, named=True))
+    listed = Listed()
     for host in hosts:
         result = results[host]
         if isinstance(result, SeshError):
-            yield Group(last_known(host, str(result)), host, str(result), result)
+            yield listed.added(Group(last_known(host, str(result)), host, str(result), result))
         else:
-            yield Group(result, host)
+            yield listed.added(Group(result, host))
 
 
-def query_known(caller: Caller, names: Collection[str] = ()) -> Iterator[Group]:
+def query_known(caller: Caller, names: Collection[str] = (), listed: Listed | None = None) -> Iterator[Group]:
     """Yield each known remote with its sessions, and the reason if it is silent.
 
     A silent remote comes with its cached sessions. Hosts that answer come first, sorted by name: each waits until all
     hosts before it have answered or failed. So if a machine has two aliases, always the same alias lists its sessions.
-    `names`: see `query`.
+    `names`: see `query`. `listed`: the sessions of the list above.
     """
     hosts, failures = known_hosts(caller)
-    listed: dict[str, list[Summary]] = {}
-    seen: set[str] = set()
+    answered: dict[str, list[Summary]] = {}
+    listed = listed or Listed()
     for host, result in query(caller, [*hosts], names=names):
         if isinstance(result, SeshError):
             failures[host] = reason(result)
         else:
-            listed[host] = result
-        while hosts and (hosts[0] in listed or hosts[0] in failures):
-            if (first := hosts.pop(0)) in listed:
-                yield Group(take_new(listed[first], seen), first)
+            answered[host] = result
+        while hosts and (hosts[0] in answered or hosts[0] in failures):
+            if (first := hosts.pop(0)) in answered:
+                yield listed.added(Group(answered[first], first))
     for host in sorted(failures, key=natural):
         why = failures[host]
         until = known.paused_until(host)
         hint = f"; not asked until {times.time_of_day(until)}, `{PROGRAM} @{host}` asks at once" if until else ""
-        yield Group(take_new(last_known(host, why), seen), host, f"{why}{'' if names else hint}")
+        yield listed.added(Group(last_known(host, why), host, f"{why}{'' if names else hint}"))
 
 
 def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) -> dict[str, str | SeshError | None]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain, zip_longest
 
 from sesh.errors import NotFound, SeshError
 from sesh.ops import sessions, shell, views
 from sesh.ops.pattern import Pattern
 from sesh.reach.caller import Caller
-from sesh.reach.op import op
+from sesh.reach.op import encoded, op
+from sesh.schema import codec
 from sesh.schema.outcomes import Command, Hit, Hits
+from sesh.wire import protocol
 
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
 _MOST_HITS = 10_000  # of one session; earlier hits are left out
@@ -25,10 +28,11 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     UsageError. Raises Refused if the pattern takes too long.
     """
     searched = sessions.chosen(caller, names)
-    hits: list[Hit] = []
+    hits: dict[str, list[Hit]] = {}
     failed: dict[str, SeshError] = {}
     with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
         for name in searched:
+            caller.progress()
             try:
                 lines, alternate = views.last_lines(name, _MOST_LINES)
                 if alternate:
@@ -37,8 +41,30 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
                 if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
                     failed[name] = error
                 continue
-            hits += _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
-    return {"hits": hits, "failed": sessions.acted_on(searched, failed)["failed"]}
+            hits[name] = _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
+    result: Hits = {"hits": [], "failed": sessions.acted_on(searched, failed)["failed"]}
+    if caller.origin is not None:
+        most = max(map(len, hits.values()), default=0)
+        if (count := _last_that_fit(hits.values(), result)) < most:
+            caller.note(f"only the last {count:,} hits of each session come over a link")
+            hits = {name: found[max(0, len(found) - count) :] for name, found in hits.items()}
+    result["hits"] += chain.from_iterable(hits.values())
+    return result
+
+
+def _last_that_fit(hits: Iterable[Sequence[Hit]], empty: Hits) -> int:
+    """Return how many of the last hits of each session fit into one response over a link, beside an empty result."""
+    whole = encoded(empty)
+    values, size = codec.weight(whole), len(whole)
+    count = 0
+    for count, last in enumerate(zip_longest(*map(reversed, hits))):
+        for hit in filter(None, last):
+            data = encoded(hit)
+            values += codec.weight(data)
+            size += len(data) + 1
+        if values > codec.MOST_VALUES or size > protocol.MAX_RESPONSE:
+            return count
+    return count + 1
 
 
 def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context: int) -> list[Hit]:

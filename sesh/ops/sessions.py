@@ -6,7 +6,7 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
@@ -52,7 +52,7 @@ def chosen(caller: Caller, names: Sequence[str]) -> list[str]:
     return [check_name(name) for name in dict.fromkeys(names)]
 
 
-def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, SeshError]:
+def act_on(caller: Caller, names: Sequence[str], act: Callable[[str], object]) -> dict[str, SeshError]:
     """Call `act` with each name; return the errors by name."""
     failed: dict[str, SeshError] = {}
     for name in names:
@@ -60,6 +60,7 @@ def act_on(names: Sequence[str], act: Callable[[str], object]) -> dict[str, Sesh
             act(name)
         except SeshError as error:
             failed[name] = error
+        caller.progress()
     return failed
 
 
@@ -127,7 +128,7 @@ def reload(caller: Caller, names: Sequence[str] = ()) -> ActedOn:
     Without names, these are all daemons of this machine. If there is only one session, its error is raised.
     """
     daemons = [name for name in chosen(caller, names) if names or find.dormant(name) is None]
-    return acted_on(daemons, act_on(daemons, _reload))
+    return acted_on(daemons, act_on(caller, daemons, _reload))
 
 
 def _reload(name: str) -> None:
@@ -143,10 +144,20 @@ def _reload(name: str) -> None:
 
 
 @op(frees=lambda result: (result["done"], ""))
-def kill(_caller: Caller, names: Sequence[str]) -> ActedOn:
-    """End sessions. If there is only one, its error is raised."""
+def kill(caller: Caller, names: Sequence[str], ids: Optional[dict[str, str]] = None) -> ActedOn:
+    """End sessions. If there is only one, its error is raised.
+
+    `ids`: of sessions that were chosen from a list, by name. Each is ended only while its name belongs to this id, and
+    counts as ended once it is gone.
+    """
     named = list(dict.fromkeys(map(check_name, names)))
-    return acted_on(named, _end_all(named))
+    failed = _end_all(caller, named, ids or {})
+    return acted_on(named, failed if ids is None else _present(failed))
+
+
+def _present(failed: Mapping[str, SeshError]) -> dict[str, SeshError]:
+    """Return the errors of sessions that are still there: one that has just ended counts as ended."""
+    return {name: error for name, error in failed.items() if not isinstance(error, NotFound)}
 
 
 @op(frees=lambda result: (result["done"], ""))
@@ -158,20 +169,23 @@ def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
         on_host = f" on @{caller.origin.host}" if caller.origin is not None else ""
         if not caller.agrees(f"end {many}{on_host} ({safe.cut(', '.join(names), _COLUMNS)})?"):
             raise Refused("no session was ended")
-    refused = {name: error for name, error in _end_all(names).items() if not isinstance(error, NotFound)}
-    return acted_on(names, refused)  # a session that has just ended counts as killed
+    return acted_on(names, _present(_end_all(caller, names, {})))
 
 
-def _end_all(names: Sequence[str]) -> dict[str, SeshError]:
-    """End sessions in parallel, the caller's own last; return the errors by name."""
+def _end_all(caller: Caller, names: Sequence[str], ids: Mapping[str, str]) -> dict[str, SeshError]:
+    """End sessions in parallel, the caller's own last; return the errors by name. `ids`: see `kill`."""
+
+    def end_one(name: str) -> None:
+        end(name, ids.get(name, ""))
+
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
     others = [name for name in names if name not in own]
     failed: dict[str, SeshError] = {}
     with ThreadPoolExecutor(descriptors.most_connections()) as pool:
-        for errors_of_one in pool.map(lambda name: act_on([name], end), others):
+        for errors_of_one in pool.map(lambda name: act_on(caller, [name], end_one), others):
             failed |= errors_of_one
-    return failed | act_on(own, end)
+    return failed | act_on(caller, own, end_one)
 
 
 def end(name: str, session_id: str = "") -> None:
@@ -201,6 +215,8 @@ def end(name: str, session_id: str = "") -> None:
                 raise
             dormant.forget(name)  # the files that a daemon leaves when it dies
         except errors.TimedOut:
+            if session_id and record is not None and record.get("id") != session_id:
+                raise paths.absent(name) from None
             if not _kill_daemon(name, record):
                 raise
 

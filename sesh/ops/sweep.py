@@ -41,9 +41,13 @@ class Leftover:
     age: float  # seconds since a session's end, a file's last change, or a process's start
     clear: Callable[[], bool]
     pid: int | None = None
+    session_id: str = ""  # of a session, whose name another one may take
 
     def facts(self) -> LeftoverFacts:
-        return {"kind": self.kind, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid}
+        facts: LeftoverFacts = {
+            "kind": self.kind, "what": self.what, "age": max(0, int(self.age)), "pid": self.pid,
+        }  # fmt: skip
+        return {**facts, "id": self.session_id} if self.session_id else facts
 
 
 @op(reads=True)
@@ -58,7 +62,7 @@ def leftovers(caller: Caller, older: float = 0.0) -> list[LeftoverFacts]:
 
 
 @op()
-def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
+def clear(caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) -> list[LeftoverFacts]:
     """Clear leftovers, given as rows of `leftovers`; return the rows with their outcome.
 
     Processes are ended only with `ends`. A row is `cleared`, also if the leftover was gone already. Otherwise it has a
@@ -68,6 +72,8 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
     rows: list[LeftoverFacts] = []
     for row in wanted:
         leftover = present.get((row["kind"], str(row["what"]), row["pid"]))
+        if leftover is not None and row.get("id", leftover.session_id) != leftover.session_id:
+            leftover = None  # another session has taken its name
         outcome: LeftoverFacts = {**row, "cleared": False}
         try:
             if leftover is not None and leftover.pid is not None and not ends:
@@ -79,6 +85,7 @@ def clear(_caller: Caller, wanted: Sequence[LeftoverFacts], ends: bool = False) 
         except (SeshError, OSError) as error:
             outcome["error"] = (error if isinstance(error, SeshError) else Refused(f"{error.strerror}")).facts()
         rows.append(outcome)
+        caller.progress()
     return rows
 
 
@@ -97,12 +104,13 @@ def _sessions() -> Iterator[Leftover]:
         record = records.readable(name) if phase in ("exited", "lost") else None
         if record is None or (phase == "lost" and records.alive(record)):
             continue
-        forget = partial(_forget, name, str(record.get("id")))
+        session_id = str(record.get("id") or "")
+        forget = partial(_forget, name, session_id)
         if phase == "exited":
             with suppress(FileNotFoundError):  # another command has just removed it
-                yield Leftover("ended", name, records.age(record), forget)
+                yield Leftover("ended", name, records.age(record), forget, session_id=session_id)
         else:
-            yield Leftover("lost", name, _note_lost(name), forget)
+            yield Leftover("lost", name, _note_lost(name), forget, session_id=session_id)
 
 
 def _note_lost(name: str) -> float:

@@ -50,6 +50,9 @@ class Caller:
         `on_attach`: other words for the first screen of an attachment.
         """
 
+    def progress(self) -> None:
+        """Tell that an op has done with one of its sessions: who waits for it over a link has patience for the next."""
+
     def show_ssh_line(self, line: str) -> None:
         """Show a line that ssh prints while it connects."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -31,10 +31,19 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 def value(data: bytes | bytearray) -> Any:
     """Return a JSON value. Raises ProtocolError if it is invalid, or exceeds `MOST_VALUES`."""
-    marks = (match for match in _MARKS.finditer(data) if match[1])  # one at a time: all of them take much memory
-    if len(data) > MOST_VALUES and next(islice(marks, MOST_VALUES, None), None):
+    if len(data) > MOST_VALUES and next(islice(_marks(data), MOST_VALUES, None), None):
         raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
     try:
         return json.loads(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
         raise errors.ProtocolError("the other side sent a message that is not JSON") from error
+
+
+def weight(data: bytes) -> int:
+    """Return how many of the `MOST_VALUES` the JSON of a value takes up, with the comma behind it."""
+    return sum(1 for _ in _marks(data)) + 1
+
+
+def _marks(data: bytes | bytearray) -> Iterator[re.Match[bytes]]:
+    """Yield the marks that begin values, one at a time: all of them take much memory."""
+    return (match for match in _MARKS.finditer(data) if match[1])

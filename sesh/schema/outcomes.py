@@ -221,8 +221,9 @@ class _Leftover(TypedDict):
 
 
 class LeftoverFacts(_Leftover, total=False):
-    """A leftover that `sweep` removes. `age`: seconds since its last use; `left`: why it remains."""
+    """A leftover that `sweep` removes. `age`: seconds since its last use; `left`: why it stays; `id`: of a session."""
 
+    id: str
     cleared: bool
     left: str
     error: Union[ErrorFacts, PrintedError]

@@ -200,7 +200,9 @@ class _Board:
             renamed = f"is {line.text} now"
             self._act(line.row, lambda target: target.call(sessions.rename, name=name, new=line.text), renamed)
         elif key in ("y", "Y"):
-            self._act(line.row, lambda target: target.call(sessions.kill, names=[name]), "was ended")
+            session_id = line.row.session.get("id") if line.row.session is not None else None
+            ids = {name: session_id or ""}
+            self._act(line.row, lambda target: target.call(sessions.kill, names=[name], ids=ids), "was ended")
 
     def _act(self, row: BoardRow, call: Callable[[Target], object], done: str, *, moves_on: bool = False) -> None:
         """Make a call in a thread, and show how it went: `done`, or its error.

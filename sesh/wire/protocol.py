@@ -37,6 +37,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 |          |        | may lack is kept, and over a link few bytes are in flight, so that no key waits for them|
 | TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
+| PROGRESS | daemon | nothing: a bridge's op has done with one more session, and goes on; older ones send none |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 
 A malformed frame closes the connection.
@@ -84,7 +85,7 @@ RESIZE, REDRAW, DETACH, EXIT, SWITCH = 0x08, 0x09, 0x0A, 0x0B, 0x0C
 PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
-RELOADED = 0x19
+RELOADED, PROGRESS = 0x19, 0x1A
 
 ECHOES, BY_LINE = 1, 2  # flags of ECHOED: the pty's ECHO and ICANON
 

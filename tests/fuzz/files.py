@@ -321,7 +321,7 @@ def _remotes() -> Iterator[Check]:
                 assert host.isprintable()
                 assert known.of(host).get("version", "").isprintable()
             json.dumps(known.sessions("box"))
-            rows = lookup.take_new(lookup.last_known("box", known.failure("box")), set())
+            rows = lookup.Listed().added(lookup.Group(lookup.last_known("box", known.failure("box")), "box")).sessions
             assert all(line.isprintable() for line in Table(80).lines(rows, time.time()))
             json_line(rows)
             known.paused_until("box")

@@ -5,11 +5,14 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import subprocess
+import time
 
 from sesh.wire import protocol
-from sesh.wire.connection import hello_frame, request_frames
+from sesh.wire.connection import Connection, hello_frame, request_frames
 from tests.remote.via import Beside
 from tests.support import Home
+from tests.support.waiting import PATIENCE
 
 
 def test_nothing_that_login_files_print_confuses_the_frames_and_sesh_in_the_path_will_do(
@@ -51,3 +54,36 @@ def test_what_was_asked_by_a_side_that_has_gone_is_not_begun(home: Home) -> None
     bridge.communicate(timeout=30)
     assert bridge.returncode == 0
     assert home.names() == []
+
+
+def test_an_op_of_many_sessions_tells_its_progress_after_each(home: Home) -> None:
+    """None did: a link waited 60 s for all of them together."""
+    names = ["a", "b", "c"]
+    for name in names:
+        home.sesh("open", name, "--", "cat")
+    entry: dict[str, object] = {"host": None, "directory": None, "command": ["cat"], "resume": None, "labels": {}}
+    bridge = home.start("--bridge", stdin=subprocess.PIPE)
+    assert bridge.stdin is not None
+    assert bridge.stdout is not None
+    assert bridge.stdout.read(len(protocol.BRIDGE)) == protocol.BRIDGE
+    with Connection(os.dup(bridge.stdout.fileno()), os.dup(bridge.stdin.fileno())) as near_end:
+        near_end.send(hello_frame("bridge"))
+        near_end.expect_welcome(time.monotonic() + PATIENCE)
+        for op, arguments in (
+            ("sessions.reload", {"names": names}),
+            ("search.grep", {"pattern": "x", "names": names}),
+            ("dormant.restore", {"names": names}),
+            ("layout.make", {"entries": [{"name": name, **entry} for name in names]}),
+            ("sessions.kill", {"names": names}),
+            ("sweep.clear", {"wanted": [{"kind": "file", "what": name, "age": 1, "pid": None} for name in names]}),
+        ):
+            near_end.send(request_frames("op", 1, json.dumps(arguments).encode(), op=op))
+            kinds = [0]
+            while kinds[-1] != protocol.RESPONSE:
+                kind, payload = near_end.receive(time.monotonic() + PATIENCE)
+                kinds.append(kind)
+            assert "error" not in json.loads(payload), payload
+            assert kinds.count(protocol.PROGRESS) == len(names), op
+    bridge.stdin.close()
+    bridge.stdout.close()
+    assert bridge.wait(PATIENCE) == 0

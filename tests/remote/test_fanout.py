@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import select
+import shlex
 import signal
 import subprocess
 import time
@@ -330,3 +331,129 @@ def test_sessions_end_on_several_hosts_only_if_that_was_said(home: Home, hosts: 
     assert home.sesh(*BOTH, "kill", "--label", "a=b", "-y").code == 0
     assert [far.names() for far in hosts] == [[], []]
     assert home.sesh(*BOTH, "rename", "a", "b").code == 2
+
+
+def test_verbs_that_do_not_attach_take_several_hosts(home: Home, hosts: list[ViaHost]) -> None:
+    """`label`, `history`, `detach`, `resume-with` and `export` took one host, though they do the same on each."""
+    assert home.sesh(*BOTH, "open", "work").code == 0
+    assert home.sesh(*BOTH, "label", "work", "team=web").code == 0
+    labelled = home.sesh(*BOTH, "label", "work", "tier=a", "--json").json()
+    assert [(row["host"], row["labels"]) for row in labelled] == [
+        (host.word, {"team": "web", "tier": "a"}) for host in hosts
+    ]
+    assert home.sesh(*BOTH, "resume-with", "work", "--", "cat", "a b").code == 0
+    left = home.sesh(*BOTH, "detach", "work", "--json").json()
+    assert [(row["host"], row["detached"]) for row in left] == [("one", 0), ("other", 0)]
+    assert home.sesh(*BOTH, "run", "work", "--", "true").code == 0
+    listed = home.sesh(*BOTH, "history", "work", "--json").json()
+    assert [(row["host"], row["command"], row["exit_code"]) for row in listed] == [
+        ("one", ["true"], 0),
+        ("other", ["true"], 0),
+    ]
+    shown = home.sesh(*BOTH, "history", "work").stdout.splitlines()
+    assert [line.split()[0] for line in sorted(shown)] == ["one:", "other:"]
+    layout = home.sesh("@other", "@one", "export").json()
+    assert [(row["host"], row["name"], row["resume"], row["labels"]) for row in layout["sessions"]] == [
+        (host, "work", ["cat", "a b"], {"team": "web", "tier": "a"}) for host in ("other", "one")
+    ]
+
+
+def test_a_layout_of_several_hosts_says_which_one_is_missing(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    beside("gone").away()
+    assert home.sesh("@one", "open", "work").code == 0
+    done = home.sesh("@gone", "@one", "export")
+    assert (done.code, [row["name"] for row in done.json()["sessions"]]) == (1, ["work"])
+    assert done.stderr.startswith("sesh: gone: cannot reach gone")
+    failed = home.sesh("@gone", "@one", "export", "--json").json()["failed"]
+    assert (list(failed), failed["gone"]["code"]) == (["gone"], "unreachable")
+
+
+def test_verbs_of_one_host_say_why_they_refuse_several(home: Home, hosts: list[ViaHost]) -> None:
+    """The message listed the verbs that take several hosts, and no reason."""
+    for words, reason in (
+        (("rename", "a", "b"), "if NEW were free on some hosts only, half of the sessions would have it"),
+        (("import", "-"), "the layout says on which host each session starts"),
+        (("attach", "a"), "a terminal shows one session"),
+        (("new", "a"), "a terminal shows one session"),
+        (("a",), "a terminal shows one session"),
+        (("here",), "a terminal shows one session"),
+    ):
+        done = home.sesh(*BOTH, *words)
+        assert (done.code, done.stdout) == (2, "")
+        assert f"takes one host: {reason}" in done.stderr, done.stderr
+    assert [far.names() for far in hosts] == [[], []]
+
+
+def test_a_host_where_nothing_is_found_has_not_failed(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    """The summary said `failed (1)` of a host where `grep` found nothing, and the exit code was 1."""
+    for host, text in zip(hosts, ("needle", "hay"), strict=True):
+        assert home.sesh(host.at, "open", "work", "--", "sh", "-c", f"echo {text}; cat").code == 0
+        host.prints("work", text)
+    found = home.sesh(*BOTH, "grep", "needle")
+    assert (found.code, found.stdout) == (0, "one: work:1:needle\n")
+    assert rows(found.stderr) == [["one", "ok"], ["other", "nothing", "found"]]
+    assert home.sesh(*BOTH, "grep", "needle", "--json").code == 0
+    nowhere = home.sesh(*BOTH, "grep", "pin")
+    assert (nowhere.code, rows(nowhere.stderr)) == (1, [["one", "nothing", "found"], ["other", "nothing", "found"]])
+    beside("gone").away()
+    missing = home.sesh(*BOTH, "@gone", "grep", "needle")
+    assert (missing.code, rows(missing.stderr)[-1]) == (1, ["gone", "failed", "(1)"])
+
+
+def test_the_names_of_a_host_that_is_away_share_one_line(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:
+    """The line of a host that does not answer stood once for each name, without the names."""
+    beside("gone").away()
+    for name in ("a", "b"):
+        assert home.sesh("@one", "open", name, "--", "sleep", "60").code == 0
+    done = home.sesh("@gone", "kill", "a", "b")
+    assert (done.code, done.stderr.count("\n")) == (1, 1)
+    assert done.stderr.startswith("sesh: a, b: cannot reach gone")
+    one, gone = home.sesh("@one", "@gone", "kill", "a", "b", "c", "--json").json()
+    assert (one["host"], one["killed"], list(one["failed"]), one["exit_code"]) == ("one", ["a", "b"], ["c"], 1)
+    assert (gone["host"], gone["killed"], {name: error["code"] for name, error in gone["failed"].items()}) == (
+        "gone",
+        [],
+        dict.fromkeys("abc", "unreachable"),
+    )
+    lines = {line.partition(";")[0] for line in home.sesh("@one", "@gone", "kill", "a", "b").stderr.splitlines()}
+    assert {
+        "sesh: one: no session a",
+        "sesh: one: no session b",
+        "sesh: gone: a, b: cannot reach gone: no route",
+    } < lines
+
+
+def test_two_names_of_one_machine_list_its_sessions_once(home: Home, beside: Beside) -> None:
+    """Each session was listed under both names."""
+    far, other = beside("one"), beside("other")
+    ways = {"one": far.way, "two": far.way, "other": other.way}
+    text = "".join(f"[remotes.{word}]\nvia = {json.dumps(shlex.join(way))}\n" for word, way in ways.items())
+    home.write(".config/sesh/config.toml", text)
+    for host in (far, other):
+        host.sesh("open", "work", "--", "cat")
+    far.sesh("open", "more", "--", "cat")
+    lines = home.sesh("@one", "@two", "@other", "list").stdout.splitlines()
+    assert [" ".join(line.split()[:5]) for line in lines[1:]] == [
+        "@one",
+        *(" ".join(line.split()[:5]) for line in lines[2:4]),
+        "@two",
+        "the same machine as @one",
+        "@other",
+        " ".join(lines[-1].split()[:5]),
+    ]
+    assert [line.split()[0] for line in (lines[2], lines[3], lines[-1])] == ["more", "work", "work"]
+    listed = home.sesh("@two", "@one", "list", "--json").json()
+    assert [(row["host"], row["name"]) for row in listed] == [("two", "more"), ("two", "work")]
+    shown = home.sesh("list").stdout.splitlines()
+    assert shown[-2:] == ["@two", "  the same machine as @one"]
+    assert [line.split()[0] for line in shown].count("more") == 1
+
+
+def test_a_name_of_this_machine_lists_its_sessions_once(home: Home) -> None:
+    """A known remote that is this machine listed them once more."""
+    home.write(".config/sesh/config.toml", "[remotes.self]\nvia = 'env'\n")
+    home.sesh("open", "work", "--", "cat")
+    assert home.sesh("@self", "list").code == 0
+    lines = home.sesh("list").stdout.splitlines()
+    assert [line.split()[0] for line in lines] == ["NAME", "work", "@self", "the"]
+    assert lines[-1] == "  the same as this machine"

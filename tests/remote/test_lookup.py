@@ -199,6 +199,23 @@ def test_a_session_elsewhere_is_ended_only_by_a_person_who_agrees(home: Home, be
     assert far.names() == []
 
 
+def test_a_label_ends_the_sessions_that_had_it_and_no_other_of_their_names(home: Home, beside: Beside) -> None:
+    """Their names were looked up once more: if one had ended meanwhile, one of another machine was ended."""
+    far = beside("gpu")
+    known(home, far)
+    far.sesh("open", "build", "--", "cat")
+    for name in ("build", "test"):
+        home.sesh("open", name, "--label", "team=shop", "--", "cat")
+    terminal = home.terminal("kill", "--label", "team=shop", columns=100)
+    terminal.wait_for("end build, test? [y/N]")
+    assert home.sesh("--local", "kill", "build", "test").code == 0
+    assert home.sesh("--local", "open", "test", "--", "cat").code == 0
+    terminal.type("y")
+    assert terminal.exit_code() == 0, terminal.text()
+    assert "@gpu" not in terminal.text()
+    assert (far.names(), home.names()) == (["build"], ["test"]), "both that had the label had ended"
+
+
 def test_a_name_near_to_a_verb_is_created_only_where_that_is_said(home: Home, beside: Beside) -> None:
     far = beside("box")
     for words in ([], ["@box"]):

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 
+import pytest
+
+from sesh.link import link
 from sesh.system import processes
+from sesh.wire import protocol
 from tests.remote.via import Beside
 from tests.support import Home, wait_until
 
@@ -150,3 +155,53 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
     assert (done.code, "no session given" in done.stderr) == (2, True)
     layout = home.sesh("export").json()["sessions"]
     assert [entry["resume"] for entry in layout] == [["./agent", "again"]] * 2
+
+
+def test_hits_that_are_too_many_for_a_link_are_left_out_from_the_first_on(home: Home, beside: Beside) -> None:
+    """The answer was over the limit of a link: an error, and no output."""
+    far = beside("box")
+    for name in ("train", "eval"):
+        far.sesh("open", name, "--", "sh", "-c", "seq -f 'loss %g' 6000; cat")
+        far.prints(name, "loss 6000")
+    whole = home.sesh("@box", "grep", "loss", timeout=60)
+    assert (whole.code, whole.stderr, whole.stdout.count("\n")) == (0, "", 12_000)
+    found = home.sesh("@box", "grep", "loss", "-C", "25", "--json", timeout=60)
+    assert found.code == 0
+    match = re.fullmatch(r"sesh: only the last ([0-9,]+) hits of each session come over a link\n", found.stderr)
+    assert match is not None, found.stderr
+    count = int(match[1].replace(",", ""))
+    assert count > 3000, "as many as fit"
+    for name in ("eval", "train"):
+        hits = [hit for hit in found.json() if hit["session"] == name]
+        assert (len(hits), hits[-1]["text"], len(hits[0]["before"])) == (count, "loss 6000", 25)
+
+
+def test_a_verb_of_many_sessions_has_patience_for_each(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The patience of a link counted for the whole: a host that moved one session after the other "did not answer"."""
+    monkeypatch.setattr(protocol, "WELCOME_TIMEOUT", 0.6)
+    monkeypatch.setattr(link, "RESPONSE_TIMEOUT", 1.3)
+    far = beside("box")
+    hung = [f"hung{number}" for number in range(3)]
+    for name in hung:
+        far.sesh("open", name, "--", "cat")
+    pids = [far.summary(name)["daemon_pid"] for name in hung]
+    for pid in pids:
+        os.kill(pid, signal.SIGSTOP)
+    failed = home.sesh("@box", "reload", *hung, "--json").json()["failed"]
+    for name in hung:
+        assert failed[name]["message"].startswith(f"the daemon of {name} does not answer"), failed
+    for pid in pids:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.soak
+def test_of_the_largest_output_in_a_history_the_end_comes_over_a_link(home: Home, beside: Beside) -> None:
+    """Its base64 was over the limit of a link: an error, and no output."""
+    far = beside("box")
+    far.sesh("open", "work")
+    far.sesh("run", "work", "--", "yes '123456789' | head -c 33000000", timeout=60)
+    shown = home.sesh("@box", "history", "work", "1", timeout=60)
+    assert (shown.code, shown.stderr) == (0, "sesh: only the last 30,000 KiB of the output come over a link\n")
+    assert len(shown.raw) == 30_000 << 10

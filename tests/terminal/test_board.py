@@ -130,6 +130,21 @@ def test_keys_end_and_rename_and_leaving_gives_the_terminal_back(home: Home) -> 
         assert before.read() == after.read()
 
 
+def test_the_session_that_was_shown_is_ended_and_none_that_took_its_name(home: Home) -> None:
+    home.sesh("open", "alpha", "--", "sleep", "600")
+    opened = home.terminal("pick", columns=120)
+    opened.wait_for("1/1")
+    opened.type("\x18")
+    opened.wait_for("end alpha? [y/N]")
+    assert home.sesh("kill", "alpha").code == 0
+    assert home.sesh("open", "alpha", "--", "sleep", "601").code == 0
+    opened.type("y")
+    opened.wait_for("alpha was ended")
+    assert home.names() == ["alpha"]
+    opened.type("\x1b")
+    assert opened.exit_code() == 1
+
+
 def test_it_fits_the_window_and_a_signal_gives_the_terminal_back(terminal: Open, sesh: Sesh) -> None:
     sesh("open", "work", "--", "sh", "-c", "sleep 60 # a command that is rather long for a list of sessions")
     opened = terminal("watch")

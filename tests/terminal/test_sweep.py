@@ -15,7 +15,7 @@ import pytest
 from sesh.schema.facts import Record
 from sesh.store import records
 from sesh.system import paths, processes
-from tests.support import ROOT, Home, Sesh, wait_until
+from tests.support import ROOT, Home, Open, Sesh, wait_until
 
 HOURS = 2 * 3600
 OLD, NEW, NEWEST = (f"1.{number}-{secrets.token_hex(6)}" for number in range(3))
@@ -73,6 +73,18 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     assert os.path.exists(writing)
     assert sesh("sweep", "--older", "0s").stdout == "no leftovers\n"
     assert sesh("sweep").stdout == "no leftovers older than 7d\n"
+
+
+def test_a_session_that_took_the_name_of_a_listed_one_is_not_swept(home: Home, terminal: Open) -> None:
+    """It was looked up again by its name, however new it was."""
+    home.sesh("exec", "done", "--keep", "--", "true")
+    sweeping = terminal("sweep")
+    sweeping.wait_for("clear all of these? [y/N]")
+    assert home.sesh("kill", "done").code == 0
+    assert home.sesh("exec", "done", "--keep", "--", "true").code == 0
+    sweeping.type("y")
+    assert sweeping.exit_code() == 0
+    assert home.names() == ["done"]
 
 
 def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(sesh: Sesh, home: Home) -> None:

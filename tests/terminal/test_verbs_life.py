@@ -85,16 +85,45 @@ def test_the_list_is_a_table_for_people_and_an_array_for_programs(sesh: Sesh) ->
 
 
 def test_each_of_several_is_killed_though_one_is_not_there(sesh: Sesh, home: Home) -> None:
+    """One line held what was ended and all errors; JSON had the code of the first error alone."""
     for name in ("a", "b", "c"):
         sesh("open", name, "--", "sleep", "60")
-    done = sesh("kill", "a", "nobody", "b")
-    assert done.code == 1
-    assert done.stderr.count("\n") == 1
+    done = sesh("kill", "a", "nobody", "b", "noone")
+    assert (done.code, done.stdout) == (1, "")
+    assert [line.partition(";")[0] for line in done.stderr.splitlines()] == [
+        "sesh: ended a",
+        "sesh: ended b",
+        "sesh: no session nobody",
+        "sesh: no session noone",
+    ]
     assert home.names() == ["c"]
-    answer = sesh("kill", "--json", "nobody", "c").json()
-    assert answer["killed"] == ["c"]
-    assert answer["error"]["code"] == "not_found"
+    answer = sesh("kill", "--json", "nobody", "c", "noone").json()
+    assert (answer["ok"], answer["killed"], answer["error"]["code"]) == (False, ["c"], "not_found")
+    assert "ended" not in answer["error"]["message"]
+    assert {name: error["code"] for name, error in answer["failed"].items()} == {
+        "nobody": "not_found",
+        "noone": "not_found",
+    }
+    assert answer["failed"]["noone"]["message"].startswith("no session noone;")
     assert home.names() == []
+
+
+def test_each_verb_of_several_names_tells_what_became_of_each(sesh: Sesh, home: Home) -> None:
+    """Only `wait` and `restore` had an element for each name."""
+    sesh("open", "a", "--", "sh", "-c", "echo needle; sleep 60")
+    sesh("wait", "a", "--for", "needle", "--since-start")
+    reloaded = sesh("reload", "a", "nobody", "noone", "--json").json()
+    assert (reloaded["ok"], reloaded["reloaded"], list(reloaded["failed"])) == (False, ["a"], ["nobody", "noone"])
+    lines = sesh("reload", "nobody", "noone").stderr.splitlines()
+    assert [line.partition(";")[0] for line in lines] == ["sesh: no session nobody", "sesh: no session noone"]
+    restored = sesh("restore", "a", "nobody", "--json").json()
+    assert [row["name"] for row in restored["sessions"]] == ["a", "nobody"]
+    assert restored["failed"] == {"nobody": restored["sessions"][1]["error"]}
+    hit, missing = sesh("grep", "needle", "a", "nobody", "--json").json()
+    assert (hit["session"], hit["line"]) == ("a", 1)
+    assert (missing["session"], missing["host"], missing["error"]["code"]) == ("nobody", None, "not_found")
+    hosts = sesh("forget", "@one.invalid", "@two.invalid", "--json").json()
+    assert (hosts["hosts"], list(hosts["failed"])) == ([], ["one.invalid", "two.invalid"])
 
 
 @pytest.mark.soak
