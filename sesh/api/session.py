@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, Union, overload
 
-from sesh.errors import Busy, NotFound, UsageError
+from sesh.errors import Busy, Fate, NotFound, UsageError, fated
 from sesh.names import check_host, check_label, check_name, pair
 from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
@@ -179,6 +179,7 @@ class Session:
         interrupts = Interrupts(tie=False, message=stop.message)
         with (
             exiting_as("run"),
+            fated(Fate.NOT_BEGUN),
             closing(interrupts),
             Stream.open(self._target, self.name, limit) as stream,
             stop.calling(interrupts.stop),

@@ -168,11 +168,11 @@ class HostTarget(Target):
             if "name" not in response:
                 request.may_be_done = True
                 raise errors.malformed("RESPONSE", ".name is missing")
+            peer = link.peer
+            known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         except BaseException:
             link.close()
             raise
-        peer = link.peer
-        known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         return Connected(peer.name, link, response.get("created", False))
 
     def _carry_out(

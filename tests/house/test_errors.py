@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
+from sesh import errors
 from tests.house.source import modules
 
 _FACTS = {"message", "hint", "reason", "fate", "code", "exit_code", "host", "in_response", "typed"}
@@ -73,6 +74,15 @@ def test_an_error_is_changed_nowhere() -> None:
         if module.path != "sesh/errors.py"
     ]
     assert changed == [], "raise a copy with what is known by then: `raise error.but(hint=…) from error`"
+
+
+def test_the_tree_of_errors_is_drawn_whole() -> None:
+    drawn = [line.split() for line in (errors.__doc__ or "").splitlines() if line.startswith("    ")]
+    assert {words[0] for words in drawn} == _classes()
+    for name, *words in drawn:
+        kind = getattr(errors, name, None)
+        if kind is not None and "code" in vars(kind):
+            assert words[:2] == [kind.code, str(int(kind.exit_code))]
 
 
 def test_each_way_to_change_an_error_is_found() -> None:

@@ -91,7 +91,7 @@ def test_no_caller_sends_a_word_that_the_request_does_not_take() -> None:
                 taken = {name.removesuffix("_") for name in signature(REQUESTS[verb]).parameters}
                 sent = {each.arg for each in call.keywords if each.arg is not None}
                 tables = [each for each in call.args if isinstance(each, ast.Dict)]
-                sent |= {key.value for table in tables for key in table.keys if isinstance(key, ast.Constant)}
+                sent |= {str(key.value) for table in tables for key in table.keys if isinstance(key, ast.Constant)}
                 wrong += [f"{module.path}:{call.lineno}: {word}" for word in sent - taken - of_the_sender]
                 count += 1
     assert (wrong, count > 30) == ([], True)
