@@ -156,6 +156,7 @@ class Stream:
         if until is not None:
             self._until = until
         while not self._begun:
+            self._check_repeats()
             try:
                 self._begin()
                 self._begun = True
@@ -169,12 +170,9 @@ class Stream:
     def _greet(self) -> None:
         """Send HELLO and the open exchanges in one write, and read the daemon's WELCOME.
 
-        Raises as `Connection.handshake`, and Unreachable if an exchange may not be repeated.
+        Raises as `Connection.handshake`.
         """
         connection = self.connection
-        for exchange in self._open:
-            if not (self._is_reload or exchange.may_be_sent(knows_keys=self._knows_keys)):
-                raise self._unanswered(exchange)
         self._is_reload = False
         requests = b"".join(exchange.frames(connection, with_hello=True) for exchange in self._open)
         if self.waits_for_daemon:
@@ -186,6 +184,12 @@ class Stream:
         self.welcome = self.welcome or welcome
         self._knows_keys = bool(welcome.get("keys"))
         self.name = str(welcome.get("name") or self.name)
+
+    def _check_repeats(self) -> None:
+        """Raise Unreachable, with exit code 255, if an open exchange may not be sent over another connection."""
+        for exchange in self._open:
+            if not (self._is_reload or exchange.may_be_sent(knows_keys=self._knows_keys)):
+                raise self._unanswered(exchange)
 
     def begin(self, exchange: Exchange[Response]) -> Exchange[Response]:
         """Open an exchange: send it now, if a connection has begun, and over each later one; return it."""

@@ -18,6 +18,7 @@ from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreacha
 from sesh.link.keeper import LinkKeeper
 from sesh.link.opening import Race
 from sesh.reach.caller import Caller
+from sesh.reach.exchange import Exchange, Repeat
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
@@ -25,6 +26,7 @@ from sesh.schema.outcomes import Ended
 from sesh.system.workers import Stop
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, Peer, adopt
+from sesh.wire.messages import PRESS
 from tests.support.data import job_result
 
 Ends = tuple[Connection, socket.socket]
@@ -104,6 +106,32 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     with pytest.raises(Ended):
         next(stream.arrivals())
     target.caller.note.assert_not_called()
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_a_request_that_may_not_be_repeated_is_not_sent_over_another_link(repeat: Repeat) -> None:
+    first, second = [
+        Mock(spec=Connection, peer=Peer("work", "c0ffee"), welcome={}, inbound=5, reloaded=False) for _ in range(2)
+    ]
+    for link in first, second:
+        link.begin_by.return_value = None
+        link.next_number.return_value = 1
+        link.handshake.return_value = {"id": "c0ffee", "keys": True}
+    first.take_frames.side_effect = ConnectionLost("lost")
+    ((_, answer),) = protocol.Decoder().feed(protocol.message(protocol.RESPONSE, {"id": 1, "result": {}}))
+    second.take_frames.return_value = [(protocol.RESPONSE, answer)]
+    second.decode_response.return_value = {}
+    target = Target(Caller())
+    target.host = "box"
+    stream = Stream(target, first, "work", Mock(refusal=None, due=1e18, **{"run.side_effect": [second]}))
+    pressed = Exchange(PRESS, {}, b"x", repeat)
+    if repeat is Repeat.ONCE:
+        with pytest.raises(Unreachable, match="it may be done or not") as raised:
+            stream.ask(pressed)
+        assert raised.value.exit_code == 255
+        second.handshake.assert_not_called()
+    else:
+        assert stream.ask(pressed) == ({}, b"")
 
 
 @pytest.fixture
