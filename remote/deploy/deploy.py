@@ -11,10 +11,8 @@ import base64
 import hashlib
 import os
 import secrets
-import select
 import sys
 import tempfile
-import threading
 import time
 import zlib
 from collections.abc import Generator, Iterator, Sequence
@@ -38,7 +36,6 @@ from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import login_files_hint
 from sesh.schema import codec
 from sesh.schema.outcomes import DeployedHost
-from sesh.system.descriptors import polled
 from sesh.system.workers import LEAVING, Stop, Workers
 from sesh.text import safe
 from sesh.text.safe import one_line
@@ -230,7 +227,6 @@ def _deploy_at_once(
     `may_prompt`: leave out hosts that want a login. Ctrl-C stops all deploys, and waits a few seconds until they have
     removed what they made.
     """
-    slots = threading.BoundedSemaphore(MAX_AT_ONCE)
     bars = Progress(
         TextColumn("{task.description}", markup=False),
         BarColumn(),
@@ -239,31 +235,25 @@ def _deploy_at_once(
         disable=not os.isatty(2) or eventlog.wanted(),
     )
 
-    def run(destination: Destination, stop: Stop) -> Iterator[Step | DeployedHost]:
-        with slots:
-            yield from deploy(destination, stop, force=force)
-
     results: dict[str, DeployedHost] = {}
     steps: dict[str, Step] = {each.host: STEPS[0] for each in destinations}
-    with bars, Workers[str, Union[Step, DeployedHost]]() as workers:
+    with bars, Workers[str, Union[Step, DeployedHost]](MAX_AT_ONCE) as workers:
         tasks = {host: bars.add_task(host, total=len(STEPS)) for host in steps}
         for destination in destinations:
-            workers.begin(destination.host, partial(run, destination))
-        while workers.running:
-            polled([(workers.inbound, select.POLLIN)], None)
-            for host, item in workers.take():
-                if isinstance(item, str):
-                    steps[host] = item
-                    words = f"{host}: {item.replace('_', ' ')}"
-                    bars.update(tasks[host], completed=STEPS.index(item), description=words)
-                    continue
-                bars.update(tasks[host], visible=False)
-                if may_prompt and isinstance(item, LoginRefused) and item.wants_login:
-                    continue
-                results[host] = _failed(host, steps[host], item) if isinstance(item, SeshError) else item
-                if "error" in results[host] or not eventlog.wanted():
-                    line = f"{PROGRAM}: {one_line(_line(results[host], upgrading=upgrading))}"
-                    bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
+            workers.begin(destination.host, partial(deploy, destination, force=force))
+        for host, item in workers.items():
+            if isinstance(item, str):
+                steps[host] = item
+                words = f"{host}: {item.replace('_', ' ')}"
+                bars.update(tasks[host], completed=STEPS.index(item), description=words)
+                continue
+            bars.update(tasks[host], visible=False)
+            if may_prompt and isinstance(item, LoginRefused) and item.wants_login:
+                continue
+            results[host] = _failed(host, steps[host], item) if isinstance(item, SeshError) else item
+            if "error" in results[host] or not eventlog.wanted():
+                line = f"{PROGRAM}: {one_line(_line(results[host], upgrading=upgrading))}"
+                bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
     return results
 
 

@@ -111,7 +111,6 @@ class _FanOut:
         self._cli = cli
         self._run_verb = run_verb
         self._follows = follows
-        self._room = threading.Semaphore(len(cli.line.hosts) if follows else _MOST)
         self._interrupts = Interrupts(tie=True, message="")
         self._signals: set[int] = set()
         self._signalled_at = 0.0  # when the last signal came (monotonic)
@@ -126,7 +125,8 @@ class _FanOut:
 
         `stdin`: the path of a copy of standard input.
         """
-        with self._interrupts, Workers[str, Union[int, Exception]]() as workers:
+        most = len(self._invocations) if self._follows else _MOST
+        with self._interrupts, Workers[str, Union[int, Exception]](most) as workers:
             for host in self._invocations:
                 workers.begin(host, partial(self._run_on, host, stdin))
             watched = [(inbound, select.POLLIN) for inbound in (workers.inbound, self._interrupts.inbound)]
@@ -152,7 +152,7 @@ class _FanOut:
     def _run_on(self, host: str, path: str, stop: Stop) -> Iterator[int | Exception]:
         """Run the verb on a host, in its thread; yield its exit code or error."""
         cli = self._invocations[host]
-        with self._room, stop.calling(cli.stop.stop), open(path, "rb") as stdin:
+        with stop.calling(cli.stop.stop), open(path, "rb") as stdin:
             cli.stdin = stdin.fileno()
             try:
                 cli.stop.check()

@@ -6,10 +6,10 @@ A tool is a method of Tools. The client reads its parameters, its docstring, and
 from __future__ import annotations
 
 import shlex
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from functools import partial
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
 from mcp.types import ToolAnnotations
 from pydantic import Field
@@ -21,6 +21,7 @@ from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
 from sesh.ops.lookup import has_labels
+from sesh.system.workers import each
 from sesh.text import safe
 
 NameField = Annotated[str, Field(description="The session's name: letters, digits, . _ + -")]
@@ -37,6 +38,8 @@ SizeField = Annotated[
 OUTPUT_LIMIT = 30_000  # characters
 TIMEOUT = 100.0  # seconds; most clients wait longer for a result
 _MAX_THREADS = 32  # sessions that are queried or ended at a time
+
+Done = TypeVar("Done")
 
 STOP: ContextVar[Stop] = ContextVar("stop")  # stops the call of the current thread
 
@@ -205,8 +208,7 @@ class Tools:
         Use it when a call failed: `connection` says whether the session can be used, and `reason` why not."""
         known = [each for each in self.table.all() if _is_on(each, host)]
         entries = known if name is None else [self.table.entry(Session(name, host))]
-        with ThreadPoolExecutor(_MAX_THREADS) as pool:
-            rows = list(pool.map(_row, entries))
+        rows = _each(entries, _row)
         if name is not None and rows[0]["connection"] == "closed" and not entries[0].reached:
             raise NotFound(str(rows[0]["reason"]))
         return models.Statuses(sessions=safe.encodable(rows))
@@ -232,8 +234,7 @@ class Tools:
             entries = [self.table.entry(Session(name, place)) for name, place in places]
         else:
             entries = [entry for entry in self.table.all() if entry.created_id and _is_on(entry, host)]
-        with ThreadPoolExecutor(_MAX_THREADS) as pool:
-            ends = list(pool.map(partial(_end, others=others), entries))
+        ends = _each(entries, partial(_end, others=others))
         failed = [end for end in ends if isinstance(end, models.NotClosed)]
         return models.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
@@ -245,6 +246,22 @@ HINTS = {  # by method; a `_` at the end is not part of the tool's name
     "list_": READING, "open": DOING, "run": DOING, "exec": DOING, "send": DOING, "wait": READING, "logs": READING,
     "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING,
 }  # fmt: skip
+
+
+def _each(entries: Sequence[UsedSession], call: Callable[[UsedSession], Done]) -> list[Done]:
+    """Make a call for each session, at once; return the results in order. Raises the first error, Interrupted."""
+
+    def one(entry: UsedSession, _stop: Stop) -> Done:
+        return call(entry)
+
+    calls = {number: partial(one, entry) for number, entry in enumerate(entries)}
+    results = dict(each(calls, most=_MAX_THREADS, stop=STOP.get()))
+    done: list[Done] = []
+    for number in calls:
+        if isinstance(result := results[number], SeshError):
+            raise result
+        done.append(result)
+    return done
 
 
 def _end(entry: UsedSession, *, others: bool) -> models.OfSession | None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import select
 import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import partial
 from math import inf
 from typing import NamedTuple, TypeVar
@@ -19,8 +18,8 @@ from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.schema.facts import Summary
-from sesh.system import descriptors, paths
-from sesh.system.workers import Stop, Workers
+from sesh.system import paths
+from sesh.system.workers import Stop, Workers, each
 from sesh.text import times
 
 Key = TypeVar("Key")
@@ -189,16 +188,21 @@ def query(
     with Workers[str, list[Summary]]() as workers:
         for host in hosts:
             workers.begin(host, partial(_query_one, host, deadline, named))
+
+        def answers(until: float) -> Iterator[tuple[str, list[Summary] | SeshError]]:
+            for host, result in workers.items(until) if missing & waited else ():
+                missing.discard(host)
+                yield host, result
+                if not missing & waited:
+                    return
+
         try:
             last = deadline + _REASON_DELAY
-            while missing & waited and time.monotonic() < last:
-                descriptors.polled([(workers.inbound, select.POLLIN)], min(say_at, last))
-                for host, result in workers.take():
-                    missing.discard(host)
-                    yield host, result
-                if time.monotonic() >= say_at and (late := sorted(missing & waited, key=natural)):
-                    say_at = inf
+            yield from answers(min(say_at, last))
+            if late := sorted(missing & waited, key=natural):
+                if say_at < last:
                     caller.status(f"looking for {', '.join(names)} on {', '.join(f'@{host}' for host in late)}")
+                yield from answers(last)
             for host in sorted(missing, key=natural):
                 yield host, silent_host(host)
         finally:
@@ -365,16 +369,12 @@ def call_each(
     """
     results: dict[Key, Result | SeshError] = {}
 
-    def call_one(key: Key, stop: Stop) -> Iterator[Result]:
-        yield call(key, reach.target_of(_HostCaller(caller, host_by_key[key], stop), host_by_key[key]))
+    def call_one(key: Key, stop: Stop) -> Result:
+        return call(key, reach.target_of(_HostCaller(caller, host_by_key[key], stop), host_by_key[key]))
 
-    with Workers[Key, Result]() as workers:
-        for key in host_by_key:
-            workers.begin(key, partial(call_one, key))
-        while len(results) < len(host_by_key):
-            descriptors.polled([(workers.inbound, select.POLLIN)], None)
-            results |= workers.take()
-            succeeded = {key: result for key, result in results.items() if not isinstance(result, SeshError)}
-            if first and succeeded:
-                return {**succeeded}
+    with closing(each({key: partial(call_one, key) for key in host_by_key}, stop=caller.stop)) as answers:
+        for key, result in answers:
+            if first and not isinstance(result, SeshError):
+                return {key: result}
+            results[key] = result
     return {key: results[key] for key in host_by_key}

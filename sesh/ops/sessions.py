@@ -7,7 +7,6 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from functools import partial
 from typing import Optional
@@ -24,6 +23,7 @@ from sesh.schema.facts import Record
 from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
 from sesh.system import descriptors, paths, processes
+from sesh.system.workers import Stop, each
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.connection import hello_frame, request_frames
@@ -175,17 +175,18 @@ def kill_all(caller: Caller, ask: bool = True) -> ActedOn:
 def _end_all(caller: Caller, names: Sequence[str], ids: Mapping[str, str]) -> dict[str, SeshError]:
     """End sessions in parallel, the caller's own last; return the errors by name. `ids`: see `kill`."""
 
-    def end_one(name: str) -> None:
-        end(name, ids.get(name, ""))
+    def end_one(name: str, _stop: Stop) -> dict[str, SeshError]:
+        return act_on(caller, [name], lambda name: end(name, ids.get(name, "")))
 
     here = listing.current()
     own = [name for name in names if here is not None and name == here["name"]]
-    others = [name for name in names if name not in own]
+    calls = {name: partial(end_one, name) for name in names if name not in own}
     failed: dict[str, SeshError] = {}
-    with ThreadPoolExecutor(descriptors.most_connections()) as pool:
-        for errors_of_one in pool.map(lambda name: act_on(caller, [name], end_one), others):
-            failed |= errors_of_one
-    return failed | act_on(caller, own, end_one)
+    for name, result in each(calls, most=descriptors.most_connections(), stop=caller.stop):
+        failed |= {name: result} if isinstance(result, SeshError) else result
+    for name in own:
+        failed |= end_one(name, caller.stop)
+    return {name: failed[name] for name in names if name in failed}
 
 
 def end(name: str, session_id: str = "") -> None:

@@ -1,19 +1,24 @@
-"""Stop waiting calls from another thread; worker threads that yield items to one consumer.
+"""Stop waiting calls from another thread; do several things at once, in threads that yield items to one consumer.
 
-For Ctrl-C see `reach.cancelling`.
+`each` makes one call for each key. `Workers` is below it, for those who begin more while others run, or wait for other
+descriptors too. For Ctrl-C see `reach.cancelling`.
 """
 
 from __future__ import annotations
 
+import select
 import socket
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager, nullcontext, suppress
+from math import inf
 from queue import Queue
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from sesh.errors import Interrupted, SeshError, Unreachable
+from sesh.system import descriptors
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -83,15 +88,18 @@ class Stop:
 class Workers(Generic[Key, Item]):
     """Worker threads by key, with one queue; the context manager's exit stops them.
 
-    Wait until `inbound` is readable, then call `take`. Only `put` and `wake` may be called from other threads.
+    Iterate over `items`; or wait until `inbound` is readable, then call `take`. Only `put` and `wake` may be called
+    from other threads. `most`: threads at a time; further keys wait for their turn.
 
     The threads are daemon threads, not those of a ThreadPoolExecutor, which the interpreter joins at its exit even
     after `shutdown(wait=False, cancel_futures=True)`. Not every wait can be stopped: `ssh -G` may take a minute, and a
     read from a file system in the network any time.
     """
 
-    def __init__(self) -> None:
-        self._stops: dict[Key, Stop] = {}
+    def __init__(self, most: float = inf) -> None:
+        self._most = most
+        self._stops: dict[Key, Stop] = {}  # of those that wait for their turn, too
+        self._waiting: deque[tuple[Key, Stop, Callable[[Stop], Iterator[Item]]]] = deque()
         self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MOST_UNREAD)
         self._threads: list[threading.Thread] = []
         self._reader, self._writer = socket.socketpair()
@@ -107,6 +115,7 @@ class Workers(Generic[Key, Item]):
 
     def close(self) -> None:
         """Stop all workers."""
+        self._waiting.clear()
         for key in self.running:
             self.end(key)
         self.take()  # a worker may be blocked on a full queue
@@ -118,23 +127,35 @@ class Workers(Generic[Key, Item]):
 
     @property
     def running(self) -> set[Key]:
-        """The keys of workers that run, or whose end was not taken yet."""
+        """The keys of workers that run or wait for their turn, or whose end was not taken yet."""
         return set(self._stops)
 
     def begin(self, key: Key, work: Callable[[Stop], Iterator[Item]]) -> None:
-        """Start a worker under an unused key."""
+        """Start a worker under an unused key, once it is its turn."""
         self._stops[key] = stop = Stop()
-        thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
-        try:
-            thread.start()
-        except RuntimeError:
-            self.put(key, stop, Unreachable("this machine has no room for another thread"))
-            return
-        self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+        self._waiting.append((key, stop, work))
+        self._start_waiting()
+
+    def _start_waiting(self) -> None:
+        """Start the workers whose turn it is."""
+        while self._waiting and (others := len(self._stops) - len(self._waiting)) < self._most:
+            key, stop, work = self._waiting[0]
+            thread = threading.Thread(target=self._run, args=(key, stop, work), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:
+                if others:
+                    return  # there is room once one of them has ended
+                self.put(key, stop, Unreachable("this machine has no room for another thread"))
+            else:
+                self._threads = [each for each in self._threads if each.is_alive()] + [thread]
+            self._waiting.popleft()
 
     def end(self, key: Key) -> None:
         """Stop a worker, and drop its queued items."""
         self._stops.pop(key).stop()
+        if self._waiting:
+            self._waiting = deque(waiting for waiting in self._waiting if waiting[0] != key)
 
     def put(self, key: Key, stop: Stop, item: object) -> None:
         """Queue an item of a worker; block while the queue is full. Raises Interrupted."""
@@ -160,7 +181,19 @@ class Workers(Generic[Key, Item]):
                 del self._stops[key]
             if item is not _ENDED:
                 taken.append((key, item))
+        self._start_waiting()
         return taken
+
+    def items(self, deadline: float | None = None, stop: Stop | None = None) -> Iterator[tuple[Key, Item | SeshError]]:
+        """Yield items with their keys as they come, until all workers have ended, or the deadline (monotonic).
+
+        `stop`: of the caller, raises Interrupted here.
+        """
+        with stop.calling(self.wake) if stop is not None else nullcontext():
+            while self._stops and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+                if stop is not None:
+                    stop.check()
+                yield from self.take()
 
     def _run(self, key: Key, stop: Stop, work: Callable[[Stop], Iterator[Item]]) -> None:
         last: object = _ENDED
@@ -176,3 +209,28 @@ class Workers(Generic[Key, Item]):
             last = SeshError(f"internal error, {type(error).__name__}: {error}")
         with suppress(Interrupted):
             self.put(key, stop, last)
+
+
+def each(
+    calls: Mapping[Key, Callable[[Stop], Item]],
+    *,
+    most: float = inf,
+    stop: Stop | None = None,
+    deadline: float | None = None,
+) -> Generator[tuple[Key, Item | SeshError], None, None]:
+    """Make each call in a thread; yield the keys with their results or errors as these come.
+
+    `most`: calls at a time. `stop`: stops all calls, and raises Interrupted here. `deadline` (monotonic): for all
+    together; calls without a result by then are stopped, and are not yielded.
+    """
+
+    def one(call: Callable[[Stop], Item]) -> Callable[[Stop], Iterator[Item]]:
+        def work(own: Stop) -> Iterator[Item]:
+            yield call(own)
+
+        return work
+
+    with Workers[Key, Item](most) as workers:
+        for key, call in calls.items():
+            workers.begin(key, one(call))
+        yield from workers.items(deadline, stop)

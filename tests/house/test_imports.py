@@ -22,6 +22,14 @@ def test_no_module_imports_a_private_module_of_the_interpreter() -> None:
     assert found == [], "a private module of the interpreter may be gone in its next version: use the public one"
 
 
+def test_several_things_are_done_at_once_in_one_way() -> None:
+    """Kill and MCP had thread pools, which the interpreter joins at its exit, and no one could stop them."""
+    pooled = [module.path for module in modules() if re.search(r"concurrent\.futures|Semaphore\(", module.text)]
+    assert pooled == [], (
+        "`each` and `Workers` of sesh.system.workers do it, with a Stop, a deadline and `most` at a time"
+    )
+
+
 def test_rooms_at_the_root_are_packages_of_sesh_through_links() -> None:
     for room in ROOMS:
         link = os.path.join(ROOT, "sesh", room)

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
+from functools import partial
 
-from sesh.system.workers import Stop, Workers
+import pytest
+
+from sesh.errors import Interrupted, SeshError
+from sesh.system.workers import Stop, Workers, each
 from tests.support import wait_until
 
 MOST_UNREAD = 1000
@@ -64,3 +69,43 @@ def test_who_leaves_waits_for_what_threads_have_begun_to_end() -> None:
         workers.begin("a", work)
         assert begun.wait(30)
     assert ended.is_set()
+
+
+def test_no_more_run_at_a_time_than_is_said_and_the_others_take_their_turn() -> None:
+    """Kill, MCP, deploys and hosts had a pool, semaphores and loops of their own for that."""
+    running: list[int] = []
+    most: list[int] = []
+    goes_on = threading.Event()
+
+    def call(number: int, _stop: Stop) -> int:
+        running.append(number)
+        most.append(len(running))
+        goes_on.wait(0.01)
+        running.remove(number)
+        if number == 3:
+            raise SeshError("three")
+        return number * 2
+
+    results = dict(each({number: partial(call, number) for number in range(10)}, most=3))
+    assert max(most) == 3
+    assert str(results.pop(3)) == "three"
+    assert results == {number: number * 2 for number in range(10) if number != 3}
+
+
+def test_a_stop_or_a_deadline_ends_what_runs_and_what_waits_never_begins() -> None:
+    begun: list[str] = []
+
+    def call(name: str, stop: Stop) -> None:
+        begun.append(name)
+        rest(stop)
+
+    calls = {name: partial(call, name) for name in ("a", "b", "c")}
+    assert list(each(calls, most=2, deadline=time.monotonic() + 0.1)) == []
+    assert sorted(begun) == ["a", "b"]
+    whole = Stop()
+    timer = threading.Timer(0.1, whole.stop)
+    timer.start()
+    with pytest.raises(Interrupted):
+        list(each(calls, most=1, stop=whole))
+    assert sorted(begun) == ["a", "a", "b"]
+    timer.join()
