@@ -348,6 +348,12 @@ def silent_daemon(name: str) -> Unreachable:
     return Unreachable(f"the daemon of {name} does not answer", hint=hint, reason=NO_ANSWER)
 
 
+def unanswered(name: str, request: str) -> Unreachable:
+    """Return the error of a request to a session that changes something, and has no response."""
+    message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
+    return Unreachable(message, hint=f"to look: {SESH} status {name}", fate=Fate.UNKNOWN)
+
+
 def daemon_failed() -> SeshError:
     return SeshError("the session's daemon failed", hint=f"see `{SESH} status NAME`")
 

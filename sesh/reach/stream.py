@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import Fate, SeshError
+from sesh.errors import SeshError
 from sesh.names import subject
 from sesh.reach.exchange import Exchange
 from sesh.reach.target import Target
@@ -189,7 +189,7 @@ class Stream:
         """Raise Unreachable, with exit code 255, if an open exchange may not be sent over another connection."""
         for exchange in self._open:
             if not (self._is_reload or exchange.may_be_sent(knows_keys=self._knows_keys)):
-                raise self._unanswered(exchange)
+                raise errors.unanswered(self.name, exchange.request)
 
     def begin(self, exchange: Exchange[Response]) -> Exchange[Response]:
         """Open an exchange: send it now, if a connection has begun, and over each later one; return it."""
@@ -221,7 +221,7 @@ class Stream:
             if error.in_response:
                 raise
             if exchange.changes and exchange.sent:
-                raise self._unanswered(exchange) from error
+                raise errors.unanswered(self.name, exchange.request) from error
             if isinstance(error, errors.TimedOut):
                 raise too_late() from error
             raise
@@ -233,12 +233,6 @@ class Stream:
         """Forget an exchange, if it is open."""
         if exchange in self._open:
             self._open.remove(exchange)
-
-    def _unanswered(self, exchange: Exchange[Any]) -> errors.Unreachable:
-        asked = f"the daemon of {self.name} was asked to {exchange.request}"
-        hint = f"to look: {SESH} status {self.name}"
-        message = f"{asked} and does not answer; it may be done or not"
-        return errors.Unreachable(message, hint=hint, fate=Fate.UNKNOWN)
 
     def arrivals(self, *, others: Callable[[], Others] = list, until: float | None = None) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.

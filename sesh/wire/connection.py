@@ -263,9 +263,7 @@ class Connection:
             if error.in_response or request.reads or isinstance(error, errors.ConnectionLost):
                 raise
             name = self.welcome.get("name") or self.peer.name
-            message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
-            look = f"to look: {SESH} status {name}"
-            raise errors.Unreachable(message, hint=look, fate=errors.Fate.UNKNOWN) from error
+            raise errors.unanswered(name, request) from error
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None
