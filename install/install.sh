@@ -5,16 +5,20 @@ set -eu
 cd "$(dirname "$0")/.."
 . install/places.sh
 
-environment=$(installed)
+environment=$(installed "$program")
 if [ -z "$environment${FORCE-}" ] && { [ -e "$program" ] || [ -L "$program" ]; }; then
     echo "make install: $program is another program and stays; FORCE=1 replaces it" >&2
     exit 1
 fi
+[ -n "$environment" ] || environment=$(installed "$program-mux")
 what=.${EXTRAS:+[$EXTRAS]}
 mkdir -p "$bin"
 rm -rf build/lib build/bdist.*  # setuptools would install what an older build left there
 case $(method "$environment") in
-    pipx) pipx install ${environment:+--force} "$what" ;;
+    pipx)
+        replaces=$environment${FORCE-}
+        pipx install ${replaces:+--force} "$what"
+        ;;
     uv) uv tool install --force --reinstall "$what" ;;
     own)
         mkdir -p "$data/sesh"
@@ -29,7 +33,11 @@ esac
 rm -rf build/lib build/bdist.*
 rmdir build 2>/dev/null || true
 [ -z "$environment" ] || note='note: sessions that run go on with what was installed before; to move them to this: sesh reload'
-environment=$(installed)
+environment=$(installed "$program")
+if [ -z "$environment" ]; then
+    echo "make install: $program is still another program; move it away, and repeat this" >&2
+    exit 1
+fi
 share link "$environment"
 echo "installed: $program"
 [ -z "${note-}" ] || echo "$note"

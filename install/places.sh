@@ -6,9 +6,11 @@ program=$bin/sesh
 own=$data/sesh/venv
 export PIPX_BIN_DIR="$bin" UV_TOOL_BIN_DIR="$bin"
 
-# Prints the environment that ~/.local/bin/sesh leads to; nothing if another program has that name.
+# installed LINK: prints the environment that ~/.local/bin/sesh, or its second name, leads to; nothing if another program
+# has that name.
 installed() {
-    target=$(readlink "$program") || return 0
+    target=$(readlink "$1") || return 0
+    target=${target%-mux}
     case $target in "$own/bin/sesh" | */venvs/sesh-mux/bin/sesh | */tools/sesh-mux/bin/sesh) echo "${target%/bin/sesh}" ;; esac
 }
 

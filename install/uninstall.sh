@@ -4,7 +4,8 @@ set -eu
 cd "$(dirname "$0")/.."
 . install/places.sh
 
-environment=$(installed)
+environment=$(installed "$program")
+[ -n "$environment" ] || environment=$(installed "$program-mux")
 # The link may have gone, or be another program's, while the environment is still here.
 [ -n "$environment" ] || [ ! -e "$own/pyvenv.cfg" ] || environment=$own
 if [ -z "$environment" ]; then
@@ -17,7 +18,17 @@ fi
 share unlink "$environment"
 case $(method "$environment") in
     pipx) pipx uninstall sesh-mux ;;
-    uv) uv tool uninstall sesh-mux ;;
+    uv)
+        # uv removes whatever has the names of its links by now: other programs step aside.
+        for link in "$program" "$program-mux"; do
+            [ -n "$(installed "$link")" ] || { [ ! -e "$link" ] && [ ! -L "$link" ]; } || mv "$link" "$link.$$"
+        done
+        uv tool uninstall sesh-mux || failed=$?
+        for link in "$program" "$program-mux"; do
+            { [ ! -e "$link.$$" ] && [ ! -L "$link.$$" ]; } || mv "$link.$$" "$link"
+        done
+        [ -z "${failed-}" ] || exit "$failed"
+        ;;
     own)
         for link in "$program" "$program-mux"; do
             [ "$(readlink "$link")" != "$own/bin/sesh" ] || rm "$link"

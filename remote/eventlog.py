@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 from sesh.about import PROGRAM
-from sesh.errors import Refused
+from sesh.errors import Refused, TimedOut
 from sesh.names import printable
 from sesh.system import paths
-from sesh.system.files import append, locked, read_regular
+from sesh.system.files import PATIENCE, append, locked, read_regular
 from sesh.text import safe, times
 
 Event = dict[str, object]
@@ -71,14 +71,14 @@ def log(event: str, **fields: object) -> None:
             _rotate(file)
         # "replace": file names that are not UTF-8 have surrogates. `through_links`: /dev/stderr is a symbolic link.
         append(file, f"{line}\n".encode("utf-8", "replace"), through_links=is_named)
-    except (OSError, Refused) as error:
+    except (OSError, Refused, TimedOut) as error:
         if is_named and file not in _warned:
             _warned.add(file)
             _print(f"cannot write events to SESH_EVENT_LOG={file}: {error}")
 
 
 def _rotate(file: str) -> None:
-    with locked(os.path.dirname(file)):
+    with locked(os.path.dirname(file), timeout=PATIENCE):
         if os.path.lexists(file) and os.lstat(file).st_size > _MAX_SIZE:
             os.replace(file, file + _ROTATED)
 

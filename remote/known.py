@@ -15,7 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, TypedDict
 
-from sesh.errors import Refused, UsageError
+from sesh.errors import Refused, TimedOut, UsageError
 from sesh.names import check_host, natural
 from sesh.schema import check
 from sesh.schema.facts import SUMMARY_KEYS, Staleness, Summary
@@ -172,7 +172,7 @@ def _content() -> tuple[Hosts, str]:
     try:
         return _parse(path, files.read_own(path, _MAX_BYTES) or b"{}"), ""
     except Refused as error:
-        return {}, str(error)
+        return {}, error.text
 
 
 @functools.lru_cache(maxsize=1)  # a live list reads the same file at every redraw
@@ -198,7 +198,7 @@ def _change(host: str, change: Callable[[KnownHost], object] | None, *, is_new: 
     folder = paths.state_directory()
     with suppress(OSError):
         files.make_private(folder, "XDG_STATE_HOME")
-        with suppress(Refused), files.locked(folder):
+        with suppress(Refused, TimedOut), files.locked(folder, timeout=files.PATIENCE):
             known, why = _content()
             if why or not (is_new or host in known):
                 return

@@ -19,7 +19,7 @@ def main() -> int:
         from sesh.cli import line, printing  # noqa: PLC0415 - only an error needs them
 
         split = line.split(argv)
-        return printing.Output(json=split.json).report(error, split.verb)
+        return printing.Output(json=split.json).report(error, split.verb, split.host)
 
 
 def start() -> None:

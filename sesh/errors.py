@@ -1,5 +1,27 @@
 """The errors of sesh: a tree of classes with codes and exit codes.
 
+    SeshError               internal        1    a fault of sesh, or a program that cannot start (126, 127)
+      UsageError            usage           2    also with the codes invalid_name and invalid_host
+      NotFound              not_found       1
+        Ended                                    with the result of the session (`sesh.schema.outcomes`)
+      Exists                exists          1
+      Refused               refused         1
+        ByHand                                   settings that a person has to edit (`sesh.ops.agents`)
+        ForeignProgram                           another program is in the way (`sesh.remote.deploy`)
+      Busy                  busy            125
+      TimedOut              timeout         124
+      Interrupted           interrupted     130
+      Unreachable           unreachable     1
+        LoginRefused
+        ConnectionLost
+        DaemonDied
+      NotDeployed           not_deployed    1
+      ProtocolError         protocol        1
+      Question                                   no error: a question for the person (`sesh.reach.caller`)
+
+An error is complete when it is made, and never changes. Who learns more about it later raises a copy (`SeshError.but`)
+from it.
+
 The wire carries the code of an error, not its class. A subclass without a code of its own arrives as the class that
 defines the code.
 """
@@ -9,10 +31,13 @@ from __future__ import annotations
 import errno
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from enum import IntEnum
-from typing import Annotated, Any, TypedDict
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING, Annotated, Any, TypedDict
 
 from sesh.about import ON_HOST, PROGRAM, SESH
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 
 class ExitCode(IntEnum):
@@ -57,6 +82,15 @@ class ErrorFacts(TypedDict):
     exit: Failure
 
 
+class Fate(Enum):
+    """What became of the act that failed: whether the person may simply try again."""
+
+    NOT_BEGUN = "nothing was begun"
+    REFUSED = "the other side has answered with the error, and does nothing"
+    UNKNOWN = "it was done, or may have been"
+    GOES_ON = "it has begun, and goes on"
+
+
 class Malformed(Exception):
     """A value does not fit its type. The text names the part and the reason."""
 
@@ -65,16 +99,14 @@ class SeshError(Exception):
     """The root of the errors of sesh; `str(error)` is the line for the user.
 
     `message`: what happened. `hint`: what to do about it, or empty. Commands of sesh are written `{SESH} verb …` in
-    both. `reason`: why a host or daemon does not answer, in a few words. `in_response`: the peer has sent this error.
-    `host`: the host to name in such commands; it is set by the first caller that knows it. `typed`: a text was typed,
-    but the program has not accepted it.
+    both. `reason`: why a host or daemon does not answer, in a few words. `fate`: what became of the act. `host`: the
+    host that the error is from, which such commands name. `in_response`: the peer has sent this error. `typed`: a text
+    was typed, but the program has not accepted it. `exit_code`: by default that of the class, and 255 if the fate is
+    unknown.
     """
 
     code = "internal"
     exit_code: int = ExitCode.FAILED
-    in_response = False
-    typed = False
-    host: str | None = None
 
     def __init_subclass__(cls, *, code: str | None = None, exit_code: int | None = None) -> None:
         super().__init_subclass__()
@@ -84,28 +116,71 @@ class SeshError(Exception):
         if exit_code is not None:
             cls.exit_code = exit_code
 
-    def __init__(
-        self, message: str, *, hint: str = "", reason: str = "", exit_code: int | None = None, code: str | None = None
+    def __init__(  # noqa: PLR0913 (an error has that many facts)
+        self,
+        message: str,
+        *,
+        hint: str = "",
+        reason: str = "",
+        fate: Fate = Fate.NOT_BEGUN,
+        exit_code: int | None = None,
+        code: str | None = None,
+        host: str | None = None,
+        in_response: bool = False,
+        typed: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
         self.hint = hint
         self.reason = reason
-        if exit_code is not None:
-            self.exit_code = exit_code
-        if code is not None:
-            self.code = code
+        self.fate = fate
+        self.code = code or type(self).code
+        own = ExitCode.UNKNOWN if fate is Fate.UNKNOWN else type(self).exit_code
+        self.exit_code = own if exit_code is None else exit_code
+        self.host = host
+        self.in_response = in_response
+        self.typed = typed
+
+    def __setattr__(self, name: str, value: object) -> None:
+        if name in vars(self) and not name.startswith("__"):
+            raise AttributeError(f"an error is complete when it is made; raise a copy with another {name}")
+        super().__setattr__(name, value)
 
     def __str__(self) -> str:
         return self.line()
 
+    @property
+    def text(self) -> str:
+        """Message and hint, with placeholders: for whoever shows it on another machine."""
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+    def but(
+        self,
+        *,
+        message: str | None = None,
+        hint: str | None = None,
+        fate: Fate | None = None,
+        exit_code: int | None = None,
+        host: str | None = None,
+        typed: bool | None = None,
+    ) -> Self:
+        """Return a copy with these facts instead, to be raised from this error."""
+        if fate is Fate.UNKNOWN and exit_code is None:
+            exit_code = ExitCode.UNKNOWN
+        given = {"message": message, "hint": hint, "fate": fate, "exit_code": exit_code, "host": host, "typed": typed}
+        copy = type(self).__new__(type(self), self.message if message is None else message)
+        vars(copy).update(vars(self))  # the classes of the tree are made of different arguments
+        vars(copy).update({name: value for name, value in given.items() if value is not None})
+        return copy
+
+    def told_by(self, host: str | None) -> Self:
+        """Return this error as one of a host, unless it is from another host already."""
+        return self if self.host or not host else self.but(host=host)
+
     def line(self, host: str | None = None) -> str:
         """Return message and hint in one line; `host` counts if the error has none."""
         host = self.host or host
-        line = f"{self.message}; {self.hint}" if self.hint else self.message
-        if host and self.in_response:
-            line = line.replace(ON_HOST, f"ssh {host} ")
-        return for_host(line, host)
+        return told(self.text, host) if self.in_response else for_host(self.text, host)
 
     def facts(self) -> ErrorFacts:
         return {"code": self.code, "exit": int(self.exit_code), "what": self.message, "hint": self.hint}
@@ -119,26 +194,9 @@ def for_host(text: str, host: str | None) -> str:
     return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} @{host}" if host else PROGRAM)
 
 
-@contextmanager
-def naming_host(host: str | None) -> Iterator[None]:
-    """Set `host` on an error that leaves the block without one."""
-    try:
-        yield
-    except SeshError as error:
-        error.host = error.host or host
-        raise
-
-
-@contextmanager
-def failing_with(code: ExitCode, hint: str = "") -> Iterator[None]:
-    """Give `code`, and a missing hint, to the block's error with exit code 1."""
-    try:
-        yield
-    except SeshError as error:
-        if error.exit_code == ExitCode.FAILED:
-            error.exit_code = code
-            error.hint = error.hint or hint
-        raise
+def told(text: str, host: str | None) -> str:
+    """Return what a host has said as `for_host`, with `ssh HOST` before shell commands."""
+    return for_host(text.replace(ON_HOST, f"ssh {host} ") if host else text, host)
 
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):
@@ -214,9 +272,48 @@ def rebuild(facts: Mapping[str, Any]) -> SeshError:
     number = facts.get("exit")
     kind = SeshError if number in CANNOT_START else _kinds.get(code, SeshError)
     own_code = code if code in _kinds else None
-    error = kind(facts.get("what") or facts["message"], hint=facts.get("hint", ""), exit_code=number, code=own_code)
-    error.in_response = True
-    return error
+    fate = Fate.UNKNOWN if number == ExitCode.UNKNOWN else Fate.REFUSED
+    words, hint = facts.get("what") or facts["message"], facts.get("hint", "")
+    return kind(words, hint=hint, fate=fate, exit_code=number, code=own_code, in_response=True)
+
+
+# -- errors of others
+
+
+_SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
+
+
+def own(cause: BaseException, fate: Fate = Fate.UNKNOWN) -> SeshError:
+    """Return any exception as an error of sesh. `fate`: of an exception that is none."""
+    if isinstance(cause, SeshError):
+        return cause
+    if isinstance(cause, KeyboardInterrupt):
+        return Interrupted(str(cause))
+    if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
+        return cannot("go on", cause, remedy(cause) or "try again when the system has recovered").but(fate=fate)
+    described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
+    return SeshError(f"internal error: {described}", hint="set SESH_DEBUG=1 to see more", fate=fate)
+
+
+@contextmanager
+def fated(fate: Fate, hint: str = "") -> Iterator[None]:
+    """Tell in each error that leaves the block what became of the act; any exception becomes an error of sesh.
+
+    An error that says already that the act was begun stays as it is. `hint`: for an error without a hint, or an exit
+    code of its own.
+    """
+    try:
+        yield
+    except BrokenPipeError:  # the reader of the output has left
+        raise
+    except SeshError as error:
+        if fate is Fate.NOT_BEGUN or error.fate in (Fate.UNKNOWN, Fate.GOES_ON):
+            raise
+        if error.exit_code != ExitCode.FAILED:
+            raise error.but(fate=fate, exit_code=error.exit_code) from error
+        raise error.but(fate=fate, hint=error.hint or hint) from error
+    except Exception as error:
+        raise own(error, fate) from error
 
 
 # -- errors that several rooms raise
@@ -249,6 +346,12 @@ def silent_host(host: str, reason: str = "") -> Unreachable:
 def silent_daemon(name: str) -> Unreachable:
     hint = f"`{SESH} status {name}` shows its pid"
     return Unreachable(f"the daemon of {name} does not answer", hint=hint, reason=NO_ANSWER)
+
+
+def unanswered(name: str, request: str) -> Unreachable:
+    """Return the error of a request to a session that changes something, and has no response."""
+    message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
+    return Unreachable(message, hint=f"to look: {SESH} status {name}", fate=Fate.UNKNOWN)
 
 
 def daemon_failed() -> SeshError:

@@ -104,6 +104,13 @@ def check_variable(text: str) -> tuple[str, str]:
     return key, value
 
 
+def pair(key: str, value: str) -> str:
+    """Return `KEY=VALUE`. Raises UsageError if the key has `=`: the text would be read as another pair."""
+    if "=" in key:
+        raise UsageError(f"{printable(key)} is not a name: it has '='")
+    return f"{key}={value}"
+
+
 def natural(name: str) -> tuple[str, str]:
     """Return the sort key of natural order: s2 before s10."""
     return re.sub("[0-9]+", lambda number: number[0].zfill(LONGEST_NAME), name), name

@@ -52,7 +52,7 @@ class Listener:
         return opened
 
     def rename(self, name: str, record: Callable[[], None] = lambda: None) -> None:
-        """Rename the socket after `record` has written the new record, and remove the old record.
+        """Rename the record, have `record` write it anew, and rename the socket.
 
         Raises Exists if a session has the name, even a lost one, and whatever `record` raises. After an exception,
         nothing has changed.
@@ -62,14 +62,13 @@ class Listener:
                 raise paths.taken(name)
             clear(name)
             try:
+                _move_record(self.name, name)
                 record()
                 os.rename(paths.socket_path(self.name), paths.socket_path(name))
             except BaseException:
-                _remove_record(name)  # `record` may fail after it has written the file
+                _move_record(name, self.name)  # `record` may fail after it has written the file
                 raise
-            old = self.name
             self.name = name
-            _remove_record(old)  # under the lock: the record cannot be a new session's
 
     def restore(self) -> None:
         """Recreate the socket if it was removed."""
@@ -128,9 +127,9 @@ def _hold(folder: str) -> int:
     return descriptor
 
 
-def _remove_record(name: str) -> None:
-    with suppress(OSError):
-        os.unlink(paths.record_path(name))
+def _move_record(old: str, new: str) -> None:
+    with suppress(FileNotFoundError):  # somebody has removed it; the daemon writes it again
+        records.move(old, new)
 
 
 def clear(name: str) -> None:

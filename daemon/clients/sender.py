@@ -111,7 +111,7 @@ class Sender:
         while place.sent < log.head:
             if len(connection.unsent) >= protocol.CHUNK and not connection.flush():
                 return
-            end = log.mark_within(place.sent, min(window.room, FRAME))
+            end = log.mark_within(place.sent, min(window.frame, FRAME))
             size = end - place.sent
             if not window.takes(size):
                 break
@@ -186,6 +186,8 @@ class Sender:
         """
         feed = self._feed
         if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
+            return False
+        if client.behind(self._log) > 2 * client.window.size:  # nobody has waited for it
             return False
         if place.sent < self._log.resized_at:
             return True

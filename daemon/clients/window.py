@@ -2,26 +2,26 @@
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
 no more bytes are in flight than the window allows. The window follows the link: it grows while bytes come without
-queueing, and shrinks while they queue. Queueing shows in time alone: acknowledgements take longer than they did on an
-empty link. Nothing is computed from bytes per second, and a pause changes nothing.
+queueing, and shrinks while they queue. Queueing shows in time alone: a frame's acknowledgement takes longer than the
+quickest one did. Nothing is computed from bytes per second, and a pause changes nothing.
 
 Sans-I/O: times (monotonic) are arguments.
 """
 
 from __future__ import annotations
 
-import math
 from collections import deque
 from dataclasses import dataclass
+from math import inf
 
 from sesh.wire import protocol
 
 LEAST, MOST = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
-_FREE = 0.1  # seconds above an empty link's time up to which bytes count as not queued; or a quarter of that time
+_FREE = 0.25  # seconds above an empty link's time up to which bytes count as not queued; or a tenth of that time
+_UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
 _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
-_SMALL = 1 << 10  # bytes of a frame that takes hardly longer than an empty one
 
 
 @dataclass
@@ -30,7 +30,7 @@ class _Frame:
     position: int  # of the log, at its end
     size: int
     sent_at: float
-    alone: bool  # nothing before it owed an acknowledgement
+    owed: bool  # its arrival is acknowledged at once, and not only with that of a later one
 
 
 class Window:
@@ -45,20 +45,34 @@ class Window:
         self._sent = self._got = 0  # bytes of frames
         self.in_flight = 0  # bytes that were sent and not acknowledged
         self._frames: deque[_Frame] = deque()
-        self._empty_time: float | None = None  # seconds for a small frame and its acknowledgement on an empty link
-        self._is_guess = True  # that is the time of a large frame
+        self._empty_time = inf  # the least seconds that a frame and its acknowledgement have taken
         self._shrunk_at = now
-        self._arrived_sent_at = -math.inf  # when the last frame that has arrived was sent
         self._full_at = 0  # the count of bytes sent when there was no room for more
+        self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
 
     @property
     def room(self) -> int:
         """The bytes that may be sent now."""
         return max(0, self.size - self.in_flight)
 
+    @property
+    def frame(self) -> int:
+        """The most bytes of the next frame: half of the window, so that time is measured by its smallest frames."""
+        return min(self.room, self.size >> 1) if self.over_link else self.room
+
+    @property
+    def _round_trip(self) -> float:
+        """The seconds of a round trip."""
+        if not self.over_link:
+            return 0.0
+        return self._empty_time if self._empty_time < inf else _UNKNOWN
+
     def takes(self, size: int) -> bool:
-        """Return whether a frame may be sent now: there is room, or nothing that comes without it."""
-        return size <= self.room or self.in_flight < self._silent
+        """Return whether a frame may be sent now: there is room, or nothing that comes without it; note if not."""
+        if size <= self.room or self.in_flight < self._silent:
+            return True
+        self._full_at = self._sent
+        return False
 
     @property
     def nearly_empty(self) -> bool:
@@ -68,24 +82,23 @@ class Window:
     def stuck_at(self) -> float:
         """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
         if self.in_flight < self._silent:
-            return float("inf")
-        return self._progress_at + PATIENCE + 2 * (self._empty_time or 0.0)
+            return inf
+        return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
-        alone = self.in_flight < self._silent
+        begins = self.in_flight < self._silent
         self._sent += size
         self.in_flight += size
-        if alone and self.in_flight >= self._silent:
+        owed = self.in_flight >= self._silent
+        if begins and owed:
             self._progress_at = now
-        if self.size - self.in_flight < _SMALL:
-            self._full_at = self._sent
         last = self._frames[-1] if self._frames and not self.over_link else None
         if last is not None and last.size + size <= LEAST:  # as echoed keys come one by one
             last.end, last.position = self._sent, position
             last.size += size
             return
-        self._frames.append(_Frame(self._sent, position, size, now, alone))
+        self._frames.append(_Frame(self._sent, position, size, now, owed))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
@@ -94,8 +107,8 @@ class Window:
         """
         if not self._got < count <= self._sent:
             return None
-        confirmed = count - self._got
-        waited = now - self._progress_at
+        if count <= self._full_at:
+            self._growth += count - self._got
         self._got = count
         self.in_flight = self._sent - count
         self._progress_at = now
@@ -104,8 +117,8 @@ class Window:
             frame = self._frames.popleft()
         if frame is None:
             return None
-        if self.over_link:
-            self._follow(frame, now, waited, confirmed if count <= self._full_at else 0)
+        if self.over_link and frame.owed and frame.end == count:  # else its time is that of a later one, too
+            self._follow(frame, now)
         return frame.position
 
     def forget_positions(self) -> None:
@@ -117,26 +130,15 @@ class Window:
         """Handle an acknowledgement of everything that was sent."""
         return self.confirm(self._sent, now)
 
-    def _follow(self, frame: _Frame, now: float, waited: float, growth: int) -> None:
-        """Let the size follow the link, by the time of the frame whose arrival was acknowledged.
-
-        `waited`: the seconds since the last acknowledgement.
-        """
+    def _follow(self, frame: _Frame, now: float) -> None:
+        """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
         taken = now - frame.sent_at
-        later = frame.sent_at - self._arrived_sent_at  # than the frame whose acknowledgement came before
-        behind = waited - later
-        self._arrived_sent_at = frame.sent_at
-        if frame.alone and frame.size <= _SMALL:
-            self._empty_time, self._is_guess = taken, False
-        elif self._empty_time is None:
-            self._empty_time = taken
-        elif self._is_guess and behind > later:
-            # The frame lay behind the one before, so `behind` is about what such a frame takes on the link itself.
-            self._empty_time, self._is_guess = max(0.0, min(self._empty_time, taken - behind) - behind), False
+        known = self._empty_time < inf
         self._empty_time = min(self._empty_time, taken)
         queued = taken - self._empty_time
-        if queued <= max(_FREE, self._empty_time / 4):
-            self.size = min(MOST, self.size + 2 * growth)
+        if known and queued <= max(_FREE, self._empty_time / 10):
+            self.size = min(MOST, self.size + self._growth)
         elif queued > max(_QUEUED, self._empty_time / 2) and frame.sent_at >= self._shrunk_at:
             self.size = max(LEAST, self.size // 2)
             self._shrunk_at = now
+        self._growth = 0

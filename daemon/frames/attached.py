@@ -139,6 +139,7 @@ class Attached:
             "name": self._facts.name,
             "position": self._log.head,
             "events": self._events.last,
+            "keys": True,
             "last_input": 0,
         }
         if connection.role == Role.KNOWN and hello.get("role") == "attach":

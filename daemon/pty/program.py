@@ -8,12 +8,13 @@ import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import EACCES, ENOENT, ENOEXEC, ENOTDIR
+from errno import E2BIG, EACCES, ENOENT, ENOEXEC, ENOTDIR
 from mmap import mmap
 from termios import TCSANOW, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
+from sesh.about import SESH
 from sesh.daemon.pty.pty import Pty, set_size
 from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
@@ -167,6 +168,13 @@ def cannot_start(words: Sequence[str], directory: str, number: int) -> SeshError
         hint = f"for a line of shell: sh -c {shlex.quote(word)}" if is_line else "check the spelling and PATH"
         message, code = f"{printable(word)}: command not found", ExitCode.COMMAND_NOT_FOUND
         return SeshError(message, hint=hint, exit_code=code, code="not_found")
+    if number == E2BIG:
+        longest = max(len(os.fsencode(word)) for word in words)
+        message = f"cannot execute {printable(word)}: its words and variables are longer than the system passes on"
+        hint = f"put what is long in a file, or `{SESH} run` it in a session's shell"
+        return Refused(
+            f"{message} (the longest word has {longest:,} bytes)", hint=hint, exit_code=ExitCode.NOT_EXECUTABLE
+        )
     if os.path.isdir(program):
         why = "it is a directory"
     else:

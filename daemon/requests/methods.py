@@ -241,7 +241,7 @@ class RequestMethods:
 
     def label(self, request: PeerRequest[dict[str, str]], set_: Mapping[str, str] = NOTHING) -> None:
         session = self._session
-        changes = dict(names.check_label(f"{key}={value}") for key, value in set_.items())
+        changes = dict(names.check_label(names.pair(key, value)) for key, value in set_.items())
         if changes:
             labels = {key: value for key, value in {**session.facts.labels, **changes}.items() if value}
             if len(labels) > MAX_LABELS:

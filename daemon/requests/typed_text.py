@@ -67,9 +67,12 @@ class Typing:
         finally:
             self._turns.remove(request)
 
-    def press(self, request: PeerRequest[SendResponse]) -> None:
-        """Type keys at once; the text that is being typed gets no Enter after them."""
-        request.respond(self._type_at_once(request.data))
+    def press(self, request: PeerRequest[SendResponse], key: str = "") -> None:
+        """Type keys at once, with the same `key` only once; the text that is being typed gets no Enter after them."""
+        response = self.outcomes.get(key)
+        if response is None:
+            response = self._type_at_once(request.data)
+        self._respond(request, key, response)
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""

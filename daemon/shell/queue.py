@@ -24,7 +24,7 @@ from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.shells import Shell
-from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
+from sesh.errors import Busy, ExitCode, Fate, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.system import processes
 
 MAX_RUNS = 100  # queued runs; more are refused
@@ -332,7 +332,7 @@ class RunQueue:
     def _unknown_end(self) -> Unreachable:
         message = f"the shell in {self.name} did not report the command's exit code"
         hint = f"to see what it did: {SESH} logs {self.name}"
-        return Unreachable(message, hint=hint, exit_code=ExitCode.UNKNOWN)
+        return Unreachable(message, hint=hint, fate=Fate.UNKNOWN)
 
     def _refuse(self, run: Run, error: SeshError) -> None:
         if run.request is not None:

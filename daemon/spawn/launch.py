@@ -17,7 +17,7 @@ from contextlib import suppress
 
 from sesh import about, errors, names
 from sesh.about import SESH
-from sesh.errors import ExitCode, Refused, SeshError
+from sesh.errors import Refused, SeshError
 from sesh.schema.facts import LaunchSpec
 from sesh.system import files, paths, platforms, processes, programs
 from sesh.wire import messages
@@ -49,10 +49,8 @@ def start_daemon(spec: LaunchSpec) -> Connection:
     names.check_name(spec["name"])
     files.ready_directory()
     deadline = time.monotonic() + _START_TIMEOUT
-    mask = os.umask(0o077)
-    os.umask(mask)
     try:
-        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": mask}
+        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": platforms.umask()}
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
     try:
@@ -69,7 +67,8 @@ def start_daemon(spec: LaunchSpec) -> Connection:
         raise errors.cannot(f"set up the session in {paths.directory()}", error) from error
     except errors.TimedOut as error:
         message = f"the daemon of {spec['name']} did not start in time; nothing was started"
-        raise (errors.Unreachable if spec.get("timeout") is None else errors.TimedOut)(message) from error
+        kind = errors.Unreachable if spec.get("timeout") is None else errors.TimedOut
+        raise kind(message, hint=f"to see why: {SESH} doctor") from error
     connection.peer.name = spec["name"]  # by which it comes back after a reload
     return connection
 
@@ -92,7 +91,7 @@ def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:
             f"interrupted; {name} is there already and goes on; `{SESH} kill {name}` ends it"
         ) from None
     message = f"the daemon of {name} may have started it and does not answer"
-    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", exit_code=ExitCode.UNKNOWN) from error
+    raise errors.Unreachable(message, hint=f"`{SESH}` lists the sessions", fate=errors.Fate.UNKNOWN) from error
 
 
 # -- the zygote

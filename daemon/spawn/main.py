@@ -22,7 +22,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
-from sesh.store import records
+from sesh.store import records, results
 from sesh.system import paths
 from sesh.text import sizes
 from sesh.wire import protocol
@@ -110,6 +110,9 @@ def _check_wanted(spec: LaunchSpec, creator: Connection) -> None:
     # Another session may have taken the name since the creator looked, and even have ended since.
     record = records.readable(spec["name"]) or {}
     if record.get("id", "") != spec.get("instead_of", "") and (not record or records.here(record)):
+        raise paths.taken(spec["name"])
+    # So may a job have, whose result the person still wants by that name.
+    if spec.get("numbered") and spec["name"] in results.job_names():
         raise paths.taken(spec["name"])
     if creator.gone():
         raise Interrupted("its creator does not want the session any more")

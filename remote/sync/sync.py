@@ -18,7 +18,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from sesh.config import config
-from sesh.errors import Refused, Unreachable
+from sesh.errors import Refused, Unreachable, cannot
 from sesh.names import printable
 from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, ssh, ssh_messages
@@ -52,11 +52,14 @@ def sync(destination: Destination, connect: Callable[[Destination], object] = ex
     """Push the changed paths, and report them as events or prose.
 
     `connect`: opens the connection if a path has changed. Raises Unreachable and ProtocolError, and Refused for an
-    unreadable list or an unsafe state directory.
+    unreadable list, an unsafe state directory, or a HOME that cannot be written.
     """
     result = Sync(destination)
-    if lines := listed():
-        result.run(lines, connect)
+    try:
+        if lines := listed():
+            result.run(lines, connect)
+    except OSError as error:
+        raise cannot(f"sync files to {destination.host}", error, "mend that, or set SESH_NO_SYNC=1") from error
     return result
 
 

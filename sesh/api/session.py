@@ -8,14 +8,15 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import Literal, Union, overload
 
-from sesh.errors import Busy, ExitCode, NotFound, UsageError, failing_with
-from sesh.names import check_host, check_label, check_name
+from sesh.errors import Busy, Fate, NotFound, UsageError, fated
+from sesh.names import check_host, check_label, check_name, pair
 from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.ops.pattern import check_pattern
 from sesh.reach import target_of
 from sesh.reach.caller import NEVER, Caller
 from sesh.reach.cancelling import Interrupts
+from sesh.reach.outcome import exiting_as
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import check
@@ -177,7 +178,8 @@ class Session:
         stop = stop or Stop()
         interrupts = Interrupts(tie=False, message=stop.message)
         with (
-            failing_with(ExitCode.SESH_FAILED),
+            exiting_as("run"),
+            fated(Fate.NOT_BEGUN),
             closing(interrupts),
             Stream.open(self._target, self.name, limit) as stream,
             stop.calling(interrupts.stop),
@@ -363,7 +365,7 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
     job = _job(_spec(command, directory, env, labels, size), name, timeout, keep)
     target, stop = _target(host), stop or Stop()
     interrupts = Interrupts(tie=False, message=f"{name or 'the job'} keeps running")
-    with closing(interrupts), stop.calling(interrupts.stop):
+    with exiting_as("exec"), closing(interrupts), stop.calling(interrupts.stop):
         session, facts, output = jobs.run(target, job, interrupts)
     return _result_of(session, target.host, job["spec"]["command"] or [], facts, output.replace(b"\r\n", b"\n"))
 
@@ -371,21 +373,31 @@ def execute(  # noqa: PLR0913 (a job has that many sides)
 def sessions(host: str | None = None, *, remotes: bool = False) -> list[Summary]:
     """Return the sessions of this machine, or of `host`: the keys of `sesh list --json`.
 
-    `remotes`: include all known remotes, which are asked in parallel. If a remote does not answer within two seconds,
-    its last known sessions are returned, with the key `stale`. Raises Unreachable or NotDeployed for `host`.
+    `remotes`: include all known remotes, which are asked in parallel, as are the hosts of a group. If one of them does
+    not answer within two seconds, its last known sessions are returned, with the key `stale`. Raises Unreachable or
+    NotDeployed for a single `host`.
     """
+    if host is not None and len(hosts := hosts_of(host)) > 1:
+        return [{**row, "host": group.host} for group in lookup.of_hosts(Caller(), hosts) for row in group.sessions]
     target = _target(host)
     if remotes and host is None:
         return [{**row, "host": group.host or None} for group in lookup.of_all(target) for row in group.sessions]
     return [{**row, "host": target.host} for row in target.call(views.overview)["sessions"]]
 
 
+def hosts_of(host: str) -> list[str]:
+    """Return the hosts that a word names: itself, or those of a group in the settings. Raises UsageError."""
+    return Caller().settings().hosts_of([check_host(host.removeprefix("@"))])
+
+
 def _target(host: str | None, stop: Stop | None = None) -> Target:
-    return target_of(Caller(stop or NEVER), None if host is None else check_host(host.removeprefix("@")))
+    """Return the target for a host, which may be given as a group of one. Raises UsageError."""
+    caller = Caller(stop or NEVER)
+    return target_of(caller, None if host is None else caller.settings().host_of(check_host(host.removeprefix("@"))))
 
 
 def _pairs(values: Pairs | None) -> list[str]:
-    return [f"{key}={value}" for key, value in (values or {}).items()]
+    return [pair(key, value) for key, value in (values or {}).items()]
 
 
 def _words(command: AnyCommand) -> list[str]:

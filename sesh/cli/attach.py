@@ -68,11 +68,11 @@ def attach_or_create(
     near = "" if chosen else similar_verb(name)
     if near and not target.call(sessions.there, name=name):
         hint = f"did you mean: {SESH} {near}? (to create it: {SESH} -A {name})"
-        raise Refused(f"no session {name}", hint=for_host(hint, target.host))
+        raise Refused(f"no session {name}", hint=hint, host=target.host)
     try:
         return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)
     except Unreachable:
-        if target.host is not None or find.try_connect(name) is not None:
+        if target.host is not None or find.has_daemon(name):
             raise
         # The session ended while sesh connected to it: the second call creates it again.
         return attach_terminal(cli, target, enter.go, {"name": name, "spec": spec}, flags)
@@ -113,7 +113,7 @@ def attach_terminal(
             f"`{SESH} open {named}` starts it unless it runs, `{SESH} screen {named}` shows it, "
             f"`{SESH} send {named}` types"
         )
-        raise Refused("attaching needs a terminal", hint=for_host(ways, host))
+        raise Refused("attaching needs a terminal", hint=ways, host=host)
     current = listing.current()
     if current is not None:
         _check_switch(current, flags, named, host)
@@ -126,7 +126,7 @@ def attach_terminal(
         if current is not None:
             connection.close()
             if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
-                raise Refused(f"{name} has ended", hint=for_host(f"see: {SESH} screen {name}", host))
+                raise Refused(f"{name} has ended", hint=f"see: {SESH} screen {name}", host=host)
             _switch(current, name, host)
             return 0
         options.first_notice = cli.first_notice

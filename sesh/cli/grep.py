@@ -53,7 +53,7 @@ def grep(
 
     failed = cli.on_each(names, search_on)
     if cli.line.json:
-        rows = [error_row(failure.error, failure.host, session=name) for name, failure in failed.items()]
+        rows = [error_row(failure.error, failure.error.host, session=name) for name, failure in failed.items()]
         cli.out.value([*hits, *rows])
     else:
         if hits:

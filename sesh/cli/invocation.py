@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import PROGRAM, SESH
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
@@ -111,18 +111,17 @@ class Invocation(PersonCaller):
             target = self.target_of(host)
             try:
                 refused = act(target, group)
-                failed |= {name: Failure(errors.rebuild(facts), host) for name, facts in refused.items()}
+                failed |= {name: Failure(errors.rebuild(facts).told_by(host)) for name, facts in refused.items()}
             except Interrupted:
                 raise
             except SeshError as error:
                 if not names:
                     raise
                 of_host = host is not None and not error.in_response  # else an op raises the error of its only session
-                failed |= dict.fromkeys(group, Failure(error, host, shared=of_host or len(group) > 1))
+                failure = Failure(error.told_by(host), shared=of_host or len(group) > 1)
+                failed |= dict.fromkeys(group, failure)
         if len({*names}) == 1 and failed:
-            alone = failed[names[0]]
-            with errors.naming_host(alone.host):
-                raise alone.error
+            raise failed[names[0]].error
         return {name: failed[name] for name in dict.fromkeys(names) if name in failed} or failed
 
     def _note_place(self, host: str | None, name: str) -> None:
@@ -138,5 +137,5 @@ class Invocation(PersonCaller):
         if name is not None:
             return name
         if self.line.host is not None:
-            raise UsageError(f"no session given; write: {PROGRAM} @{self.line.host} {verb} NAME")
+            raise UsageError("no session given", hint=f"write: {SESH} {verb} NAME", host=self.line.host)
         return listing.required(verb)

@@ -14,7 +14,7 @@ from sesh.cli.parameters import TIME, AnyWord, Context, Detached, Env, Follow, L
 from sesh.cli.printed import PrintedLine, PrintedSession, prints
 from sesh.cli.printing import Output
 from sesh.cli.sessions import report_session
-from sesh.errors import ENDS, ExitCode, UsageError, failing_with
+from sesh.errors import ENDS, Fate, UsageError, fated
 from sesh.names import check_name, is_name, subject
 from sesh.ops import enter, jobs
 from sesh.schema.facts import JobResult, JobSpec
@@ -88,9 +88,9 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
 
 def _start_detached(cli: Invocation, data: JobSpec) -> int:
     """Start the job and print its name."""
-    with failing_with(ExitCode.SESH_FAILED):
+    with fated(Fate.NOT_BEGUN):
         name, _ = cli.line_target.begin(enter.job, **data)
-    with failing_with(ExitCode.UNKNOWN, jobs.to_look(name)):  # the job runs
+    with fated(Fate.GOES_ON, jobs.to_look(name)):
         return report_session(cli, name, shown=True)
 
 
@@ -98,13 +98,15 @@ def _start_and_wait(cli: Invocation, data: JobSpec, *, printed: bool, follow: bo
     """Start the job and wait for it; return its exit code, 124 after a timeout."""
     followed = FollowedOutput(cli.out) if follow else None
     source = cli.stdin if stdin else None
-    with cli.recording_signals(tie=tie, message=f"the job may have started; check with: {SESH}") as interrupts:
-        wanted = printed or cli.line.json
+    message = f"the job may have started; check with: {SESH}"
+    with fated(Fate.NOT_BEGUN), cli.recording_signals(tie=tie, message=message) as interrupts:
+        wanted = printed or (cli.line.json and not follow)
         live = followed.take if followed is not None else None
         job, result, retained = jobs.run(cli.line_target, data, interrupts, live=live, wanted=wanted, stdin=source)
-    with failing_with(ExitCode.UNKNOWN, jobs.to_look(job)):  # the job has ended, and 1 could be the job's own code
+    with fated(Fate.UNKNOWN, jobs.to_look(job)):  # the job has ended, and 1 could be the job's own code
         if followed is not None:
             followed.take(b"", last=True)
+            retained = b""  # it is printed; a job that ended before the wait has it all the same
         if interrupts.echoed and cli.shows_status:
             printing.start_new_line()
         return report(cli, job, result, retained, printed=printed)

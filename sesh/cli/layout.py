@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from typing import Annotated, cast
 
@@ -22,7 +21,7 @@ from sesh.reach.target import Target
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import LayoutEntry, Made, PrintedError
 from sesh.system import descriptors
-from sesh.text import describe, safe
+from sesh.text import describe
 
 _MAX_BYTES = 1 << 20  # a larger layout is refused
 _STDIN = "-"
@@ -47,7 +46,7 @@ def export(ctx: Context) -> int:
     else:
         results = {hosts[0]: cli.line_target.call(layout.sessions)}
     failed = {
-        str(host): Failure(result, host, shared=True)
+        str(host): Failure(result.told_by(host), shared=True)
         for host, result in results.items()
         if isinstance(result, SeshError)
     }
@@ -58,7 +57,7 @@ def export(ctx: Context) -> int:
     exported: PrintedLayout = {"version": layout.VERSION, "sessions": entries}
     if cli.line.json and failed:
         exported["failed"] = failed_facts(failed)
-    cli.out.show(exported, json.dumps(safe.encodable(exported), indent=2))
+    cli.out.text(layout.text(exported, None if cli.line.json else 2))
     for line in lines_of(failed):
         cli.note(line)
     return int(bool(failed))
@@ -81,18 +80,17 @@ def import_(
     cli = ctx.obj
     file = None if file == _STDIN else file
     entries = layout.parse(_read(file), printable(file) if file is not None else "stdin")
-    if (host := cli.line.host) is not None:
-        entries = [{**entry, "host": host} for entry in entries if entry["host"] in (None, host)]
+    entries = _of_line(cli, entries)
     rows: list[Made] = []
     for host in dict.fromkeys(entry["host"] for entry in entries):
-        if host is not None and cli.line.local:
-            continue
         wanted = [entry for entry in entries if entry["host"] == host]
         try:
             made = cli.target_of(host).call(layout.make, entries=wanted)
         except SeshError as error:
             made = [_failure(entry["name"], error) for entry in wanted]
         rows += _with_host(made, host)
+    if not rows and not cli.line.json:
+        cli.out.text("the layout has no sessions")
     return _report(cli, rows)
 
 
@@ -120,7 +118,7 @@ def restore(
         return {}
 
     for name, failure in cli.on_each(names or [], restore_on).items():
-        rows += _with_host([_failure(name, failure.error)], failure.host)
+        rows += _with_host([_failure(name, failure.error)], failure.error.host)
     if not rows and not cli.line.json:
         cli.out.text("no session is lost")
     return _report(cli, rows, "started")
@@ -142,6 +140,27 @@ def _read(file: str | None) -> bytes:
     if len(data) > _MAX_BYTES:
         raise UsageError(f"the layout is over {_MAX_BYTES} bytes; sesh export did not write it")
     return data
+
+
+def _of_line(cli: Invocation, entries: list[LayoutEntry]) -> list[LayoutEntry]:
+    """Return the entries for the line's host, or with --local for this machine; note the others.
+
+    Raises Refused if there are only others, UsageError for a group of several hosts.
+    """
+    here = cli.line.host
+    if here is None and not cli.line.local:
+        return [{**entry, "host": entry["host"] and cli.settings().host_of(entry["host"])} for entry in entries]
+    chosen: list[LayoutEntry] = [{**entry, "host": here} for entry in entries if entry["host"] in (None, here)]
+    others = [entry["host"] for entry in entries if entry["host"] not in (None, here)]
+    if others:
+        hosts = ", ".join(f"@{host}" for host in dict.fromkeys(others))
+        where, option = (f"@{here}", f"@{here}") if here else ("this machine", "--local")
+        if not chosen:
+            hint = f"to create them there, leave out {option}; to create them on {where}, set their host to null"
+            raise Refused(f"the layout has no session of {where}, only of {hosts}", hint=hint)
+        count = f"{len(others)} session{'s' if len(others) > 1 else ''} of {hosts}"
+        cli.note(f"{count} left out; to create them there, too, leave out {option}")
+    return chosen
 
 
 def _failure(name: str, error: SeshError) -> Made:

@@ -10,7 +10,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, HAS_TYPER
-from sesh.errors import ExitCode, NotDeployed, failing_with, naming_host
+from sesh.errors import ExitCode, NotDeployed
 
 
 def run_line(argv: list[str]) -> int:
@@ -24,35 +24,33 @@ def run_line(argv: list[str]) -> int:
     line = split(argv)
     cli = Invocation(line)
     plain = line.verb.name == GO and not any(word[:1] == "-" and word != "-" for word in argv)
-    with naming_host(cli.line.host):
-        try:
-            if line.verb.name in ("hook", "bridge", "trial"):
-                return line.verb.load()(cli)
-            if plain and not line.words:
-                return list_or_pick(cli)
-            if plain and len(line.words) == 1 and len(cli.line.hosts) < 2:
-                from sesh.cli import attach
+    try:
+        if line.verb.name in ("hook", "bridge", "trial"):
+            return line.verb.load()(cli)
+        if plain and not line.words:
+            return list_or_pick(cli)
+        if plain and len(line.words) == 1 and len(cli.line.hosts) < 2:
+            from sesh.cli import attach
 
-                (name,) = line.words
-                return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
-            if not HAS_TYPER:
-                from sesh.cli import older_python
+            (name,) = line.words
+            return attach.attach_last(cli) if name == attach.LAST else attach.attach_or_create(cli, name)
+        if not HAS_TYPER:
+            from sesh.cli import older_python
 
-                return older_python.run_verb(cli)
-            from sesh.cli import app
+            return older_python.run_verb(cli)
+        from sesh.cli import app
 
-            return app.run_verb(cli)
-        except NotDeployed as missing:
-            if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
-                raise
-            if not HAS_TYPER:
-                from sesh.cli import older_python
+        return app.run_verb(cli)
+    except NotDeployed as missing:
+        if (host := cli.line.host) is None or not cli.agrees_to_install(missing):
+            raise
+        if not HAS_TYPER:
+            from sesh.cli import older_python
 
-                raise older_python.refusal("deploy") from None
-            from sesh.cli import deploy
+            raise older_python.refusal("deploy") from None
+        from sesh.cli import deploy
 
-            with failing_with(ExitCode(missing.exit_code)):
-                deploy.install(cli, host)
+        deploy.install(cli, host)
     return run_line(argv)
 
 

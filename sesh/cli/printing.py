@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import json
 import os
 import select
@@ -16,13 +15,13 @@ from sesh import errors
 from sesh.about import PROGRAM
 from sesh.cli.verbs import Verb
 from sesh.errors import ExitCode, Refused, SeshError, for_host
+from sesh.reach.outcome import Failed, exit_code
 from sesh.schema.facts import JobResult, RunFacts
 from sesh.schema.outcomes import PrintedError, RunResult
 from sesh.text import safe
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
-_SYSTEM_FAULTS = (errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.ENOSPC, errno.EDQUOT)
 _C1 = {code: f"\\u{code:04x}" for code in range(0x7F, 0xA0)}
 
 
@@ -176,7 +175,8 @@ class Output:
         """Print the error of a verb, with SESH_DEBUG its traceback; return the exit code."""
         from sesh.config import debug_log  # noqa: PLC0415 - loads logging, which only an error needs
 
-        error = sesh_error(cause, verb)
+        failed = Failed.by(cause)
+        error = failed.error
         if debug_log.wanted():
             debug_log.write_error(f"command {verb.word}".rstrip(), cause)
             sys.__excepthook__(type(cause), cause, cause.__traceback__)
@@ -189,36 +189,12 @@ class Output:
                 self.note(error.line(host))
         except (BrokenPipeError, Refused):
             self.note(str(error))  # stdout is closed or full; stderr may not be
-        return int(error.exit_code)
-
-
-def sesh_error(cause: BaseException, verb: Verb) -> SeshError:
-    """Return an exception as an error of sesh.
-
-    `exec` and `run` exit with the code of a command. So their own code is 125 if the command did not run, and 255
-    if it may have run; other verbs exit with 1 then.
-    """
-    runs_command = verb.name in ("exec", "run")
-    if isinstance(cause, SeshError):
-        if cause.exit_code == ExitCode.UNKNOWN and not runs_command:
-            cause.exit_code = ExitCode.FAILED
-        return cause
-    if isinstance(cause, KeyboardInterrupt):
-        return errors.Interrupted(str(cause))
-    if isinstance(cause, OSError) and cause.errno in _SYSTEM_FAULTS:
-        refused = errors.cannot("go on", cause, errors.remedy(cause) or "try again when the system has recovered")
-        if runs_command:
-            refused.exit_code = ExitCode.SESH_FAILED
-        return refused
-    described = str(cause) if isinstance(cause, OSError) else f"{type(cause).__name__}: {cause}"
-    hint = "set SESH_DEBUG=1 to see more"
-    code = ExitCode.UNKNOWN if runs_command else ExitCode.FAILED
-    return SeshError(f"internal error: {described}", hint=hint, exit_code=code)
+        return exit_code(verb.name, failed)
 
 
 def error_row(error: SeshError, host: str | None, **more: object) -> dict[str, object]:
-    """Return an error as a row of a JSON list; `more`: further keys."""
-    return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(error.exit_code)}
+    """Return an error as a row of a JSON list, by a verb that runs no command; `more`: further keys."""
+    return {**more, "host": host, "error": error_facts(error, host), "exit_code": int(exit_code("", Failed(error)))}
 
 
 def error_facts(error: SeshError, host: str | None = None) -> PrintedError:

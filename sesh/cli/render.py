@@ -13,24 +13,20 @@ from sesh.text import safe
 
 
 class Failure(NamedTuple):
-    """Why a verb failed for a name.
-
-    `host`: for the commands in the error. `shared`: the error is of the machine, so it does not have the name.
-    """
+    """Why a verb failed for a name. `shared`: the error is of the machine, so it does not have the name."""
 
     error: SeshError
-    host: str | None = None
     shared: bool = False
 
     @property
     def line(self) -> str:
         """The error as one line, with commands for the host."""
-        return safe.one_line(self.error.line(self.host))
+        return safe.one_line(self.error.line())
 
     @property
     def facts(self) -> PrintedError:
         """The error as JSON shows it."""
-        return error_facts(self.error, self.host)
+        return error_facts(self.error)
 
 
 def failed_facts(failed: Mapping[str, Failure]) -> dict[str, PrintedError]:

@@ -81,7 +81,7 @@ def _kill_chosen(cli: Invocation, ids: dict[str, str]) -> int:
 
 
 def _report_killed(cli: Invocation, result: ActedOn) -> int:
-    failed = {name: Failure(errors.rebuild(facts), cli.line.host) for name, facts in result["failed"].items()}
+    failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in result["failed"].items()}
     return _show_killed(cli, result["done"], failed)
 
 

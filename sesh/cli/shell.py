@@ -13,7 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
 from sesh.cli.printed import PrintedOutput, prints
 from sesh.cli.printing import command_json
-from sesh.errors import ENDS, ExitCode, NotFound, UsageError, failing_with, for_host
+from sesh.errors import ENDS, Fate, NotFound, UsageError, fated, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach.stream import Stream
@@ -47,22 +47,22 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
-    with failing_with(ExitCode.SESH_FAILED):
+    with fated(Fate.NOT_BEGUN):
         try:
             stream = Stream.open(cli.find_target(name), name, timeout)
         except NotFound as missing:
-            if missing.hint == paths.absent(name).hint:  # any other hint says more about the name
-                words = cli.line.tail
-                if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
-                    words = ["sh", "-c", *words]
-                missing.hint = f"as a job: {SESH} exec {name} -- {command_line(words)}"
-            raise
+            if missing.hint != paths.absent(name).hint:  # that one says more about the name
+                raise
+            words = cli.line.tail
+            if len(words) == 1 and shlex.quote(words[0]) != words[0]:  # shell source
+                words = ["sh", "-c", *words]
+            raise missing.but(hint=f"as a job: {SESH} exec {name} -- {command_line(words)}") from missing
         with stream, cli.recording_signals(tie=False, message=left) as interrupts:
             tell = partial(cli.tell_question, name, host=stream.host) if cli.hears_questions and not no_wait else None
             facts, output = shell.run(
                 stream, cli.line.tail, timeout, interrupts=interrupts, wait=not no_wait, live=live, tell=tell
             )
-    with failing_with(ExitCode.UNKNOWN, shell.to_look(name)):
+    with fated(Fate.UNKNOWN, shell.to_look(name)):  # the command has ended, and 1 could be its own code
         if live is not None:
             live.write(output, last=True)
             output = b""

@@ -10,7 +10,7 @@ from typer import Option
 from sesh.cli.parameters import TIME, Context, parsed
 from sesh.cli.printed import PrintedFindings, Swept, prints
 from sesh.cli.printing import error_facts
-from sesh.errors import for_host, rebuild
+from sesh.errors import rebuild, told
 from sesh.ops import doctor as checks
 from sesh.ops.doctor import ERROR, WARNING
 from sesh.ops.sweep import clear, leftovers
@@ -32,7 +32,7 @@ def doctor(ctx: Context) -> int:
     findings = checks.findings_of(cli.target_of(cli.line.host))
     for finding in findings:
         finding["message"] = safe.one_line(str(finding["message"]))
-        finding["remedy"] = safe.plain(for_host(finding["remedy"], cli.line.host)) if finding["remedy"] else None
+        finding["remedy"] = safe.plain(told(finding["remedy"], cli.line.host)) if finding["remedy"] else None
     verdicts = [finding["state"] for finding in findings]
     if cli.line.json:
         cli.out.value({"ok": ERROR not in verdicts, "host": cli.line.host, "checks": findings})

@@ -14,8 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
 from sesh.cli.printed import PrintedLine, PrintedLogs, prints
 from sesh.errors import NotFound, Refused, for_host
-from sesh.ops import views
-from sesh.ops.live_log import LiveLog
+from sesh.ops import live_log, views
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import ActivityFacts, Status, Summary
@@ -179,7 +178,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: boo
         return
     with stream:
         stream.audience = cli.audience
-        LiveLog(stream, count, ansi=ansi, write=write, note=cli.note).follow()
+        live_log.follow(stream, count, ansi=ansi, write=write, note=cli.note)
 
 
 @prints(Status)

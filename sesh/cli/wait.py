@@ -15,6 +15,7 @@ from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
 from sesh.ops.pattern import check_pattern
 from sesh.ops.wait import Begin, Conditions, labelled, wait_for_several, wait_until_met
+from sesh.reach.outcome import Answered, Failed, Outcome, exit_code
 from sesh.schema.facts import Place
 from sesh.schema.outcomes import Condition
 from sesh.text import describe, safe
@@ -102,8 +103,12 @@ def _report(cli: Invocation, results: Mapping[Place, Condition | SeshError], *, 
                 fact = result["exit_code"] if result["match"] is None else result["match"]
                 detail = "" if fact is None else safe.plain(fact)
                 cli.out.text(prefix + ": ".join(filter(None, (result["met"], detail))))
-    codes = [each.exit_code if isinstance(each, SeshError) else each["exit_code"] for each in results.values()]
-    return next((code for code in codes if code), 0)
+    codes = (exit_code("wait", _outcome(result)) for result in results.values())
+    return next(filter(None, codes), 0)
+
+
+def _outcome(result: Condition | SeshError) -> Outcome[int]:
+    return Failed(result) if isinstance(result, SeshError) else Answered(result["exit_code"] or 0)
 
 
 def _row(place: Place, result: Condition | SeshError) -> dict[str, object]:

@@ -76,6 +76,13 @@ class Config:
             raise UsageError(f"the group @{words[0]} names no host", hint=f"see {self.path}")
         return list(hosts)
 
+    def host_of(self, word: str) -> str:
+        """Return the host that a word names, also by a group of one host. Raises UsageError."""
+        hosts = self.hosts_of([word])
+        if len(hosts) > 1:
+            raise UsageError(f"{word} is a group of several hosts", hint=f"name one of them: {', '.join(hosts)}")
+        return hosts[0]
+
     def via(self, host: str) -> list[str] | None:
         """Return the command that reaches a host, also by pattern; None for ssh."""
         patterns = (name for name in self.remotes if is_pattern(name) and fnmatchcase(host, name))

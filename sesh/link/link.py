@@ -18,7 +18,7 @@ from typing import IO, Any
 
 from sesh import errors
 from sesh.about import PROGRAM, __version__
-from sesh.errors import ConnectionLost, ExitCode, ProtocolError, SeshError, TimedOut, Unreachable
+from sesh.errors import ConnectionLost, Fate, ProtocolError, SeshError, TimedOut, Unreachable
 from sesh.link.health import LinkHealth
 from sesh.remote.ssh import ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
@@ -200,11 +200,10 @@ class Link(Connection):
         host = self.destination.host
         lost = ConnectionLost(f"lost the link to @{host} before its answer", hint="try again")
         error = errors.silent_host(host) if isinstance(cause, TimedOut) else lost
-        if request.changes or request.session_id:  # the host may have created the session
-            error.hint = f"check what was done: {PROGRAM} @{host}"
+        look = f"check what was done: {PROGRAM} @{host}"
         if request.changes:
-            error.exit_code = ExitCode.UNKNOWN
-        return error
+            return error.but(hint=look, fate=Fate.UNKNOWN)
+        return error.but(hint=look) if request.session_id else error  # the host may have created the session
 
     def _record_sent(self, request: LinkRequest) -> None:
         self._pending, self._response = request, None

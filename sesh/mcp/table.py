@@ -15,7 +15,7 @@ from sesh.schema.facts import Summary
 from sesh.text import times
 
 IDLE = 300.0  # seconds without activity after which a session counts as idle
-_MAX_SESSIONS = 500  # more displace the oldest
+_MAX_SESSIONS = 500  # more displace the oldest that the server has only used
 
 
 @dataclass(eq=False)
@@ -62,10 +62,15 @@ class SessionTable:
     def entry(self, session: Session) -> UsedSession:
         with self._lock:
             if session not in self._entries:
+                self._displace_oldest()
                 self._entries[session] = UsedSession(session, worklog.path(session.name, session.host))
-                for old in list(self._entries)[:-_MAX_SESSIONS]:
-                    del self._entries[old]
             return self._entries[session]
+
+    def _displace_oldest(self) -> None:
+        """Make room for another session; never displace one that the server has yet to close."""
+        used = [session for session, entry in self._entries.items() if not (entry.created_id or entry.calls)]
+        for session in used[: max(0, len(self._entries) + 1 - _MAX_SESSIONS)]:
+            del self._entries[session]
 
     def all(self) -> list[UsedSession]:
         with self._lock:

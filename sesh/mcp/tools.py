@@ -15,7 +15,7 @@ from mcp.types import ToolAnnotations
 from pydantic import Field
 
 from sesh.api import Met, Result, Session, Stop, execute, sessions
-from sesh.api.session import AnyCommand
+from sesh.api.session import AnyCommand, hosts_of
 from sesh.errors import NotFound, SeshError, TimedOut
 from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
@@ -230,8 +230,8 @@ class Tools:
         """End the sessions that this server created, on all machines or only on one host.
         Use it when your work is done; others=true ends people's sessions too."""
         if others:
-            names = sorted({row["name"] for row in sessions(host)})
-            entries = [self.table.entry(Session(name, host)) for name in names]
+            places = [(row["name"], row.get("host")) for row in sorted(sessions(host), key=lambda row: row["name"])]
+            entries = [self.table.entry(Session(name, place)) for name, place in places]
         else:
             entries = [entry for entry in self.table.all() if entry.created_id and _is_on(entry, host)]
         ends = _each(entries, partial(_end, others=others))
@@ -291,12 +291,14 @@ def _row(entry: UsedSession) -> dict[str, object]:
     try:
         status = entry.session.status()
     except SeshError as error:
+        if isinstance(error, NotFound):
+            entry.created_id = None  # nothing is left to be closed
         return {**own, "connection": entry.connection(error), "reason": str(error)}
     return {**status, **own, "connection": entry.connection(status)}
 
 
 def _is_on(entry: UsedSession, host: str | None) -> bool:
-    return host is None or entry.session.host == host.removeprefix("@")
+    return host is None or entry.session.host in hosts_of(host)
 
 
 def _log_run(entry: UsedSession, verb: str, command: AnyCommand, result: Result, limit: int) -> models.Ran:

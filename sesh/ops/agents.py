@@ -21,12 +21,13 @@ import stat
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from sesh import about
 from sesh.about import DISTRIBUTION, PROGRAM, SESH, launcher
 from sesh.errors import Refused, UsageError
 from sesh.names import printable
 from sesh.reach import find
 from sesh.schema.facts import Record
-from sesh.store import listing
+from sesh.store import listing, own
 from sesh.system import files, paths, platforms, processes
 from sesh.wire.messages import RESUME, STATE, STATUS
 from sesh.wire.protocol import STATES
@@ -110,6 +111,8 @@ def settings(agent: str) -> str:
 
 def integrate(agent: str, *, remove: bool = False) -> bool:
     """Add, update or remove the hooks; return whether the settings changed. Raises ByHand, Refused."""
+    if not remove:
+        _check_launcher(launcher())
     path = os.path.realpath(settings(agent))
     _check_owner(path)
     before = _read(path)
@@ -138,6 +141,14 @@ def integrate(agent: str, *, remove: bool = False) -> bool:
     except OSError as error:
         raise Refused(f"cannot write {path}: {error.strerror}; nothing was changed") from None
     return True
+
+
+def _check_launcher(path: str) -> None:
+    """Raise Refused if the hooks would not call sesh: the launcher of an unpacked `sesh.pyz` need not be there."""
+    unpacked = own.is_version(os.path.dirname(os.path.dirname(os.path.dirname(about.__file__))))
+    if not os.access(path, os.X_OK) or (unpacked and not own.is_program(path)):
+        problem = f"{path}, which the hooks would call, is no sesh; nothing was changed"
+        raise Refused(problem, hint="install sesh first, as `make install` does")
 
 
 def _check_owner(path: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import unicodedata
 from contextlib import suppress
-from threading import Lock
 
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
@@ -21,7 +20,7 @@ from sesh.reach.op import op
 from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
-from sesh.store import records
+from sesh.store import records, results
 from sesh.system import descriptors, files, paths, processes
 from sesh.text import sizes
 from sesh.wire.connection import Connection
@@ -30,7 +29,6 @@ PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6  # characters that a name leaves free for a number: `-12345`
 _LARGEST = 1 << 16  # bytes; a larger `.git` file is ignored
-_starting = Lock()  # creating a session changes the umask of the whole process for a moment
 
 
 def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
@@ -150,8 +148,7 @@ def with_program_of(launch_spec: LaunchSpec, record: Record) -> LaunchSpec:
 def start(launch_spec: LaunchSpec, name: str) -> Connection:
     """Start a session's daemon; return a connection before HELLO. Raises Exists, SeshError (127, 126), Refused."""
     try:
-        with _starting:
-            return launch.start_daemon({**launch_spec, "name": name})
+        return launch.start_daemon({**launch_spec, "name": name})
     except Exists:
         raise find.taken(name) from None
 
@@ -161,13 +158,16 @@ def start_numbered(launch_spec: LaunchSpec, prefix: str = "", number: int = 1) -
     while True:
         name = numbered(prefix, number)
         with suppress(Exists):  # another process was faster
-            return name, start(launch_spec, name)
+            return name, start({**launch_spec, "numbered": True}, name)
         number = int(name.removeprefix(prefix)) + 1
 
 
 def numbered(prefix: str, number: int) -> str:
-    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError."""
-    taken = set(paths.names())
+    """Return `prefix` with the lowest free number, at least `number`. Raises UsageError.
+
+    The number of a job is not free while its result is kept: a later session of that name would hide the result.
+    """
+    taken = {*paths.names(), *results.job_names()}  # in this order: a job that ends has its result before its files go
     while f"{prefix}{number}" in taken:
         number += 1
     if not is_name(f"{prefix}{number}"):
@@ -187,7 +187,7 @@ def here(caller: Caller, directory: str) -> SessionHere:
     taken = set(paths.names())
     name = repository_name
     number = 1
-    while name in taken and not _is_in(name, root):
+    while not _is_in(name, root) if name in taken else number > 1 and name in results.job_names():
         number += 1
         name = f"{repository_name}-{number}"
     return {"name": name, "directory": directory, "there": name in taken}

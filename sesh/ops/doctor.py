@@ -29,6 +29,7 @@ from sesh.text.keys import DetachKey
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 64 << 10  # bytes
+_LOCK_TIMEOUT = 2.0  # seconds; others hold it for milliseconds
 _VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
@@ -93,7 +94,7 @@ def _python(_caller: Caller) -> Iterator[Finding]:
 def _directory(caller: Caller) -> Iterator[Finding]:
     path = paths.directory()
     files.ready_directory()
-    with files.locked(path):
+    with files.locked(path, timeout=_LOCK_TIMEOUT):
         pass
     _check_room(path)
     if caller.origin is None and os.path.isdir(paths.state_directory()):
@@ -166,7 +167,10 @@ def _locale(caller: Caller) -> Iterator[Finding]:
 
 
 def _path(caller: Caller) -> Iterator[Finding]:
-    """Check PATH, and every program called sesh in it: other projects have one too."""
+    """Check PATH, and every program called sesh in it and in ~/.local/bin: other projects have one too.
+
+    Links, deploy and login shells look in ~/.local/bin, which need not be in the PATH of this process.
+    """
     own = os.path.expanduser("~/.local/bin")
     folders = os.environ.get("PATH", "").split(os.pathsep)
     if own in (os.path.normpath(folder) for folder in folders if folder):
@@ -175,7 +179,7 @@ def _path(caller: Caller) -> Iterator[Finding]:
         remedy = 'add to your shell\'s profile: export PATH="$HOME/.local/bin:$PATH"'
         yield row("path", WARNING, f"{own} is not in PATH", remedy)
     seen: set[str] = set()
-    for folder in filter(os.path.isabs, folders):
+    for folder in filter(os.path.isabs, [*folders, own]):
         path = shutil.which(PROGRAM, path=folder)
         if path is None or os.path.realpath(path) in seen:
             continue

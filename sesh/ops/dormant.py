@@ -136,7 +136,7 @@ def start_again(
     try:
         checkpoint = checkpoints.read(record.get("id"))
     except Refused as error:
-        remarks.append(f"{error}; starting without the old output")
+        remarks.append(f"{error.text}; starting without the old output")
     if unset := [variable for variable in record.get("env") or () if variable not in launch_spec["extra"]]:
         remarks.append(f"no value for {', '.join(unset)}: what --env gives is kept in no file")
     launch_spec = _restart_spec(launch_spec, summary, record, views.emulator_of(checkpoint), gate=gate)
@@ -148,7 +148,7 @@ def start_again(
     except BaseException as error:
         _restore_files(name, record, checkpoint, facts)
         if isinstance(error, SeshError) and error.exit_code in errors.CANNOT_START and launch_spec["resumes"]:
-            error.hint = f"to forget how {name} resumes: {SESH} resume-with {name} --"
+            raise error.but(hint=f"to forget how {name} resumes: {SESH} resume-with {name} --") from error
         raise
     for remark in remarks:
         caller.note(f"{name}: {remark}")
@@ -195,8 +195,8 @@ def _restore_files(name: str, record: Record, checkpoint: views.Checkpoint | Non
 
 @contextmanager
 def _locked(name: str) -> Iterator[Record]:
-    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound."""
-    with files.locked(paths.directory()):
+    """Lock the directory of sessions; yield a dormant session's record. Raises NotFound, TimedOut."""
+    with files.locked(paths.directory(), timeout=files.PATIENCE):
         record = records.read(name) if find.dormant(name) is not None else None
         if record is None:
             raise find.absent(name)
@@ -227,10 +227,11 @@ def rename(old: str, new: str) -> None:
     with _locked(old) as record:
         if new in paths.names():
             raise find.taken(new)
-        records.write({**record, "name": new}, durable=True)
-        for path in (paths.socket_path(old), paths.record_path(old)):
-            if os.path.lexists(path):
-                os.unlink(path)
+        with suppress(FileNotFoundError):
+            os.unlink(paths.socket_path(old))
+        records.move(old, new)
+        with suppress(OSError):  # the disk may be full: the session has its new name all the same
+            records.write({**record, "name": new}, durable=True)
     results.rename(str(record.get("id")), new)
 
 

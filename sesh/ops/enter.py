@@ -14,12 +14,13 @@ from typing import Optional
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import Exists, ExitCode, NotFound, Refused, SeshError
+from sesh.errors import Exists, NotFound, Refused, SeshError
 from sesh.names import check_name, is_name, printable, subject
 from sesh.ops import create, dormant, sessions
 from sesh.reach import find
 from sesh.reach.caller import CANCEL, Caller
 from sesh.reach.op import Connected, op
+from sesh.reach.outcome import exiting_as
 from sesh.schema.facts import LaunchSpec, Place, Seconds, Spec, Summary
 from sesh.store import listing, records
 from sesh.store.recent import newest
@@ -48,7 +49,7 @@ def go(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     name = check_name(name)
     while True:
         if (connection := find.try_connect(name)) is not None:
-            apply(caller, name, spec)
+            _apply_or_close(connection, caller, name, spec)
             return Connected(name, connection, False)
         summary = find.dormant(name)
         if summary is not None and _is_unchanged(spec) and not caller.can_answer:
@@ -93,7 +94,7 @@ def open_(caller: Caller, name: str, spec: Optional[Spec] = None) -> Connected:
     launch_spec = partial(create.launch_spec, caller, spec)
     connection, outcome = ensure(caller, name, launch_spec, again=_is_unchanged(spec))
     if outcome is Ensured.RAN:
-        apply(caller, name, spec)
+        _apply_or_close(connection, caller, name, spec)
     return Connected(name, connection, outcome is not Ensured.RAN)
 
 
@@ -136,6 +137,15 @@ def _summary(name: str) -> Summary | None:
         if error.reason == errors.NO_ANSWER:
             raise
         return None
+
+
+def _apply_or_close(connection: Connection, caller: Caller, name: str, spec: Spec) -> None:
+    """Apply a spec as `apply`; after an error nobody gets the connection, so close it."""
+    try:
+        apply(caller, name, spec)
+    except BaseException:
+        connection.close()
+        raise
 
 
 def apply(caller: Caller, name: str, spec: Spec) -> None:
@@ -229,7 +239,7 @@ def job(
     Without a name, it gets the lowest free number. An error without an exit code of its own gets 125.
     """
     name = check_name(name) if name is not None else None
-    with errors.failing_with(ExitCode.SESH_FAILED):
+    with exiting_as("exec"):
         launch_spec = create.launch_spec(caller, spec or {})
         launch_spec |= {"job": True, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
@@ -246,9 +256,9 @@ def _start_job(launch_spec: LaunchSpec, name: str) -> Connection:
     try:
         return create.start(launch_spec, name)
     except Exists as taken:
-        if not (find.dormant(name) or find.is_kept(name)):
-            taken.message = f"{subject(name)} runs"
-            line = f"{SESH} run {name} -- {describe.command_line(launch_spec['command'] or [])}"
-            is_job = (records.readable(name) or {}).get("job")
-            taken.hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
-        raise
+        if find.dormant(name) or find.is_kept(name):
+            raise
+        line = f"{SESH} run {name} -- {describe.command_line(launch_spec['command'] or [])}"
+        is_job = (records.readable(name) or {}).get("job")
+        hint = f"wait for its end: {SESH} wait {name} --exit" if is_job else f"in its shell: {line}"
+        raise taken.but(message=f"{subject(name)} runs", hint=hint) from taken

@@ -14,6 +14,7 @@ from typing import Optional
 from sesh.errors import DaemonDied, SeshError
 from sesh.ops.lookup import MOST_ROWS
 from sesh.reach.caller import Caller
+from sesh.reach.exchange import Exchange
 from sesh.reach.host_target import HostTarget
 from sesh.reach.op import op
 from sesh.reach.stream import Stream
@@ -27,12 +28,10 @@ from sesh.system.descriptors import check_audience, most_connections, polled
 from sesh.system.workers import Stop, Workers
 from sesh.text import times
 from sesh.wire import protocol
-from sesh.wire.connection import request_frames
-from sesh.wire.messages import EVENTS
+from sesh.wire.messages import EVENTS, RequestKeys
 
 _LOOK = 0.7  # seconds between two looks for new sessions
 _DEBOUNCE = 0.2  # seconds from an event to the next look, because several events come together
-_EVENTS = 1  # the id of the request
 _EACH = {"seq", "ts", "event", "session"}  # the keys that each event has
 
 
@@ -42,19 +41,18 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     `since`: yield events after this number; None for future events only.
     """
 
-    def request() -> None:
-        nonlocal since
-        began = stream.handshake(request_frames(EVENTS, _EVENTS, since=since)).get("events")
-        since = since if since is not None or not isinstance(began, int) else began
+    def keys() -> RequestKeys:
+        return {"since": stream.welcome.get("events") if since is None else since}
 
+    events = stream.begin(Exchange(EVENTS, keys))
     try:
-        for kind, _, payload in stream.arrivals(request):
+        for kind, _, payload, ended in stream.arrivals():
             if kind == protocol.DATA:
                 event: Event = stream.connection.decode_message(protocol.DATA, payload)
                 since = event.get("seq", since)
                 yield event
-            elif kind == protocol.RESPONSE:
-                stream.connection.decode_response(EVENTS, payload)
+            elif ended is events:
+                events.response(stream.connection, payload)
                 return
     except Ended as ended:
         yield from _last_events(ended.result, since)

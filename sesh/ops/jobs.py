@@ -10,16 +10,17 @@ import select
 import signal
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from enum import Enum
+from functools import partial
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, Refused
+from sesh.errors import Fate, NotFound, Refused
 from sesh.names import subject
 from sesh.ops import enter
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts, PassedOn
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.exchange import Exchange, Repeat
 from sesh.reach.op import op
 from sesh.reach.stream import Others, Stream
 from sesh.reach.target import Target
@@ -30,22 +31,18 @@ from sesh.schema.outcomes import JobOutput
 from sesh.store import records, results
 from sesh.system import descriptors
 from sesh.wire import protocol
-from sesh.wire.connection import Connection, hello_frame, request_frames
+from sesh.wire.connection import Connection
 from sesh.wire.messages import FEED, INTERRUPT, KILL, WAIT, RequestKeys
 
 COLLECTED = 32 << 20  # bytes; if the output is longer, the result has only its end
-_WAIT, _SIGNAL, _FEED, _QUESTION = 1, 2, 3, 4  # numbers of all requests; _SIGNAL is Ctrl-C or kill, _FEED of stdin
-_END = request_frames(KILL, _SIGNAL)
 _CHUNK = 64 << 10
 
 
-class _Waiter:
-    """The wait for a job's end over the stream to its daemon.
+class _Watched:
+    """A job whose end is waited for: its exchanges, and its output.
 
-    A Ctrl-C meanwhile goes to the job. A daemon is stuck if it misses the stream's deadline, which lies after the job's
-    timeout. `interrupts`: signals, recorded since before the job began. `live`: receives output as it comes. `most`:
-    bytes to collect of the end of the output. `tells`: tell the person when the job asks a question, because it does
-    not read this terminal.
+    A Ctrl-C meanwhile goes to the job. `interrupts`: signals, recorded since before the job began. `live`: receives
+    output as it comes. `most`: bytes to collect of the end of the output.
     """
 
     def __init__(
@@ -53,63 +50,86 @@ class _Waiter:
         stream: Stream,
         interrupts: Interrupts,
         caller: Caller,
-        forwarder: _StdinForwarder | None,
         live: Callable[[bytes], object] | None,
         *,
         most: int,
-        tells: bool,
     ) -> None:
         self._stream = stream
         self._interrupts = interrupts
         self._caller = caller
-        self._forwarder = forwarder
         self._live = live
-        self._tells = tells
         self._most = most
         self._collected = bytearray()
-        self._ending = False  # the job is to be killed: each new connection repeats the request
-        self._passed_on = PassedOn(INTERRUPT, _SIGNAL)
-        self._set_message()
+        self._ending = False  # the job is to be killed
+        self._named = ""
 
-    def _set_message(self) -> None:
-        name = self._stream.name
-        ways = f"watch it: {SESH} {name}; end it: {SESH} kill {name}"
-        output = f"its output, for a week after its end: {SESH} logs {name}"
-        self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
-
-    def await_result(self) -> tuple[JobResult, bytes]:
+    def await_result(self, forwarder: _StdinForwarder | None, *, tells: bool) -> tuple[JobResult, bytes]:
         """Wait for the job's end; return its result and the collected output.
 
-        Raises Interrupted at the third Ctrl-C, SeshError if the daemon dies, TimedOut.
+        `tells`: tell the person when the job asks a question, because it does not read this terminal. Raises
+        Interrupted at the third Ctrl-C, SeshError if the daemon dies, TimedOut.
         """
         self._stream.output.position = 0
         audience = self._caller.audience
         if self._live is not None and not (self._interrupts.tie and os.isatty(audience)):  # SIGHUP must come first
             self._stream.audience = audience
         try:
-            facts = self._wait()
+            facts = self._wait(forwarder, tells=tells)
         except outcomes.Ended as ended:
             facts = ended.result
             self._collect(self._stream.output.count_stored(ended).payload)
         except errors.DaemonDied:
             on_host = f" on @{self._stream.host}" if self._stream.host else ""
             message = f"the daemon of {self._stream.name}{on_host} died; the job's exit code is lost"
-            raise errors.SeshError(message, exit_code=ExitCode.UNKNOWN) from None
+            raise errors.SeshError(message, fate=Fate.UNKNOWN) from None
         except errors.TimedOut as error:
             raise error if error.in_response else self._timed_out() from None
-        if self._live is not None and self._stream.output.missed:
-            self._caller.note(f"{self._stream.output.missed} bytes that {self._stream.name} wrote were not kept")
-        return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
+        if self._live is None:
+            return {**facts, "truncated": self._stream.output.position > len(self._collected)}, bytes(self._collected)
+        if missed := self._stream.output.missed:
+            self._caller.note(f"{missed} bytes that {self._stream.name} wrote were not kept")
+        return {**facts, "truncated": missed > 0}, bytes(self._collected)
 
-    def _wait(self) -> JobResult:
-        until = self._stream.deadline
-        arrivals = self._stream.arrivals(self._send_requests, others=self._descriptors, until=until)
-        while True:
-            kind, number, payload = next(arrivals)
+    def _wait(self, forwarder: _StdinForwarder | None, *, tells: bool) -> JobResult:
+        stream = self._stream
+        stream.waits_for_daemon = True
+        end = stream.begin(Exchange(WAIT, self._end_keys))
+        question = stream.begin(Exchange(WAIT, {"waiting": True})) if tells else None
+        if forwarder is not None:
+            forwarder.begin(stream)
+        others = partial(self._descriptors, forwarder)
+        self._name_ways()
+        for kind, _, payload, exchange in stream.arrivals(others=others, until=stream.deadline):
+            self._name_ways()
             if kind == protocol.OUTPUT:
                 self._collect(payload)
-            elif kind == protocol.RESPONSE and (result := self._handle_response(number, payload)) is not None:
-                return result
+            elif exchange is end:
+                facts = end.response(stream.connection, payload)
+                if "met" in facts or facts["exit_code"] is None:
+                    raise errors.malformed("RESPONSE", ".exit_code is missing")
+                return facts  # type: ignore[return-value]  # the other keys of a JobResult are optional
+            elif exchange is not None and exchange is question:
+                response = question.response(stream.connection, payload)
+                if "met" in response:
+                    self._caller.tell_question(stream.name, response.get("question", ""), stream.host)
+            elif forwarder is not None and exchange is forwarder.chunk:
+                forwarder.chunk_taken(stream.connection, payload)
+        raise AssertionError("arrivals have no end")
+
+    def _end_keys(self) -> RequestKeys:
+        keys: RequestKeys = {"follow": self._live is not None or self._most > 0}
+        if self._stream.output.position:
+            keys["from"] = self._stream.output.position
+        return keys
+
+    def _name_ways(self) -> None:
+        """Say in the message for a wait that is stopped how to go on with the job, by the name it has now."""
+        name = self._stream.name
+        if name != self._named:
+            self._named = name
+            ways = f"watch it: {SESH} {name}; end it: {SESH} kill {name}"
+            output = f"its output, for a week after its end: {SESH} logs {name}"
+            self._interrupts.message = f"{subject(name)} goes on; {ways}; {output}"
 
     def _timed_out(self) -> errors.TimedOut:
         name, host = self._stream.name, self._stream.host
@@ -117,68 +137,37 @@ class _Waiter:
         message = f"{subject(name)} timed out, but {silent} does not answer, so the job may still run"
         return errors.TimedOut(message, hint=f"end it: {SESH} kill {name}")
 
-    def _send_requests(self) -> None:
-        connection, position = self._stream.connection, self._stream.output.position
-        keys: RequestKeys = {"follow": self._live is not None or self._most > 0}
-        if position:
-            keys["from"] = position
-        requests = _END if self._ending else self._passed_on.frames()
-        if self._tells:
-            requests += request_frames(WAIT, _QUESTION, waiting=True)
-        connection.send(hello_frame("request") + request_frames(WAIT, _WAIT, **keys) + requests)
-        connection.expect_welcome(self._stream.deadline)
-        self._stream.name = str(connection.welcome.get("name") or self._stream.name)
-        self._set_message()
-        if self._forwarder is not None:
-            self._forwarder.send(connection)
-
     def _collect(self, data: bytes) -> None:
         if self._live is not None:
             self._live(data)
         self._collected += data
         del self._collected[: max(0, len(self._collected) - self._most)]
 
-    def _descriptors(self) -> Others:
-        interrupts, forwarder, stream = self._interrupts, self._forwarder, self._stream
+    def _descriptors(self, forwarder: _StdinForwarder | None) -> Others:
+        interrupts, stream = self._interrupts, self._stream
         watched: Others = [(interrupts.inbound, select.POLLIN, lambda: self._forward(interrupts.read()))]
         if forwarder is not None and forwarder.hungry and not stream.lost:
-            watched.append((forwarder.descriptor, select.POLLIN, lambda: forwarder.read(stream.connection)))
+            watched.append((forwarder.descriptor, select.POLLIN, lambda: forwarder.read(stream)))
         return watched
-
-    def _handle_response(self, number: int, data: bytes) -> JobResult | None:
-        connection = self._stream.connection
-        if number == _FEED and self._forwarder is not None:
-            self._forwarder.chunk_taken(connection.decode_response(FEED, data))
-        elif number == _SIGNAL:
-            self._passed_on.response_came()
-        elif number == _QUESTION and "met" in (response := connection.decode_response(WAIT, data)):
-            self._tells = False
-            self._caller.tell_question(self._stream.name, response.get("question", ""), self._stream.host)
-        elif number == _WAIT:
-            end = connection.decode_response(WAIT, data)
-            if "met" in end or end["exit_code"] is None:
-                raise errors.malformed("RESPONSE", ".exit_code is missing")
-            return end  # type: ignore[return-value]  # the other keys of a JobResult are optional
-        return None
 
     def _forward(self, signals: bytes) -> None:
         """Pass signals on; Ctrl-C while the link is lost stops the wait instead.
 
         With `--tie` the first signal ends the job, once the link is back, and then the second one stops the wait.
         """
-        name, host = self._stream.name, self._stream.host
+        stream = self._stream
         for number in signals:
-            if self._stream.lost and (self._ending or not self._interrupts.tie):
+            if stream.lost and (self._ending or not self._interrupts.tie):
                 raise errors.Interrupted(self._interrupts.message)
-            if self._stream.lost:
+            if stream.lost:
+                stream_is_back = f"once the link to @{stream.host} is back"
+                self._caller.note(f"{stream.name} ends {stream_is_back}; Ctrl-C stops waiting for that")
+            if self._interrupts.tie:
+                if not self._ending:
+                    stream.begin(Exchange(KILL))
                 self._ending = True
-                self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
-            elif self._interrupts.tie:
-                self._ending = True
-                with suppress(errors.TimedOut, errors.Unreachable):  # the next connection repeats it
-                    self._stream.connection.send(_END, time.monotonic() + 1)
             elif number == signal.SIGINT:
-                self._passed_on.send(self._stream.connection)
+                stream.begin(Exchange(INTERRUPT, repeat=Repeat.WITH_KEY))
 
 
 def run(
@@ -193,13 +182,13 @@ def run(
     """Run a job to its end; return its name, its result, and its output.
 
     `data`: the arguments of `enter.job`. `live`: receives output as it comes. `wanted`: collect the output, or the end
-    of a long output. `stdin`: the descriptor of the input for the job. An error without an exit code of its own gets
-    125 if the job did not run, and 255 if the end of the job is unknown.
+    of a long output. `stdin`: the descriptor of the input for the job. The fate of an error says whether the job has
+    begun.
     """
     limit = data.get("timeout")
     forwarder = _StdinForwarder(stdin, mends=target.host is not None) if stdin is not None else None
     try:
-        with errors.failing_with(ExitCode.SESH_FAILED):
+        with errors.fated(Fate.NOT_BEGUN):
             target = target.until(_after(limit))
             target.interrupts = interrupts
             name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
@@ -208,13 +197,13 @@ def run(
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.failing_with(ExitCode.UNKNOWN, to_look(stream.name)), stream:
+    with errors.fated(Fate.GOES_ON, to_look(stream.name)), stream:
         # The daemon counts the limit from the job's start.
         stream.deadline = None if limit is None else _after(limit + protocol.ENDING_TIMEOUT)
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
-        waiter = _Waiter(stream, interrupts, target.caller, forwarder, live, most=most, tells=tells)
-        result, output = waiter.await_result()
+        job = _Watched(stream, interrupts, target.caller, live, most=most)
+        result, output = job.await_result(forwarder, tells=tells)
     if target.host is not None and not data.get("keep"):
         known.cache_changes(target.host, gone=[stream.name])
     return stream.name, result, output
@@ -245,8 +234,8 @@ def ended(_caller: Caller, labels: dict[str, str]) -> list[Name]:
 
 
 class _Feeding(Enum):
-    SEND_CHUNK = "a chunk is sent, over each new connection, until the job has taken it"
-    SEND_END = "the end of stdin is sent, over each new connection, until the job has taken it"
+    SEND_CHUNK = "a chunk is sent, and the job has not taken it"
+    SEND_END = "the end of stdin is sent, and the job has not taken it"
     READ = "the job takes another chunk"
     NOTHING = "the job takes no more"
 
@@ -258,33 +247,35 @@ class _StdinForwarder:
         self.descriptor = descriptor
         self._mends = mends  # after a lost link the daemon drops what it has already
         self._taken = 0  # bytes that the job has taken
-        self._chunk = b""  # the first one is empty: it tells the daemon which connection feeds the job
         self._feeding = _Feeding.SEND_CHUNK
+        # The first chunk is empty: it tells the daemon which connection feeds the job.
+        self.chunk = Exchange(FEED, self._keys)
 
     @property
     def hungry(self) -> bool:
         return self._feeding is _Feeding.READ
 
-    def read(self, connection: Connection) -> None:
+    def begin(self, stream: Stream) -> None:
+        """Send the first chunk."""
+        stream.begin(self.chunk)
+
+    def read(self, stream: Stream) -> None:
+        """Read a chunk of stdin, and send it."""
         try:
             chunk = descriptors.stdin_block(_CHUNK, self.descriptor)
         except Refused:
             chunk = b""  # the job sees the end of its input
         if chunk is None:
             return  # nothing to read after all
-        self._chunk = chunk
-        self._feeding = _Feeding.SEND_CHUNK if self._chunk else _Feeding.SEND_END
-        self.send(connection)
+        self._feeding = _Feeding.SEND_CHUNK if chunk else _Feeding.SEND_END
+        self.chunk = stream.begin(Exchange(FEED, self._keys, chunk))
 
-    def send(self, connection: Connection) -> None:
-        """Send the chunk or the end that the job has not taken yet."""
-        if self._feeding in (_Feeding.READ, _Feeding.NOTHING):
-            return
-        keys: RequestKeys = {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
-        with suppress(errors.Unreachable):  # the job may have ended, and its response waits to be read
-            connection.send(request_frames(FEED, _FEED, self._chunk, **keys))
+    def _keys(self) -> RequestKeys:
+        return {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}
 
-    def chunk_taken(self, takes_more: bool) -> None:
+    def chunk_taken(self, connection: Connection, payload: bytes) -> None:
+        """Handle the response to the last chunk."""
+        takes_more = self.chunk.response(connection, payload)
         ends = self._feeding is _Feeding.SEND_END or not takes_more
         self._feeding = _Feeding.NOTHING if ends else _Feeding.READ
-        self._taken += len(self._chunk)
+        self._taken += len(self.chunk.data)

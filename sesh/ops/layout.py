@@ -9,18 +9,19 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Sequence
 
 from sesh import errors
 from sesh.errors import Refused, SeshError, UsageError, placed
-from sesh.names import check_host, check_label, check_name, check_resume
+from sesh.names import check_host, check_label, check_name, check_resume, pair
 from sesh.ops import create, enter, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema import check
 from sesh.schema.facts import LaunchSpec, Spec, Summary
-from sesh.schema.outcomes import LayoutEntry, Made
+from sesh.schema.outcomes import Layout, LayoutEntry, Made
 from sesh.store import listing
 from sesh.system import programs
 from sesh.text import describe
@@ -31,28 +32,50 @@ VERSION = 1
 @op(reads=True)
 def sessions(caller: Caller) -> list[LayoutEntry]:
     """Return the lasting sessions of this machine and of known remotes; note silent remotes."""
-    here = [_entry(session, None) for session in listing.summaries() if _is_lasting(session)]
+    entries = [_entry(session) for session in listing.summaries() if _is_lasting(session)]
     find.note_damage(caller)
-    elsewhere = []
+    names: dict[str, set[str]] = {}
     for group in lookup.query_known(caller):
         if group.reason:
-            caller.note(f"the sessions on @{group.host} are missing: {group.reason}")
+            _note_missing(caller, group.host, group.reason)
+        elif lasting := {session["name"] for session in group.sessions if _is_lasting(session)}:
+            names[group.host] = lasting
+    # A host's list has its commands as they are shown, without controls; its layout has each byte of them.
+    deadline = time.monotonic() + lookup.HOST_TIMEOUT
+    layouts = lookup.call_each(
+        caller, {host: host for host in names}, lambda _, target: target.until(deadline).call(sessions)
+    )
+    for host, found in layouts.items():
+        if isinstance(found, SeshError):
+            _note_missing(caller, host, lookup.reason(found))
         else:
-            elsewhere += [_entry(session, group.host) for session in group.sessions if _is_lasting(session)]
-    return here + elsewhere
+            entries += [{**entry, "host": host} for entry in found if entry["name"] in names[host]]
+    return entries
+
+
+def _note_missing(caller: Caller, host: str, reason: str) -> None:
+    caller.note(f"the sessions on @{host} are missing: {reason}")
+
+
+def text(layout: Layout, indent: int | None = None) -> str:
+    """Return a layout as JSON in ASCII.
+
+    A byte outside UTF-8 is a lone surrogate, which only an escape (`\\udcff`) can carry; `parse` returns the same byte.
+    """
+    return json.dumps(layout, indent=indent).replace("\x7f", "\\u007f")
 
 
 def _is_lasting(session: Summary) -> bool:
     return session.get("state") != "exited" and "machine" not in session
 
 
-def _entry(session: Summary, host: str | None) -> LayoutEntry:
+def _entry(session: Summary) -> LayoutEntry:
     command = session.get("command")
     return {
         "name": str(session["name"]),
-        "host": host,
-        "directory": describe.at_home(session.get("cwd") or "") or None if host is None else session.get("cwd"),
-        "command": None if session.get("shell") and (host or _is_shell(command)) else command,
+        "host": None,
+        "directory": describe.at_home(session.get("cwd") or "") or None,
+        "command": None if session.get("shell") and _is_shell(command) else command,
         "resume": session.get("resume"),
         "labels": dict(session.get("labels") or {}),
     }
@@ -89,7 +112,7 @@ def _checked(value: object, place: str) -> LayoutEntry:
             check_host(entry["host"])
         check_resume(entry["resume"] or [])
         for key, label in entry["labels"].items():
-            check_label(f"{key}={label}")
+            check_label(pair(key, label))
     except (errors.Malformed, UsageError, Refused) as error:
         raise errors.Malformed(placed(place, str(error))) from error
     return entry
@@ -107,7 +130,7 @@ def make(caller: Caller, entries: Sequence[LayoutEntry]) -> list[Made]:
 
 def _make(caller: Caller, entry: LayoutEntry) -> Made:
     name = check_name(str(entry["name"]))
-    labels = [f"{key}={value}" for key, value in entry["labels"].items()]
+    labels = [pair(key, value) for key, value in entry["labels"].items()]
     command = None if _is_shell(entry["command"]) else entry["command"]
     spec: Spec = {"directory": entry["directory"], "command": command, "label": labels}
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import partial
 from typing import TYPE_CHECKING
 
 from sesh.about import SESH
 from sesh.ops.views import fetch_pages
+from sesh.reach.exchange import Exchange
 from sesh.reach.stream import Arrival, Stream
 from sesh.schema.outcomes import Ended
 from sesh.text import safe
 from sesh.wire import protocol
-from sesh.wire.connection import request_frames
-from sesh.wire.messages import LOGS, WAIT, RequestKeys
+from sesh.wire.messages import LOGS, WAIT, LogsResponse, RequestKeys
 
 if TYPE_CHECKING:
     from sesh.vt.lines import Line, LineReader
@@ -34,72 +33,65 @@ def feed(reader: LineReader, output: Arrival) -> Iterator[Line]:
     return reader.feed(output.payload[reader.position - output.number :])
 
 
-class LiveLog:
-    """The lines of a session until it ends; a reconnect continues with the next byte.
+def follow(
+    stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
+) -> None:
+    """Write the lines of a session until it ends, each once. Raises DaemonDied.
 
     `count`: how many existing lines to write first. `ansi`: keep SGR. `note`: receives a note about skipped output.
     """
 
-    def __init__(
-        self, stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
-    ) -> None:
-        self._stream = stream
-        self._count = count
-        self._ansi = ansi
-        self._write = write
-        self._note = note
-        self._lines: LineReader | None = None
+    lines: LineReader | None = None
 
-    def follow(self) -> None:
-        """Write lines until the session ends. Raises DaemonDied."""
-        try:
-            for arrival in self._stream.arrivals(self._send_requests):
-                kind, _, payload = arrival
-                if kind == protocol.OUTPUT:
-                    self._write_new(arrival)
-                elif kind == protocol.RESPONSE:
-                    self._stream.connection.decode_response(WAIT, payload)
-                    break
-        except Ended as ended:  # the session ended while the link was down, or before its response
-            self._write_new(self._stream.output.count_stored(ended))
-        if self._lines is not None and self._lines.current.text:
-            self._write([self._text(self._lines.current)])
+    def position() -> RequestKeys:
+        assert lines is not None  # noqa: S101 (what is there is fetched first)
+        return {"follow": True, "from": lines.position}
 
-    def _send_requests(self) -> None:
-        self._stream.handshake()
-        existing: list[str] = []
-        if self._lines is None:
-            self._lines, existing = self._fetch_existing()
-        keys: RequestKeys = {"follow": True, "from": self._lines.position}
-        connection = self._stream.connection
-        connection.send(request_frames(WAIT, connection.next_number(), **keys))
-        if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
-            self._write(existing)
+    def text(line: Line) -> str:
+        return line.ansi if ansi else line.text
 
-    def _fetch_existing(self) -> tuple[LineReader, list[str]]:
-        """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
-        connection = self._stream.connection
-        fetch = partial(connection.request, LOGS, ansi=self._ansi, end=True)
-        lines, newest, older = fetch_pages(fetch, max(1, self._count), protocol.MAX_RESPONSE)
-        if older and len(lines) < self._count:
-            more = f"more of them: {SESH} logs {self._stream.name} N"
-            self._note(f"the last {len(lines):,} lines come before the new ones; {more}")
-        if connection.over_link:
-            lines = list(map(safe.without_controls, lines))
-        unfinished = lines.pop() if newest.get("open") and lines else ""
-        lines += [""] * newest.get("blank", 0)
-        start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
-        reader = line_reader(newest["position"], newest.get("columns", COLUMNS), start)
-        return reader, lines[-self._count :] if self._count else []
-
-    def _write_new(self, output: Arrival) -> None:
-        lines = self._lines = self._lines or line_reader(output.number, COLUMNS)
+    def write_new(output: Arrival) -> None:
+        nonlocal lines
+        lines = lines or line_reader(output.number, COLUMNS)
         if output.number > lines.position:
-            skipped = output.number - lines.position
-            self._note(f"{skipped} bytes were skipped: they came faster than they could be read")
-        whole = [self._text(line) for line in feed(lines, output) if line.final]
+            note(f"{output.number - lines.position} bytes were skipped: they came faster than they could be read")
+        whole = [text(line) for line in feed(lines, output) if line.final]
         if whole:
-            self._write(whole)
+            write(whole)
 
-    def _text(self, line: Line) -> str:
-        return line.ansi if self._ansi else line.text
+    try:
+        lines, existing = _fetch_existing(stream, count, ansi=ansi, note=note)
+        end = stream.begin(Exchange(WAIT, position))
+        if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
+            write(existing)
+        for arrival in stream.arrivals():
+            if arrival.kind == protocol.OUTPUT:
+                write_new(arrival)
+            elif arrival.exchange is end:
+                end.response(stream.connection, arrival.payload)
+                break
+    except Ended as ended:  # the session ended while the link was down, or before its response
+        write_new(stream.output.count_stored(ended))
+    if lines is not None and lines.current.text:
+        write([text(lines.current)])
+
+
+def _fetch_existing(
+    stream: Stream, count: int, *, ansi: bool, note: Callable[[str], None]
+) -> tuple[LineReader, list[str]]:
+    """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
+
+    def fetch(**keys: object) -> tuple[LogsResponse, bytes]:
+        return stream.ask(Exchange(LOGS, {"ansi": ansi, "end": True, **keys}))
+
+    lines, newest, older = fetch_pages(fetch, max(1, count), protocol.MAX_RESPONSE)
+    if older and len(lines) < count:
+        more = f"more of them: {SESH} logs {stream.name} N"
+        note(f"the last {len(lines):,} lines come before the new ones; {more}")
+    if stream.connection.over_link:
+        lines = list(map(safe.without_controls, lines))
+    unfinished = lines.pop() if newest.get("open") and lines else ""
+    lines += [""] * newest.get("blank", 0)
+    start = unfinished.encode() + newest.get("start", "").encode("latin-1", "replace")
+    reader = line_reader(newest["position"], newest.get("columns", COLUMNS), start)
+    return reader, lines[-count:] if count else []

@@ -146,7 +146,7 @@ def placed_rows(target: Target) -> list[Summary]:
     """Return a host's sessions as `placed`; note its untrusted files. Raises the host's error."""
     overview = target.call(views.overview)
     for refusal in overview["refusals"]:
-        target.caller.note(refusal)
+        target.caller.note(errors.told(refusal, target.host))
     return [placed(row, target.host, overview["home"], target.clock) for row in overview["sessions"]]
 
 

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Sequence
 
-from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops.pattern import Pattern
+from sesh.reach.exchange import Exchange, Repeat
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Sent
 from sesh.text import safe
 from sesh.text.describe import activity_facts
 from sesh.text.keys import Key
-from sesh.wire.connection import Connection
-from sesh.wire.messages import MODES, PRESS, SEND, STATUS, RequestKeys, SendResponse
+from sesh.wire.messages import MODES, PRESS, SEND, STATUS, RequestKeys, RequestType, Response, SendResponse
 from sesh.wire.protocol import CHUNK
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
@@ -50,22 +48,22 @@ def send_input(
     pattern = Pattern(question) if question is not None else None
     _check_length(text, as_unit=enter or pattern is not None)
     with Stream.open(target, name) as stream:
-        stream.handshake(until=_soon())
-        typed_keys = _bytes_of_keys(stream.connection, pressed)
+        stream.connect(_soon())
+        typed_keys = _bytes_of_keys(stream, pressed)
         if enter and not text:  # then Enter is a key like any other
             enter = False
             typed_keys = b"\r" + typed_keys
         if not text and pattern is None:
-            response, _ = stream.connection.request(PRESS, typed_keys, _soon())
+            response = _press(stream, typed_keys)
         elif not enter and pattern is None:
             response = _type_in_chunks(stream, text + typed_keys)
         else:
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
-                request_keys |= _matching_question(stream.connection, name, pattern)
+                request_keys |= _matching_question(stream, pattern)
             response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys, _ENTER_TIMEOUT)
             if enter and typed_keys:
-                stream.connection.request(PRESS, typed_keys, _soon())
+                _press(stream, typed_keys)
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
 
 
@@ -84,45 +82,38 @@ def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
         for start in range(CHUNK, len(typed), CHUNK):
             _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
     except SeshError as error:
-        error.typed = True
-        raise
+        raise error.but(typed=True) from error
     return first
 
 
-def _matching_question(connection: Connection, name: str, pattern: Pattern) -> RequestKeys:
+def _matching_question(stream: Stream, pattern: Pattern) -> RequestKeys:
     """Return request keys that identify the session's question. Raises Refused if it does not match.
 
     With these keys the daemon refuses to type if it asks nothing, or something else by then.
     """
-    state, since, question = activity_facts(connection.request(STATUS, deadline=_soon())[0])
+    state, since, question = activity_facts(_ask(stream, STATUS))
     if state == "waiting" and pattern.text != _ANY:
         with pattern:
             # A question is often copied as it stands, with the signs of a pattern in it: [y/N]
             matches = pattern.text in question or any(pattern.matches([question], _soon()))
         if not matches:
             shown = safe.plain(question)
-            raise Refused(f'{name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed')
+            raise Refused(
+                f'{stream.name} is waiting, but asks "{shown}", not {printable(pattern.text)}; nothing was typed'
+            )
     return {"since": since, "question": question}
 
 
 def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
     """Type a text by one request, exactly once.
 
-    Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed. After a lost link the request is sent
-    again. By its key the daemon knows that the text is typed already.
+    Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed.
     """
-    request_keys = {**request_keys, "key": os.urandom(8).hex()}
-    while True:
-        try:
-            response, _ = stream.connection.request(SEND, text, time.monotonic() + timeout, **request_keys)
-            break
-        except errors.ConnectionLost:
-            stream.reconnect()
-            stream.handshake(until=_soon())
+    typed = Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout)
+    response, _ = stream.ask(typed)
     if reason := response.get("reason"):
-        error = Refused(f"{stream.name} got the text, but {reason}", hint=f"look: {SESH} screen {stream.name}")
-        error.typed = True
-        raise error
+        message, look = f"{stream.name} got the text, but {reason}", f"look: {SESH} screen {stream.name}"
+        raise Refused(message, hint=look, typed=True)
     return response
 
 
@@ -133,15 +124,25 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     the question, as in `activity`; the daemon refuses if the question has changed. Raises NotFound, Refused, Busy.
     """
     with Stream.open(target, name) as stream:
-        stream.handshake(until=_soon())
-        by_line = stream.connection.request(STATUS, deadline=_soon())[0]["modes"]["canonical"]
+        by_line = _ask(stream, STATUS)["modes"]["canonical"]
         request_keys: RequestKeys = {"since": since, "question": question, "enter": len(text) != 1 or by_line}
         _type_as_unit(stream, text.encode(), request_keys, _ENTER_TIMEOUT)
 
 
-def _bytes_of_keys(connection: Connection, keys: Sequence[Key]) -> bytes:
+def _press(stream: Stream, keys: bytes) -> SendResponse:
+    """Type keys at once, exactly once."""
+    response, _ = stream.ask(Exchange(PRESS, {}, keys, Repeat.WITH_KEY, _soon()))
+    return response
+
+
+def _ask(stream: Stream, request: RequestType[Response]) -> Response:
+    response, _ = stream.ask(Exchange(request, deadline=_soon()))
+    return response
+
+
+def _bytes_of_keys(stream: Stream, keys: Sequence[Key]) -> bytes:
     """Return the bytes that keys send; mode DECCKM changes those of cursor keys."""
-    if any(key.application != key.sent for key in keys) and connection.request(MODES, deadline=_soon())[0]:
+    if any(key.application != key.sent for key in keys) and _ask(stream, MODES):
         return b"".join(key.application for key in keys)
     return b"".join(key.sent for key in keys)
 

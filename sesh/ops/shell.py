@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import re
 import select
 import time
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import ExitCode, NotFound, SeshError
+from sesh.errors import ExitCode, Fate, NotFound, SeshError
 from sesh.ops import dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
-from sesh.reach.cancelling import Interrupts, PassedOn
+from sesh.reach.cancelling import Interrupts
+from sesh.reach.exchange import Exchange, Repeat
 from sesh.reach.op import op
 from sesh.reach.stream import Others, Stream
 from sesh.schema import codec, outcomes
@@ -24,11 +25,9 @@ from sesh.store import listing
 from sesh.text import times
 from sesh.vt import grammar
 from sesh.wire import protocol
-from sesh.wire.connection import request_frames
 from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
-_RUN, _INTERRUPT, _QUESTION = 1, 2, 3  # ids of requests
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _MOST_FAR = 30_000 << 10  # bytes of an output that a link carries: its base64 is below `protocol.MAX_RESPONSE`
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
@@ -57,22 +56,25 @@ def run(
     if the command asks a person.
 
     After a lost link the command is sent again with the same key, so that the host runs it only once. If the command
-    ended with its session during the outage, its facts have `output_lost`. Raises Busy. Errors exit with 125, or with
-    255 if the command may have run.
+    ended with its session during the outage, its facts have `output_lost`. Raises Busy. The fate of an error says
+    whether the command may have run.
     """
-    with errors.failing_with(ExitCode.SESH_FAILED):
-        if stream.host is None and listing.in_front(stream.name):
-            raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
-        command = _SentCommand(stream, words, timeout, interrupts, wait=wait, live=live, tell=tell)
-        try:
-            return command.await_end()
-        except KeyboardInterrupt:
-            command.interrupt()
+    if stream.host is None and listing.in_front(stream.name):
+        raise errors.Busy(f"{stream.name} runs this very command", hint="write it there without sesh run")
+    command = _Command(stream, words, timeout, wait=wait, live=live is not None)
+    try:
+        return command.await_end(interrupts, live, tell)
+    except KeyboardInterrupt:
+        command.interrupt()
+        raise
+    except outcomes.Ended as ended:
+        return command.facts_from(ended), b""
+    except BrokenPipeError:  # the reader of the output has left
+        raise
+    except Exception as error:
+        if (told := command.explained(errors.own(error, Fate.NOT_BEGUN))) is error:
             raise
-        except outcomes.Ended as ended:
-            return command.facts_from(ended), b""
-        except SeshError as error:
-            raise command.explained(error) from None
+        raise told from error
 
 
 def to_look(name: str) -> str:
@@ -95,101 +97,67 @@ class OutputWriter:
         self._write(data[:end] if self._ansi else without_sequences(data[:end]))
 
 
-class _SentCommand:
-    """One command, sent over each new connection; on a host its key prevents two runs."""
+class _Command:
+    """One command in a shell: its exchanges, and what is known of its end."""
 
-    def __init__(
-        self,
-        stream: Stream,
-        words: Sequence[str],
-        timeout: float | None,
-        interrupts: Interrupts,
-        *,
-        wait: bool,
-        live: OutputWriter | None,
-        tell: Callable[[str], None] | None,
-    ) -> None:
+    def __init__(self, stream: Stream, words: Sequence[str], timeout: float | None, *, wait: bool, live: bool) -> None:
         self._stream = stream
-        self._interrupts = interrupts
+        self._wait = wait
         self._live = live
-        self._tell = tell
-        self._data = "\0".join(words).encode("utf-8", "surrogateescape")
         self._deadline = stream.deadline
         if self._deadline is None and timeout is not None:
             self._deadline = time.monotonic() + timeout
-        self._keys: RequestKeys = {"wait": wait}
-        if stream.host is not None:
-            self._keys["key"] = os.urandom(8).hex()
-        self._stream.output.position = 0
-        self._carried = bytearray()
-        self._sent = False
-        self._passed_on = PassedOn(RUN_INTERRUPT, _INTERRUPT)
+        stream.output.position = 0
+        data = "\0".join(words).encode("utf-8", "surrogateescape")
+        self.run = Exchange(RUN, self._keys, data, Repeat.WITH_KEY, self._deadline)
 
-    def await_end(self) -> tuple[RunFacts, bytes]:
-        """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
-        until = None if self._deadline is None else self._deadline + _GRACE
-        arrivals = self._stream.arrivals(self._send, others=self._descriptors, until=until)
-        while True:
-            kind, number, payload = next(arrivals)
-            if kind == protocol.OUTPUT and self._live is not None:
-                self._live.write(payload)
-            elif kind == protocol.DATA:
-                protocol.carry(self._carried, payload)
-            elif kind == protocol.RESPONSE and number == _RUN:
-                return self._stream.connection.decode_response(RUN, payload), bytes(self._carried)
-            elif kind == protocol.RESPONSE and number == _INTERRUPT:
-                self._passed_on.response_came()
-            elif kind == protocol.RESPONSE and number == _QUESTION:
-                response = self._stream.connection.decode_response(WAIT, payload)
-                if "met" in response and self._tell is not None:
-                    tell, self._tell = self._tell, None  # tell the person only once
-                    tell(response.get("question", ""))
-
-    def _descriptors(self) -> Others:
-        return [(self._interrupts.inbound, select.POLLIN, self._handle_signals)]
-
-    def _handle_signals(self) -> None:
-        if self._stream.lost:
-            self._interrupts.check_recorded()
-        elif self._interrupts.read():
-            self.interrupt()
-
-    def _send(self) -> None:
-        """Send the command over a new connection, with the time that is left for it."""
-        stream = self._stream
-        first = not self._sent
-        self._carried = bytearray()
-        self._interrupts.check()
-        if first and stream.host is not None:
-            # If no WELCOME has come by `welcome_by`, the command must not begin: its output would be lost.
-            welcome_by = time.monotonic() + protocol.WELCOME_TIMEOUT
-            begin_by = welcome_by if self._deadline is None else min(welcome_by, self._deadline)
-            self._sent = True
-            stream.handshake(self._frames(begin_by, from_now=True), self._deadline)
-            return
-        stream.handshake(until=self._deadline)
-        frames = self._frames(self._deadline, from_now=first)
-        self._sent = True
-        stream.connection.send(frames + self._passed_on.frames())
-
-    def _frames(self, deadline: float | None, *, from_now: bool) -> bytes:
-        """Return the frames to send, the command's last: it runs only if all arrive.
-
-        `from_now`: count only a question that the command asks from now on.
-        """
-        keys: RequestKeys = {**self._keys, "begin_by": self._stream.connection.begin_by(deadline)}
+    def _keys(self) -> RequestKeys:
+        keys: RequestKeys = {"wait": self._wait}
         if self._deadline is not None:
             keys["timeout"] = max(0.0, self._deadline - time.monotonic())
-        if self._live is not None:
+        if self._live:
             keys["since"] = self._stream.output.position
-        frames = b""
-        if self._tell is not None:
-            frames = request_frames(WAIT, _QUESTION, waiting=True, from_now=from_now)
-        return frames + request_frames(RUN, _RUN, self._data, **keys)
+        return keys
+
+    def await_end(
+        self, interrupts: Interrupts, live: OutputWriter | None, tell: Callable[[str], None] | None
+    ) -> tuple[RunFacts, bytes]:
+        """Send the command; return its facts and output once it has ended (without `wait`, begun)."""
+        stream, run = self._stream, self.run
+        interrupts.check()
+        question = None
+        if tell is not None:  # first: of the questions only those count that the command asks
+            question = stream.begin(Exchange(WAIT, lambda: {"waiting": True, "from_now": not run.sent}))
+        if stream.host is None:
+            stream.connect(self._deadline)  # what a daemon without WELCOME was not sent did not run
+        stream.begin(run)
+        others = partial(self._descriptors, interrupts)
+        until = None if self._deadline is None else self._deadline + _GRACE
+        for kind, _, payload, exchange in stream.arrivals(others=others, until=until):
+            if kind == protocol.OUTPUT and live is not None:
+                live.write(payload)
+            elif kind == protocol.DATA:
+                protocol.carry(run.carried, payload)
+            elif exchange is run:
+                return run.response(stream.connection, payload), bytes(run.carried)
+            elif exchange is not None and exchange is question and tell is not None:
+                response = question.response(stream.connection, payload)
+                if "met" in response:
+                    tell(response.get("question", ""))
+        raise AssertionError("arrivals have no end")
+
+    def _descriptors(self, interrupts: Interrupts) -> Others:
+        return [(interrupts.inbound, select.POLLIN, partial(self._handle_signals, interrupts))]
+
+    def _handle_signals(self, interrupts: Interrupts) -> None:
+        if self._stream.lost:
+            interrupts.check_recorded()
+        elif interrupts.read():
+            self.interrupt()
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""
-        self._passed_on.send(self._stream.connection)
+        self._stream.begin(Exchange(RUN_INTERRUPT, repeat=Repeat.WITH_KEY))
 
     def explained(self, error: SeshError) -> SeshError:
         """Return the error to raise instead, which says whether the command may have run."""
@@ -197,8 +165,7 @@ class _SentCommand:
         may_have_run = self._may_have_run(error)
         if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
             if may_have_run and error.exit_code == ExitCode.FAILED:
-                error.exit_code = ExitCode.UNKNOWN
-                error.hint = error.hint or to_look(name)
+                return error.but(fate=Fate.UNKNOWN, hint=error.hint or to_look(name))
             return error
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
@@ -207,20 +174,20 @@ class _SentCommand:
             return type(error)(f"{message}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} logs {name}"
         if late:
-            return errors.TimedOut(f"{message}; the command may go on", hint=look)
-        return errors.Unreachable(f"{message}; the command may have run", hint=look, exit_code=ExitCode.UNKNOWN)
+            return errors.TimedOut(f"{message}; the command may go on", hint=look, fate=Fate.GOES_ON)
+        return errors.Unreachable(f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
 
     def _may_have_run(self, error: SeshError) -> bool:
         """Return whether the command may have run, although this error came instead of a response."""
         refused = error.in_response and not isinstance(error, NotFound)  # after a reconnect it may only not be found
-        return self._sent and not refused
+        return self.run.sent and not refused
 
     def facts_from(self, ended: outcomes.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises SeshError."""
-        last, key = ended.result.get("run"), self._keys.get("key")
-        if key is None or not isinstance(last, dict) or last.get("key") != key:
+        last = ended.result.get("run")
+        if not isinstance(last, dict) or last.get("key") != self.run.key:
             message = f"{self._stream.name} has ended; the command's result is lost"
-            raise SeshError(message, exit_code=ExitCode.UNKNOWN)
+            raise SeshError(message, fate=Fate.UNKNOWN)
         return {**last, "output_lost": True}
 
 

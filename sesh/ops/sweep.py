@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from sesh.about import DISTRIBUTION, PROGRAM
-from sesh.errors import NotFound, Refused, SeshError
+from sesh.errors import NotFound, Refused, SeshError, TimedOut
 from sesh.names import is_name
 from sesh.ops import sessions
 from sesh.reach import find
@@ -119,7 +119,7 @@ def _note_lost(name: str) -> float:
     The last activity is no measure: a session that was idle for a year may have been lost a minute ago. An unattended
     sweep, which has a minimum age, so keeps a session that it finds first.
     """
-    with suppress(OSError, Refused), files.locked(paths.directory()):
+    with suppress(OSError, Refused, TimedOut), files.locked(paths.directory(), timeout=files.PATIENCE):
         record = records.readable(name)
         if record is not None and record.get("found_lost"):
             return records.age(record)
@@ -150,7 +150,8 @@ def _files() -> Iterator[Leftover]:
 
 
 def _remove(path: str) -> bool:
-    with suppress(FileNotFoundError), files.locked(files.ready_directory()):  # another sweep may be faster
+    folder = files.ready_directory()
+    with suppress(FileNotFoundError), files.locked(folder, timeout=files.PATIENCE):  # another sweep may be faster
         if not _is_leftover(path, _ids()):
             return False
         os.unlink(path)

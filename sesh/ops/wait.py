@@ -16,14 +16,14 @@ from sesh.ops.pattern import Pattern
 from sesh.ops.views import fetch_pages, overview
 from sesh.reach import find
 from sesh.reach.caller import Caller
+from sesh.reach.exchange import Exchange
 from sesh.reach.op import op
 from sesh.reach.stream import Arrival, Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import JobResult, Place
 from sesh.schema.outcomes import Condition, Ended
 from sesh.wire import protocol
-from sesh.wire.connection import request_frames
-from sesh.wire.messages import LOGS, SUMMARY, WAIT, EndResponse, RequestKeys
+from sesh.wire.messages import LOGS, SUMMARY, WAIT, EndResponse, LogsResponse, RequestKeys
 
 if TYPE_CHECKING:
     from sesh.vt.lines import LineReader
@@ -50,14 +50,6 @@ _ALL_LINES = 1_000_000
 _EXIT = "exit"  # the condition that the session has ended
 
 
-class _InKeptLines(Exception):
-    """The pattern matched before the wait began; a callback of `arrivals` cannot return it."""
-
-    def __init__(self, match: Condition) -> None:
-        super().__init__(match["match"])
-        self.match = match
-
-
 def _await_condition(stream: Stream, conditions: Conditions) -> Condition:
     """Wait for the first condition to be met, and return it.
 
@@ -70,7 +62,8 @@ def _await_condition(stream: Stream, conditions: Conditions) -> Condition:
         deadline = time.monotonic() + timeout
     try:
         with Pattern(conditions["pattern"] or "") as pattern:
-            met = _ConditionWait(stream, pattern, deadline, conditions).await_met()
+            search = _Search(pattern, deadline) if conditions["pattern"] is not None else None
+            met = _first_met(stream, conditions, deadline, search)
     except TimedOut as late:
         within = "in time" if timeout is None else f"within {timeout:g} s"
         hint = late.hint or f"it runs on; look: {SESH} screen {name}"
@@ -108,90 +101,79 @@ def ended(_caller: Caller, name: str) -> Optional[Condition]:
     return _end(end) if end is not None else None
 
 
-class _ConditionWait:
-    """A wait across reconnects, which searches for the pattern; the daemon tests the other conditions."""
+def _first_met(stream: Stream, conditions: Conditions, deadline: float | None, search: _Search | None) -> Condition:
+    """Return the first condition that is met, which may be the end. Raises TimedOut, DaemonDied.
 
-    def __init__(self, stream: Stream, pattern: Pattern, deadline: float | None, conditions: Conditions) -> None:
-        self._stream = stream
-        self._conditions = conditions
+    The daemon tests the conditions but the pattern, which is searched here.
+    """
+    late = None if deadline is None else deadline + _GRACE
+    try:
+        stream.connect(late)
+        if search is not None:
+            search.columns = stream.ask(Exchange(SUMMARY, deadline=late))[0]["columns"] or search.columns
+            if conditions["begin"] == "start":  # then the kept lines count, too
+                fetch = partial(_fetch_page, stream, late)
+                lines, newest, _ = fetch_pages(fetch, _ALL_LINES, protocol.MAX_RESPONSE)
+                if (match := search.in_lines([(text, newest["position"]) for text in lines])) is not None:
+                    return match
+        wait = stream.begin(Exchange(WAIT, partial(_wait_keys, stream, conditions, deadline, search)))
+        for arrival in stream.arrivals(until=late):
+            if arrival.exchange is wait:
+                response = wait.response(stream.connection, arrival.payload)
+                if "met" in response:
+                    return _condition(response["met"], response.get("question") or None, response["position"])
+                return _end(response)
+            if arrival.kind == protocol.OUTPUT and search is not None:
+                if (match := search.in_output(arrival)) is not None:
+                    return match
+                if deadline is not None and time.monotonic() > deadline:
+                    raise TimedOut("timed out")  # output arrives faster than it can be searched
+    except Ended as ended:
+        found = None if search is None else search.in_output(stream.output.count_stored(ended))
+        return found or _end(ended.result)
+    raise AssertionError("arrivals have no end")
+
+
+def _fetch_page(stream: Stream, deadline: float | None, **keys: object) -> tuple[LogsResponse, bytes]:
+    return stream.ask(Exchange(LOGS, keys, deadline=deadline))
+
+
+def _wait_keys(stream: Stream, conditions: Conditions, deadline: float | None, search: _Search | None) -> RequestKeys:
+    """Return the arguments of the request for the conditions, over a new connection."""
+    keys: RequestKeys = {
+        "idle": conditions["idle"],
+        "prompt": conditions["prompt"],
+        "waiting": conditions["waiting"],
+    }
+    if search is not None:
+        keys["follow"] = True
+    if deadline is not None:
+        keys["timeout"] = max(0.0, deadline - time.monotonic())
+    if search is not None and search.lines is not None:
+        return {**keys, "from": search.lines.position, "since": conditions["begin"]}
+    return {**keys, "from": conditions["begin"], "else": stream.welcome.get("position")}
+
+
+class _Search:
+    """The search for a pattern in the lines of a session."""
+
+    def __init__(self, pattern: Pattern, deadline: float | None) -> None:
         self._pattern = pattern
         self._deadline = deadline
-        self._searches = conditions["pattern"] is not None
-        self._late = None if deadline is None else deadline + _GRACE
-        self._lines: LineReader | None = None
-        self._columns = COLUMNS
-        self._wait_number = 0  # of the request over the current connection
-        self._from_if_unsent: int | None = None  # the position of the output when the wait began
+        self.lines: LineReader | None = None  # the output so far; None before the first
+        self.columns = COLUMNS
 
-    def await_met(self) -> Condition:
-        """Return the first condition that is met, which may be the end. Raises TimedOut, DaemonDied."""
-        arrivals = self._stream.arrivals(self._send_requests, until=self._late)
-        met: Condition | None = None
-        try:
-            while met is None:
-                met = self._met_by(next(arrivals))
-        except _InKeptLines as found:
-            return found.match
-        except Ended as error:
-            return self._search(self._stream.output.count_stored(error)) or _end(error.result)
-        return met
-
-    def _met_by(self, arrival: Arrival) -> Condition | None:
-        kind, number, payload = arrival
-        if kind == protocol.OUTPUT:
-            met = self._search(arrival)
-            if met is None and self._deadline is not None and time.monotonic() > self._deadline:
-                raise TimedOut("timed out")  # output arrives faster than it can be searched
-            return met
-        if kind == protocol.RESPONSE and number == self._wait_number:
-            response = self._stream.connection.decode_response(WAIT, payload)
-            if "met" in response:
-                return _condition(response["met"], response.get("question") or None, response["position"])
-            return _end(response)
-        return None
-
-    def _send_requests(self) -> None:
-        stream = self._stream
-        conditions = self._conditions
-        welcome = stream.handshake(until=self._late)
-        if self._from_if_unsent is None:
-            self._from_if_unsent = welcome.get("position")
-        keys: RequestKeys = {
-            "idle": conditions["idle"],
-            "prompt": conditions["prompt"],
-            "waiting": conditions["waiting"],
-        }
-        if self._searches:
-            self._prepare_search()
-            keys["follow"] = True
-        if self._deadline is not None:
-            keys["timeout"] = max(0.0, self._deadline - time.monotonic())
-        if self._lines is not None:
-            keys |= {"from": self._lines.position, "since": conditions["begin"]}
-        else:
-            keys |= {"from": conditions["begin"], "else": self._from_if_unsent}
-        self._wait_number = stream.connection.next_number()
-        stream.connection.send(request_frames(WAIT, self._wait_number, **keys), self._late)
-
-    def _prepare_search(self) -> None:
-        """Fetch the width of lines; at the beginning, search the kept lines if they count."""
-        request = partial(self._stream.connection.request, deadline=self._late)
-        self._columns = request(SUMMARY)[0]["columns"] or self._columns
-        if self._conditions["begin"] == "start" and self._lines is None:
-            lines, newest, _ = fetch_pages(partial(request, LOGS), _ALL_LINES, protocol.MAX_RESPONSE)
-            if (match := self._match([(text, newest["position"]) for text in lines])) is not None:
-                raise _InKeptLines(match)
-
-    def _search(self, output: Arrival) -> Condition | None:
-        if not (self._searches and output.payload):
+    def in_output(self, output: Arrival) -> Condition | None:
+        """Return the first match in lines that output completes or begins."""
+        if not output.payload:
             return None
-        lines = self._lines = self._lines or line_reader(output.number, self._columns)
+        lines = self.lines = self.lines or line_reader(output.number, self.columns)
         tested = [(line.text, line.end) for line in feed(lines, output)]
         current = lines.current
         # A pattern may require the blank at the end of a prompt, so the unfinished line is not trimmed.
-        return self._match([*tested, (current.untrimmed, current.end)])
+        return self.in_lines([*tested, (current.untrimmed, current.end)])
 
-    def _match(self, lines: list[tuple[str, int]]) -> Condition | None:
+    def in_lines(self, lines: list[tuple[str, int]]) -> Condition | None:
         """Return the first match in lines, each with the position after it."""
         for number, text in self._pattern.matches([text for text, _ in lines], self._deadline):
             return _condition("for", text, lines[number][1])

@@ -16,7 +16,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, Union
 
 from sesh import errors
-from sesh.errors import SeshError, for_host
+from sesh.errors import SeshError, told
 from sesh.link.link import RESPONSE_TIMEOUT, Link, LinkRequest
 from sesh.reach.caller import Caller
 from sesh.reach.op import Op, decode_result, encoded
@@ -70,7 +70,7 @@ class BesideCalls:
         if isinstance(response, SeshError):
             raise response
         for line in response.get("lines", []):
-            caller.note(for_host(line, self._host))
+            caller.note(told(line, self._host))
         return decode_result(op, response.get("data", "").encode())
 
     def _lost(self) -> errors.ConnectionLost:

@@ -6,7 +6,6 @@ but not before the request is sent. While a link is lost, no signal can be passe
 
 from __future__ import annotations
 
-import os
 import signal
 import socket
 import time
@@ -15,8 +14,6 @@ from contextlib import ExitStack, contextmanager, suppress
 
 from sesh import errors
 from sesh.system.workers import Stop
-from sesh.wire.connection import Connection, request_frames
-from sesh.wire.messages import RequestType, SendResponse
 
 _COUNT_TIME = 2.0  # seconds from the first Ctrl-C of a count to one that starts a new count
 _MAX_CTRL_C = 3  # in a row; the last one stops the wait
@@ -124,30 +121,3 @@ class Interrupts(Stop):
     def _leave(self, *_: object) -> None:
         r"""Stop the wait after the third Ctrl-C, or one Ctrl-\, which also detaches."""
         raise errors.Interrupted(self.message)
-
-
-class PassedOn:
-    """The Ctrl-C that were passed on to a daemon, and have no response yet.
-
-    `request` passes one on; `number` is the request's id. Each new connection repeats the requests; by their keys the
-    daemon drops duplicates.
-    """
-
-    def __init__(self, request: RequestType[SendResponse], number: int) -> None:
-        self._request = request
-        self._number = number
-        self._keys: list[str] = []
-
-    def send(self, connection: Connection) -> None:
-        self._keys.append(os.urandom(8).hex())
-        with suppress(errors.TimedOut, errors.Unreachable):  # the read of the response raises the error
-            connection.send(self._frames_of(self._keys[-1]), time.monotonic() + 1)
-
-    def frames(self) -> bytes:
-        return b"".join(map(self._frames_of, self._keys))
-
-    def response_came(self) -> None:
-        del self._keys[:1]  # responses arrive in the order of the requests
-
-    def _frames_of(self, key: str) -> bytes:
-        return request_frames(self._request, self._number, key=key)

@@ -63,6 +63,14 @@ def try_connect(name: str, deadline: float | None = None) -> Connection | None:
         time.sleep(0.005)
 
 
+def has_daemon(name: str) -> bool:
+    """Return whether a session's daemon accepts connections. Raises as `try_connect`."""
+    if (connection := try_connect(name)) is None:
+        return False
+    connection.close()
+    return True
+
+
 def connect(name: str, deadline: float | None = None) -> Connection:
     """Return a connection to a session's daemon. Raises NotFound without a daemon, and as `try_connect`."""
     connection = try_connect(name, deadline)
@@ -123,11 +131,10 @@ def absent(name: str) -> NotFound:
         reason = end.get("reason") or ""
         passed = time.time() - float(end.get("ended") or 0)
         code = "" if reason in errors.ENDS else f": {end.get('exit_code')}"
-        error.message += f"; it {errors.ENDS.get(reason, 'ended')} {times.short(passed)} ago{code}"
-        if end.get("job"):
-            error.hint = f"its output: {SESH} logs {name}"
-    elif similar := names.nearest(name, paths.names()):
-        error.hint = f"did you mean {similar}?"
+        message = f"{error.message}; it {errors.ENDS.get(reason, 'ended')} {times.short(passed)} ago{code}"
+        return error.but(message=message, hint=f"its output: {SESH} logs {name}" if end.get("job") else None)
+    if similar := names.nearest(name, paths.names()):
+        return error.but(hint=f"did you mean {similar}?")
     return error
 
 

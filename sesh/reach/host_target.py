@@ -9,13 +9,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, closing, nullcontext, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from math import inf
 from typing import Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
-from sesh.errors import ExitCode, Interrupted, ProtocolError, SeshError, Unreachable, for_host
+from sesh.errors import Fate, Interrupted, ProtocolError, SeshError, Unreachable, told
 from sesh.link import opening
 from sesh.link.keeper import LinkKeeper, ReportOutage
 from sesh.link.link import REQUEST_ID, RESPONSE_TIMEOUT, Link, LinkRequest
@@ -62,12 +62,13 @@ class HostTarget(Target):
         self._named = named
         self._may_prompt = may_prompt and caller.can_answer
         self._stop = caller.stop
+        self._unsynced = ""  # why files were not pushed
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)
         self._sync(op, arguments)
         request = self._request(op, arguments, changes=not op.reads)
-        with errors.naming_host(self.host):
+        with self._telling():
             with self._open_link(request) as link, self._stop.calling(link.abort):
                 self.clock = link.clock
                 _, output = self._carry_out(link, request)
@@ -79,7 +80,7 @@ class HostTarget(Target):
 
     def connect(self, name: str, session_id: str = "") -> Connection:
         request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
-        with errors.naming_host(self.host), self._timed():
+        with self._telling(), self._timed():
             return self._await_session(self._open_link(request), request).connection
 
     def connect_by(
@@ -97,15 +98,23 @@ class HostTarget(Target):
             if not (op.creates and request.may_be_done):
                 raise
             raise KeyboardInterrupt(f"interrupted; {created}; check with: {PROGRAM} @{self.host}") from None
-        except SeshError as error:
+        except Exception as cause:
             if hello is not None or not (op.creates and request.may_be_done):
                 raise
+            error = errors.own(cause)
             if isinstance(error, Interrupted) and self.interrupts is not None:
-                error.message = self.interrupts.message
+                raise error.but(message=self.interrupts.message) from cause
+            raise error.but(message=f"{error.message}; {created}", fate=Fate.UNKNOWN) from cause
+
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Let the errors of the block be those of this host."""
+        try:
+            yield
+        except SeshError as error:
+            if error.host:
                 raise
-            error.message += f"; {created}"
-            error.exit_code = ExitCode.UNKNOWN
-            raise
+            raise error.told_by(self.host) from error
 
     def _request(self, op: Op[..., object], arguments: dict[str, object], **more: Any) -> LinkRequest:
         return LinkRequest(op.wire_name, encoded(arguments), can_answer=self.caller.can_answer, **more)
@@ -115,7 +124,7 @@ class HostTarget(Target):
 
         Raises Ended if the session has ended, ConnectionLost without a response.
         """
-        with errors.naming_host(self.host), self._timed():
+        with self._telling(), self._timed():
             try:
                 with self._stopping_on_first():
                     link = self._open_link(request)
@@ -160,11 +169,11 @@ class HostTarget(Target):
             if "name" not in response:
                 request.may_be_done = True
                 raise errors.malformed("RESPONSE", ".name is missing")
+            peer = link.peer
+            known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         except BaseException:
             link.close()
             raise
-        peer = link.peer
-        known.cache_changes(self.host, running=peer.name, at=time.time(), session_id=peer.session_id)
         return Connected(peer.name, link, response.get("created", False))
 
     def _carry_out(
@@ -179,7 +188,7 @@ class HostTarget(Target):
         while len(answers) <= _MAX_QUESTIONS:
             response, data = link.call(request, answers, self.deadline)
             for line in response.get("lines", [])[:MAX_NOTES]:
-                self.caller.note(for_host(line, self.host))
+                self.caller.note(told(line, self.host))
             if "question" not in response:
                 return response, data
             answers.append(self._ask(response))
@@ -193,13 +202,16 @@ class HostTarget(Target):
         letters = {letter for letter, _ in answers}
         if default not in letters or len(letters) < len(answers) or any(len(letter) != 1 for letter in letters):
             raise errors.malformed("RESPONSE", ".answers cannot be chosen from")
-        return self.caller.ask(for_host(question["question"], self.host), answers, default, question["above"])
+        return self.caller.ask(told(question["question"], self.host), answers, default, question["above"])
 
     def _open_link(self, request: LinkRequest | None = None) -> Link:
         """Open a link; send the request with HELLO. Raises Unreachable, NotDeployed, Interrupted."""
         with self.caller.connecting(self.host) if self._named else nullcontext():
             link = opening.open_link(self.destination, self._login_options(), request)
         self.caller.has_reached = True
+        if self._unsynced:
+            self.caller.note(self._unsynced)
+            self._unsynced = ""
         version = str(link.bridge_welcome.get("version") or "")
         known.record(self.host, version, login_prompted=self.destination.login_prompted, is_new=self._named)
         return link
@@ -243,13 +255,13 @@ class HostTarget(Target):
 
         self._stop.check()
         link = self._open_link()
-        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage))
+        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage), begin=request)
         stream.deadline = None
         stream.audience = self.caller.audience
         with stream:
             try:
                 others = beside.others if beside is not None else list
-                for kind, number, payload in stream.arrivals(request, others=others):
+                for kind, number, payload, _ in stream.arrivals(others=others):
                     if kind == protocol.RESPONSE and beside is not None and number != REQUEST_ID:
                         beside.take(number, payload)
                     elif kind == protocol.RESPONSE:
@@ -271,7 +283,7 @@ class HostTarget(Target):
         except Interrupted:
             raise
         except SeshError as error:
-            self.caller.note(str(error))
+            self._unsynced = str(error)  # noted once a link opens, which else fails by the same error
 
     def _open_shared_connection(self, destination: Destination) -> None:
         with self.caller.connecting(destination.host):
@@ -291,7 +303,7 @@ class SharingTarget(HostTarget):
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         if op.reads and self._beside.usable:
-            with errors.naming_host(self.host), suppress(errors.Refused):  # it may be too large: see `bridge`
+            with self._telling(), suppress(errors.Refused):  # it may be too large: see `bridge`
                 result: Result = self._beside.call(self.caller, op, by_name(op, args, kwargs))
                 return result
         return super().call(op, *args, **kwargs)

@@ -1,9 +1,15 @@
-"""A stream of frames from a session's daemon, across lost links and the daemon's reload."""
+"""The exchanges with a session's daemon, across lost links and the daemon's reload.
+
+A stream owns its open exchanges. Over each new connection it sends HELLO and those that may be repeated, in one write;
+it matches responses, and counts output, so that each byte is new once. What a verb does is its exchanges, and a
+function of what arrives.
+"""
 
 from __future__ import annotations
 
 import select
 import time
+from collections import deque
 from collections.abc import Callable, Generator, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -14,12 +20,13 @@ from sesh import errors
 from sesh.about import SESH
 from sesh.errors import SeshError
 from sesh.names import subject
+from sesh.reach.exchange import Exchange
 from sesh.reach.target import Target
 from sesh.schema.outcomes import Ended
 from sesh.system.descriptors import check_audience, polled
 from sesh.wire import protocol
-from sesh.wire.connection import Connection
-from sesh.wire.messages import Welcome
+from sesh.wire.connection import Connection, hello_frame, too_late
+from sesh.wire.messages import Response, Welcome
 
 if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
@@ -31,12 +38,13 @@ Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, wit
 class Arrival(NamedTuple):
     """What a stream yields: OUTPUT that it has not yielded before, DATA, or a RESPONSE.
 
-    `number`: the position of the output's first byte, or the id of the request.
+    `number`: the position of the output's first byte, or the id of the request. `exchange`: which the RESPONSE ends.
     """
 
     kind: int
     number: int
     payload: bytes
+    exchange: Exchange[Any] | None = None
 
 
 @dataclass
@@ -67,17 +75,27 @@ class ReceivedOutput:
 class Stream:
     """A stream from a session's daemon.
 
-    Without a `name` it is from the bridge of a host. `keeper`: of the link to the host; by default one that logs. The
-    caller of `target` gets a note when the link is lost and when it is back, and its Stop ends the stream's context.
+    Without a `name` it is from the bridge of a host. `keeper`: of the link to the host; by default one that logs.
+    `begin`: begins each connection; by default with HELLO and the open exchanges. The caller of `target` gets a note
+    when the link is lost and when it is back, and its Stop ends the stream's context.
     """
 
-    def __init__(self, target: Target, connection: Connection, name: str, keeper: LinkKeeper | None = None) -> None:
+    def __init__(
+        self,
+        target: Target,
+        connection: Connection,
+        name: str,
+        keeper: LinkKeeper | None = None,
+        *,
+        begin: Callable[[], object] | None = None,
+    ) -> None:
         self.host = target.host
         self.connection = connection  # the current one; HELLO is not sent yet over the first one
         self.name = name  # of the session, kept up to date
         self.session_id = connection.peer.session_id  # empty while unknown
         self.deadline = target.deadline  # for the whole stream (monotonic)
         self.output = ReceivedOutput()
+        self.waits_for_daemon = False  # for its WELCOME as long as for anything, not for `WELCOME_TIMEOUT`
         self.audience = -1  # the descriptor that output is written to; `arrivals` raises once its reader is gone
         self._target = target
         self._note = target.caller.note
@@ -85,6 +103,13 @@ class Stream:
         self._keeper = keeper = keeper or target.keeper()
         self._others: Callable[[], Others] = list
         self._until = inf
+        self._begin = begin or self._greet
+        self.welcome: Welcome = {}  # the first one; empty before
+        self._begun = False  # over the current connection
+        self._open: list[Exchange[Any]] = []
+        self._frames: deque[tuple[int, bytes]] = deque()  # that were read, and not yielded yet
+        self._is_reload = False  # the last connection has ended by a reload, which carries out no request
+        self._knows_keys = False  # the daemon carries out each request with a key once
         self._exits = ExitStack()  # filled by `__enter__`
         if keeper is not None:
             keeper.log("connect", session=name or None)
@@ -111,8 +136,8 @@ class Stream:
         if self._keeper is not None:
             self._keeper.close()
             self._keeper.log("disconnect", session=self.name or None, reason="closed")
-        if isinstance(error, SeshError):
-            error.host = error.host or self.host
+        if isinstance(error, SeshError) and self.host and not error.host:
+            raise error.told_by(self.host) from error
 
     def cut(self) -> None:
         """Wake the stream once its caller was stopped; runs in another thread."""
@@ -123,32 +148,108 @@ class Stream:
         """True while the stream waits for another link."""
         return self.connection.inbound < 0
 
-    def handshake(self, requests: bytes = b"", until: float | None = None) -> Welcome:
-        """Send HELLO and requests in one write; return the daemon's WELCOME. Raises as `Connection.handshake`."""
-        welcome = self.connection.handshake(requests, until)
-        self._record_session()
-        return welcome
+    def connect(self, until: float | None = None) -> Welcome:
+        """Begin the connection, or another one if it is lost, unless it has begun; return the first WELCOME.
 
-    def arrivals(
-        self, on_connect: Callable[[], object], *, others: Callable[[], Others] = list, until: float | None = None
-    ) -> Iterator[Arrival]:
+        Raises TimedOut at `until` (monotonic), and as `arrivals`.
+        """
+        if until is not None:
+            self._until = until
+        while not self._begun:
+            self._check_repeats()
+            try:
+                self._begin()
+                self._begun = True
+                self._record_session()
+            except errors.Unreachable as error:
+                self._is_reload = self.connection.reloaded
+                self._raise_unless_lost(error, welcomed=False)
+                self.reconnect()
+        return self.welcome
+
+    def _greet(self) -> None:
+        """Send HELLO and the open exchanges in one write, and read the daemon's WELCOME.
+
+        Raises as `Connection.handshake`.
+        """
+        connection = self.connection
+        self._is_reload = False
+        requests = b"".join(exchange.frames(connection, with_hello=True) for exchange in self._open)
+        if self.waits_for_daemon:
+            connection.send(hello_frame("request") + requests)
+            welcome = connection.expect_welcome(self.deadline)
+        else:
+            until = min([self._until, *(each.deadline for each in self._open if each.deadline is not None)])
+            welcome = connection.handshake(requests, None if until == inf else until)
+        self.welcome = self.welcome or welcome
+        self._knows_keys = bool(welcome.get("keys"))
+        self.name = str(welcome.get("name") or self.name)
+
+    def _check_repeats(self) -> None:
+        """Raise Unreachable, with exit code 255, if an open exchange may not be sent over another connection."""
+        for exchange in self._open:
+            if not (self._is_reload or exchange.may_be_sent(knows_keys=self._knows_keys)):
+                raise errors.unanswered(self.name, exchange.request)
+
+    def begin(self, exchange: Exchange[Response]) -> Exchange[Response]:
+        """Open an exchange: send it now, if a connection has begun, and over each later one; return it."""
+        self._open.append(exchange)
+        if self._begun and not self.lost:
+            frames = exchange.frames(self.connection)
+            # Who does not take a small frame for a second does not read, and must not delay a Ctrl-C.
+            until = time.monotonic() + 1 if len(frames) <= select.PIPE_BUF else exchange.deadline
+            with suppress(errors.TimedOut, errors.Unreachable):  # what reads the response finds the error, too
+                self.connection.send(frames, until)
+        return exchange
+
+    def ask(self, exchange: Exchange[Response]) -> tuple[Response, bytes]:
+        """Open an exchange; return its response and the DATA before it.
+
+        Raises the error in the response, as `arrivals`, and Unreachable, with exit code 255, if a request that changes
+        something has no response.
+        """
+        self.begin(exchange)
+        try:
+            for kind, _, payload, ended in self.arrivals(until=exchange.deadline):
+                if kind == protocol.DATA:
+                    protocol.carry(exchange.carried, payload)
+                elif ended is exchange:
+                    return exchange.response(self.connection, payload), bytes(exchange.carried)
+                elif kind == protocol.RESPONSE:
+                    exchange.carried.clear()
+        except (errors.TimedOut, errors.Unreachable, Ended) as error:
+            if error.in_response:
+                raise
+            if exchange.changes and exchange.sent:
+                raise errors.unanswered(self.name, exchange.request) from error
+            if isinstance(error, errors.TimedOut):
+                raise too_late() from error
+            raise
+        finally:
+            self.close(exchange)
+        raise AssertionError("arrivals have no end")
+
+    def close(self, exchange: Exchange[Any]) -> None:
+        """Forget an exchange, if it is open."""
+        if exchange in self._open:
+            self._open.remove(exchange)
+
+    def arrivals(self, *, others: Callable[[], Others] = list, until: float | None = None) -> Iterator[Arrival]:
         """Yield what arrives, without end, over this connection and each one that replaces it.
 
-        `on_connect`: sends HELLO and requests over each connection. `others`: returns further descriptors,
-        which are polled while a link is lost, too. Raises TimedOut at `until` (monotonic), Ended, DaemonDied,
-        BrokenPipeError, and the errors of `on_connect`.
+        `others`: returns further descriptors, which are polled while a link is lost, too. Raises TimedOut at `until`
+        (monotonic), Ended, DaemonDied, BrokenPipeError, and as `connect`.
         """
         self._others, self._until = others, inf if until is None else until
         while True:
-            welcomed, next_link = False, None
+            self.connect()
+            next_link = None
             try:
-                on_connect()
-                self._record_session()
-                welcomed = self.session_id != ""
                 while next_link is None:
                     next_link = yield from self._next_arrivals()
             except errors.Unreachable as error:
-                self._raise_unless_lost(error, welcomed=welcomed)
+                self._is_reload = self.connection.reloaded
+                self._raise_unless_lost(error, welcomed=self.session_id != "")
             self.reconnect(next_link)  # outside `try`: errors of the reconnect start no other one
 
     def _raise_unless_lost(self, error: errors.Unreachable, *, welcomed: bool) -> None:
@@ -176,16 +277,18 @@ class Stream:
 
     def _next_arrivals(self) -> Generator[Arrival, None, Connection | None]:
         """Wait; yield what has arrived; return the link that replaces a doubted one. Raises ConnectionLost."""
-        frames = self.connection.take_frames()
+        frames = self._frames
+        frames += self.connection.take_frames()
         ready: list[int] = []
         if not frames:
             ready = self._poll(self._until)
             if self.connection.inbound in ready:
                 self.connection.read()
-                frames = self.connection.take_frames()
+                frames += self.connection.take_frames()
             elif time.monotonic() >= self._until:
                 raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
-        for kind, payload in frames:
+        while frames:
+            kind, payload = frames.popleft()
             if kind == protocol.OUTPUT:
                 output = self.output.count(*protocol.split_number(payload))
                 if output.payload:
@@ -193,7 +296,11 @@ class Stream:
             elif kind == protocol.DATA:
                 yield Arrival(kind, 0, payload)
             elif kind == protocol.RESPONSE:
-                yield Arrival(kind, protocol.response_number(payload), payload)
+                number = protocol.response_number(payload)
+                exchange = next((each for each in self._open if each.number == number), None)
+                if exchange is not None:
+                    self.close(exchange)
+                yield Arrival(kind, number, payload, exchange)
         return self._run_keeper(ready)
 
     def _poll(self, until: float) -> list[int]:
@@ -220,6 +327,8 @@ class Stream:
         `next_link`: is open already. Raises Ended, DaemonDied if the end is unknown, and the error for which no other
         link opens. On a host, an end is in the response that `handshake` reads.
         """
+        self._begun = False
+        self._frames.clear()
         if self._keeper is None:
             with suppress(errors.NotFound, errors.Unreachable):
                 self.connection.reconnect()

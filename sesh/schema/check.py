@@ -186,6 +186,9 @@ _TESTS: dict[Any, Test] = {
     object: lambda _check, value: value,  # no type of a host's data has it
     "text": partial(Check.text, kind="text"),
     "styled": partial(Check.text, kind="styled"),
+    "exact": partial(
+        Check.unchanged, holds=lambda value: isinstance(value, str) and is_system_text(value), reason="is not text"
+    ),
     "name": partial(Check.unchanged, holds=is_name, reason="is not a session name"),
     "id": partial(Check.unchanged, holds=is_id, reason="is not the id of a session"),
     "latin": partial(Check.unchanged, holds=is_latin, reason="is not latin-1"),

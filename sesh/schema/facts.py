@@ -19,6 +19,7 @@ Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
 Id = Annotated[str, "id"]  # the id of a session, which is part of file names
 Text = Annotated[str, "text"]  # text that may have several lines, such as an argument or a path
+Exact = Annotated[str, "exact"]  # a host's text with all its controls, such as a word to run; printed as JSON only
 Styled = Annotated[str, "styled"]  # text with SGR and links (OSC 8)
 Latin = Annotated[str, "latin"]  # bytes carried as latin-1, never shown
 Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
@@ -255,6 +256,7 @@ class LaunchSpec(TypedDict, total=False):
     input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;
     `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `resume-with`;
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
+    `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept.
     """
 
     name: str
@@ -284,6 +286,7 @@ class LaunchSpec(TypedDict, total=False):
     resume: Optional[list[str]]
     resumes: bool
     instead_of: str
+    numbered: bool
 
 
 class EndFacts(TypedDict):

@@ -50,9 +50,9 @@ class LayoutEntry(TypedDict):
 
     name: facts.Name
     host: Optional[str]
-    directory: Optional[facts.Text]
-    command: Optional[list[facts.Text]]
-    resume: Optional[list[facts.Text]]
+    directory: Optional[facts.Exact]
+    command: Optional[list[facts.Exact]]
+    resume: Optional[list[facts.Exact]]
     labels: dict[str, str]
 
 
@@ -145,7 +145,8 @@ class _RunResult(TypedDict):
 
 
 class RunResult(_RunResult, total=False):
-    """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end.
+    """A command that has ended. `duration`: seconds; `truncated`: `output` is only the end. With `exec --follow` the
+    lines came before, and `output` is empty; `truncated`: some of them were not kept.
 
     `output_base64`: the exact output, if it is not UTF-8. Only for `run`: `session_ended`: true if the session ended
     with the command. Only for `exec`: `signal`. `reason`: why a job, or such a session, ended: exited, killed (by

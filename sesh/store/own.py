@@ -8,9 +8,10 @@ from __future__ import annotations
 import os
 import re
 
+from sesh.about import PROGRAM
 from sesh.errors import Refused
 from sesh.store import records
-from sesh.system import files, paths
+from sesh.system import files, paths, platforms
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`
@@ -28,6 +29,7 @@ SESSIONS = re.compile(
 STATE = re.compile(r"\.lock|events\.jsonl(?:\.1)?|remotes\.json|remotes/[^/]+\.synced")
 _VERSION = re.compile(r".+-[0-9a-f]{12}")
 _WORK_LOG = re.compile(rf"\d{{4}}-\d\d-\d\d-({_NAME})\.md")
+_LAUNCHES = (f"{PROGRAM}.__main__".encode(), f"by {PROGRAM} --deploy".encode())  # as of pip, and of a deploy
 _HEAD = 1 << 10  # bytes to read from the beginning of a file
 
 
@@ -52,6 +54,12 @@ def is_version(path: str) -> bool:
     """Return whether a directory is a deployed version: VERSION-HASH with a start.py."""
     is_named = _VERSION.fullmatch(os.path.basename(path)) is not None
     return is_named and not os.path.islink(path) and os.path.isfile(os.path.join(path, "start.py"))
+
+
+def is_program(path: str) -> bool:
+    """Return whether a file starts a sesh of this project, as others have one too; a link looks for the same words."""
+    head = platforms.content(path, _HEAD)
+    return any(words in head for words in _LAUNCHES)
 
 
 def _begin(path: str) -> bytes | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from sesh.errors import Refused
+from sesh.errors import Refused, TimedOut
 from sesh.names import check_host, check_name
 from sesh.system.files import locked, read_own, write_whole
 from sesh.system.paths import directory
@@ -13,6 +13,7 @@ from sesh.system.paths import directory
 _RECENT = ".recent"  # one session a line, the newest first
 _MAX_RECENT = 32
 _MAX_FILE = 64 << 10
+_LOCK_TIMEOUT = 1.0  # seconds; attaching does not wait longer for it
 
 
 def _path() -> str:
@@ -40,10 +41,10 @@ def rename(old: str, new: str) -> None:
 def _change(change: Callable[[list[str]], list[str]]) -> None:
     """Rewrite the list under the directory's lock; leave it unchanged if that fails."""
     try:
-        with locked(directory()):
+        with locked(directory(), timeout=_LOCK_TIMEOUT):
             entries = change(newest())[:_MAX_RECENT]
             write_whole(_path(), "".join(f"{entry}\n" for entry in entries).encode())
-    except (OSError, Refused):
+    except (OSError, Refused, TimedOut):
         return
 
 

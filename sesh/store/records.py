@@ -52,6 +52,15 @@ def write(record: Record, *, durable: bool = False) -> None:
     files.write_whole(paths.record_path(record["name"]), codec.encode(record), durable=durable)
 
 
+def move(old: str, new: str) -> None:
+    """Rename a record in one step, so that no crash leaves a session under two names. Raises OSError.
+
+    The caller holds the directory's lock. The file has the old name until it is written again, but `read` does not
+    believe that.
+    """
+    os.rename(paths.record_path(old), paths.record_path(new))
+
+
 def summary(name: str, record: Record, state: str) -> Summary:
     """Return the facts of a record as a summary, in which unknown keys are None."""
     summary: Summary = {

@@ -15,8 +15,10 @@ from io import BufferedReader, FileIO
 from typing import Any
 
 from sesh import errors
+from sesh.about import ON_HOST
 from sesh.errors import Malformed, Refused, TimedOut, cannot
 from sesh.schema import codec
+from sesh.system import platforms
 from sesh.system.paths import OWN, PRIVATE, check_directory, check_safe_path, check_status, directory
 
 ABANDONED_AFTER = 600.0
@@ -162,13 +164,13 @@ def damaged(path: str, why: str) -> Refused:
 
 
 def refusals(read: Callable[[str], object], entries: Iterable[str]) -> list[str]:
-    """Return the errors, with the fix, for entries whose files `read` refuses."""
+    """Return the errors (`SeshError.text`), with the fix, for entries whose files `read` refuses."""
     refused = []
     for entry in entries:
         try:
             read(entry)
         except Refused as error:
-            refused.append(str(error))
+            refused.append(error.text)
     return refused
 
 
@@ -215,10 +217,18 @@ def checked(path: str, value: object, check: Check) -> Any:
         raise damaged(path, str(error).removeprefix(".")) from None
 
 
+def _held(path: str, status: os.stat_result) -> TimedOut:
+    if pid := platforms.lock_holder(status):
+        hint = f"if that is stopped, run: {ON_HOST}kill -CONT {pid}; if it hangs: {ON_HOST}kill {pid}"
+        return TimedOut(f"process {pid} holds the lock {path}", hint=hint)
+    return TimedOut(f"another process holds the lock {path}", hint=f"to see which, run: {ON_HOST}fuser {path}")
+
+
 # -- directories
 
 
 LOCK, STARTING = ".lock", ".starting"
+PATIENCE = 5.0  # seconds; a process that holds the lock for longer is stopped, or hangs
 
 
 def ready_directory() -> str:
@@ -239,27 +249,27 @@ def make_private(path: str, variable: str = "SESH_DIR") -> None:
     if check_directory(path, variable):
         return
     check_safe_path(os.path.dirname(path), variable)
-    with masked(0o777 & ~PRIVATE):
-        os.makedirs(path, exist_ok=True)
+    _make_each(path)
     if not check_directory(path, variable):
         raise Refused(f"{path} was just removed; try again")
 
 
-@contextmanager
-def masked(mask: int) -> Iterator[None]:
-    """Set the umask within the block."""
-    before = os.umask(mask)
-    try:
-        yield
-    finally:
-        os.umask(before)
+def _make_each(path: str) -> None:
+    """Create a directory and its missing parents with mode 0700, whatever the umask. Raises OSError."""
+    if os.path.isdir(path):
+        return
+    _make_each(os.path.dirname(path))
+    with suppress(FileExistsError):  # another process was faster
+        os.mkdir(path, PRIVATE)
+        os.chmod(path, PRIVATE)  # the umask may have removed the owner's bits
 
 
 @contextmanager
 def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> Iterator[None]:
     """Hold a lock in the directory of sessions.
 
-    `entry`: `LOCK` to change files, `STARTING` to start a zygote. `timeout`: seconds until TimedOut; None: no timeout.
+    `entry`: `LOCK` to change files, `STARTING` to start a zygote. `timeout`: seconds until TimedOut, `PATIENCE` where a
+    person waits; None: no timeout, as for a daemon that has to clear away its files.
     Raises Refused, with the fix, if the file cannot be opened, and FileNotFoundError if the directory is gone.
     """
     path = os.path.join(folder, entry)
@@ -278,6 +288,6 @@ def locked(folder: str, entry: str = LOCK, *, timeout: float | None = None) -> I
                 break
             except BlockingIOError:
                 if deadline is not None and time.monotonic() > deadline:
-                    raise TimedOut("another process holds the lock of the sessions") from None
+                    raise _held(path, os.fstat(file.fileno())) from None
                 time.sleep(0.01)  # flock has no timeout
         yield

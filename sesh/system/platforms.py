@@ -11,8 +11,9 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from threading import Lock
 
 from sesh.system import programs
 
@@ -69,6 +70,44 @@ def peer_uid(peer: socket.socket) -> int:
 def peer_pid(peer: socket.socket) -> int:
     """Return the pid that a Unix socket's peer had at connect(2) or listen(2). Linux only."""
     return int.from_bytes(peer.getsockopt(1, 17, 12)[:4], sys.byteorder)  # SOL_SOCKET, SO_PEERCRED
+
+
+_masking = Lock()  # the umask is the process's: of two threads that change it, one would restore the other's
+
+
+def umask() -> int:
+    """Return the umask; on Linux (since 4.7) without changing it for a moment."""
+    if match := re.search(rb"^Umask:\s*([0-7]+)$", content("/proc/self/status"), re.MULTILINE):
+        return int(match[1], 8)
+    with _masking:
+        mask = os.umask(0o077)
+        os.umask(mask)
+    return mask
+
+
+@contextmanager
+def private_when_bound(opened: socket.socket) -> Iterator[None]:
+    """Have bind(2) in the block make a Unix socket that no other user may use, from its first instant."""
+    if LINUX:  # it gets the mode of its descriptor, less the umask
+        os.fchmod(opened.fileno(), 0o600)
+        yield
+        return
+    with _masking:
+        before = os.umask(0o177)
+        try:
+            yield
+        finally:
+            os.umask(before)
+
+
+def lock_holder(status: os.stat_result) -> int:
+    """Return the pid of the process that holds a lock (flock(2)) on a file; 0 if that is not known. Linux only."""
+    place = f"{os.major(status.st_dev):02x}:{os.minor(status.st_dev):02x}:{status.st_ino}"
+    for line in os.fsdecode(content("/proc/locks")).splitlines():
+        words = line.split()
+        if words[1:2] == ["FLOCK"] and place in words and words[4].isdecimal():  # `-1`: of another container
+            return int(words[4])
+    return 0
 
 
 def has_acl(path: str) -> bool:

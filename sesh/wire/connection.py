@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from sesh import errors
 from sesh.about import SESH, __version__
-from sesh.errors import ErrorFacts, ExitCode, Refused
+from sesh.errors import ErrorFacts, Refused
 from sesh.schema import codec
 from sesh.schema.facts import Event
-from sesh.system import descriptors, files, paths, platforms
+from sesh.system import descriptors, paths, platforms
 from sesh.system.clock import uptime
 from sesh.text import safe
 from sesh.wire import protocol
@@ -110,7 +110,7 @@ class Connection:
             _wait(self.inbound, select.POLLIN, deadline)
             if deadline is not None and time.monotonic() > deadline:
                 if self._overdue == deadline:
-                    raise _too_late()
+                    raise too_late()
                 self._overdue = deadline
             self.read()
         return self._frames.popleft()
@@ -139,6 +139,11 @@ class Connection:
         if self._reloaded:
             return errors.ConnectionLost("the session's daemon was reloaded")
         return errors.Unreachable("the session's daemon closed the connection")
+
+    @property
+    def reloaded(self) -> bool:
+        """True if the daemon has said that it reloads, and carries out no further request over this connection."""
+        return self._reloaded
 
     def take_frames(self) -> list[tuple[int, bytes]]:
         """Take all frames that were read; return them."""
@@ -258,9 +263,7 @@ class Connection:
             if error.in_response or request.reads or isinstance(error, errors.ConnectionLost):
                 raise
             name = self.welcome.get("name") or self.peer.name
-            message = f"the daemon of {name} was asked to {request} and does not answer; it may be done or not"
-            look = f"to look: {SESH} status {name}"
-            raise errors.Unreachable(message, hint=look, exit_code=ExitCode.UNKNOWN) from error
+            raise errors.unanswered(name, request) from error
 
     def await_response(
         self, request: RequestType[Response], number: int, deadline: float | None = None
@@ -326,8 +329,9 @@ def listen(entry: str, backlog: int) -> socket.socket:
     """Listen in the directory of sessions, on a socket of mode 0600. Raises OSError."""
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with files.masked(0o177), paths.socket_address(paths.directory(), entry) as address:
+        with platforms.private_when_bound(listening), paths.socket_address(paths.directory(), entry) as address:
             listening.bind(address)  # under its own name: programs that clean up skip paths in /proc/net/unix
+            os.chmod(address, paths.OWN)  # the umask may have removed the owner's bits
         listening.listen(backlog)
     except OSError:
         listening.close()
@@ -365,8 +369,9 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     if not descriptors.polled([(descriptor, events)], deadline):
-        raise _too_late()
+        raise too_late()
 
 
-def _too_late() -> errors.TimedOut:
+def too_late() -> errors.TimedOut:
+    """Return the error for a daemon that has not answered in time."""
     return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH}` lists the sessions")

@@ -118,8 +118,9 @@ class Message(TypedDict, total=False):
 class Welcome(TypedDict, total=False):
     """The first message of a daemon or a bridge.
 
-    `missed`: events while no client was attached; `now`, `uptime`: the machine's time, and seconds since its start;
-    `beside`: the bridge takes requests with this key.
+    `keys`: the daemon carries out each request once that changes something and has a `key`; `missed`: events while no
+    client was attached; `now`, `uptime`: the machine's time, and seconds since its start; `beside`: the bridge takes
+    requests with this key.
     """
 
     protocol: int
@@ -131,6 +132,7 @@ class Welcome(TypedDict, total=False):
     new: bool
     missed: str
     events: int
+    keys: bool
     home: Text
     now: float
     uptime: float

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterable
 from contextlib import suppress
+from typing import Any
 
 import pytest
 
@@ -18,9 +19,12 @@ from sesh.daemon.shell import queue
 from sesh.daemon.spawn import launch, main
 from sesh.ops import send, sessions, shell
 from sesh.reach import find
+from sesh.reach.exchange import Exchange
+from sesh.reach.stream import Stream
 from sesh.system import platforms
 from sesh.system.processes import stat_of
 from sesh.wire import protocol
+from sesh.wire.messages import RUN
 from tests.support import PROMPT, Home, processes, rounds, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -73,13 +77,15 @@ def patience(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(protocol, "ENDING_TIMEOUT", 1.5)
     monkeypatch.setattr(sessions, "_END_TIMEOUT", 1.5)
     monkeypatch.setattr(shell, "_GRACE", 0.7)
-    whole = shell._SentCommand._send
+    whole = Stream.begin
 
-    def send_and_note(run: shell._SentCommand) -> None:
-        whole(run)
-        home.write("asked", "")
+    def begin_and_note(stream: Stream, exchange: Exchange[Any]) -> Exchange[Any]:
+        whole(stream, exchange)
+        if exchange.request == RUN:
+            home.write("asked", "")
+        return exchange
 
-    monkeypatch.setattr(shell._SentCommand, "_send", send_and_note)
+    monkeypatch.setattr(Stream, "begin", begin_and_note)
     monkeypatch.setenv("SESH_DIR", home.directory)
 
 

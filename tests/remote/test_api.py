@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,6 +11,8 @@ import pytest
 
 from sesh import Session, Stop, sessions
 from sesh.errors import Exists, NotDeployed, NotFound, SeshError, TimedOut, Unreachable, UsageError
+from sesh.link.link import Link
+from sesh.remote import known
 from tests.remote.via import Beside, ViaHost
 from tests.support import Home, processes, wait_until
 
@@ -46,6 +49,21 @@ def test_a_session_over_there_is_driven_as_one_here(beside: Beside) -> None:
         work.run("true")
     assert (caught.value.code, caught.value.exit_code) == ("not_found", 125)
     assert "sesh @box" in str(caught.value)
+
+
+def test_a_group_of_the_settings_is_a_host_or_several(beside: Beside, home: Home) -> None:
+    """A group was taken for an ssh destination."""
+    for name in ("box", "den"):
+        beside(name)
+        Session.open("work", name)
+    path = Path(home.path, ".config/sesh/config.toml")
+    path.write_text('[groups]\nall = ["@box", "@den"]\nfirst = ["@box"]\n' + path.read_text())
+    assert [(row["name"], row["host"]) for row in sessions("all")] == [("work", "box"), ("work", "den")]
+    assert Session("work", "@first") == Session("work", "box")
+    with pytest.raises(UsageError, match="all is a group of several hosts; name one of them: box, den"):
+        Session("work", "all")
+    refused = home.sesh("import", input='[{"name": "new", "host": "all"}, {"name": "more"}]')
+    assert (refused.code, "all is a group" in refused.stderr, home.names()) == (2, True, [])
 
 
 def test_jobs_over_there_give_codes_and_output(beside: Beside) -> None:
@@ -146,3 +164,25 @@ def test_a_link_that_stays_lost_is_given_up_in_time_or_when_somebody_says_so(
     stop.stop()
     threads[1].join(30)
     assert found == ["timeout", "interrupted"]
+
+
+@pytest.mark.parametrize(("place", "of_run", "of_exec"), [("link", 125, 125), ("response", 125, 255)])
+def test_any_fault_says_by_its_exit_code_whether_the_command_may_have_begun(
+    beside: Beside, monkeypatch: pytest.MonkeyPatch, place: str, of_run: int, of_exec: int
+) -> None:
+    """A link connects to the session before `run` is sent; but the response to `exec` comes once the job has begun."""
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    beside("box")
+    work = Session.open("work", host="box")
+    if place == "link":
+        monkeypatch.setattr(Link, "first_frames", fail)
+    else:
+        monkeypatch.setattr(known, "cache_changes", fail)
+    with pytest.raises(SeshError, match="Input/output error") as run:
+        work.run("true")
+    with pytest.raises(SeshError, match="Input/output error") as job:
+        Session("job", "box").exec(["true"])
+    assert (run.value.exit_code, job.value.exit_code) == (of_run, of_exec)

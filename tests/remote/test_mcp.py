@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from tests.remote.via import Beside
@@ -12,6 +14,7 @@ from tests.support.agent import Agent, driven
 @pytest.mark.long
 def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, beside: Beside) -> None:
     far = beside("box")
+    beside("den")
 
     async def story(agent: Agent) -> None:
         opened = await agent.call("open", name="deploy", host="@box")
@@ -31,6 +34,12 @@ def test_a_session_on_a_host_from_its_start_to_its_end(home: Home, beside: Besid
         assert (await agent.call("run", name="deploy", host="box", command="echo $PWD $kept"))["output"] == "/tmp yes\n"
         assert {each["session"] for each in (await agent.call("close_all"))["closed"]} == {"deploy"}
         assert await _standing(agent) == "closed"
+        home.sesh("@den", "open", "more")
+        path = Path(home.path, ".config/sesh/config.toml")
+        path.write_text('[groups]\nall = ["box", "den"]\n' + path.read_text())
+        assert [each["host"] for each in (await agent.call("list", host="all"))["sessions"]] == ["den"]
+        closed = (await agent.call("close_all", host="all", others=True))["closed"]
+        assert closed == [{"session": "more", "host": "den"}]
 
     driven(home, story)
     assert far.names() == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shutil
 import signal
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
@@ -19,6 +21,7 @@ from sesh.remote.sync.sync import sync
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside
 from tests.support import Home, processes, wait_until
+from tests.support.disk import Disks
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 SHELLS = ["fish", "csh", *(pytest.param(shell, marks=pytest.mark.soak) for shell in ("bash", "zsh", "dash"))]
@@ -173,3 +176,34 @@ def test_ctrl_c_in_a_sync_begins_no_job(home: Home, beside: Beside) -> None:
     assert job.wait(30) == 130
     far.end_silence()
     assert (far.exists("ran"), far.names()) == (False, [])
+
+
+def test_a_home_that_cannot_be_written_keeps_nobody_from_a_session(home: Home, beside: Beside, disks: Disks) -> None:
+    """It was an internal error: `open` exited with 1, and `exec` with 255, though nothing was sent."""
+    far = beside("box")
+    fixed = os.path.join(home.root, "fixed")
+    disk = disks(fixed)
+    home.write(".config/sesh/sync", "notes\n")
+    home.write("notes", "")
+    shutil.copytree(os.path.join(home.path, ".config"), os.path.join(fixed, ".config"))
+    shutil.copy(os.path.join(home.path, "notes"), fixed)
+    disk.protect()
+    opened = home.sesh("@box", "open", "work", env={"HOME": fixed})
+    told = "\nsesh: cannot sync files to box: .*: Read-only file system; mend that, or set SESH_NO_SYNC=1\n$"
+    assert (opened.code, far.names()) == (0, ["work"])
+    assert re.search(told, opened.stderr)
+    ran = home.sesh("@box", "exec", "job", "--", "sh", "-c", "exit 3", env={"HOME": fixed})
+    assert ran.code == 3
+    assert re.search(told, ran.stderr)
+    unset = home.sesh("@box", "exec", "job", "--", "true", env={"HOME": fixed, "SESH_NO_SYNC": "1"})
+    assert (unset.code, unset.stderr) == (0, "")
+
+
+def test_what_keeps_sync_and_session_from_a_host_is_said_once(home: Home, beside: Beside, disks: Disks) -> None:
+    beside("box")
+    home.write(".config/sesh/sync", "notes\n")
+    home.write("notes", "")
+    fixed = os.path.join(home.root, "fixed")
+    disks(fixed).protect()
+    done = home.sesh("@box", "exec", "--", "true", env={"SESH_DIR": fixed})
+    assert (done.code, done.stderr.count("cannot be created"), done.stderr.count("\n")) == (125, 1, 1), done

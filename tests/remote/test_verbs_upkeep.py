@@ -38,6 +38,38 @@ def test_a_layout_of_several_hosts_is_written_here_and_made_again_there(home: Ho
     assert (again.code, again.stdout) == (0, "@one far already runs\n")
 
 
+def test_a_layout_keeps_each_byte_of_a_command_on_a_host(home: Home, beside: Beside) -> None:
+    """What lists show of a host's command, without its controls, was what `import` ran."""
+    far = beside("one")
+    command = ["sh", "-c", os.fsdecode(b"printf '\xff\x1b[1m\x7f' >made; exec cat")]
+    home.sesh("@one", "open", "odd", "--", *command)
+    for words in (["export"], ["@one", "export"]):
+        layout = home.sesh(*words)
+        assert [each["command"] for each in layout.json()["sessions"]] == [command]
+        home.sesh("@one", "kill", "odd")
+        assert home.sesh("import", input=layout.raw).code == 0
+        wait_until(lambda: far.exists("made"), "the command has run")
+        os.unlink(f"{far.path}/made")
+        assert far.record("odd")["command"] == command
+
+
+def test_an_import_says_what_it_leaves_out(home: Home, beside: Beside) -> None:
+    """Of another host's layout `sesh @one import` made nothing, said nothing and exited with 0."""
+    beside("one")
+    far = {"name": "far", "host": "two"}
+    for words, where, option in (
+        (("@one", "import"), "@one", "@one"),
+        (("import", "--local"), "this machine", "--local"),
+    ):
+        refused = home.sesh(*words, input=json.dumps([far]))
+        assert (refused.code, refused.stdout) == (1, "")
+        assert f"no session of {where}, only of @two; to create them there, leave out {option};" in refused.stderr
+        made = home.sesh(*words, input=json.dumps([far, {"name": "near", "command": ["cat"]}]))
+        assert (made.code, made.stdout.split()[0]) == (0, "created")
+        assert f"1 session of @two left out; to create them there, too, leave out {option}" in made.stderr
+    assert home.sesh("import", input="[]").stdout == "the layout has no sessions\n"
+
+
 def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Beside) -> None:
     far = beside("one")
     assert home.sesh("@one", "exec", "done", "--keep", "--", "true").code == 0
@@ -60,6 +92,20 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     assert not processes.start_time(pid)
 
 
+def test_what_a_host_says_to_type_is_typed_on_the_host(home: Home, beside: Beside) -> None:
+    """The host wrote its refusals out itself, so `list` and `doctor` said to type them here."""
+    far = beside("box")
+    far.sesh("open", "work", "--", "cat")
+    path = f"{far.directory}/work.sock"
+    os.chmod(path, 0o666)  # noqa: S103 - refused for that
+    done = [home.sesh("@box", *words) for words in (["list"], ["doctor"], ["status", "work"])]
+    there = far.sesh("list")
+    os.chmod(path, 0o600)
+    for each in done:
+        assert f"ssh box chmod 600 {path}" in each.stdout + each.stderr, each
+    assert f"run: chmod 600 {path}" in there.stderr
+
+
 def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     far = beside("one")
     well = home.sesh("@one", "doctor", "--json", env={"TERM": "xterm-256color"})
@@ -72,6 +118,14 @@ def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
     one, gone = home.sesh("@one", "@gone", "sweep", "--json").json()
     assert (one["error"]["code"], gone["error"]["code"], gone["host"]) == ("refused", "unreachable", "gone")
     os.chmod(far.directory, 0o700)
+
+
+def test_the_doctor_names_another_program_where_links_and_deploy_look(home: Home, beside: Beside) -> None:
+    """It looked only in sshd's PATH, which has no ~/.local/bin."""
+    program = beside("one").write(".local/bin/sesh", "#!/bin/sh\necho other 1.0\n", 0o755)
+    checks = home.sesh("@one", "doctor", "--json").json()["checks"]
+    found = [each["state"] for each in checks if f"{program} says that it is 'other 1.0'" in each["message"]]
+    assert found == ["warning"]
 
 
 def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, beside: Beside) -> None:

@@ -19,6 +19,7 @@ class SmallDisk:
     """A tmpfs on `folder`, whose own files are out of sight meanwhile."""
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._filler = os.path.join(folder, ".filler")
 
     def fill(self) -> None:
@@ -34,6 +35,10 @@ class SmallDisk:
 
     def free(self) -> None:
         os.unlink(self._filler)
+
+    def protect(self) -> None:
+        """Let nothing be written any more."""
+        subprocess.run([need("mount"), "-o", "remount,ro", self._folder], check=True)
 
 
 class Disks:

@@ -14,6 +14,7 @@ import pytest
 
 from sesh import Session, Stop, sessions
 from sesh.errors import Busy, Interrupted, NotFound, SeshError, TimedOut, UsageError
+from sesh.system.platforms import LINUX, umask
 from tests.support import Home, says_who_reads, wait_until
 
 pytestmark = pytest.mark.usefixtures("inside")
@@ -112,13 +113,24 @@ def test_arguments_that_make_no_sense_are_told_before_anything_is_done(home: Hom
         lambda: Session("work").wait(since=True),
         lambda: Session("work").logs(-1),
         lambda: Session("work").send(keys=["C-nonsense"]),
-        lambda: Session.open("work", env={"A=B": "x", "": "y"}),
+        lambda: Session.open("work", env={"": "y"}),
+        lambda: Session.open("work", env={"A=B": "x"}),  # sesh read it as A="B=x"
+        lambda: Session("work").exec("true", labels={"a=b": "x"}),
         lambda: Session.open("work", size="200"),
     ]
     for call in calls:
         with pytest.raises(UsageError):
             call()
     assert home.names() == []
+
+
+def test_a_call_that_fails_leaves_no_connection_open(work: Session) -> None:
+    """Connections stayed open as long as a program kept the error."""
+    before = len(os.listdir("/dev/fd"))
+    with pytest.raises(UsageError) as kept:
+        work.ensure(size="200")
+    assert len(os.listdir("/dev/fd")) == before
+    assert "200" in str(kept.value)
 
 
 def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session) -> None:
@@ -141,6 +153,20 @@ def test_threads_share_sessions_and_nothing_of_the_process_changes(work: Session
     assert sorted(map(str, found)) == [str((f"{n}\n", "0022\n", f"own{n}")) for n in range(2)]
     assert os.umask(mask) == 0o022
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGCHLD)] == before
+
+
+@pytest.mark.skipif(not LINUX, reason="elsewhere only the umask makes a socket private")
+def test_the_umask_which_all_threads_of_a_program_share_is_not_changed(home: Home) -> None:
+    """Two threads restored each other's, and what a third one wrote meanwhile was private."""
+    os.rmdir(home.directory)
+    with pytest.MonkeyPatch.context() as patch:
+
+        def changed(_mask: int) -> int:
+            raise AssertionError("the umask was changed")
+
+        patch.setattr(os, "umask", changed)
+        work = Session.open("work")
+    assert work.run("umask").output == f"{umask():04o}\n"
 
 
 def test_another_thread_ends_a_wait_and_interrupts_what_runs(work: Session) -> None:

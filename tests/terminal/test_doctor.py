@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 from typing import Any
 
-from tests.support import Home, Result, Sesh, wait_until
+from sesh.system.platforms import LINUX
+from tests.support import Home, Open, Result, Sesh, wait_until
 
 
 def rows(result: Result) -> dict[str, dict[str, Any]]:
@@ -58,6 +60,21 @@ def test_what_only_limits_it_is_a_warning(sesh: Sesh, home: Home) -> None:
     terminal = home.terminal("doctor", env={"TERM": "unheard-of"})
     terminal.wait_for("this machine has no terminfo entry for unheard-of")
     assert terminal.exit_code() == 0
+
+
+def test_who_holds_the_lock_of_the_sessions_is_named_and_attaching_does_without_it(home: Home, terminal: Open) -> None:
+    """`doctor` and `sesh NAME` waited without a word, as long as the lock was held."""
+    home.sesh("open", "work", "--", "sh", "-c", "echo ready; exec cat")
+    with open(os.path.join(home.directory, ".lock"), "ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        found = home.sesh("doctor", "--json")
+        row = rows(found)["directory"]
+        attached = terminal("work")
+        attached.wait_for("ready")
+    assert (found.code, row["state"]) == (1, "error")
+    if LINUX:
+        assert f"process {os.getpid()} holds the lock" in row["message"]
+        assert f"kill -CONT {os.getpid()}" in row["remedy"]
 
 
 def test_a_daemon_whose_files_were_removed_is_named_and_makes_them_again_by_sigusr1(sesh: Sesh, home: Home) -> None:

@@ -43,6 +43,20 @@ def make(home: Home, checkout: Path, target: str, **variables: str) -> str:
     return done.stdout + done.stderr
 
 
+def has(home: Home, wheels: Path, tools: Path, by: str) -> None:
+    """Give the home only this installer, or none, and the wheels instead of a network."""
+    tools.mkdir()
+    if by:
+        (tools / by).symlink_to(tool(by))
+    home.env |= {
+        "PATH": f"{tools}:{home.path}/.local/bin:/usr/bin:/bin", "PYTHON": sys.executable, "https_proxy": NOWHERE,
+        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels),
+        "PIPX_DEFAULT_PYTHON": sys.executable,
+        "UV_NO_CONFIG": "1", "UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels),
+        "UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never",
+    }  # fmt: skip
+
+
 def files(home: Home) -> list[str]:
     """Return the files below ~/.local, except those that pipx and uv keep for themselves."""
     below = Path(home.path, ".local")
@@ -68,17 +82,8 @@ def works(home: Home) -> None:
 def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
     home: Home, wheels: Path, tmp_path: Path, by: str
 ) -> None:
-    checkout, tools = copied(tmp_path / "checkout"), tmp_path / "tools"
-    tools.mkdir()
-    if by:
-        (tools / by).symlink_to(tool(by))
-    home.env |= {
-        "PATH": f"{tools}:{home.path}/.local/bin:/usr/bin:/bin", "PYTHON": sys.executable, "https_proxy": NOWHERE,
-        "PIP_CONFIG_FILE": os.devnull, "PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(wheels),
-        "PIPX_DEFAULT_PYTHON": sys.executable,
-        "UV_NO_CONFIG": "1", "UV_OFFLINE": "1", "UV_NO_INDEX": "1", "UV_FIND_LINKS": str(wheels),
-        "UV_PYTHON": sys.executable, "UV_PYTHON_DOWNLOADS": "never",
-    }  # fmt: skip
+    checkout = copied(tmp_path / "checkout")
+    has(home, wheels, tmp_path / "tools", by)
     if not by:  # uv links nothing there, and what pipx links is up to pipx
         home.write(f".local/share/{SHARED['zsh']}", "# mine\n")
     before = files(home)
@@ -103,6 +108,25 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
     make(home, checkout, "uninstall")
     assert files(home) == before
     assert not os.path.exists(environment)
+
+
+@pytest.mark.parametrize("by", ["pipx", "uv", ""])
+def test_make_replaces_another_program_if_told_so_and_leaves_one_that_came_later(
+    home: Home, wheels: Path, tmp_path: Path, by: str
+) -> None:
+    """With pipx the other program stayed, but sesh was said to be installed; `make uninstall` said that it was not."""
+    checkout = copied(tmp_path / "checkout")
+    has(home, wheels, tmp_path / "tools", by)
+    other = home.write(".local/bin/sesh", "#!/bin/sh\necho other\n", 0o755)
+    before = files(home)
+    assert f"installed: {other}\n" in make(home, checkout, "install", FORCE="1")
+    home.command = [other]
+    assert home.sesh("--version").stdout == f"{PROGRAM} {__version__}\n"
+    os.unlink(other)
+    home.write(".local/bin/sesh", "#!/bin/sh\necho other\n", 0o755)
+    make(home, checkout, "uninstall")
+    assert files(home) == before
+    assert home.sesh("--version").stdout == "other\n"
 
 
 def test_make_does_not_replace_another_program(home: Home, tmp_path: Path) -> None:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import time
 
+import pytest
+
+from sesh.ops import create
 from sesh.store import results
-from tests.support import Home, wait_until
+from tests.support import Home, processes, wait_until
 from tests.terminal.looking import logs
 
 
@@ -79,3 +83,35 @@ def test_a_job_that_is_gone_is_read_from_its_result(home: Home) -> None:
     home.sesh("open", "night", "--", "sh", "-c", "echo newer; read x")
     wait_until(lambda: "newer" in logs(home, "night"), "night has printed 'newer'")
     assert home.sesh("logs", "night").stdout == "newer\n", "what runs goes before what is kept"
+
+
+def test_each_job_without_a_name_has_a_number_of_its_own_as_long_as_its_result_is_kept(home: Home) -> None:
+    """The second job took the first one's number, and its result hid the first result."""
+    begun = []
+    for code in (3, 4):
+        begun.append(home.sesh("exec", "-d", "--", "sh", "-c", f"exit {code}").stdout.strip())
+        wait_until(lambda: home.names() == [], "the job has ended")
+    assert [home.sesh("wait", name, "--exit").code for name in begun] == [3, 4]
+    assert home.sesh("new", "-d", "--", "sleep", "60").stdout.strip() == "3", "no session takes a job's number either"
+    home.sesh("exec", "3-2", "--", "true")
+    assert home.sesh("new", "3", "--new-name", "-d", "--", "true").stdout.strip() == "3-3"
+
+
+@pytest.mark.needs_fork("another job that begins and ends while a number is chosen")
+def test_a_job_takes_no_number_whose_job_has_ended_since_it_chose(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    chosen = create.numbered
+
+    def chosen_and_stopped(prefix: str, number: int) -> str:
+        name = chosen(prefix, number)
+        monkeypatch.setattr(create, "numbered", chosen)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return name
+
+    with monkeypatch.context() as patch:
+        patch.setattr(create, "numbered", chosen_and_stopped)
+        late = home.start("exec", "-d", "--", "sh", "-c", "exit 4")
+    wait_until(lambda: processes.stopped(late.pid), "it has chosen a number")
+    assert home.sesh("exec", "--", "sh", "-c", "exit 3").code == 3
+    os.kill(late.pid, signal.SIGCONT)
+    assert late.communicate()[0].decode().split() == ["2"]
+    assert [home.sesh("wait", name, "--exit").code for name in ("1", "2")] == [3, 4]

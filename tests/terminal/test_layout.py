@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from tests.support import Home, Sesh
+import os
+from pathlib import Path
+
+from tests.support import Home, Sesh, wait_until
 
 
 def test_what_was_exported_is_made_again_after_it_has_gone(sesh: Sesh, home: Home) -> None:
@@ -41,9 +44,28 @@ def test_an_invalid_layout_changes_nothing_and_names_the_value(sesh: Sesh, home:
         ('[{"name": "a"}, {"nam": "b"}]', "sessions[1].name is"),
         ('{"session": []}', "sessions is not a list"),
         ('{"version": 9, "sessions": []}', "version is not 1"),
+        ('[{"name": "a", "labels": {"k=v": "w"}}]', "sessions[0]"),
         ("[" * 100_000, "stdin is not JSON"),
     ):
         refused = sesh("import", "--json", input=text)
         error = refused.json()["error"]
         assert (refused.code, error["code"], place in error["message"]) == (2, "usage", True), (text[:80], error)
     assert home.names() == []
+
+
+def test_a_layout_keeps_each_byte_of_a_command(sesh: Sesh, home: Home) -> None:
+    """A byte outside UTF-8 became U+FFFD, and `import` ran another command."""
+    script = b"printf '\xff\x01\xc3\xa4\x7f' >made; exec cat"
+    os.mkdir(os.fsencode(home.path) + b"/\xfe")
+    odd = os.fsdecode(os.fsencode(home.path) + b"/\xfe")
+    for printed in ([], ["--json"]):
+        sesh("open", "odd", odd, "--", "sh", "-c", os.fsdecode(script))
+        exported = sesh("export", *printed)
+        assert exported.raw.isascii()
+        sesh("kill", "odd")
+        os.unlink(f"{odd}/made")
+        assert sesh("import", "-", input=exported.raw).stdout == "created odd\n"
+        wait_until(lambda: os.path.exists(f"{odd}/made") and os.path.getsize(f"{odd}/made"), "the command has run")
+        assert Path(odd, "made").read_bytes() == b"\xff\x01\xc3\xa4\x7f"
+        sesh("kill", "odd")
+        os.unlink(f"{odd}/made")

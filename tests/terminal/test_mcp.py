@@ -122,9 +122,18 @@ async def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(
     await agent.call("open", name="work", command=["sleep", "100"])
     assert (await agent.refused("run", name="work", command="true"))[0] == "busy"
     assert (await agent.refused("exec", name="work", command="true"))[0] == "exists"
+    long = f"echo long; : {'x' * (128 << 10)}"
+    for name in ("exec", "open"):
+        code, message = await agent.refused(name, name="long", command=long)
+        assert (code, "(the longest word has 131,085 bytes)" in message) == ("refused", True)
+        assert "put what is long in a file, or `sesh run` it in a session's shell" in message
+    await agent.call("open", name="shell")
+    assert (await agent.call("run", name="shell", command=long))["output"] == "long\n"
+    await agent.call("kill", name="shell")
     wrong: Any = await agent.client.call_tool("run", {"nme": "work"})
     assert wrong.is_error
-    assert [each["session"] for each in (await agent.call("status"))["sessions"]] == ["work"]
+    running = [each["session"] for each in (await agent.call("status"))["sessions"] if each["connection"] != "closed"]
+    assert running == ["work"]
 
 
 async def a_call_that_takes_long_is_in_nobodys_way_and_can_be_cancelled(home: Home, agent: Agent) -> None:

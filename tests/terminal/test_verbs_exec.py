@@ -76,7 +76,7 @@ def test_followed_json_is_an_object_a_line(sesh: Sesh) -> None:
     done = sesh("exec", "--follow", "--json", "--", "sh", "-c", "echo one; printf two")
     *lines, result = [json.loads(line) for line in done.stdout.splitlines()]
     assert lines == [{"line": "one"}, {"line": "two"}]
-    assert result["exit_code"] == 0
+    assert (result["exit_code"], result["output"], result["truncated"]) == (0, "", False), "nothing comes twice"
 
 
 def test_directory_variables_and_words_are_the_jobs_and_output_is_printed_as_it_was_written(

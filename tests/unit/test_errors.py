@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sesh import errors
-from sesh.errors import NotFound, SeshError, UsageError, rebuild
+from sesh.errors import Fate, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.schema.outcomes import Ended
 from tests.support.data import job_result
 
@@ -52,3 +52,29 @@ def test_a_program_that_cannot_start_keeps_a_shells_code_and_is_no_missing_sessi
 def test_a_code_of_a_newer_sesh_is_internal_and_keeps_its_exit_code() -> None:
     got = rebuild({"code": "brand_new", "message": "text", "exit": 7})
     assert (got.code, got.exit_code) == ("internal", 7)
+
+
+@pytest.mark.parametrize("fact", ["message", "hint", "fate", "code", "exit_code", "host", "in_response", "typed"])
+def test_an_error_never_changes(fact: str) -> None:
+    error = SeshError("what")
+    with pytest.raises(AttributeError, match="complete when it is made"):
+        setattr(error, fact, "other")
+
+
+def test_a_copy_is_of_the_same_class_and_has_every_fact_but_those_given() -> None:
+    ended = Ended("work", job_result(), b"output")
+    copy = ended.but(hint="do that", host="box")
+    assert (type(copy), copy.message, copy.output) == (Ended, ended.message, b"output")
+    assert (copy.hint, copy.host, ended.hint, ended.host) == ("do that", "box", "", None)
+    assert copy.args == ("work has ended",)
+
+
+def test_an_error_of_a_host_keeps_the_host_that_told_it() -> None:
+    error = NotFound("no session x").told_by("one").told_by("two")
+    assert error.host == "one"
+
+
+def test_an_error_whose_act_may_be_done_exits_with_255_here_and_over_the_wire() -> None:
+    error = Refused("cannot say").but(fate=Fate.UNKNOWN)
+    again = rebuild(error.facts())
+    assert (error.exit_code, again.exit_code, again.fate) == (255, 255, Fate.UNKNOWN)

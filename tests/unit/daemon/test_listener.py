@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import resource
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from sesh.store import records
 from sesh.system import files, paths
 from sesh.wire.connection import open_socket
 from tests.support import data
+from tests.unit.crashes import killed_before_change
 
 
 @pytest.fixture
@@ -45,6 +48,20 @@ def test_r05_a_socket_is_private_from_the_first_instant(directory: str) -> None:
     assert os.umask(0) == 0
     claimed.release()
     assert os.listdir(directory) == [".lock"]
+
+
+def test_a_session_whose_rename_is_cut_off_has_one_name(directory: str) -> None:
+    for number in itertools.count(1):
+        claimed = Listener.claim("before")
+        record("before")
+        killed = killed_before_change(number, partial(claimed.rename, "after", lambda: record("after")))
+        assert [records.id_of(name) for name in paths.names() if records.readable(name)] == ["00ff"], number
+        claimed.release()
+        for name in ("before", "after"):
+            records.remove(name)
+        if not killed:
+            break
+    assert number > 2
 
 
 def test_a_session_that_is_removed_is_not_listed_as_one_that_does_not_respond(

@@ -154,6 +154,25 @@ def test_a_screen_in_pieces_is_not_followed_by_another_one(server: Daemon, attac
     assert whole == [server.session.log.head]
 
 
+def test_a_leader_that_was_given_up_gets_the_screen_and_not_all_that_was_printed_since(
+    server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over 2 KB/s it got the output of two minutes, and its Ctrl-C showed behind that."""
+    monkeypatch.setattr("sesh.daemon.clients.window.PATIENCE", -1e9)  # each acknowledgement is late
+    peer = attach(remote=True)
+    for _ in range(50):  # more lines than the scrollback has
+        prints(server.session, ROWS * 300)
+        server.turn()
+    server.session.feed.catch_up(10)
+    monkeypatch.undo()
+    peer.output = b""
+    server.until(lambda: b"bold" in peer.taken())
+    for _ in range(10 * TURNS):
+        peer.take()
+        server.turn()
+    assert len(peer.output) < 64 << 10
+
+
 def test_a_query_is_not_asked_again_between_the_pieces_of_a_screen(
     server: Daemon, attach: Attach, typed: list[bytes]
 ) -> None:

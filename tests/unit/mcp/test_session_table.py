@@ -8,7 +8,7 @@ import pytest
 
 from sesh import Session
 from sesh.errors import NotFound, SeshError, Unreachable
-from sesh.mcp.table import IDLE, UsedSession
+from sesh.mcp.table import IDLE, SessionTable, UsedSession
 from sesh.schema.facts import Summary
 from tests.support.data import summary
 
@@ -34,3 +34,17 @@ def test_a_session_stands_as_its_host_says(
 ) -> None:
     status = error or row(str(state), ago)
     assert UsedSession(Session("work", "box"), None, reached=True).connection(status) == expected
+
+
+def test_a_session_that_the_server_has_created_is_remembered_however_many_it_uses(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """`close_all` left running what five hundred other names had displaced."""
+    monkeypatch.setenv("SESH_WORK_LOG", "none")
+    table = SessionTable()
+    table.entry(Session("mine")).created_id = "00ff"
+    for number in range(2000):
+        with table.during_call(Session(f"used-{number}")):
+            pass
+    assert table.entry(Session("mine")).created_id == "00ff"
+    assert len(table.all()) < 500

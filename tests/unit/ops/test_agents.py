@@ -22,7 +22,7 @@ from tests.support import rounds
 from tests.support.hooking import RESUME, SESSION, TURNS
 
 AGENTS = tuple(agents.AGENTS)
-LAUNCHER = "/opt/my tools/it's/sesh"
+LAUNCHER = "my tools/it's/sesh"  # in the home, which is the current directory
 
 OTHERS = (
     '{"a":1}',
@@ -46,6 +46,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for variable in ("CLAUDE_CONFIG_DIR", "CODEX_HOME", "GEMINI_CLI_HOME"):
         monkeypatch.delenv(variable, raising=False)
     monkeypatch.setattr(sys, "argv", [LAUNCHER])
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / LAUNCHER).parent.mkdir(parents=True)
+    (tmp_path / LAUNCHER).touch(mode=0o755)
     return tmp_path
 
 
@@ -72,7 +75,7 @@ def added_and_removed(agent: str, text: str) -> None:
     """Add the hooks, twice, and remove them, twice."""
     path, before = put(agent, text), json.loads(text)
     assert agents.integrate(agent)
-    command = f"{shlex.quote(LAUNCHER)} --hook {agent} 2>/dev/null || true"
+    command = f"{shlex.quote(os.path.abspath(LAUNCHER))} --hook {agent} 2>/dev/null || true"
     added, events = path.read_bytes(), agents.AGENTS[agent].events
     assert commands(path, agent) == {event: [command] for event in events}
     after = json.loads(added)
@@ -137,21 +140,24 @@ def test_a_link_of_the_person_is_written_where_it_leads_with_the_mode_kept(home:
     assert (target.read_text(), path.resolve()) == ("{}", target)
 
 
-def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hooks_of_another_sesh_are_renewed_and_no_more_than_those(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     theirs = {"hooks": [{"type": "command", "command": "sesh state done"}]}
     text = json.dumps({"hooks": {"Stop": [theirs]}}, indent=2) + "\n"
     path = put("claude", text)
-    monkeypatch.setattr(sys, "argv", ["/old/sesh"])
+    old = home / "old" / "sesh"
+    old.parent.mkdir()
+    old.touch(mode=0o755)
+    monkeypatch.setattr(sys, "argv", [str(old)])
     older = ("UserPromptSubmit", "Stop", "PostToolUse")
     monkeypatch.setitem(agents.AGENTS, "claude", agents.AGENTS["claude"]._replace(timeout=5, events=older))
     assert agents.integrate("claude")
     monkeypatch.undo()
     monkeypatch.setenv("HOME", str(path.parent.parent))
-    monkeypatch.setattr(sys, "argv", [LAUNCHER])
+    monkeypatch.setattr(sys, "argv", [str(home / LAUNCHER)])
     assert commands(path, "claude").keys() == set(older)
     assert agents.integrate("claude")
     assert commands(path, "claude").keys() == set(agents.AGENTS["claude"].events)
-    assert "/old/sesh" not in path.read_text()
+    assert str(old) not in path.read_text()
     assert agents.integrate("claude", remove=True)
     assert path.read_text() == text
 

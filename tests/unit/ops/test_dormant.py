@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import itertools
+import os
 from typing import Any
 
 import pytest
@@ -10,11 +12,31 @@ import pytest
 from sesh.errors import SeshError
 from sesh.ops import create, dormant
 from sesh.reach.caller import Caller
-from sesh.store import checkpoints, records
-from sesh.system import files
+from sesh.store import checkpoints, own, records
+from sesh.system import files, paths
 from tests.support.data import record
+from tests.unit.crashes import killed_before_change
 
 pytestmark = pytest.mark.usefixtures("sessions")
+
+
+def test_a_session_whose_rename_is_cut_off_has_one_name() -> None:
+    """It had both, so that what removed one of them took the screen of the other."""
+    folder = files.ready_directory()
+    for number in itertools.count(1):
+        dead: Any = record("before", id="00ff", daemon_pid=2, daemon_start="")
+        records.write(dead)
+        open(paths.socket_path("before"), "wb").close()
+        killed = killed_before_change(number, lambda: dormant.rename("before", "after"))
+        assert [records.id_of(name) for name in paths.names() if records.readable(name)] == ["00ff"], number
+        assert killed or own.is_record(paths.record_path("after"))
+        for name in ("before", "after"):
+            records.remove(name)
+        if not killed:
+            break
+    left = [entry for entry in os.listdir(folder) if not files.UNFINISHED.fullmatch(entry)]
+    assert left == [".lock"]
+    assert number > 2
 
 
 def test_a_session_that_cannot_be_started_again_stays_where_its_screen_cannot_be_put_back(

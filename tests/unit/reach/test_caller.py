@@ -69,8 +69,7 @@ def test_commands_in_an_error_are_those_that_are_right_where_the_person_sits(
     error: SeshError, here: str, there: str
 ) -> None:
     assert str(error) == here
-    error.host = "box"
-    assert str(error) == there
+    assert str(error.told_by("box")) == there
 
 
 def test_a_question_goes_to_the_person_over_the_link_and_the_answer_comes_with_the_next_try() -> None:

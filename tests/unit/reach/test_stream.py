@@ -18,6 +18,7 @@ from sesh.errors import ConnectionLost, Interrupted, Refused, TimedOut, Unreacha
 from sesh.link.keeper import LinkKeeper
 from sesh.link.opening import Race
 from sesh.reach.caller import Caller
+from sesh.reach.exchange import Exchange, Repeat
 from sesh.reach.stream import Arrival, ReceivedOutput, Stream
 from sesh.reach.target import Target
 from sesh.remote.ssh.destination import Destination
@@ -25,6 +26,7 @@ from sesh.schema.outcomes import Ended
 from sesh.system.workers import Stop
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, Peer, adopt
+from sesh.wire.messages import PRESS
 from tests.support.data import job_result
 
 Ends = tuple[Connection, socket.socket]
@@ -74,11 +76,11 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
-    with Stream(Target(Caller()), ends[0], "work") as stream:
+    with Stream(Target(Caller()), ends[0], "work", begin=nothing) as stream:
         with pytest.raises(TimedOut):
-            next(stream.arrivals(nothing, until=time.monotonic() + 0.05))
+            next(stream.arrivals(until=time.monotonic() + 0.05))
         with pytest.raises(Refused, match="the other is ready"):
-            next(stream.arrivals(nothing, others=lambda: [(inbound, select.POLLIN, refuse)]))
+            next(stream.arrivals(others=lambda: [(inbound, select.POLLIN, refuse)]))
     for descriptor in (inbound, outbound):
         os.close(descriptor)
 
@@ -100,10 +102,36 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     link = Mock(spec=Connection, peer=Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
-    stream = Stream(target, link, "work", Mock())
+    stream = Stream(target, link, "work", Mock(), begin=nothing)
     with pytest.raises(Ended):
-        next(stream.arrivals(nothing))
+        next(stream.arrivals())
     target.caller.note.assert_not_called()
+
+
+@pytest.mark.parametrize("repeat", Repeat)
+def test_a_request_that_may_not_be_repeated_is_not_sent_over_another_link(repeat: Repeat) -> None:
+    first, second = [
+        Mock(spec=Connection, peer=Peer("work", "c0ffee"), welcome={}, inbound=5, reloaded=False) for _ in range(2)
+    ]
+    for link in first, second:
+        link.begin_by.return_value = None
+        link.next_number.return_value = 1
+        link.handshake.return_value = {"id": "c0ffee", "keys": True}
+    first.take_frames.side_effect = ConnectionLost("lost")
+    ((_, answer),) = protocol.Decoder().feed(protocol.message(protocol.RESPONSE, {"id": 1, "result": {}}))
+    second.take_frames.return_value = [(protocol.RESPONSE, answer)]
+    second.decode_response.return_value = {}
+    target = Target(Caller())
+    target.host = "box"
+    stream = Stream(target, first, "work", Mock(refusal=None, due=1e18, **{"run.side_effect": [second]}))
+    pressed = Exchange(PRESS, {}, b"x", repeat)
+    if repeat is Repeat.ONCE:
+        with pytest.raises(Unreachable, match="it may be done or not") as raised:
+            stream.ask(pressed)
+        assert raised.value.exit_code == 255
+        second.handshake.assert_not_called()
+    else:
+        assert stream.ask(pressed) == ({}, b"")
 
 
 @pytest.fixture
@@ -118,8 +146,12 @@ def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
-    with Stream(target, Connection(-1, -1), "work", keeper) as stream:
+    with Stream(target, Connection(-1, -1), "work", keeper, begin=lose) as stream:
         yield stream
+
+
+def lose() -> None:
+    raise ConnectionLost("lost")
 
 
 def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -> None:
@@ -127,12 +159,9 @@ def test_what_is_polled_beside_a_link_is_polled_while_it_is_lost(lost: Stream) -
     inbound, outbound = os.pipe()
     writer = threading.Timer(0.05, os.write, (outbound, b"."))
 
-    def lose() -> None:
-        writer.start()
-        raise ConnectionLost("lost")
-
+    writer.start()
     with pytest.raises(Refused, match="the other is ready"):
-        next(lost.arrivals(lose, others=lambda: [(inbound, select.POLLIN, refuse)]))
+        next(lost.arrivals(others=lambda: [(inbound, select.POLLIN, refuse)]))
     assert lost.lost
     for descriptor in (inbound, outbound):
         os.close(descriptor)

@@ -35,6 +35,12 @@ def test_it_unpacks_itself_once_and_runs_from_there(file: Path, tmp_path: Path) 
     made = version.stat().st_mtime_ns
     assert ran("status", "work").returncode == 1
     assert version.stat().st_mtime_ns == made
+    refused = ran("integrate", "claude")  # its hooks called a file that did not exist, and it reported success
+    assert (refused.returncode, "/.local/bin/sesh, which the hooks would call, is no sesh" in refused.stderr) == (
+        1,
+        True,
+    )
+    assert not (home / ".claude").exists()
     version.parent.chmod(0o755)
     (version / "start.py").write_text("raise SystemExit(7)\n")
     assert ran().returncode == 7

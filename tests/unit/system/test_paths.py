@@ -23,6 +23,8 @@ from sesh.remote.ssh import ssh
 from sesh.remote.sync import sync
 from sesh.store import recent
 from sesh.system import files, paths, platforms
+from sesh.wire.connection import listen
+from tests.unit.masks import masked
 from tests.unit.writers import at_once
 
 
@@ -266,10 +268,23 @@ def test_names_are_those_of_records_and_sockets_and_no_junk(ready: Path) -> None
 
 
 @pytest.mark.parametrize("mask", [0o000, 0o177, 0o777])
+def test_directories_and_sockets_are_private_whatever_the_umask(
+    mask: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SESH_DIR", str(tmp_path / "more" / "sessions"))
+    with masked(mask):
+        folder = files.ready_directory()
+        listen("work.sock", 1).close()
+    assert [mode(Path(path)) for path in (os.path.dirname(folder), folder, f"{folder}/work.sock")] == [
+        0o700, 0o700, 0o600,
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("mask", [0o000, 0o177, 0o777])
 def test_files_are_private_and_whole_whatever_the_umask(ready: Path, mask: int) -> None:
     """R5: with some umasks, sesh refused the record that it had written."""
     file = ready / "a.json"
-    with files.masked(mask):
+    with masked(mask):
         files.write_whole(str(file), b"one")
         files.write_whole(str(file), b"two")
         with files.locked(str(ready)):

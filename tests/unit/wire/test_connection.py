@@ -13,9 +13,10 @@ from threading import Event, Thread
 import pytest
 
 from sesh.errors import Refused, TimedOut, Unreachable
-from sesh.system import files, paths, platforms
+from sesh.system import paths, platforms
 from sesh.wire import messages, protocol
 from sesh.wire.connection import Connection, adopt, connect
+from tests.unit.masks import masked
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def pair() -> Iterator[tuple[Connection, socket.socket]]:
 @pytest.fixture
 def listener(sessions: Path) -> Iterator[socket.socket]:
     """A socket that listens as the session `work` and answers nothing."""
-    with socket.socket(socket.AF_UNIX) as listening, files.masked(0o177):
+    with socket.socket(socket.AF_UNIX) as listening, masked(0o177):
         with paths.socket_address(str(sessions), "work.sock") as address:
             listening.bind(address)
         listening.listen(1)
