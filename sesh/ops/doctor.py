@@ -178,6 +178,10 @@ def _path(caller: Caller) -> Iterator[Finding]:
     elif caller.origin is None:  # over a link PATH is sshd's, and sessions get the launcher's directory added
         remedy = 'add to your shell\'s profile: export PATH="$HOME/.local/bin:$PATH"'
         yield row("path", WARNING, f"{own} is not in PATH", remedy)
+    launcher = os.path.join(own, PROGRAM)
+    if os.path.lexists(launcher) and not os.access(launcher, os.X_OK):  # such as a link to what was removed
+        message = f"{printable(launcher)} cannot be executed"
+        yield row("program", WARNING, message, "remove it, or install sesh again")
     seen: set[str] = set()
     for folder in filter(os.path.isabs, [*folders, own]):
         path = shutil.which(PROGRAM, path=folder)

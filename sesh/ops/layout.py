@@ -12,13 +12,14 @@ import os
 import time
 from collections.abc import Sequence
 
-from sesh import errors
+from sesh import errors, reach
 from sesh.errors import Refused, SeshError, UsageError, placed
 from sesh.names import check_host, check_label, check_name, check_resume, pair
 from sesh.ops import create, enter, lookup
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.target import Target
 from sesh.schema import check
 from sesh.schema.facts import LaunchSpec, Spec, Summary
 from sesh.schema.outcomes import Layout, LayoutEntry, Made
@@ -43,7 +44,7 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
     # A host's list has its commands as they are shown, without controls; its layout has each byte of them.
     deadline = time.monotonic() + lookup.HOST_TIMEOUT
     layouts = lookup.call_each(
-        caller, {host: host for host in names}, lambda _, target: target.until(deadline).call(sessions)
+        caller, {host: host for host in names}, lambda _, target: _quietly(target).until(deadline).call(sessions)
     )
     for host, found in layouts.items():
         if isinstance(found, SeshError):
@@ -51,6 +52,11 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
         else:
             entries += [{**entry, "host": host} for entry in found if entry["name"] in names[host]]
     return entries
+
+
+def _quietly(target: Target) -> Target:
+    """Return the target as a list reaches it: it is not recorded as used, and ssh asks nothing."""
+    return reach.target_of(target.caller, target.host, named=False, may_prompt=False)
 
 
 def _note_missing(caller: Caller, host: str, reason: str) -> None:

@@ -119,10 +119,12 @@ def newest(name: str, *, is_job: bool = False) -> JobResult | None:
 
 
 def job_names() -> set[str]:
-    """Return the names that stand for a job's kept result. Raises Refused if their directory is not trusted."""
-    names = set[str]()
-    for session_id in ids():
-        with suppress(Refused):  # `refusals` reports it
+    """Return the names that stand for a job's kept result; none if no result can be read."""
+    names, found_ids = set[str](), set[str]()
+    with suppress(Refused):  # `doctor` reports it
+        found_ids = ids()
+    for session_id in found_ids:
+        with suppress(Refused):
             found = files.read_headed(_path(session_id), _check_named, 0)
             if found is not None and found[0].get("job"):
                 names.add(found[0].get("name", ""))

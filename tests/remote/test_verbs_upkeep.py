@@ -123,6 +123,9 @@ def test_the_doctor_visits_other_hosts(home: Home, beside: Beside) -> None:
 def test_the_doctor_names_another_program_where_links_and_deploy_look(home: Home, beside: Beside) -> None:
     """It looked only in sshd's PATH, which has no ~/.local/bin."""
     program = beside("one").write(".local/bin/sesh", "#!/bin/sh\necho other 1.0\n", 0o755)
+    link = home.write(".local/bin/sesh", "")  # as a link to what was removed, it starts nothing
+    own = home.sesh("doctor", "--json").json()["checks"]
+    assert [each["state"] for each in own if each["message"] == f"{link} cannot be executed"] == ["warning"]
     checks = home.sesh("@one", "doctor", "--json").json()["checks"]
     found = [each["state"] for each in checks if f"{program} says that it is 'other 1.0'" in each["message"]]
     assert found == ["warning"]
