@@ -299,8 +299,8 @@ def own(cause: BaseException, fate: Fate = Fate.UNKNOWN) -> SeshError:
 def fated(fate: Fate, hint: str = "") -> Iterator[None]:
     """Tell in each error that leaves the block what became of the act; any exception becomes an error of sesh.
 
-    An error that says already that the act was begun stays as it is. `hint`: for an error without a hint, or an exit
-    code of its own.
+    An error that says already that the act was begun stays as it is. `hint`: for an error that has neither a hint nor
+    an exit code of its own.
     """
     try:
         yield

@@ -188,7 +188,7 @@ class Output:
             else:
                 self.note(error.line(host))
         except (BrokenPipeError, Refused):
-            self.note(str(error))  # stdout is closed or full; stderr may not be
+            self.note(error.line(host))  # stdout is closed or full; stderr may not be
         return exit_code(verb.name, failed)
 
 

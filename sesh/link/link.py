@@ -237,7 +237,8 @@ class Link(Connection):
         try:
             response: OpResponse = self.decode_response(OP, payload)
         except SeshError as error:
-            request.may_be_done = not error.in_response
+            # Over an earlier link it may have been done, and this host refuses only the link.
+            request.may_be_done = request.may_be_done or not error.in_response
             raise
         self._response = response, data
         request.may_be_done = False

@@ -44,14 +44,14 @@ def follow(stream: Stream, since: int | None = None) -> Iterator[Event]:
     def keys() -> RequestKeys:
         return {"since": stream.welcome.get("events") if since is None else since}
 
-    events = stream.begin(Exchange(EVENTS, keys))
+    events = stream.submit(Exchange(EVENTS, keys))
     try:
-        for kind, _, payload, ended in stream.arrivals():
+        for kind, _, payload, exchange in stream.arrivals():
             if kind == protocol.DATA:
                 event: Event = stream.connection.decode_message(protocol.DATA, payload)
                 since = event.get("seq", since)
                 yield event
-            elif ended is events:
+            elif exchange is events:
                 events.response(stream.connection, payload)
                 return
     except Ended as ended:

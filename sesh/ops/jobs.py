@@ -93,8 +93,8 @@ class _Watched:
     def _wait(self, forwarder: _StdinForwarder | None, *, tells: bool) -> JobResult:
         stream = self._stream
         stream.waits_for_daemon = True
-        end = stream.begin(Exchange(WAIT, self._end_keys))
-        question = stream.begin(Exchange(WAIT, {"waiting": True})) if tells else None
+        end = stream.submit(Exchange(WAIT, self._end_keys))
+        question = stream.submit(Exchange(WAIT, {"waiting": True})) if tells else None
         if forwarder is not None:
             forwarder.begin(stream)
         others = partial(self._descriptors, forwarder)
@@ -164,10 +164,10 @@ class _Watched:
                 self._caller.note(f"{stream.name} ends {stream_is_back}; Ctrl-C stops waiting for that")
             if self._interrupts.tie:
                 if not self._ending:
-                    stream.begin(Exchange(KILL))
+                    stream.submit(Exchange(KILL))
                 self._ending = True
             elif number == signal.SIGINT:
-                stream.begin(Exchange(INTERRUPT, repeat=Repeat.WITH_KEY))
+                stream.submit(Exchange(INTERRUPT, repeat=Repeat.WITH_KEY))
 
 
 def run(
@@ -192,20 +192,19 @@ def run(
             target = target.until(_after(limit))
             target.interrupts = interrupts
             name, connection, _ = target.connect_by(enter.job, None, **data, stdin=stdin is not None)
-            stream = Stream(target, connection, name)
     except outcomes.Ended as ended:  # the job ended before the wait began
         if live is not None:
             live(ended.output)
         return ended.name, ended.result, ended.output
-    with errors.fated(Fate.GOES_ON, to_look(stream.name)), stream:
+    with errors.fated(Fate.GOES_ON, to_look(name)), connection, Stream(target, connection, name) as stream:
         # The daemon counts the limit from the job's start.
         stream.deadline = None if limit is None else _after(limit + protocol.ENDING_TIMEOUT)
         tells = stdin is None and target.caller.hears_questions
         most = COLLECTED if wanted else 0
         job = _Watched(stream, interrupts, target.caller, live, most=most)
         result, output = job.await_result(forwarder, tells=tells)
-    if target.host is not None and not data.get("keep"):
-        known.cache_changes(target.host, gone=[stream.name])
+        if target.host is not None and not data.get("keep"):
+            known.cache_changes(target.host, gone=[stream.name])
     return stream.name, result, output
 
 
@@ -257,7 +256,7 @@ class _StdinForwarder:
 
     def begin(self, stream: Stream) -> None:
         """Send the first chunk."""
-        stream.begin(self.chunk)
+        stream.submit(self.chunk)
 
     def read(self, stream: Stream) -> None:
         """Read a chunk of stdin, and send it."""
@@ -268,7 +267,7 @@ class _StdinForwarder:
         if chunk is None:
             return  # nothing to read after all
         self._feeding = _Feeding.SEND_CHUNK if chunk else _Feeding.SEND_END
-        self.chunk = stream.begin(Exchange(FEED, self._keys, chunk))
+        self.chunk = stream.submit(Exchange(FEED, self._keys, chunk))
 
     def _keys(self) -> RequestKeys:
         return {"at": self._taken, "ends": self._feeding is _Feeding.SEND_END, "mends": self._mends}

@@ -61,7 +61,7 @@ def follow(
 
     try:
         lines, existing = _fetch_existing(stream, count, ansi=ansi, note=note)
-        end = stream.begin(Exchange(WAIT, position))
+        end = stream.submit(Exchange(WAIT, position))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             write(existing)
         for arrival in stream.arrivals():

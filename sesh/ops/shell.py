@@ -127,10 +127,10 @@ class _Command:
         interrupts.check()
         question = None
         if tell is not None:  # first: of the questions only those count that the command asks
-            question = stream.begin(Exchange(WAIT, lambda: {"waiting": True, "from_now": not run.sent}))
+            question = stream.submit(Exchange(WAIT, lambda: {"waiting": True, "from_now": not run.sent}))
         if stream.host is None:
             stream.connect(self._deadline)  # what a daemon without WELCOME was not sent did not run
-        stream.begin(run)
+        stream.submit(run)
         others = partial(self._descriptors, interrupts)
         until = None if self._deadline is None else self._deadline + _GRACE
         for kind, _, payload, exchange in stream.arrivals(others=others, until=until):
@@ -157,33 +157,31 @@ class _Command:
 
     def interrupt(self) -> None:
         """Pass on a Ctrl-C to the command."""
-        self._stream.begin(Exchange(RUN_INTERRUPT, repeat=Repeat.WITH_KEY))
+        self._stream.submit(Exchange(RUN_INTERRUPT, repeat=Repeat.WITH_KEY))
 
     def explained(self, error: SeshError) -> SeshError:
         """Return the error to raise instead, which says whether the command may have run."""
         name = self._stream.name
-        may_have_run = self._may_have_run(error)
-        if error.in_response or not isinstance(error, (errors.TimedOut, errors.Unreachable)):
-            if may_have_run and error.exit_code == ExitCode.FAILED:
+        if isinstance(error, errors.Interrupted) or self.run.answered:
+            return error
+        if not isinstance(error, (errors.TimedOut, errors.Unreachable)):
+            if self.run.sent and error.exit_code == ExitCode.FAILED:
                 return error.but(fate=Fate.UNKNOWN, hint=error.hint or to_look(name))
             return error
         late = isinstance(error, errors.TimedOut)
         message = f"the daemon of {name} does not answer in time" if late else error.message
-        if not may_have_run:
+        if not self.run.sent:
             hint = f"`{SESH} status {name}` shows its pid" if late else error.hint
-            return type(error)(f"{message}; the command did not run", hint=hint)
+            return error.but(message=f"{message}; the command did not run", hint=hint)
         look = f"to see what it did: {SESH} logs {name}"
         if late:
-            return errors.TimedOut(f"{message}; the command may go on", hint=look, fate=Fate.GOES_ON)
-        return errors.Unreachable(f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
-
-    def _may_have_run(self, error: SeshError) -> bool:
-        """Return whether the command may have run, although this error came instead of a response."""
-        refused = error.in_response and not isinstance(error, NotFound)  # after a reconnect it may only not be found
-        return self.run.sent and not refused
+            return error.but(message=f"{message}; the command may go on", hint=look, fate=Fate.GOES_ON)
+        return error.but(message=f"{message}; the command may have run", hint=look, fate=Fate.UNKNOWN)
 
     def facts_from(self, ended: outcomes.Ended) -> RunFacts:
         """Return the command's facts, which the result of its ended session has. Raises SeshError."""
+        if not self.run.sent:
+            raise NotFound(f"{self._stream.name} has ended; the command did not run")
         last = ended.result.get("run")
         if not isinstance(last, dict) or last.get("key") != self.run.key:
             message = f"{self._stream.name} has ended; the command's result is lost"

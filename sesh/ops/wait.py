@@ -116,7 +116,7 @@ def _first_met(stream: Stream, conditions: Conditions, deadline: float | None, s
                 lines, newest, _ = fetch_pages(fetch, _ALL_LINES, protocol.MAX_RESPONSE)
                 if (match := search.in_lines([(text, newest["position"]) for text in lines])) is not None:
                     return match
-        wait = stream.begin(Exchange(WAIT, partial(_wait_keys, stream, conditions, deadline, search)))
+        wait = stream.submit(Exchange(WAIT, partial(_wait_keys, stream, conditions, deadline, search)))
         for arrival in stream.arrivals(until=late):
             if arrival.exchange is wait:
                 response = wait.response(stream.connection, arrival.payload)
@@ -129,8 +129,11 @@ def _first_met(stream: Stream, conditions: Conditions, deadline: float | None, s
                 if deadline is not None and time.monotonic() > deadline:
                     raise TimedOut("timed out")  # output arrives faster than it can be searched
     except Ended as ended:
-        found = None if search is None else search.in_output(stream.output.count_stored(ended))
-        return found or _end(ended.result)
+        if search is None:
+            return _end(ended.result)
+        since = conditions["begin"] if isinstance(conditions["begin"], int) else stream.welcome.get("position")
+        stored = stream.output.count_stored(ended, 0 if conditions["begin"] == "start" else since)
+        return search.in_output(stored) or _end(ended.result)
     raise AssertionError("arrivals have no end")
 
 

@@ -1,6 +1,7 @@
 """One request to a session's daemon, over as many connections as it takes until it has its response.
 
 A stream owns the open exchanges (`sesh.reach.stream`): it sends them over each new connection, and matches responses.
+A request that needs one connection and one response goes without (`sesh.reach.find.request`).
 """
 
 from __future__ import annotations
@@ -46,6 +47,7 @@ class Exchange(Generic[Response]):
     key: str = field(init=False, default="")
     number: int = field(init=False, default=0)  # its id over the current connection
     sent: bool = field(init=False, default=False)  # it may have arrived over some connection
+    answered: bool = field(init=False, default=False)  # its response has come, perhaps with an error
     carried: bytearray = field(init=False, default_factory=bytearray)  # DATA before the response
 
     def __post_init__(self) -> None:
@@ -53,9 +55,14 @@ class Exchange(Generic[Response]):
             self.key = os.urandom(8).hex()
 
     @property
-    def changes(self) -> bool:
-        """True if it changes something, which must not happen twice."""
+    def once(self) -> bool:
+        """True if it must not be carried out twice."""
         return self.repeat is not Repeat.FREELY
+
+    @property
+    def may_be_done(self) -> bool:
+        """True if it may have been carried out, though nothing has answered."""
+        return self.once and self.sent and not self.answered
 
     def may_be_sent(self, *, knows_keys: bool) -> bool:
         """Return whether it may be sent over another connection. `knows_keys`: the daemon's WELCOME says so."""
@@ -66,7 +73,7 @@ class Exchange(Generic[Response]):
     def frames(self, connection: Connection, *, with_hello: bool = False) -> bytes:
         """Return its frames for a connection, over which it gets a new number.
 
-        `with_hello`: no WELCOME has come yet. If none comes in time, its caller does not wait for a response.
+        `with_hello`: no WELCOME has come yet. If none comes in time, whoever asks has given up by then.
         """
         deadline = self.deadline
         if with_hello and not self.sent:
@@ -75,7 +82,7 @@ class Exchange(Generic[Response]):
         keys = {**(self.keys() if callable(self.keys) else self.keys)}
         if self.key:
             keys["key"] = self.key
-        if self.changes:
+        if self.once:
             keys["begin_by"] = connection.begin_by(deadline)
         self.number = connection.next_number()
         self.sent = True
@@ -84,4 +91,5 @@ class Exchange(Generic[Response]):
 
     def response(self, connection: Connection, payload: bytes) -> Response:
         """Return the response in a frame RESPONSE. Raises the error in it, ProtocolError."""
+        self.answered = True
         return connection.decode_response(self.request, payload)

@@ -255,7 +255,7 @@ class HostTarget(Target):
 
         self._stop.check()
         link = self._open_link()
-        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage), begin=request)
+        stream = Stream(self, link, "", LinkKeeper(self.destination, report_outage), greet=request)
         stream.deadline = None
         stream.audience = self.caller.audience
         with stream:

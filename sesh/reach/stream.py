@@ -25,7 +25,7 @@ from sesh.reach.target import Target
 from sesh.schema.outcomes import Ended
 from sesh.system.descriptors import check_audience, polled
 from sesh.wire import protocol
-from sesh.wire.connection import Connection, hello_frame, too_late
+from sesh.wire.connection import Connection, hello_frame
 from sesh.wire.messages import Response, Welcome
 
 if TYPE_CHECKING:
@@ -65,8 +65,13 @@ class ReceivedOutput:
         new = data[max(0, received - position) :]
         return Arrival(protocol.OUTPUT, self.position - len(new), new)
 
-    def count_stored(self, ended: Ended) -> Arrival:
-        """Count the output in an ended session's result; return the new part."""
+    def count_stored(self, ended: Ended, since: int | None = None) -> Arrival:
+        """Count the output in an ended session's result; return the new part.
+
+        `since`: where the output that counts begins, if none was received.
+        """
+        if self.position is None:
+            self.position = since
         end = ended.result.get("position")
         nothing = Arrival(protocol.OUTPUT, 0, b"")
         return self.count(end - len(ended.output), ended.output) if isinstance(end, int) else nothing
@@ -76,7 +81,7 @@ class Stream:
     """A stream from a session's daemon.
 
     Without a `name` it is from the bridge of a host. `keeper`: of the link to the host; by default one that logs.
-    `begin`: begins each connection; by default with HELLO and the open exchanges. The caller of `target` gets a note
+    `greet`: begins each connection; by default with HELLO and the open exchanges. The caller of `target` gets a note
     when the link is lost and when it is back, and its Stop ends the stream's context.
     """
 
@@ -87,7 +92,7 @@ class Stream:
         name: str,
         keeper: LinkKeeper | None = None,
         *,
-        begin: Callable[[], object] | None = None,
+        greet: Callable[[], object] | None = None,
     ) -> None:
         self.host = target.host
         self.connection = connection  # the current one; HELLO is not sent yet over the first one
@@ -103,9 +108,9 @@ class Stream:
         self._keeper = keeper = keeper or target.keeper()
         self._others: Callable[[], Others] = list
         self._until = inf
-        self._begin = begin or self._greet
+        self._greet = greet or self._say_hello
         self.welcome: Welcome = {}  # the first one; empty before
-        self._begun = False  # over the current connection
+        self._greeted = False  # over the current connection
         self._open: list[Exchange[Any]] = []
         self._frames: deque[tuple[int, bytes]] = deque()  # that were read, and not yielded yet
         self._is_reload = False  # the last connection has ended by a reload, which carries out no request
@@ -118,7 +123,8 @@ class Stream:
     @classmethod
     def open(cls, target: Target, name: str, limit: float | None = None) -> Stream:
         """Open a stream to a session's daemon, for at most `limit` seconds in all."""
-        target = target.until(None if limit is None else time.monotonic() + limit)
+        if limit is not None:
+            target = target.until(time.monotonic() + limit)
         return cls(target, target.connect(name), name)
 
     def __enter__(self) -> Stream:
@@ -155,11 +161,11 @@ class Stream:
         """
         if until is not None:
             self._until = until
-        while not self._begun:
+        while not self._greeted:
             self._check_repeats()
             try:
-                self._begin()
-                self._begun = True
+                self._greet()
+                self._greeted = True
                 self._record_session()
             except errors.Unreachable as error:
                 self._is_reload = self.connection.reloaded
@@ -167,7 +173,7 @@ class Stream:
                 self.reconnect()
         return self.welcome
 
-    def _greet(self) -> None:
+    def _say_hello(self) -> None:
         """Send HELLO and the open exchanges in one write, and read the daemon's WELCOME.
 
         Raises as `Connection.handshake`.
@@ -191,10 +197,10 @@ class Stream:
             if not (self._is_reload or exchange.may_be_sent(knows_keys=self._knows_keys)):
                 raise errors.unanswered(self.name, exchange.request)
 
-    def begin(self, exchange: Exchange[Response]) -> Exchange[Response]:
+    def submit(self, exchange: Exchange[Response]) -> Exchange[Response]:
         """Open an exchange: send it now, if a connection has begun, and over each later one; return it."""
         self._open.append(exchange)
-        if self._begun and not self.lost:
+        if self._greeted and not self.lost:
             frames = exchange.frames(self.connection)
             # Who does not take a small frame for a second does not read, and must not delay a Ctrl-C.
             until = time.monotonic() + 1 if len(frames) <= select.PIPE_BUF else exchange.deadline
@@ -208,22 +214,20 @@ class Stream:
         Raises the error in the response, as `arrivals`, and Unreachable, with exit code 255, if a request that changes
         something has no response.
         """
-        self.begin(exchange)
+        self.submit(exchange)
         try:
-            for kind, _, payload, ended in self.arrivals(until=exchange.deadline):
+            for kind, _, payload, answered in self.arrivals(until=exchange.deadline):
                 if kind == protocol.DATA:
                     protocol.carry(exchange.carried, payload)
-                elif ended is exchange:
+                elif answered is exchange:
                     return exchange.response(self.connection, payload), bytes(exchange.carried)
                 elif kind == protocol.RESPONSE:
                     exchange.carried.clear()
-        except (errors.TimedOut, errors.Unreachable, Ended) as error:
-            if error.in_response:
-                raise
-            if exchange.changes and exchange.sent:
+        except errors.Interrupted:
+            raise
+        except SeshError as error:
+            if exchange.may_be_done:
                 raise errors.unanswered(self.name, exchange.request) from error
-            if isinstance(error, errors.TimedOut):
-                raise too_late() from error
             raise
         finally:
             self.close(exchange)
@@ -286,7 +290,8 @@ class Stream:
                 self.connection.read()
                 frames += self.connection.take_frames()
             elif time.monotonic() >= self._until:
-                raise errors.TimedOut("timed out", hint=f"`{SESH} status {self.name}` shows its pid")
+                look = f"`{SESH} status {self.name}` shows its pid"
+                raise errors.TimedOut("the session's daemon did not answer in time", hint=look)
         while frames:
             kind, payload = frames.popleft()
             if kind == protocol.OUTPUT:
@@ -327,7 +332,7 @@ class Stream:
         `next_link`: is open already. Raises Ended, DaemonDied if the end is unknown, and the error for which no other
         link opens. On a host, an end is in the response that `handshake` reads.
         """
-        self._begun = False
+        self._greeted = False
         self._frames.clear()
         if self._keeper is None:
             with suppress(errors.NotFound, errors.Unreachable):

@@ -128,3 +128,36 @@ def test_what_is_typed_is_typed_once(
     assert far.sesh("send", "cat", "last", "--enter").code == 0
     wait_until(lambda: "last" in far.read("typed"), "the last line has come")
     assert far.read("typed") == ("text\nlast\n" if request_name == "send" else "\nlast\n")
+
+
+def test_a_command_whose_next_link_is_refused_may_have_run(home: Home, far: ViaHost) -> None:
+    """The refusal was taken for one of the command: `the command did not run`."""
+    home.write("moment", "none run")
+    run = home.start("@box", "run", "work", "--", "until [ -e go ]; do sleep .02; done; echo x >>ran")
+    asked(home)
+    wait_until(lambda: far.summary("work")["activity"]["state"] == "working", "the command runs")
+    os.chmod(far.directory, 0o777)  # noqa: S103 (a host trusts no such directory)
+    far.cut()
+    _, error = run.communicate(timeout=30)
+    os.chmod(far.directory, 0o700)
+    far.write("go", "")
+    assert run.returncode == 255, error
+    wait_until(lambda: far.read("ran") == "x\n", "the command has run")
+
+
+def test_a_wait_does_not_find_what_was_printed_before_it_began_though_the_job_ends_in_an_outage(
+    home: Home, far: ViaHost
+) -> None:
+    script = "echo ready; until [ -e go ]; do sleep .02; done"
+    assert far.sesh("exec", "-d", "job", "--", "sh", "-c", script).code == 0
+    far.prints("job", "ready")
+    home.write("moment", "none wait")
+    wait = home.start("@box", "wait", "job", "--for", "ready")
+    asked(home)
+    wait_until(far.settled, "both sides are at rest")
+    far.away()
+    far.write("go", "")
+    wait_until(lambda: "job" not in far.names(), "the job has ended")
+    far.back()
+    _, error = wait.communicate(timeout=30)
+    assert wait.returncode == 1, error

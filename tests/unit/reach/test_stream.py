@@ -26,7 +26,7 @@ from sesh.schema.outcomes import Ended
 from sesh.system.workers import Stop
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, Peer, adopt
-from sesh.wire.messages import PRESS
+from sesh.wire.messages import PRESS, SEND
 from tests.support.data import job_result
 
 Ends = tuple[Connection, socket.socket]
@@ -76,7 +76,7 @@ def test_half_a_frame_keeps_nobody_from_the_end_of_the_time_or_from_others(ends:
     ends[1].sendall(protocol.numbered(protocol.OUTPUT, 0, b"x" * 100)[:50])
     inbound, outbound = os.pipe()
     os.write(outbound, b".")
-    with Stream(Target(Caller()), ends[0], "work", begin=nothing) as stream:
+    with Stream(Target(Caller()), ends[0], "work", greet=nothing) as stream:
         with pytest.raises(TimedOut):
             next(stream.arrivals(until=time.monotonic() + 0.05))
         with pytest.raises(Refused, match="the other is ready"):
@@ -102,7 +102,7 @@ def test_the_end_of_a_session_is_told_as_no_lost_link() -> None:
     link = Mock(spec=Connection, peer=Peer("work"), welcome={"id": "c0ffee"})
     link.take_frames.side_effect = Unreachable("the session's daemon closed the connection")
     target = Mock(host="box", **{"find_end.return_value": Ended("work", job_result(), b"")})
-    stream = Stream(target, link, "work", Mock(), begin=nothing)
+    stream = Stream(target, link, "work", Mock(), greet=nothing)
     with pytest.raises(Ended):
         next(stream.arrivals())
     target.caller.note.assert_not_called()
@@ -134,6 +134,25 @@ def test_a_request_that_may_not_be_repeated_is_not_sent_over_another_link(repeat
         assert stream.ask(pressed) == ({}, b"")
 
 
+def test_a_refusal_of_the_next_link_says_nothing_of_what_was_typed_before() -> None:
+    """`send` failed with the refusal alone, as if nothing had been typed."""
+    first = Mock(spec=Connection, peer=Peer("work", "c0ffee"), welcome={}, inbound=5, reloaded=False)
+    first.handshake.return_value = {"id": "c0ffee", "keys": True}
+    first.begin_by.return_value = None
+    first.next_number.return_value = 1
+    first.take_frames.side_effect = ConnectionLost("lost")
+    second = Mock(spec=Connection, peer=Peer("work", "c0ffee"), welcome={}, inbound=6, reloaded=False)
+    second.begin_by.return_value = None
+    second.next_number.return_value = 1
+    second.handshake.side_effect = Refused("the directory has mode 0777", in_response=True)
+    target = Target(Caller())
+    target.host = "box"
+    stream = Stream(target, first, "work", Mock(refusal=None, due=1e18, **{"run.side_effect": [second]}))
+    with pytest.raises(Unreachable, match="it may be done or not") as raised:
+        stream.ask(Exchange(SEND, {}, b"x", Repeat.WITH_KEY))
+    assert raised.value.exit_code == 255
+
+
 @pytest.fixture
 def stop() -> Stop:
     return Stop()
@@ -146,7 +165,7 @@ def lost(stop: Stop, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stream]:
     target = Target(Caller(stop))
     target.host = "box"
     keeper = LinkKeeper(Destination("box", settings={}))
-    with Stream(target, Connection(-1, -1), "work", keeper, begin=lose) as stream:
+    with Stream(target, Connection(-1, -1), "work", keeper, greet=lose) as stream:
         yield stream
 
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.errors import ConnectionLost, Interrupted, NotDeployed, SeshError, Unreachable
+from sesh.errors import ConnectionLost, Interrupted, NotDeployed, Refused, SeshError, Unreachable
 from sesh.link import link, opening
 from sesh.link.link import Link, LinkRequest
 from sesh.link.opening import open_link
@@ -183,6 +183,22 @@ def test_what_a_host_was_asked_may_be_done_once_it_has_spoken(played: Played, co
         with pytest.raises(SeshError):
             played.opened(request)
         assert request.may_be_done is expected
+
+
+@pytest.mark.usefixtures("nothing_left")
+@pytest.mark.parametrize("earlier", [False, True])
+def test_a_refusal_leaves_unknown_what_was_asked_over_an_earlier_link(
+    played: Played, tmp_path: Path, earlier: bool
+) -> None:
+    """The second link was refused, and a job that the first one had begun `did not run`."""
+    error = Refused("the directory has mode 0777").facts()
+    (tmp_path / "refusal").write_bytes(protocol.message(protocol.RESPONSE, {"id": 1, "error": error}))
+    played.shared = f"{MARK}; cat $f/welcome $f/refusal; exec cat >/dev/null"
+    request = LinkRequest("enter.job", b"{}")
+    request.may_be_done = earlier
+    with pytest.raises(Refused), played.opened(request) as opened:
+        opened.call(request)
+    assert request.may_be_done is earlier
 
 
 @pytest.mark.usefixtures("nothing_left")
