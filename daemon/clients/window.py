@@ -3,7 +3,8 @@
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
 no more bytes are in flight than the window allows. The window follows the link: it grows while bytes come without
 queueing, and shrinks while they queue. Queueing shows in time alone: a frame's acknowledgement takes longer than the
-quickest one did. Nothing is computed from bytes per second, and a pause changes nothing.
+quickest one did. The frames after a pause show whether the link has become slower. Nothing is computed from bytes per
+second, and a pause changes nothing else.
 
 Sans-I/O: times (monotonic) are arguments.
 """
@@ -31,6 +32,7 @@ class _Frame:
     size: int
     sent_at: float
     owed: bool  # its arrival is acknowledged at once, and not only with that of a later one
+    fresh: bool  # it is small and comes after a pause, so that nothing is queued before it
 
 
 class Window:
@@ -46,6 +48,9 @@ class Window:
         self.in_flight = 0  # bytes that were sent and not acknowledged
         self._frames: deque[_Frame] = deque()
         self._empty_time = inf  # the least seconds that a frame and its acknowledgement have taken
+        self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
+        self._taken = 0.0  # the seconds of the last frame that was measured
+        self._sent_at = -inf  # when the last frame was sent
         self._shrunk_at = now
         self._full_at = 0  # the count of bytes sent when there was no room for more
         self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
@@ -88,6 +93,8 @@ class Window:
     def sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         begins = self.in_flight < self._silent
+        fresh = begins and size <= LEAST >> 1 and now - self._sent_at > 2 * self._taken
+        self._sent_at = now
         self._sent += size
         self.in_flight += size
         owed = self.in_flight >= self._silent
@@ -98,7 +105,7 @@ class Window:
             last.end, last.position = self._sent, position
             last.size += size
             return
-        self._frames.append(_Frame(self._sent, position, size, now, owed))
+        self._frames.append(_Frame(self._sent, position, size, now, owed, fresh))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
@@ -134,6 +141,11 @@ class Window:
         """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
         taken = now - frame.sent_at
         known = self._empty_time < inf
+        self._taken = taken
+        if frame.fresh:
+            self._fresh_times.append(taken)
+            if len(self._fresh_times) == self._fresh_times.maxlen:  # one alone may have come late
+                self._empty_time = min(self._fresh_times)
         self._empty_time = min(self._empty_time, taken)
         queued = taken - self._empty_time
         if known and queued <= max(_FREE, self._empty_time / 10):

@@ -96,6 +96,19 @@ def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(trip: float, 
     assert link.flood(3 * trip) >= min(5e6, 0.7 * MOST / trip)
 
 
+def test_a_link_whose_round_trip_has_grown_is_filled_again_after_pauses() -> None:
+    """It carried 7 KB/s for ever, because the least time of all counted."""
+    link = SimulatedLink(10e6, 0.02)
+    link.flood(3)
+    link.trip = 0.6
+    for _ in range(12):
+        link.flood(3)
+        while link.window.in_flight >= protocol.GOT_OVER_LINK:
+            link.step()
+        link.now += 2.0
+    assert link.flood(10) > 2e6
+
+
 @pytest.mark.parametrize("trip", [0.2, 0.8])
 @pytest.mark.parametrize(
     ("rate", "most", "keys"),
