@@ -47,7 +47,7 @@ def start_daemon(spec: LaunchSpec) -> Connection:
     daemon may have started, and does not respond.
     """
     names.check_name(spec["name"])
-    _check_lock(files.ready_directory())
+    files.ready_directory()
     deadline = time.monotonic() + _START_TIMEOUT
     try:
         spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": platforms.umask()}
@@ -71,15 +71,6 @@ def start_daemon(spec: LaunchSpec) -> Connection:
         raise kind(message, hint=f"to see why: {SESH} doctor") from error
     connection.peer.name = spec["name"]  # by which it comes back after a reload
     return connection
-
-
-def _check_lock(folder: str) -> None:
-    """Raise Refused if a process holds the lock for long: the daemon would wait for it without a word."""
-    try:
-        with files.locked(folder, timeout=files.PATIENCE):
-            pass
-    except errors.TimedOut as held:
-        raise Refused(f"{held.message}; nothing was started", hint=held.hint) from None
 
 
 def _raise_if_begun(spec: LaunchSpec, error: BaseException) -> None:

@@ -7,9 +7,6 @@ import os
 import signal
 from typing import Any
 
-import pytest
-
-from sesh.system import files
 from sesh.system.platforms import LINUX
 from tests.support import Home, Open, Result, Sesh, wait_until
 
@@ -78,18 +75,6 @@ def test_who_holds_the_lock_of_the_sessions_is_named_and_attaching_does_without_
     if LINUX:
         assert f"process {os.getpid()} holds the lock" in row["message"]
         assert f"kill -CONT {os.getpid()}" in row["remedy"]
-
-
-@pytest.mark.needs_fork("less patience")
-def test_what_is_started_while_the_lock_is_held_is_refused(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It took half a minute, and then nobody knew whether it had started."""
-    monkeypatch.setattr(files, "PATIENCE", 0.2)
-    with open(os.path.join(home.directory, ".lock"), "ab") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        refused = home.sesh("exec", "--", "true")
-    assert (refused.code, refused.stderr.count("\n")) == (125, 1)
-    assert "holds the lock" in refused.stderr
-    assert "nothing was started" in refused.stderr
 
 
 def test_a_daemon_whose_files_were_removed_is_named_and_makes_them_again_by_sigusr1(sesh: Sesh, home: Home) -> None:
