@@ -14,6 +14,7 @@ from sesh.cli.line import CommandLine
 from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS
 from sesh.errors import UsageError
+from sesh.names import printable
 
 _SETTINGS = {"help_option_names": [], "max_content_width": 100}
 START = (  # the examples at the top of the overview
@@ -22,7 +23,7 @@ START = (  # the examples at the top of the overview
     ("sesh", "List your sessions, here and on known remotes."),
 )
 EVERYWHERE = (
-    ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
+    ("@HOST", "Run the verb on that host, over ssh; write it before the verb, or before NAME."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
 )
@@ -116,8 +117,14 @@ def built(name: str) -> VerbCommand:
     return command
 
 
-def _check_hosts(line: CommandLine) -> None:
-    """Raise UsageError if the line has more hosts than its verb takes."""
+def _check_hosts(line: CommandLine, command: VerbCommand) -> None:
+    """Raise UsageError if the line has more hosts than its verb takes, or one too late."""
+    if line.strays:
+        stray = printable(line.strays[0])
+        takes_directory = any((each.name, each.param_type_name) == ("directory", "argument") for each in command.params)
+        slip = f"; a directory: ./{stray}" if takes_directory else ""
+        hint = f"write: {' '.join(filter(None, (SESH, stray, line.verb.word, '…')))}{slip}"
+        raise UsageError(f"{stray} is a host, which comes before the verb and its words", hint=hint)
     if line.hosts and line.verb.hosts == "none":
         hint = f"see: {PROGRAM} {line.verb.word} --help"
         raise UsageError(f"{PROGRAM} {line.verb.word} takes no host", hint=hint)
@@ -135,7 +142,7 @@ def run_verb(cli: Invocation) -> int:
     overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-            _check_hosts(line)
+            _check_hosts(line, command)
             if len(line.hosts) > 1 and line.verb.hosts == "each":
                 from sesh.cli import fanout  # noqa: PLC0415 - loads threads, for several hosts only
 
@@ -144,6 +151,7 @@ def run_verb(cli: Invocation) -> int:
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
     except typer.TyperException as error:
+        _check_hosts(line, command)
         message = error.format_message().rstrip(".")
         needs_dashes = line.verb.takes_command and line.tail is None and len(line.words) > 1
         slip = "write a command after --; " if needs_dashes else ""

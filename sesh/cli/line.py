@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from dataclasses import dataclass
 
-from sesh.cli.verbs import BY_NAME, GO, Verb, find_verb
+from sesh.cli.verbs import BY_NAME, GO, VALUED, Verb, find_verb
 
 
 @dataclass(frozen=True)
@@ -13,8 +14,9 @@ class CommandLine:
     """A command line.
 
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
-    arguments and options. `tail`: the words after `--`, None without a `--`. `create`: `-A` was given. `json`: `--json`
-    or `SESH_JSON` was given. `local`: `--local` was given.
+    arguments and options, without `--json` and `--local`. `tail`: the words after `--`, None without a `--`. `create`:
+    `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given. `begun`: an argument has
+    come, before which hosts stand. `strays`: words that begin with @ and are no hosts, because they come later.
     """
 
     verb: Verb
@@ -24,6 +26,8 @@ class CommandLine:
     create: bool
     json: bool
     local: bool
+    begun: bool
+    strays: list[str]
 
     @property
     def host(self) -> str | None:
@@ -34,26 +38,57 @@ class CommandLine:
 def split(argv: list[str]) -> CommandLine:
     """Split a command line, and read SESH_JSON.
 
-    Hosts, the verb, `--json` and `--local` may stand before the words, in any order.
+    What a word is depends on the words before it alone, never on what exists. Hosts and the verb come before the first
+    other word; `--json` and `--local` may stand anywhere. An option's value is a value, whatever it looks like.
     """
     dashes = argv.index("--") if "--" in argv else len(argv)
-    words, tail = argv[:dashes], argv[dashes + 1 :] if dashes < len(argv) else None
-    json = "--json" in words or os.environ.get("SESH_JSON", "") not in ("", "0")
-    local = "--local" in words
+    before, tail = deque(argv[:dashes]), argv[dashes + 1 :] if dashes < len(argv) else None
+    flags = dict.fromkeys(("--json", "--local"), False)
     hosts: list[str] = []
+    words: list[str] = []
+    strays: list[str] = []
     verb: Verb | None = None
-    while words:
-        first, *rest = words
-        if first[:1] == "@":
-            hosts.append(first[1:])
-        elif verb is None and (found := find_verb(first)) is not None:
+    begun = False  # the first word that is no host, verb or option has come
+    while before:
+        word = before.popleft()
+        behind = verb.hosts_behind if verb is not None else "first"
+        if word in flags:
+            flags[word] = True
+        elif word[:1] == "@" and (behind == "all" or (behind == "first" and not begun)):
+            hosts.append(word[1:])
+        elif verb is None and not words and (found := find_verb(word)) is not None:
             verb = found
-        elif verb is None and first[:1] == "-" and (found := find_verb(first[:2])) is not None:
+        elif verb is None and not words and word[:1] == "-" and (found := find_verb(word[:2])) is not None:
             verb = found
-            words = [f"-{first[2:]}", *rest]  # -nd is -n -d
-            break
-        elif first not in ("--json", "--local"):
-            break
-        words = rest
+            before.appendleft(f"-{word[2:]}")  # -nd is -n -d
+        else:
+            words.append(word)
+            if _is_option(word):
+                words += [before.popleft()] if before and _awaits_value(word) else []
+                continue
+            begun = True
+            if word[:1] == "@" and behind == "first":
+                strays.append(word)
     go = BY_NAME[GO]
-    return CommandLine(verb=verb or go, hosts=hosts, words=words, tail=tail, create=verb is go, json=json, local=local)
+    return CommandLine(
+        verb=verb or go,
+        hosts=hosts,
+        words=words,
+        tail=tail,
+        create=verb is go,
+        json=flags["--json"] or os.environ.get("SESH_JSON", "") not in ("", "0"),
+        local=flags["--local"],
+        begun=begun,
+        strays=strays,
+    )
+
+
+def _is_option(word: str) -> bool:
+    return word[:1] == "-" and word != "-"
+
+
+def _awaits_value(option: str) -> bool:
+    """Return whether the word after an option is its value: not so of `--size=9x9`, `-C3` and `-fC3`."""
+    if option[:2] == "--":
+        return option in VALUED
+    return next((not option[at + 1 :] for at, letter in enumerate(option) if f"-{letter}" in VALUED), False)

@@ -46,6 +46,9 @@ USAGE = [
     ("web vim notes.txt", "after --"),
     ("exec build make -j8", "after --"),
     ("run web ls", "after --"),
+    ("open work @gpu", "./@gpu"),
+    ("work @gpu", "write: sesh @gpu …"),
+    ("exec build @gpu -- make", "write: sesh @gpu exec"),
     ("@a @b upgrade", "upgrade takes no host"),
     # values
     ("exec --timeout soon -- x", "soon"),
@@ -75,7 +78,17 @@ USAGE = [
     ("integrate nobody", "nobody"),
 ]
 """Lines, and the word that the error must hold."""
-NAMES = ("kill -y far @box", "kill a/b", "-A ../x", "a/b", "rename a /", "open .x -- y", "@box status 'a b'")
+NAMES = (
+    "kill -y far @box",
+    "label @box a=b",
+    "send @box far",
+    "kill a/b",
+    "-A ../x",
+    "a/b",
+    "rename a /",
+    "open .x -- y",
+    "@box status 'a b'",
+)
 HOSTS = ("@-oProxyCommand=x list", "@'a;b' work", "deploy @x:y", "@ list")
 
 
