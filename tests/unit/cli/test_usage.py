@@ -65,6 +65,7 @@ USAGE = [
     ("events web --since 1e3", "1e3"),
     ("send web --key Entre", "Entre"),
     ("grep '('", "("),
+    ("grep -i '('", "( is not a regular expression: missing ), unterminated subpattern at position 0"),
     ("wait web --for '('", "("),
     ("open web --label x", "KEY=VALUE"),
     ("list --label x", "KEY=VALUE"),
