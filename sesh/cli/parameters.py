@@ -15,7 +15,7 @@ from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
 from sesh.config import config
 from sesh.errors import SeshError, UsageError
-from sesh.names import check_label, check_name, natural
+from sesh.names import check_label, check_labels, check_name, natural
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema.facts import Spec, Summary
@@ -105,6 +105,12 @@ def _labels() -> list[str]:
     return list(dict.fromkeys(f"{plain(key)}={plain(value)}" for key, value in pairs))
 
 
+def _one_value_each(labels: Any) -> Any:
+    """Return the labels of a line unless one has two values, which no session has."""
+    check_labels(labels or ())
+    return labels
+
+
 def _local_sessions() -> list[Summary]:
     try:
         return listing.summaries(_TIMEOUT)
@@ -132,6 +138,7 @@ Labelled = Annotated[
         "--label",
         metavar="K=V",
         parser=parsed(check_label),
+        callback=_one_value_each,
         autocompletion=offering(_labels),
         help="Sessions with this label; may be repeated.",
     ),
