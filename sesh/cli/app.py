@@ -6,11 +6,12 @@ from functools import cache
 from typing import Any
 
 import typer
+from typer._click.exceptions import NoSuchOption  # typer exports only its base class
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import CommandLine
+from sesh.cli.line import CommandLine, split
 from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS
 from sesh.errors import UsageError
@@ -134,6 +135,20 @@ def _check_hosts(line: CommandLine, command: VerbCommand) -> None:
         raise UsageError(f"{PROGRAM} {verb} takes one host: {line.verb.why_one}", hint="write a line for each host")
 
 
+def _lacks_dashes(line: CommandLine, command: VerbCommand, error: Exception) -> bool:
+    """Return whether a command without its `--` may be what is wrong: a word too many, or an option of the command."""
+    if not line.verb.takes_command or line.tail is not None:
+        return False
+    takes = [each for each in command.params if each.param_type_name == "argument"]
+    if not isinstance(error, NoSuchOption):
+        return len(line.arguments) > len(takes)
+    name = error.option_name
+    hits = (at for at, word in enumerate(line.words) if word.startswith(name) or (word[:1] == "-" and name[1:] in word))
+    at = next(hits, len(line.words))
+    count = len(split([line.verb.name, *line.words[:at]]).arguments)
+    return count > (len(takes) if error.possibilities else sum(each.required for each in takes))
+
+
 def run_verb(cli: Invocation) -> int:
     """Execute a command line; return the exit code. Raises SeshError."""
     line = cli.line
@@ -153,7 +168,6 @@ def run_verb(cli: Invocation) -> int:
     except typer.TyperException as error:
         _check_hosts(line, command)
         message = error.format_message().rstrip(".")
-        needs_dashes = line.verb.takes_command and line.tail is None and len(line.words) > 1
-        slip = "write a command after --; " if needs_dashes else ""
+        slip = "write a command after --; " if _lacks_dashes(line, command, error) else ""
         hint = f"{slip}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

@@ -15,8 +15,8 @@ class CommandLine:
 
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
     arguments and options, without `--json` and `--local`. `tail`: the words after `--`, None without a `--`. `create`:
-    `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given. `begun`: an argument has
-    come, before which hosts stand. `strays`: words that begin with @ and are no hosts, because they come later.
+    `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given. `arguments`: the words that
+    are no options and no values of options; hosts stand before the first of them.
     """
 
     verb: Verb
@@ -26,13 +26,18 @@ class CommandLine:
     create: bool
     json: bool
     local: bool
-    begun: bool
-    strays: list[str]
+    arguments: list[str]
 
     @property
     def host(self) -> str | None:
         """The only host of the line; None for this machine, and for several hosts."""
         return self.hosts[0] if len(self.hosts) == 1 else None
+
+    @property
+    def strays(self) -> list[str]:
+        """The words that look like hosts, and come too late to be some."""
+        looks = self.arguments if self.verb.hosts_behind == "first" else []
+        return [word for word in looks if word[:1] == "@"]
 
 
 def split(argv: list[str]) -> CommandLine:
@@ -46,15 +51,14 @@ def split(argv: list[str]) -> CommandLine:
     flags = dict.fromkeys(("--json", "--local"), False)
     hosts: list[str] = []
     words: list[str] = []
-    strays: list[str] = []
+    arguments: list[str] = []
     verb: Verb | None = None
-    begun = False  # the first word that is no host, verb or option has come
     while before:
         word = before.popleft()
         behind = verb.hosts_behind if verb is not None else "first"
         if word in flags:
             flags[word] = True
-        elif word[:1] == "@" and (behind == "all" or (behind == "first" and not begun)):
+        elif word[:1] == "@" and (behind == "all" or (behind == "first" and not arguments)):
             hosts.append(word[1:])
         elif verb is None and not words and (found := find_verb(word)) is not None:
             verb = found
@@ -63,12 +67,10 @@ def split(argv: list[str]) -> CommandLine:
             before.appendleft(f"-{word[2:]}")  # -nd is -n -d
         else:
             words.append(word)
-            if _is_option(word):
-                words += [before.popleft()] if before and _awaits_value(word) else []
-                continue
-            begun = True
-            if word[:1] == "@" and behind == "first":
-                strays.append(word)
+            if word[:1] != "-" or word == "-":
+                arguments.append(word)
+            elif before and _awaits_value(word):
+                words.append(before.popleft())
     go = BY_NAME[GO]
     return CommandLine(
         verb=verb or go,
@@ -78,13 +80,8 @@ def split(argv: list[str]) -> CommandLine:
         create=verb is go,
         json=flags["--json"] or os.environ.get("SESH_JSON", "") not in ("", "0"),
         local=flags["--local"],
-        begun=begun,
-        strays=strays,
+        arguments=arguments,
     )
-
-
-def _is_option(word: str) -> bool:
-    return word[:1] == "-" and word != "-"
 
 
 def _awaits_value(option: str) -> bool:

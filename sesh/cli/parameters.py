@@ -85,7 +85,7 @@ def first_words(line: CommandLine, incomplete: str) -> list[tuple[str, str | Non
     if is_first:
         dashes = "--" if incomplete[:1] == "-" else ""
         found += [(f"{dashes}{verb.name}", verb.summary) for verb in VERBS if verb.name != GO]
-    behind = line.verb.hosts_behind == "first" and not line.begun
+    behind = line.verb.hosts_behind == "first" and not line.arguments
     if (is_first and not incomplete) or (behind and incomplete[:1] == "@"):
         found += [(host, None) for host in _hosts()]
     return [(word, summary) for word, summary in found if word.startswith(incomplete)]

@@ -123,3 +123,29 @@ def test_a_line_that_is_wrong_is_a_usage_error_that_names_what_is_wrong_and_chan
     assert gist in str(raised.value)
     assert str(raised.value).isprintable()
     assert list(untouched.iterdir()) == []
+
+
+@pytest.mark.usefixtures("inside", "untouched")
+@pytest.mark.parametrize(
+    ("line", "is_command"),
+    [
+        ("exec make -j8", True),
+        ("exec build -f make --jobs 8", True),
+        ("vim -R notes.txt", True),
+        ("run web ls --all", True),
+        ("new web . make", True),
+        ("resume-with agent claude --resume", True),
+        ("open web --lable x=y", False),
+        ("open web --foo", False),
+        ("exec build --timeout soon", False),
+        ("exec build --print=1", False),
+        ("new web --label", False),
+        ("web --kill", False),
+        ("run web --timeout 5", False),
+    ],
+)
+def test_only_words_that_look_like_a_command_without_two_dashes_are_told_so(line: str, is_command: bool) -> None:
+    """Any wrong option of a verb with a command was answered by `write a command after --`."""
+    with pytest.raises(SeshError) as raised:
+        main.run_line(shlex.split(line))
+    assert ("write a command after --" in str(raised.value)) == is_command
