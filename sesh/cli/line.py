@@ -16,7 +16,8 @@ class CommandLine:
     `hosts`: without their `@`; unchecked, and with groups, until `Invocation` resolves them. `words`: the verb's
     arguments and options, without `--json` and `--local`. `tail`: the words after `--`, None without a `--`. `create`:
     `-A` was given. `json`: `--json` or `SESH_JSON` was given. `local`: `--local` was given. `arguments`: the words that
-    are no options and no values of options; hosts stand before the first of them.
+    are no options and no values of options; hosts stand before the first of them. `lacks_value`: the last word is an
+    option whose value has yet to come.
     """
 
     verb: Verb
@@ -27,6 +28,7 @@ class CommandLine:
     json: bool
     local: bool
     arguments: list[str]
+    lacks_value: bool
 
     @property
     def host(self) -> str | None:
@@ -53,6 +55,7 @@ def split(argv: list[str]) -> CommandLine:
     words: list[str] = []
     arguments: list[str] = []
     verb: Verb | None = None
+    lacks_value = False
     while before:
         word = before.popleft()
         behind = verb.hosts_behind if verb is not None else "first"
@@ -69,8 +72,9 @@ def split(argv: list[str]) -> CommandLine:
             words.append(word)
             if word[:1] != "-" or word == "-":
                 arguments.append(word)
-            elif before and _awaits_value(word):
-                words.append(before.popleft())
+            elif _awaits_value(word):
+                lacks_value = not before
+                words += [before.popleft()] if before else []
     go = BY_NAME[GO]
     return CommandLine(
         verb=verb or go,
@@ -81,6 +85,7 @@ def split(argv: list[str]) -> CommandLine:
         json=flags["--json"] or os.environ.get("SESH_JSON", "") not in ("", "0"),
         local=flags["--local"],
         arguments=arguments,
+        lacks_value=lacks_value,
     )
 
 
