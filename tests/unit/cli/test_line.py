@@ -6,8 +6,10 @@ import re
 from collections import deque
 
 import pytest
-from hypothesis import given
+import typer
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from typer.core import TyperCommand
 
 from sesh.cli.app import built
 from sesh.cli.line import split
@@ -107,6 +109,32 @@ def test_a_word_is_a_host_before_the_first_other_word_and_nowhere_where_words_ar
     """`grep @Override` made a connection to a host of that name, and `kill -y @a web` was refused."""
     line = split(argv.split())
     assert (line.hosts, line.words) == (hosts.split(), words.split())
+
+
+def parsed_by_typer(verb: Verb, words: list[str]) -> list[str]:
+    """Return which words typer takes for arguments."""
+    options = [each for each in built(verb.name).params if each.param_type_name == "option"]
+    command = TyperCommand("options", params=options, add_help_option=False)
+    context = typer.Context(command, allow_extra_args=True, resilient_parsing=True)
+    command.parse_args(context, [*words])
+    return context.args
+
+
+@pytest.mark.parametrize("verb", VERBS, ids=lambda verb: verb.name)
+def test_the_arguments_of_a_line_are_those_that_typer_finds(verb: Verb) -> None:
+    names = [name for each in built(verb.name).params if each.param_type_name == "option" for name in each.opts]
+    flags = [name for name in names if name not in VALUED]
+    given_words = [*names, *(f"{name}=@v" for name in names if name[:2] == "--" and name in VALUED), "@a", "web", "-"]
+    given_words += [f"-{a[1]}{b[1]}" for a in flags for b in names if a[1] != "-" != b[1]]  # -fC is -f -C
+
+    @settings(max_examples=30)
+    @given(st.lists(st.sampled_from(given_words), max_size=6))
+    def finds_the_same(words: list[str]) -> None:
+        line = split([verb.name, *words])
+        assume(not line.lacks_value)
+        assert line.arguments == parsed_by_typer(verb, line.words)
+
+    finds_the_same()
 
 
 def test_an_options_value_is_no_flag(monkeypatch: pytest.MonkeyPatch) -> None:
