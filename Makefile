@@ -19,7 +19,7 @@ PYTEST = env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest --dist worksteal -m 'not s
 
 help:
 	@echo 'make run        the session "main" in this terminal; without a terminal, a demonstration'
-	@echo 'make test       what sesh does (ARGS="-k name" selects tests); installs the programs that they drive'
+	@echo 'make test       what sesh does (ARGS="-k name" selects tests); INSTALL=1 installs the programs that they drive'
 	@echo 'make test-on    the unit tests on another Python, if this machine has it (VERSION=3.12)'
 	@echo 'make test-in    the same in a root of a Debian release, as root (SUITE=sid: newer Pythons; bullseye: a host with 3.9)'
 	@echo 'make test-installed  tests/smoke and tests/terminal with the wheel, installed in an environment of its own'

@@ -1,10 +1,14 @@
 #!/bin/sh
-# packages.sh PACKAGE…: installs system packages, as root or with `sudo -n`, without asking anything.
+# packages.sh PACKAGE…: installs system packages, without asking anything: as root, as in a container, or where that is
+# asked for (INSTALL=1, CI) with brew or `sudo -n`. Otherwise it only names them: the machine is a person's.
 # Names what it cannot install, and exits with 1 after it has installed the others.
 set -u
 
 if [ "$(id -u)" = 0 ]; then
     sudo=
+elif [ -z "${INSTALL:-}${CI:-}" ]; then
+    echo "not installed: $* (add INSTALL=1 to the line of make, and they are, with sudo or brew)" >&2
+    exit 1
 elif sudo -n true >/dev/null 2>&1; then
     sudo="sudo -n"
 else

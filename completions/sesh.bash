@@ -1,7 +1,10 @@
 # sesh: completion for bash. Bash splits words at @, = and :, so sesh gets the line as it was typed, as from fish.
 
 _sesh_completion() {
-    local line
+    local line program=$1
+    # Bash gives the word as it was typed: ~ is not expanded, nor is a variable, for which the sesh in PATH answers.
+    case $program in '~/'*) program=$HOME/${program#'~/'} ;; esac
+    command -v -- "$program" >/dev/null 2>&1 || program=${program##*/}
     COMPREPLY=()
     while IFS= read -r line; do
         case $line in
@@ -10,7 +13,7 @@ _sesh_completion() {
         esac
         COMPREPLY+=("$line")
     done < <(_SESH_COMPLETE=complete_bash _TYPER_COMPLETE_FISH_ACTION=get-args \
-        _TYPER_COMPLETE_ARGS=${COMP_LINE:0:COMP_POINT} "$1" 2>/dev/null)
+        _TYPER_COMPLETE_ARGS=${COMP_LINE:0:COMP_POINT} "$program" 2>/dev/null)
     if [ ${#COMPREPLY[@]} -eq 1 ] && [ "${COMPREPLY[0]%=}" != "${COMPREPLY[0]}" ]; then
         compopt -o nospace 2>/dev/null
     fi

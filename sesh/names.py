@@ -96,6 +96,15 @@ def check_label(text: str) -> tuple[str, str]:
     return key, value
 
 
+def check_labels(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return labels by key. Raises UsageError if one has two values: a session has one, and none would match both."""
+    labels: dict[str, str] = {}
+    for key, value in pairs:
+        if labels.setdefault(key, value) != value:
+            raise UsageError(f"the label {key} is given twice, as {printable(labels[key])} and {printable(value)}")
+    return labels
+
+
 def check_variable(text: str) -> tuple[str, str]:
     """Return the name and value of `K=V` for a program's environment. Raises UsageError."""
     key, equals, value = text.partition("=")

@@ -8,7 +8,7 @@ import shutil
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass
-from errno import E2BIG, EACCES, ENOENT, ENOEXEC, ENOTDIR
+from errno import E2BIG, EACCES, EINVAL, ENOENT, ENOEXEC, ENOTDIR
 from mmap import mmap
 from termios import TCSANOW, tcgetattr, tcsetattr
 
@@ -97,7 +97,7 @@ class Program:
             signal.pthread_sigmask(signal.SIG_SETMASK, ())
             os.execvpe(self.path, self.words, self.environment)
         except (OSError, ValueError) as error:  # ValueError: a NUL
-            report[:] = bytes([step, (error.errno or EACCES) if isinstance(error, OSError) else ENOENT])
+            report[:] = bytes([step, (error.errno or EACCES) if isinstance(error, OSError) else EINVAL])
             os._exit(1)
 
 
@@ -175,6 +175,10 @@ def cannot_start(words: Sequence[str], directory: str, number: int) -> SeshError
         return Refused(
             f"{message} (the longest word has {longest:,} bytes)", hint=hint, exit_code=ExitCode.NOT_EXECUTABLE
         )
+    if number == EINVAL:
+        hint = "write its words and variables without NUL, in text that the system can encode"
+        why = f"cannot execute {printable(word)}: the system does not take what is passed to it"
+        return Refused(why, hint=hint, exit_code=ExitCode.NOT_EXECUTABLE)
     if os.path.isdir(program):
         why = "it is a directory"
     else:

@@ -6,14 +6,16 @@ from functools import cache
 from typing import Any
 
 import typer
+from typer._click.exceptions import NoSuchOption  # typer exports only its base class
 from typer.core import TyperCommand, TyperGroup, TyperOption
 
 from sesh.about import PROGRAM, SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.line import CommandLine
+from sesh.cli.line import CommandLine, split
 from sesh.cli.parameters import Context
 from sesh.cli.verbs import BY_NAME, GO, GROUPS, VERBS
 from sesh.errors import UsageError
+from sesh.names import printable
 
 _SETTINGS = {"help_option_names": [], "max_content_width": 100}
 START = (  # the examples at the top of the overview
@@ -22,7 +24,7 @@ START = (  # the examples at the top of the overview
     ("sesh", "List your sessions, here and on known remotes."),
 )
 EVERYWHERE = (
-    ("@HOST", "Run the verb on that host, over ssh; comes first on the line."),
+    ("@HOST", "Run the verb on that host, over ssh; write it before the verb, or before NAME."),
     ("--json", "Print one JSON value, or one per line as they come; errors too."),
     ("--local", "Use this machine only; do not ask known remotes."),
 )
@@ -116,8 +118,14 @@ def built(name: str) -> VerbCommand:
     return command
 
 
-def _check_hosts(line: CommandLine) -> None:
-    """Raise UsageError if the line has more hosts than its verb takes."""
+def _check_hosts(line: CommandLine, command: VerbCommand) -> None:
+    """Raise UsageError if the line has more hosts than its verb takes, or one too late."""
+    if line.strays:
+        stray = printable(line.strays[0])
+        takes_directory = any((each.name, each.param_type_name) == ("directory", "argument") for each in command.params)
+        slip = f"; a directory: ./{stray}" if takes_directory else ""
+        hint = f"write: {' '.join(filter(None, (SESH, stray, line.verb.word, '…')))}{slip}"
+        raise UsageError(f"{stray} is a host, which comes before the verb and its words", hint=hint)
     if line.hosts and line.verb.hosts == "none":
         hint = f"see: {PROGRAM} {line.verb.word} --help"
         raise UsageError(f"{PROGRAM} {line.verb.word} takes no host", hint=hint)
@@ -125,6 +133,20 @@ def _check_hosts(line: CommandLine) -> None:
     if len(line.hosts) > 1 and line.verb.hosts == "one" and not lists:
         verb = line.verb.word or "NAME"
         raise UsageError(f"{PROGRAM} {verb} takes one host: {line.verb.why_one}", hint="write a line for each host")
+
+
+def _lacks_dashes(line: CommandLine, command: VerbCommand, error: Exception) -> bool:
+    """Return whether a command without its `--` may be what is wrong: a word too many, or an option of the command."""
+    if not line.verb.takes_command or line.tail is not None:
+        return False
+    takes = [each for each in command.params if each.param_type_name == "argument"]
+    if not isinstance(error, NoSuchOption):
+        return len(line.arguments) > len(takes)
+    name = error.option_name
+    hits = (at for at, word in enumerate(line.words) if word.startswith(name) or (word[:1] == "-" and name[1:] in word))
+    at = next(hits, len(line.words))
+    count = len(split([line.verb.name, *line.words[:at]]).arguments)
+    return count > (len(takes) if error.possibilities else sum(each.required for each in takes))
 
 
 def run_verb(cli: Invocation) -> int:
@@ -135,7 +157,7 @@ def run_verb(cli: Invocation) -> int:
     overview = Context(group(), info_name=PROGRAM, obj=cli)
     try:
         with command.make_context(line.verb.name, [*line.words, *tail], overview) as ctx:
-            _check_hosts(line)
+            _check_hosts(line, command)
             if len(line.hosts) > 1 and line.verb.hosts == "each":
                 from sesh.cli import fanout  # noqa: PLC0415 - loads threads, for several hosts only
 
@@ -144,8 +166,8 @@ def run_verb(cli: Invocation) -> int:
     except typer.Exit as shown:  # a page of help
         return shown.exit_code
     except typer.TyperException as error:
+        _check_hosts(line, command)
         message = error.format_message().rstrip(".")
-        needs_dashes = line.verb.takes_command and line.tail is None and len(line.words) > 1
-        slip = "write a command after --; " if needs_dashes else ""
+        slip = "write a command after --; " if _lacks_dashes(line, command, error) else ""
         hint = f"{slip}see: {' '.join(filter(None, (SESH, line.verb.word, '--help')))}"
         raise UsageError(f"{message[0].lower()}{message[1:]}", hint=hint) from error

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from typer import Argument, Option
 
 from sesh.about import PROGRAM, __version__
+from sesh.cli import parameters
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Context
+from sesh.cli.parameters import Context, offering_hosts
 from sesh.cli.printed import PrintedForgotten, PrintedHosts, prints
 from sesh.cli.render import Failure, show_each
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
@@ -23,13 +24,18 @@ from sesh.remote.ssh import master, ssh
 from sesh.schema.outcomes import PrintedDeployError, PrintedError
 from sesh.text import safe
 
-HostWords = Annotated[list[str] | None, Argument(metavar="@HOST…", help="The hosts' names.", show_default=False)]
+_HOSTS: dict[str, Any] = {"metavar": "@HOST…", "help": "The hosts' names.", "show_default": False}
+AnyHosts = Annotated[list[str] | None, Argument(autocompletion=offering_hosts(parameters.hosts), **_HOSTS)]
+Remotes = Annotated[
+    list[str] | None,
+    Argument(autocompletion=offering_hosts(lambda: [f"@{host}" for host in parameters.remotes()]), **_HOSTS),
+]
 
 
 @prints(PrintedHosts)
 def deploy(
     ctx: Context,
-    hosts: HostWords = None,
+    hosts: AnyHosts = None,
     *,
     force: Annotated[bool, Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install.")] = False,
 ) -> int:
@@ -66,7 +72,7 @@ def upgrade(ctx: Context) -> int:
 @prints(PrintedForgotten)
 def forget(
     ctx: Context,
-    hosts: HostWords = None,
+    hosts: Remotes = None,
     *,
     remove: Annotated[
         bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")

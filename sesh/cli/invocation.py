@@ -14,7 +14,7 @@ from sesh.cli.printing import Output
 from sesh.cli.render import Failure
 from sesh.cli.verbs import GO, find_verb
 from sesh.errors import ErrorFacts, Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
-from sesh.names import check_host
+from sesh.names import check_host, is_decimal
 from sesh.reach import find
 from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
@@ -139,3 +139,13 @@ class Invocation(PersonCaller):
         if self.line.host is not None:
             raise UsageError("no session given", hint=f"write: {SESH} {verb} NAME", host=self.line.host)
         return listing.required(verb)
+
+    def name_and_number(self, name: str | None, number: int | None) -> tuple[str, int | None]:
+        """Return the session and the number of a line whose words are `[NAME] [N]`; see `session_name`.
+
+        Inside a session a number alone is N, whether or not a session has it as its name.
+        """
+        alone = number is None and name is not None and is_decimal(name) and self.line.host is None
+        if name is None or not alone or (record := listing.current()) is None:
+            return self.session_name(name), number
+        return record["name"], int(name)

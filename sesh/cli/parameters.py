@@ -15,7 +15,7 @@ from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
 from sesh.config import config
 from sesh.errors import SeshError, UsageError
-from sesh.names import check_label, check_name, natural
+from sesh.names import check_label, check_labels, check_name, natural
 from sesh.remote import known
 from sesh.remote.ssh import aliases
 from sesh.schema.facts import Spec, Summary
@@ -73,9 +73,19 @@ def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     cli: Invocation = ctx.obj
     given = [*(ctx.params.get("names") or ()), ctx.params.get("name")]
     names = [] if cli.line.hosts else [row["name"] for row in _local_sessions()]
-    for host in cli.line.hosts or ([] if cli.line.local else _remotes()):
+    for host in cli.line.hosts or ([] if cli.line.local else remotes()):
         names += sorted((row["name"] for row in known.sessions(host)), key=natural)
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
+
+
+def offering_hosts(words: Callable[[], Iterable[str]]) -> Callable[[typer.Context, str], list[str]]:
+    """Return the completion function of an argument for hosts, which offers none twice."""
+
+    def offered(ctx: typer.Context, incomplete: str) -> list[str]:
+        given = {f"@{host}" for host in ctx.obj.line.hosts}
+        return [word for word in words() if word.startswith(incomplete) and word not in given]
+
+    return offered
 
 
 def first_words(line: CommandLine, incomplete: str) -> list[tuple[str, str | None]]:
@@ -85,16 +95,17 @@ def first_words(line: CommandLine, incomplete: str) -> list[tuple[str, str | Non
     if is_first:
         dashes = "--" if incomplete[:1] == "-" else ""
         found += [(f"{dashes}{verb.name}", verb.summary) for verb in VERBS if verb.name != GO]
-    if (is_first and not incomplete) or (not line.words and incomplete[:1] == "@"):
-        found += [(host, None) for host in _hosts()]
+    behind = line.verb.hosts_behind == "first" and not (line.arguments or line.lacks_value)
+    if (is_first and not incomplete) or (behind and incomplete[:1] == "@"):
+        found += [(host, None) for host in hosts()]
     return [(word, summary) for word, summary in found if word.startswith(incomplete)]
 
 
-def _hosts() -> list[str]:
+def hosts() -> list[str]:
     """Return groups, known remotes and hosts of ssh_config, each with its `@`."""
     settings = config.load()
     named = [name for name in settings.remotes if not config.is_pattern(name)]
-    found = sorted({*named, *_remotes(), *aliases.aliases()}, key=natural)
+    found = sorted({*named, *remotes(), *aliases.aliases()}, key=natural)
     return [f"@{name}" for name in dict.fromkeys([*settings.groups, *found])]
 
 
@@ -104,6 +115,12 @@ def _labels() -> list[str]:
     return list(dict.fromkeys(f"{plain(key)}={plain(value)}" for key, value in pairs))
 
 
+def _one_value_each(labels: Any) -> Any:
+    """Return the labels of a line unless one has two values, which no session has."""
+    check_labels(labels or ())
+    return labels
+
+
 def _local_sessions() -> list[Summary]:
     try:
         return listing.summaries(_TIMEOUT)
@@ -111,7 +128,8 @@ def _local_sessions() -> list[Summary]:
         return []
 
 
-def _remotes() -> list[str]:
+def remotes() -> list[str]:
+    """Return the known remotes."""
     return known.hosts() if paths.knows_remotes() else []
 
 
@@ -131,6 +149,7 @@ Labelled = Annotated[
         "--label",
         metavar="K=V",
         parser=parsed(check_label),
+        callback=_one_value_each,
         autocompletion=offering(_labels),
         help="Sessions with this label; may be repeated.",
     ),

@@ -22,7 +22,7 @@ from sesh.cli.printed import (
 )
 from sesh.cli.render import Failure, show_each
 from sesh.errors import ErrorFacts, Refused, UsageError
-from sesh.names import check_label, check_name
+from sesh.names import check_label, check_labels, check_name
 from sesh.ops import sessions, views
 from sesh.ops.lookup import has_labels, unlabelled
 from sesh.reach.target import Target
@@ -163,7 +163,7 @@ def label(
       sesh label work team=
     """
     cli = ctx.obj
-    changes = dict(map(check_label, labels))
+    changes = check_labels(map(check_label, labels))
     return cli.out.done(name=name, labels=cli.find_target(name).call(sessions.label, name=name, labels=changes))
 
 

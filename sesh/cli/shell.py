@@ -98,14 +98,15 @@ def history(
 ) -> int:
     """List the commands of a session; with N, print the output of one.
 
-    It lists the commands of run, and typed ones (see shell-init); without NAME, those of the session that you are in.
+    It lists the commands of run, and typed ones (see shell-init); without NAME, those of the session that you are in:
+    there a number alone is N.
 
     Examples:
       sesh history work
       sesh history work 3
     """
     cli = ctx.obj
-    name = cli.session_name(name)
+    name, n = cli.name_and_number(name, n)
     target = cli.find_target(name)
     if n is None:
         return _print_history(cli, target, name)

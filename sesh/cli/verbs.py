@@ -19,13 +19,23 @@ Hosts = Literal[  # the hosts that a verb takes at the beginning of the line
     "each",  # several: for each of them `fanout` calls the verb's function
     "all",  # several: the verb's function gets all of them in one call
 ]
+HostsBehind = Literal[  # the words behind the verb that are hosts if they begin with @
+    "none",  # no word: each may be any text
+    "first",  # those before its first other word
+    "all",  # each word: the verb is about hosts
+]
+VALUED = frozenset((  # each option of any verb that takes a value, which is the next word, whatever it looks like
+    "--context", "--dir", "--env", "--for", "--format", "--from", "--idle", "--key", "--label", "--lines", "--older",
+    "--question", "--signal", "--since", "--size", "--timeout", "-C", "-n", "-s",
+))  # fmt: skip
 
 
 class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `takes_command`: the words after `--` are a command. `why_one`: why it refuses several hosts.
+    `takes_command`: the words after `--` are a command. `why_one`: why it refuses several hosts. `hosts_behind`: which
+    words behind it are hosts; before it, each word with an @ is one.
     """
 
     name: str
@@ -35,6 +45,7 @@ class Verb(NamedTuple):
     hosts: Hosts = "one"
     takes_command: bool = False
     why_one: str = "a terminal shows one session"
+    hosts_behind: HostsBehind = "first"
 
     @property
     def word(self) -> str:
@@ -71,7 +82,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", hosts="each"),
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
         Verb("logs", "Print the last lines of output; -f follows", "views.logs", hosts="each"),
-        Verb("grep", "Search what sessions have printed", "grep.grep", hosts="each"),
+        Verb("grep", "Search what sessions have printed", "grep.grep", hosts="each", hosts_behind="none"),
         Verb("history", "List commands run in a session, or show one's output", "shell.history", hosts="each"),
         Verb("status", "Show everything known about a session", "views.status", hosts="each"),
     ),
@@ -85,13 +96,13 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
             "run", "Run CMD in the shell of a session; print its output", "shell.run",
             hosts="each", takes_command=True,
         ),
-        Verb("send", "Type text and keys into a session", "send.send", hosts="each"),
+        Verb("send", "Type text and keys into a session", "send.send", hosts="each", hosts_behind="none"),
         Verb("wait", "Wait for text, a prompt, a question, silence or the end", "wait.wait", hosts="all"),
         Verb(
             "rename", "Rename a session", "sessions.rename",
             why_one="if NEW were free on some hosts only, half of the sessions would have it",
         ),
-        Verb("label", "Set or remove labels, to filter lists by", "sessions.label", hosts="each"),
+        Verb("label", "Set or remove labels, to filter lists by", "sessions.label", hosts="each", hosts_behind="none"),
     ),
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", short="-k", hosts="each"),
@@ -104,17 +115,20 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("export", "Print the layout of your sessions as JSON", "layout.export", hosts="all"),
         Verb(
             "import", "Create the sessions of an export that are missing", "layout.import_",
-            why_one="the layout says on which host each session starts",
+            why_one="the layout says on which host each session starts", hosts_behind="none",
         ),
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="each"),
     ),
     "Other machines": (
-        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all"),
+        Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all", hosts_behind="all"),
         Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts="none"),
-        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts="all"),
+        Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts="all", hosts_behind="all"),
     ),
     "AI agents": (
-        Verb("state", "Set the state of a session, from a program inside it", "agents.state", hosts="none"),
+        Verb(
+            "state", "Set the state of a session, from a program inside it", "agents.state",
+            hosts="none", hosts_behind="none",
+        ),
         Verb("integrate", "Have Claude Code, Codex or Gemini report their state", "agents.integrate", hosts="none"),
         Verb("mcp", "Serve the Model Context Protocol", "agents.mcp", hosts="none"),
         Verb("skill", "Print a page that teaches an agent to use sesh", "agents.skill", hosts="all"),
@@ -130,9 +144,9 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
 }  # fmt: skip
 HAS_TYPER = sys.version_info >= (3, 10)  # a host's Python may be 3.9
 _HIDDEN = (  # agents' hooks, other hosts and deploys call these, without typer
-    Verb("hook", "Handle an event of an agent", "hook.hook"),
-    Verb("bridge", "Serve a link from another host", "bridge.bridge"),
-    Verb("trial", "Try this version", "trial.trial"),
+    Verb("hook", "Handle an event of an agent", "hook.hook", hosts_behind="none"),
+    Verb("bridge", "Serve a link from another host", "bridge.bridge", hosts_behind="none"),
+    Verb("trial", "Try this version", "trial.trial", hosts_behind="none"),
 )
 
 VERBS = tuple(verb for group in GROUPS.values() for verb in group)

@@ -128,8 +128,8 @@ def logs(
 ) -> int:
     """Print the last N lines of scrollback and screen (300).
 
-    Without NAME, those of the session that you are in. Lines that `clear` or Ctrl-L erased are gone;
-    `sesh history NAME N` may still have them.
+    Without NAME, those of the session that you are in: there a number alone is N, and `sesh logs 3 300` prints lines of
+    session 3. Lines that `clear` or Ctrl-L erased are gone; `sesh history NAME N` may still have them.
 
     Examples:
       sesh logs work 50
@@ -137,7 +137,7 @@ def logs(
       sesh logs work --ansi | less -R
     """
     cli = ctx.obj
-    name = cli.session_name(name)
+    name, count = cli.name_and_number(name, count)
     target = cli.find_target(name)
     limit = _DEFAULT_LINES if count is None else count
     if follow:

@@ -13,7 +13,7 @@ from contextlib import suppress
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
-from sesh.names import LONGEST_NAME, check_label, check_variable, is_name, printable
+from sesh.names import LONGEST_NAME, check_label, check_labels, check_variable, is_name, printable
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -96,7 +96,7 @@ def _with_launcher(variables: dict[str, str]) -> dict[str, str]:
 def check_words(spec: Spec) -> tuple[dict[str, str], dict[str, str]]:
     """Return the variables and labels of the options. Raises UsageError for an invalid one."""
     env, label = spec.get("env") or (), spec.get("label") or ()
-    return dict(map(check_variable, env)), dict(map(check_label, label))
+    return dict(map(check_variable, env)), check_labels(map(check_label, label))
 
 
 def checked_directory(caller: Caller, directory: str) -> str:

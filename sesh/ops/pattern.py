@@ -27,7 +27,7 @@ _BATCH = 1000  # lines
 # The child process reads batches of lines, and prints the matches of each.
 _CHILD = """\
 import json, re, signal, sys
-expression = re.compile(sys.argv[1])
+expression = re.compile(sys.argv[1], int(sys.argv[2]))
 for lines in map(json.loads, sys.stdin):
     signal.alarm(60)  # the parent kills it sooner, unless the parent was killed
     print(json.dumps([(at, hit[0]) for at, line in enumerate(lines) if (hit := line and expression.search(line))]))
@@ -39,8 +39,9 @@ for lines in map(json.loads, sys.stdin):
 class Pattern:
     """A regular expression, with the child process that searches for it. Raises UsageError if invalid."""
 
-    def __init__(self, text: str) -> None:
-        self.text = check_pattern(text)
+    def __init__(self, text: str, *, ignore_case: bool = False) -> None:
+        self._flags = int(re.IGNORECASE) if ignore_case else 0  # no (?i) in the text, which errors show
+        self.text = check_pattern(text, self._flags)
         self._child: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Pattern:
@@ -80,7 +81,7 @@ class Pattern:
 
     def _start(self) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-I", "-S", "-c", _CHILD, self.text],
+            [sys.executable, "-I", "-S", "-c", _CHILD, self.text, str(self._flags)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -89,12 +90,12 @@ class Pattern:
         )
 
 
-def check_pattern(text: str) -> str:
+def check_pattern(text: str, flags: int = 0) -> str:
     """Return `text` if it is a regular expression. Raises UsageError."""
     if len(text) > _LONGEST:
         raise UsageError(f"a regular expression of {len(text):,} characters is too long; {_LONGEST:,} are the limit")
     try:
-        re.compile(text)
+        re.compile(text, flags)
     except (re.error, RecursionError, OverflowError) as error:
         reason = safe.one_line(str(error))
         raise UsageError(f"{printable(text)} is not a regular expression: {reason}") from None

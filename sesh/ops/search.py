@@ -30,7 +30,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     searched = sessions.chosen(caller, names)
     hits: dict[str, list[Hit]] = {}
     failed: dict[str, SeshError] = {}
-    with Pattern(f"(?i){pattern}" if ignore_case else pattern) as search:
+    with Pattern(pattern, ignore_case=ignore_case) as search:
         for name in searched:
             caller.progress()
             try:

@@ -6,9 +6,9 @@ import time
 from datetime import datetime, timezone
 
 from sesh.errors import UsageError
-from sesh.names import is_decimal, printable
+from sesh.names import printable
 
-_LONGEST = 1e9
+_LONGEST = 1e9  # seconds, 31 years
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -19,12 +19,13 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
     """
     number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
-    if is_decimal(f"{whole}{part}"):
+    if (digits := f"{whole}{part}").isdecimal() and digits.isascii():
         length = float(number) * _SUFFIXES[unit]
-        if least <= length < _LONGEST:
-            return length
         if length < least:
             raise UsageError(f"{printable(word)} is not a time above 0")
+        if length >= _LONGEST:
+            raise UsageError(f"{printable(word)} is too long; the longest time is {int(_LONGEST // 86400)}d")
+        return length
     raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
 
 

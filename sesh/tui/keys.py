@@ -49,6 +49,8 @@ def edited(text: str, key: str) -> str:
     """Return the text as it is after a key was pressed at its end."""
     if key == "bspace":
         return text[:-1]
-    if key in ("C-u", "C-w"):
+    if key == "C-u":
         return ""
+    if key == "C-w":
+        return text[: text.rstrip(" ").rfind(" ") + 1]
     return text + key if len(key) == 1 else text

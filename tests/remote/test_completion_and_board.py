@@ -33,6 +33,9 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
     far.fall_silent()
     for line in ("@box kill wo", "kill wo", "wo"):
         assert offered(home, line) == ["work"], line
+    for line in ("forget ", "forget --remove ", "forget @", "deploy ", "deploy --force @b"):
+        assert offered(home, line) == ["@box"], line
+    assert offered(home, "forget @box ") == offered(home, "forget wo") == []
 
 
 @pytest.mark.soak

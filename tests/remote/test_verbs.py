@@ -48,6 +48,23 @@ def test_r27_odd_words_arrive_as_they_were_written_and_sessions_have_a_login_she
         assert os.stat(os.path.join(far.home, "login")).st_uid == far.account.uid
 
 
+def test_a_word_with_an_at_sign_is_a_host_before_the_name_and_text_where_words_are_text(
+    home: Home, beside: Beside
+) -> None:
+    """`grep @box` searched on a host for the next word, and `kill -y @box work` was refused."""
+    far = beside("box")
+    far.sesh("open", "work")
+    home.sesh("open", "work", "--", "sh", "-c", "echo @box work; exec cat")
+    assert home.sesh("wait", "work", "--for", "@box", "--since-start").code == 0
+    assert home.sesh("grep", "@box").stdout == "work:1:@box work\n"
+    assert home.sesh("grep", "@box", "work").stdout == "work:1:@box work\n"
+    assert home.sesh("label", "@box", "a=b").code == 2
+    assert home.sesh("kill", "-y", "work", "@box").code == 2
+    assert far.names() == ["work"]
+    assert home.sesh("kill", "-y", "@box", "work").code == 0
+    assert (home.names(), far.names()) == (["work"], [])
+
+
 def test_a_session_lives_its_life_from_afar(home: Home, beside: Beside) -> None:
     far = beside("box")
     made = {"ok": True, "name": "work", "session": "work", "host": "box", "created": True}

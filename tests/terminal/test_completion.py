@@ -19,6 +19,8 @@ OWN = [
     ("sesh list --label no", r"sesh list --label note=a\ \$\(b\)"),
     ("sesh new onl", r"sesh new only\*/"),
     ("sesh @me@gp", "sesh @me@gp"),
+    ("~/bin/sesh kill wo", "~/bin/sesh kill work"),
+    ("$HOME/bin/sesh kill wo", "$HOME/bin/sesh kill work"),
     ("sesh @far.example.com list --label=te", "sesh @far.example.com list --label=team=web"),
 ]
 """Typed lines and their completions, where each shell's script handles words, quotes and files itself."""
@@ -32,8 +34,13 @@ ASKED = [
     ("@gp", "@gpubox"),
     ("@box", "@boxed"),
     ("@gpubox --ren", "--rename"),
+    ("kill -y @gp", "@gpubox"),
+    ("deploy --force @gp", "@gpubox"),
+    ("wait --for @gp", ""),
+    ("wait --for --for @gp", "@gpubox"),
+    ("grep @gp", ""),
 ]
-"""Words before Tab, and the last word completed; each shell asks sesh for these alike."""
+"""Words before Tab, and the last word completed, empty if nothing is offered; each shell asks sesh for these alike."""
 
 
 def shell_of(home: Home, name: str) -> Terminal:
@@ -75,4 +82,6 @@ def test_tab_completes_what_may_stand_there(home: Home, shell: str) -> None:
                 "_TYPER_COMPLETE_ARGS": f"sesh {words}",
             }
             offered = home.sesh(env=asks).stdout.splitlines()
-            assert [line.partition("\t")[0].strip() for line in offered] == [becomes], words
+            assert [line.partition("\t")[0].strip() for line in offered if line] == ([becomes] if becomes else []), (
+                words
+            )

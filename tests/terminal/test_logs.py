@@ -130,3 +130,20 @@ def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
     assert 450 < numbers[0] < 550
     assert numbers == list(range(numbers[0], 601))
     assert "lines come before the new ones" in note
+
+
+@pytest.mark.usefixtures("work")
+def test_inside_a_session_a_number_alone_is_how_many_lines_or_which_command_and_outside_it_is_a_name(
+    sesh: Sesh,
+) -> None:
+    """Inside a session `logs 50` and `history 3` asked for sessions of these names."""
+    sesh("open", "1", "--", "sh", "-c", "echo other; exec cat")
+    assert sesh("wait", "1", "--for", "other", "--since-start").code == 0
+    assert sesh("run", "work", "--", "seq 3").stdout == "1\n2\n3\n"
+    assert sesh("run", "work", "--", "sesh history 1").stdout == "1\n2\n3\n"
+    shown = sesh("run", "work", "--", "sesh logs 1").stdout
+    assert (len(shown.splitlines()), "other" in shown) == (1, False)
+    assert sesh("run", "work", "--", "sesh logs 1 300").stdout == "other\n"
+    assert sesh("run", "work", "--", "sesh logs 1 0").stdout == ""
+    assert sesh("logs", "1").stdout == "other\n"
+    assert "no commands known of 1" in sesh("history", "1").stderr

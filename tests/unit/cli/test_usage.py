@@ -46,6 +46,9 @@ USAGE = [
     ("web vim notes.txt", "after --"),
     ("exec build make -j8", "after --"),
     ("run web ls", "after --"),
+    ("open work @gpu", "./@gpu"),
+    ("work @gpu", "write: sesh @gpu …"),
+    ("exec build @gpu -- make", "write: sesh @gpu exec"),
     ("@a @b upgrade", "upgrade takes no host"),
     # values
     ("exec --timeout soon -- x", "soon"),
@@ -62,9 +65,16 @@ USAGE = [
     ("events web --since 1e3", "1e3"),
     ("send web --key Entre", "Entre"),
     ("grep '('", "("),
+    ("grep -i '('", "( is not a regular expression: missing ), unterminated subpattern at position 0"),
     ("wait web --for '('", "("),
     ("open web --label x", "KEY=VALUE"),
     ("list --label x", "KEY=VALUE"),
+    ("list --label k=1 --label k=2", "k is given twice"),
+    ("wait --label k=1 --label a=b --label k=", "k is given twice"),
+    ("kill -y --label k=1 --label k=2", "k is given twice"),
+    ("pick --label k=1 --label k=2", "k is given twice"),
+    ("label work k=1 k=2", "k is given twice"),
+    ("open web --label k=1 --label k=2", "k is given twice"),
     ("open web --env A", "--env"),
     ("open web --size 80", "--size"),
     ("open web --size 0x0", "--size"),
@@ -75,7 +85,17 @@ USAGE = [
     ("integrate nobody", "nobody"),
 ]
 """Lines, and the word that the error must hold."""
-NAMES = ("kill -y far @box", "kill a/b", "-A ../x", "a/b", "rename a /", "open .x -- y", "@box status 'a b'")
+NAMES = (
+    "kill -y far @box",
+    "label @box a=b",
+    "send @box far",
+    "kill a/b",
+    "-A ../x",
+    "a/b",
+    "rename a /",
+    "open .x -- y",
+    "@box status 'a b'",
+)
 HOSTS = ("@-oProxyCommand=x list", "@'a;b' work", "deploy @x:y", "@ list")
 
 
@@ -103,3 +123,29 @@ def test_a_line_that_is_wrong_is_a_usage_error_that_names_what_is_wrong_and_chan
     assert gist in str(raised.value)
     assert str(raised.value).isprintable()
     assert list(untouched.iterdir()) == []
+
+
+@pytest.mark.usefixtures("inside", "untouched")
+@pytest.mark.parametrize(
+    ("line", "is_command"),
+    [
+        ("exec make -j8", True),
+        ("exec build -f make --jobs 8", True),
+        ("vim -R notes.txt", True),
+        ("run web ls --all", True),
+        ("new web . make", True),
+        ("resume-with agent claude --resume", True),
+        ("open web --lable x=y", False),
+        ("open web --foo", False),
+        ("exec build --timeout soon", False),
+        ("exec build --print=1", False),
+        ("new web --label", False),
+        ("web --kill", False),
+        ("run web --timeout 5", False),
+    ],
+)
+def test_only_words_that_look_like_a_command_without_two_dashes_are_told_so(line: str, is_command: bool) -> None:
+    """Any wrong option of a verb with a command was answered by `write a command after --`."""
+    with pytest.raises(SeshError) as raised:
+        main.run_line(shlex.split(line))
+    assert ("write a command after --" in str(raised.value)) == is_command

@@ -62,6 +62,24 @@ def test_a_pattern_that_explodes_is_stopped(monkeypatch: pytest.MonkeyPatch, lim
         list(pattern.matches([LINE], None if limit is None else time.monotonic() + limit))
 
 
+@pytest.mark.parametrize(("text", "line"), [("ß", "ẞ"), ("(?x) a b", "AB"), ("(?-i:a)B", "ab"), ("\\w{2}É", "xyé")])
+def test_without_case_a_pattern_may_have_flags_of_its_own(text: str, line: str) -> None:
+    """`(?i)` before the pattern made `(?x)` behind it an error from Python 3.11 on."""
+    with Pattern(text, ignore_case=True) as pattern:
+        assert list(pattern.matches(["", line])) == [(1, line)]
+
+
+@pytest.mark.parametrize("text", ["(", "a(", "\\", "*"])
+def test_an_error_shows_the_pattern_and_the_position_that_were_typed_with_and_without_case(text: str) -> None:
+    """`grep -i '('` showed `(?i)(`, and position 4."""
+    found = set()
+    for ignore_case in (False, True):
+        with pytest.raises(UsageError) as raised:
+            Pattern(text, ignore_case=ignore_case)
+        found.add(str(raised.value))
+    assert len(found) == 1
+
+
 @pytest.mark.parametrize("text", ["(", "[", "a{2,1}", "(" * 5000, "x" * 20_000, "a{99999999999}", "*"])
 def test_what_is_no_pattern_is_a_usage_error(text: str) -> None:
     with pytest.raises(UsageError):

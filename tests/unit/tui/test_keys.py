@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.tui.keys import Keys
+from sesh.tui.keys import Keys, edited
 
 
 @pytest.mark.parametrize(
@@ -32,6 +32,25 @@ def test_keys_have_names(sent: bytes, keys: list[str]) -> None:
     assert Keys().feed(sent) == keys
     one_by_one = Keys()
     assert [key for byte in sent for key in one_by_one.feed(bytes([byte]))] == keys
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "left"),
+    [
+        ("gpu train", "C-w", "gpu "),
+        ("gpu train  ", "C-w", "gpu "),
+        ("gpu ", "C-w", ""),
+        ("gpu", "C-w", ""),
+        ("  ", "C-w", ""),
+        ("", "C-w", ""),
+        ("gpu train", "C-u", ""),
+        ("gpu", "bspace", "gp"),
+        ("gpu", "C-a", "gpu"),
+    ],
+)
+def test_a_line_is_edited_at_its_end_as_the_terminal_s_own(text: str, key: str, left: str) -> None:
+    """Ctrl-W erased the whole line."""
+    assert edited(text, key) == left
 
 
 def test_a_lone_escape_is_known_when_nothing_follows() -> None:
