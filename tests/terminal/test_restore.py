@@ -385,7 +385,7 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         lose(home, "a")
         if way == "person":
             person = home.terminal("a")
-            person.wait_for("Close")
+            person.wait_for("Start again")
             person.type("s")
             person.wait_for("ready --resume 1")
             person.type(b"\x1c")
