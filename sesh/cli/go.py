@@ -87,7 +87,12 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     *,
     detached: parameters.Detached = False,
     join: Annotated[bool, Option("--join", help="Go to the session of that name, if it runs.")] = False,
-    replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
+    kill_old: Annotated[
+        bool, Option("--kill-old", help="End NAME and all that runs in it, then start it anew.")
+    ] = False,
+    _replace: Annotated[
+        bool, parameters.renamed("--replace", now="--kill-old", meaning="ends the session of that name")
+    ] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
     env: parameters.Env = None,
     label: parameters.Label = None,
@@ -98,7 +103,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 ) -> int:
     """Start a session and go to it; without NAME it gets the lowest free number.
 
-    If NAME already runs, sesh asks; without a terminal it fails.
+    If NAME already runs, sesh asks; in a script it fails unless you give --join, --kill-old or --new-name.
 
     Examples:
       sesh new
@@ -106,9 +111,9 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
       sesh new web --new-name
     """
     cli = ctx.obj
-    choices = [word for word, chosen in (("join", join), ("replace", replace), ("new", new_name)) if chosen]
+    choices = [word for word, chosen in (("join", join), ("kill-old", kill_old), ("new", new_name)) if chosen]
     if len(choices) > 1:
-        raise UsageError("--join, --replace and --new-name cannot be combined")
+        raise UsageError("--join, --kill-old and --new-name cannot be combined")
     choice = choices[0] if choices else ""
     spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
     target = cli.line_target

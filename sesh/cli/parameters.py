@@ -10,6 +10,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from typer import Argument, Option
 
+from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
@@ -55,6 +56,21 @@ def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
 
 
 seconds = parsed(parse_seconds)
+
+
+def renamed(*words: str, now: str, meaning: str) -> Any:
+    """Return a hidden option whose word changed because it meant something else with other verbs; it is an error.
+
+    `now`: the option that took its place. `meaning`: what that one does.
+    """
+
+    def refuse(ctx: typer.Context, given: Any) -> Any:
+        if given:
+            verb = ctx.info_name
+            raise UsageError(f"{verb} {words[0]} is {now} now, which {meaning}", hint=f"see: {SESH} {verb} --help")
+        return given
+
+    return Option(*words, hidden=True, callback=refuse, help=f"It is {now} now.")
 
 
 def spec_of(

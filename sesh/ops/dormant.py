@@ -84,10 +84,10 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 @op(syncs=True)
-def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
+def restore(caller: Caller, names: Sequence[str] = (), run: bool = False) -> list[Made]:
     """Restart sessions that were lost or whose daemons were terminated; without names, all of them.
 
-    A command waits for Enter unless `yes`. A shell or a resume command starts at once. If only one name is given, its
+    A command waits for Enter unless `run`. A shell or a resume command starts at once. If only one name is given, its
     error is raised.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
@@ -98,7 +98,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     rows: list[Made] = []
     for name in chosen:
         try:
-            rows.append(_restore_one(caller, name, sessions.get(name), gate=not yes))
+            rows.append(_restore_one(caller, name, sessions.get(name), gate=not run))
         except SeshError as error:
             if len(names) == 1:
                 raise

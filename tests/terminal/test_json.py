@@ -78,7 +78,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     ],
     "integrate": lambda home: printed(home, "integrate", "claude"),
     "status": lambda home: [*printed(home, "status", "work"), *printed(home, "status", "kept")],
-    "events": lambda home: first(home, "events", "work", "--since", "0"),
+    "events": lambda home: first(home, "events", "work", "--from", "0"),
     "screen": lambda home: [
         each for form in ("text", "ansi", "json") for each in printed(home, "screen", "work", "--format", form)
     ],

@@ -18,6 +18,9 @@ USAGE = [
     ("exec --timeout", "--timeout"),
     ("exec --print=1 -- x", "--print"),
     ("kill -x", "-x"),
+    ("new -d web --replace", "--kill-old"),
+    ("restore -y", "--run"),
+    ("events web --since 0", "--from"),
     ("events web --from x", "--from"),
     # words: too few, too many, none at all, behind the name
     ("open", "NAME"),
@@ -59,7 +62,7 @@ USAGE = [
     (f"logs web {'9' * 5000}", "999"),
     ("history web x", "'N'"),
     ("wait web --for x --from=-1", "--from"),
-    ("events web --since 1e3", "1e3"),
+    ("events web --from 1e3", "1e3"),
     ("send web --key Entre", "Entre"),
     ("grep '('", "("),
     ("wait web --for '('", "("),
