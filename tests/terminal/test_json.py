@@ -101,7 +101,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "doctor": lambda home: printed(home, "doctor"),
     "shell-init": lambda home: printed(home, "shell-init", "bash"),
     "completions": lambda home: printed(home, "completions", "bash"),
-    "upgrade": lambda home: printed(home, "upgrade"),
+    "upgrade": lambda home: printed(home, "upgrade", "-y"),
     "skill": lambda home: printed(home, "skill"),
     "help": lambda home: printed(home, "--help"),
     "version": lambda home: printed(home, "--version"),
