@@ -31,7 +31,10 @@ def deploy(
     ctx: Context,
     hosts: HostWords = None,
     *,
-    force: Annotated[bool, Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install.")] = False,
+    force: Annotated[
+        bool,
+        Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install. (send types all the same.)"),
+    ] = False,
 ) -> int:
     """Install this version of sesh on other hosts; exit with 1 if any failed.
 
@@ -74,7 +77,10 @@ def forget(
     hosts: HostWords = None,
     *,
     remove: Annotated[
-        bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")
+        bool,
+        Option(
+            "--remove", help="Uninstall sesh from the host first, unless it has sessions. (integrate removes hooks.)"
+        ),
     ] = False,
 ) -> int:
     """Forget a known remote: lists and lookups no longer ask it.

@@ -12,7 +12,7 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import AnyName, Context, renamed
+from sesh.cli.parameters import AnyName, Context, refuse_unused, renamed
 from sesh.cli.printed import prints
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable
@@ -38,7 +38,7 @@ def events(
             "--from",
             metavar="N",
             min=0,
-            help="First print the events after number N; 0 prints all that are kept.",
+            help="Begin after event number N; 0 prints all that are kept.",
         ),
     ] = None,
     _since: Annotated[str | None, renamed("--since", now="--from", meaning="takes the number of an event")] = None,
@@ -59,6 +59,7 @@ def events(
     """
     cli = ctx.obj
     if log:
+        refuse_unused("--log prints the whole log of remotes", {"--from": start})
         return _log(cli, name)
     if name is None and start is not None:
         raise UsageError("each session numbers its own events", hint=f"write: {SESH} events NAME --from N")

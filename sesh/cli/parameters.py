@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
@@ -71,6 +71,14 @@ def renamed(*words: str, now: str, meaning: str) -> Any:
         return given
 
     return Option(*words, hidden=True, callback=refuse, help=f"It is {now} now.")
+
+
+def refuse_unused(reason: str, options: Mapping[str, object]) -> None:
+    """Raise UsageError for the options that are given: they would do nothing, for a reason."""
+    given = [word for word, value in options.items() if value is not None and value is not False]
+    if given:
+        hint = "leave it out" if len(given) == 1 else "leave them out"
+        raise UsageError(f"{' and '.join(given)} would do nothing: {reason}", hint=hint)
 
 
 def spec_of(
@@ -148,12 +156,17 @@ Labelled = Annotated[
         metavar="K=V",
         parser=parsed(check_label),
         autocompletion=offering(_labels),
-        help="Sessions with this label; may be repeated.",
+        help="Only sessions with this label; may be repeated. (new, open, exec and NAME set it.)",
     ),
 ]
 Label = Annotated[
     list[str] | None,
-    Option("--label", metavar="K=V", autocompletion=offering(_labels), help="Set a label; may be repeated."),
+    Option(
+        "--label",
+        metavar="K=V",
+        autocompletion=offering(_labels),
+        help="Set a label; may be repeated. (list, kill, wait and others choose by it.)",
+    ),
 ]
 Env = Annotated[
     list[str] | None,
@@ -184,6 +197,6 @@ Timeout = Annotated[
         "--timeout",
         metavar="TIME",
         parser=seconds,
-        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended.",
+        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended. (exec ends CMD.)",
     ),
 ]
