@@ -58,7 +58,9 @@ def integrate(
         Argument(metavar="claude|codex|gemini", help="Whose settings to change.", show_default=False),
     ],
     *,
-    remove: Annotated[bool, Option("--remove", help="Remove these hooks.")] = False,
+    remove: Annotated[
+        bool, Option("--remove", help="Remove these hooks. (forget uninstalls sesh from a host.)")
+    ] = False,
 ) -> int:
     """Add hooks to an AI agent's own settings.
 

@@ -11,7 +11,7 @@ from typer import Argument, Option
 from sesh.about import PROGRAM, __version__
 from sesh.cli import parameters
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Context, offering_hosts
+from sesh.cli.parameters import Context, Yes, offering_hosts
 from sesh.cli.printed import PrintedForgotten, PrintedHosts, prints
 from sesh.cli.render import Failure, show_each
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
@@ -37,7 +37,10 @@ def deploy(
     ctx: Context,
     hosts: AnyHosts = None,
     *,
-    force: Annotated[bool, Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install.")] = False,
+    force: Annotated[
+        bool,
+        Option("--force", help="Replace a ~/.local/bin/sesh that sesh did not install. (send types all the same.)"),
+    ] = False,
 ) -> int:
     """Install this version of sesh on other hosts; exit with 1 if any failed.
 
@@ -49,13 +52,16 @@ def deploy(
 
 
 @prints(PrintedHosts)
-def upgrade(ctx: Context) -> int:
-    """Install this version of sesh on all known remotes; ask first on a terminal.
+def upgrade(ctx: Context, *, yes: Yes = False) -> int:
+    """Install this version of sesh on all known remotes.
+
+    It asks first; in a script it needs -y.
 
     It skips a remote with a ~/.local/bin/sesh that sesh did not install.
 
     Examples:
       sesh upgrade
+      sesh upgrade -y
     """
     cli = ctx.obj
     hosts = known.hosts()
@@ -63,8 +69,10 @@ def upgrade(ctx: Context) -> int:
         if not cli.line.json:
             cli.note(f"there are no known remotes; start with: {PROGRAM} deploy @HOST")
         return cli.out.done(hosts=[])
-    question = f"deploy sesh {__version__} to {_named(hosts)}?"
-    if cli.can_answer and not cli.line.json and not cli.agrees(question):
+    if not (yes or cli.can_answer):
+        hint = f"to deploy without a question, write: {PROGRAM} upgrade -y"
+        raise Refused(f"nobody can be asked here whether to deploy sesh {__version__} to {_named(hosts)}", hint=hint)
+    if not yes and not cli.agrees(f"deploy sesh {__version__} to {_named(hosts)}?"):
         raise Refused("nothing was deployed")
     return _deploy(cli, hosts, upgrading=True)
 
@@ -75,7 +83,10 @@ def forget(
     hosts: Remotes = None,
     *,
     remove: Annotated[
-        bool, Option("--remove", help="Uninstall sesh from the host first, unless it has sessions.")
+        bool,
+        Option(
+            "--remove", help="Uninstall sesh from the host first, unless it has sessions. (integrate removes hooks.)"
+        ),
     ] = False,
 ) -> int:
     """Forget a known remote: lists and lookups no longer ask it.

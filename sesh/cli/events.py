@@ -12,7 +12,7 @@ from typer import Option
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import AnyName, Context
+from sesh.cli.parameters import AnyName, Context, refuse_unused, renamed
 from sesh.cli.printed import prints
 from sesh.errors import DaemonDied, UsageError
 from sesh.names import printable
@@ -32,15 +32,16 @@ def events(
     ctx: Context,
     name: AnyName = None,
     *,
-    since: Annotated[
+    start: Annotated[
         int | None,
         Option(
-            "--since",
+            "--from",
             metavar="N",
             min=0,
-            help="First print the events after number N; 0 prints all that are kept.",
+            help="Begin after event number N; 0 prints all that are kept.",
         ),
     ] = None,
+    _since: Annotated[str | None, renamed("--since", now="--from", meaning="takes the number of an event")] = None,
     log: Annotated[
         bool, Option("--log", help="Print the event log of remotes: connections, deployments, files pushed.")
     ] = False,
@@ -52,22 +53,23 @@ def events(
     Examples:
       sesh events work
       sesh events --json
-      sesh events work --since 0
+      sesh events work --from 0
       sesh events --log
       sesh @web1 @web2 events
     """
     cli = ctx.obj
     if log:
+        refuse_unused("--log prints the whole log of remotes", {"--from": start})
         return _log(cli, name)
-    if name is None and since is not None:
-        raise UsageError("each session numbers its own events", hint=f"write: {SESH} events NAME --since N")
+    if name is None and start is not None:
+        raise UsageError("each session numbers its own events", hint=f"write: {SESH} events NAME --from N")
     try:
         if name is None:
             _print(cli, follow_all(cli.line_target), cli.line.host)
             return 0
         with Stream.open(cli.find_target(name), name) as stream:
             stream.audience = cli.audience
-            _print(cli, follow(stream, since), stream.host)
+            _print(cli, follow(stream, start), stream.host)
     except DaemonDied as died:
         cli.note(str(died))
     except KeyboardInterrupt:

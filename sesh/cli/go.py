@@ -50,6 +50,10 @@ def go(  # noqa: PLR0913 (a session and an attachment have that many options)
         raise UsageError(f"no NAME given; write: {SESH} NAME, or {SESH} new for the lowest free number")
     flags = AttachFlags(replace, read_only, no_replay, no_detach_key)
     spec = parameters.spec_of(line.tail, directory, env, label)
+    starts = directory is not None or bool(line.tail)
+    if name == LAST or (read_only and not starts):
+        why = f"`{SESH} -` returns to a session" if name == LAST else "--read-only watches a session, and starts none"
+        parameters.refuse_unused(why, {"--env": env, "--label": label})
     if name != LAST:
         return attach_or_create(ctx.obj, name, spec, flags)
     if spec.get("directory") is not None or spec.get("command") is not None:
@@ -87,7 +91,12 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
     *,
     detached: parameters.Detached = False,
     join: Annotated[bool, Option("--join", help="Go to the session of that name, if it runs.")] = False,
-    replace: Annotated[bool, Option("--replace", help="End the session of that name first.")] = False,
+    kill_old: Annotated[
+        bool, Option("--kill-old", help="End NAME and all that runs in it, then start it anew.")
+    ] = False,
+    _replace: Annotated[
+        bool, parameters.renamed("--replace", now="--kill-old", meaning="ends the session of that name")
+    ] = False,
     new_name: Annotated[bool, Option("--new-name", help="Use the next free name: NAME-2, NAME-3, …")] = False,
     env: parameters.Env = None,
     label: parameters.Label = None,
@@ -98,7 +107,7 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 ) -> int:
     """Start a session and go to it; without NAME it gets the lowest free number.
 
-    If NAME already runs, sesh asks; without a terminal it fails.
+    If NAME already runs, sesh asks; in a script it fails unless you give --join, --kill-old or --new-name.
 
     Examples:
       sesh new
@@ -106,10 +115,18 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
       sesh new web --new-name
     """
     cli = ctx.obj
-    choices = [word for word, chosen in (("join", join), ("replace", replace), ("new", new_name)) if chosen]
+    choices = [word for word, chosen in (("join", join), ("kill-old", kill_old), ("new", new_name)) if chosen]
     if len(choices) > 1:
-        raise UsageError("--join, --replace and --new-name cannot be combined")
+        raise UsageError("--join, --kill-old and --new-name cannot be combined")
     choice = choices[0] if choices else ""
+    if name is None:
+        given = {"--join": join, "--kill-old": kill_old, "--new-name": new_name}
+        parameters.refuse_unused("without NAME the session gets a free number", given)
+    if detached or cli.line.json:
+        flags = {"--read-only": read_only, "--no-replay": no_replay, "--no-detach-key": no_detach_key}
+        parameters.refuse_unused(f"{'-d' if detached else '--json'} does not go to the session", flags)
+    elif not read_only:
+        parameters.refuse_unused("the session gets the size of your terminal, unless you add -d", {"--size": size})
     spec = parameters.spec_of(cli.line.tail, directory, env, label, size)
     target = cli.line_target
     if detached or cli.line.json:

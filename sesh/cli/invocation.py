@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from sesh import errors, reach
-from sesh.about import SESH
+from sesh.about import PROGRAM, SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
@@ -56,31 +56,34 @@ class Invocation(PersonCaller):
         asks = missing.host in (None, self.line.host) and self.can_answer and not (self.line.json or self.has_reached)
         return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
-    def search(self, names: Sequence[str], *, creates: bool = False) -> dict[str, str | SeshError | None]:
+    def search(
+        self, names: Sequence[str], *, creates: bool = False, safely: bool = False
+    ) -> dict[str, str | SeshError | None]:
         """Search for sessions; return the host of each, None for this machine, or the error.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
-        remotes. `creates`: the line creates a session that no machine has.
+        remotes. `creates`: the line creates a session that no machine has. `safely`: Enter chooses none of several.
         """
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
         absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
             from sesh.ops import lookup  # noqa: PLC0415 - a session here does without known remotes
 
-            hosts |= lookup.locate(self, absent, self.line.verb.word, creates=creates)
+            hosts |= lookup.locate(self, absent, self.line.verb.word, creates=creates, safely=safely)
         return hosts
 
-    def find_target(self, name: str | None, *, creates: bool = False) -> Target:
+    def find_target(self, name: str | None, *, creates: bool = False, question: str = "", words: str = "") -> Target:
         """Return the target that has the session; print its host if the line omits it.
 
-        Without a name, return the target of the line. `creates`: see `search`. Raises NotFound, Refused.
+        Without a name, return the target of the line. `creates`: see `search`. `question`, `words`: see
+        `_check_place`. Raises NotFound, Refused.
         """
         if name is None:
             return self.line_target
-        host = self.search([name], creates=creates)[name]
+        host = self.search([name], creates=creates, safely=bool(question))[name]
         if isinstance(host, SeshError):
             raise host
-        self._note_place(host, name)
+        self._check_place(host, name, question, words)
         return self.target_of(host)
 
     def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
@@ -89,23 +92,24 @@ class Invocation(PersonCaller):
             note = self._notes.append if attaching else self.note
             note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
-    def on_each(self, names: Sequence[str], act: Act, *, confirm: bool = False) -> dict[str, Failure]:
+    def on_each(self, names: Sequence[str], act: Act, *, question: str = "", yes: bool = False) -> dict[str, Failure]:
         """Call `act` for each machine with some of the sessions; return the failures by session.
 
-        Without names, call it for the target of the line. `confirm`: ask the person before the verb ends a session of a
-        remote. The error of a single session is raised.
+        Without names, call it for the target of the line. `question`, `yes`: see `_check_place`. The error of a single
+        session is raised.
         """
-        confirm = confirm and self.can_answer and not self.line.json
         failed: dict[str, Failure] = {}
         groups: dict[str | None, list[str]] = {} if names else {self.line.host: []}
-        for name, host in self.search(names).items():
-            if isinstance(host, SeshError):
-                failed[name] = Failure(host)
-            elif confirm and host != self.line.host and not self.agrees(f"{name} runs on @{host}. End it?"):
-                failed[name] = Failure(Refused(f"{name} was left running"))
+        for name, host in self.search(names, safely=bool(question)).items():
+            try:
+                if isinstance(host, SeshError):
+                    raise host
+                self._check_place(host, name, question, yes=yes)
+            except Interrupted:
+                raise
+            except SeshError as error:
+                failed[name] = Failure(error)
             else:
-                if not confirm:
-                    self._note_place(host, name)
                 groups.setdefault(host, []).append(name)
         for host, group in groups.items():
             target = self.target_of(host)
@@ -124,12 +128,27 @@ class Invocation(PersonCaller):
             raise failed[names[0]].error
         return {name: failed[name] for name in dict.fromkeys(names) if name in failed} or failed
 
-    def _note_place(self, host: str | None, name: str) -> None:
-        """Print and remember the host of a session, unless the line names it."""
-        if host != self.line.host:
-            where = f"{name} on @{host}"
-            printing.write(f"[{where}]\n".encode(), printing.STDERR)
-            self._notes.append(where)
+    def _check_place(
+        self, host: str | None, name: str, question: str = "", words: str = "", *, yes: bool = False
+    ) -> None:
+        """Print and remember the host of a session, unless the line names it.
+
+        `question`: what to ask before the verb acts on such a session, so that no stale name ends one of another
+        machine; a script has to name the host. `words`: of the line that does, by default the name. `yes`: do not ask.
+        Raises Refused.
+        """
+        if host == self.line.host:
+            return
+        if question and not self.can_answer:
+            line = f"{PROGRAM} @{host} {self.line.verb.word} {words or name}"
+            raise Refused(f"{name} runs on @{host}, not here", hint=f"write: {line}")
+        if question and not yes:
+            if not self.agrees(f"{name} runs on @{host}. {question}"):
+                raise Refused(f"{name} was left as it is")
+            return
+        where = f"{name} on @{host}"
+        printing.write(f"[{where}]\n".encode(), printing.STDERR)
+        self._notes.append(where)
 
     def session_name(self, name: str | None) -> str:
         """Return `name`, or by default that of the session in which sesh runs. Raises UsageError."""

@@ -27,7 +27,13 @@ KeepSession = Annotated[
     bool, Option("--keep", help="Keep the session in the list until it is killed: sesh NAME shows its last screen.")
 ]
 Limit = Annotated[
-    float | None, Option("--timeout", metavar="TIME", parser=seconds, help=f"End CMD after {TIME}, with exit code 124.")
+    float | None,
+    Option(
+        "--timeout",
+        metavar="TIME",
+        parser=seconds,
+        help=f"End CMD after {TIME}, with exit code 124. (run and wait end nothing.)",
+    ),
 ]
 Stdin = Annotated[bool, Option("--stdin", help="Feed CMD the standard input of sesh.")]
 Tie = Annotated[

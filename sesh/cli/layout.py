@@ -10,7 +10,7 @@ from typer import Argument, Option
 from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Context, Names
+from sesh.cli.parameters import Context, Names, renamed
 from sesh.cli.printed import PrintedImport, PrintedLayout, prints
 from sesh.cli.printing import error_facts
 from sesh.cli.render import Failure, failed_facts, lines_of
@@ -96,25 +96,29 @@ def import_(
 
 @prints(PrintedImport)
 def restore(
-    ctx: Context, names: Names = None, *, yes: Annotated[bool, Option("-y", help="Start each command at once.")] = False
+    ctx: Context,
+    names: Names = None,
+    *,
+    run: Annotated[bool, Option("--run", help="Start each command at once.")] = False,
+    _yes: Annotated[bool, renamed("-y", "--yes", now="--run", meaning="starts each command at once")] = False,
 ) -> int:
     """Restart the sessions that a reboot or a crash has ended.
 
     Each starts in its directory, below its old screen. A shell starts at once, and so does the command of resume-with;
-    any other command starts when you press Enter in it, or at once with -y. Sessions that ended by themselves stay as
-    they are. A restored session gets the environment of this command; values of --env are not kept.
+    any other command starts when you press Enter in it, or at once with --run. Sessions that ended by themselves stay
+    as they are. A restored session gets the environment of this command; values of --env are not kept.
 
     Examples:
       sesh restore
       sesh restore work agent
-      sesh restore -y
+      sesh restore --run
       sesh @web1 @web2 restore
     """
     cli = ctx.obj
     rows: list[Made] = []
 
     def restore_on(target: Target, some: list[str]) -> dict[str, ErrorFacts]:
-        rows.extend(_with_host(target.call(dormant.restore, names=some, yes=yes), target.host))
+        rows.extend(_with_host(target.call(dormant.restore, names=some, run=run), target.host))
         return {}
 
     for name, failure in cli.on_each(names or [], restore_on).items():

@@ -10,7 +10,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import split
 from sesh.cli.verbs import GO, HAS_TYPER
-from sesh.errors import ExitCode, NotDeployed
+from sesh.errors import ExitCode, NotDeployed, UsageError
 
 
 def run_line(argv: list[str]) -> int:
@@ -23,6 +23,8 @@ def run_line(argv: list[str]) -> int:
         return complete.print_candidates()
     line = split(argv)
     cli = Invocation(line)
+    if line.local and line.hosts:
+        raise UsageError(f"--local is this machine alone, and @{line.hosts[0]} another", hint="leave one of them out")
     plain = line.verb.name == GO and not any(word[:1] == "-" and word != "-" for word in argv)
     try:
         if line.verb.name in ("hook", "bridge", "trial"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from typing import Annotated, Any, TypeVar
 
 import typer
 from typer import Argument, Option
 
+from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.line import CommandLine
 from sesh.cli.verbs import GO, VERBS
@@ -55,6 +56,29 @@ def parsed(parse: Callable[[str], Value]) -> Callable[[str], Value]:
 
 
 seconds = parsed(parse_seconds)
+
+
+def renamed(*words: str, now: str, meaning: str) -> Any:
+    """Return a hidden option whose word changed because it meant something else with other verbs; it is an error.
+
+    `now`: the option that took its place. `meaning`: what that one does.
+    """
+
+    def refuse(ctx: typer.Context, given: Any) -> Any:
+        if given:
+            verb = ctx.info_name
+            raise UsageError(f"{verb} {words[0]} is {now} now, which {meaning}", hint=f"see: {SESH} {verb} --help")
+        return given
+
+    return Option(*words, hidden=True, callback=refuse, help=f"It is {now} now.")
+
+
+def refuse_unused(reason: str, options: Mapping[str, object]) -> None:
+    """Raise UsageError for the options that are given: they would do nothing, for a reason."""
+    given = [word for word, value in options.items() if value is not None and value is not False]
+    if given:
+        hint = "leave it out" if len(given) == 1 else "leave them out"
+        raise UsageError(f"{' and '.join(given)} would do nothing: {reason}", hint=hint)
 
 
 def spec_of(
@@ -151,12 +175,17 @@ Labelled = Annotated[
         parser=parsed(check_label),
         callback=_one_value_each,
         autocompletion=offering(_labels),
-        help="Sessions with this label; may be repeated.",
+        help="Only sessions with this label; may be repeated. (new, open, exec and NAME set it.)",
     ),
 ]
 Label = Annotated[
     list[str] | None,
-    Option("--label", metavar="K=V", autocompletion=offering(_labels), help="Set a label; may be repeated."),
+    Option(
+        "--label",
+        metavar="K=V",
+        autocompletion=offering(_labels),
+        help="Set a label; may be repeated. (list, kill, wait and others choose by it.)",
+    ),
 ]
 Env = Annotated[
     list[str] | None,
@@ -187,6 +216,6 @@ Timeout = Annotated[
         "--timeout",
         metavar="TIME",
         parser=seconds,
-        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended.",
+        help=f"Stop waiting after {TIME}, with exit code 124; nothing is ended. (exec ends CMD.)",
     ),
 ]

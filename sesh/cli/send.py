@@ -8,7 +8,7 @@ from typing import Annotated
 from typer import Argument, Option
 
 from sesh.about import SESH
-from sesh.cli.parameters import Context, Name, offering
+from sesh.cli.parameters import Context, Name, offering, refuse_unused
 from sesh.cli.printed import PrintedSent, prints
 from sesh.errors import UsageError
 from sesh.ops.send import LONGEST, send_input
@@ -49,7 +49,11 @@ def send(
     ] = None,
     force: Annotated[
         bool,
-        Option("--force", help="With --enter: type even after a person's unfinished input, or while an agent asks."),
+        Option(
+            "--force",
+            help="Type TEXT and Enter even after a person's unfinished input, or while an agent asks. "
+            "(deploy replaces another program.)",
+        ),
     ] = False,
 ) -> int:
     """Type TEXT, Enter if wanted, then keys.
@@ -68,6 +72,8 @@ def send(
     words = text or []
     if not (words or enter or keys):
         raise UsageError("nothing to send", hint=f"write: {SESH} send NAME TEXT --enter")
+    if question is None and not (enter and any(words)):
+        refuse_unused("only TEXT with --enter, and --question, mind what a person has typed", {"--force": force})
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
     typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.stdin)

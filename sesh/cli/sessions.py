@@ -33,12 +33,14 @@ from sesh.schema.outcomes import ActedOn
 def detach(ctx: Context, name: AnyName = None) -> int:
     """Detach all clients of NAME; without NAME, inside a session, only this client.
 
+    If NAME runs on another machine that the line does not name, sesh asks; in a script it fails.
+
     Examples:
       sesh detach
       sesh detach work
     """
     cli = ctx.obj
-    return cli.out.done(**cli.find_target(name).call(sessions.detach, name=name))
+    return cli.out.done(**cli.find_target(name, question="Detach its terminals?").call(sessions.detach, name=name))
 
 
 @prints(PrintedKilled)
@@ -48,8 +50,8 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
     both cases it asks first on a terminal. With --label and several hosts it needs -y.
 
-    A NAME that this machine does not have is looked up on known remotes, except with --local. On a terminal sesh asks
-    before it ends a session there. Each NAME is tried; the exit code is 1 if any was not found.
+    If NAME runs on another machine that the line does not name, sesh asks; in a script it fails. Each NAME is tried;
+    the exit code is 1 if any was not ended.
 
     Examples:
       sesh kill work
@@ -70,7 +72,7 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     def end_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
         return target.call(sessions.kill, names=some)["failed"]
 
-    failed = cli.on_each(names, end_on, confirm=not yes)
+    failed = cli.on_each(names, end_on, question="End it?", yes=yes)
     return _show_killed(cli, [name for name in dict.fromkeys(names) if name not in failed], failed)
 
 
@@ -135,6 +137,8 @@ def kill_all(ctx: Context, *, yes: Yes = False) -> int:
 def rename(ctx: Context, names: OldAndNew) -> int:
     """Rename a session; without OLD, the one that you are in.
 
+    If OLD runs on another machine that the line does not name, sesh asks; in a script it fails.
+
     Examples:
       sesh rename work play
       sesh rename play
@@ -144,7 +148,7 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     if len(olds) > 1:
         raise UsageError(f"sesh rename takes an old and a new name; {new} is one too many")
     old = olds[0] if olds else None
-    target = cli.find_target(old)
+    target = cli.find_target(old, question="Rename it?", words=f"{old} {new}")
     renamed = target.call(sessions.rename, name=old, new=new)
     cli.note_verb(new, target.host)
     return cli.out.done(**renamed)

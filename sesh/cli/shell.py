@@ -10,7 +10,7 @@ from typer import Argument, Option
 
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout
+from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, refuse_unused
 from sesh.cli.printed import PrintedOutput, prints
 from sesh.cli.printing import command_json
 from sesh.errors import ENDS, Fate, NotFound, UsageError, fated, for_host
@@ -44,6 +44,8 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
     cli = ctx.obj
     if not cli.line.tail:
         raise UsageError(f"write the command after --: {SESH} run {printable(name)} -- CMD")
+    if no_wait:
+        refuse_unused("--no-wait prints no output", {"--ansi": ansi})
     live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
@@ -107,6 +109,8 @@ def history(
     """
     cli = ctx.obj
     name, n = cli.name_and_number(name, n)
+    if n is None:
+        refuse_unused(f"only the output of one command has colours: {SESH} history NAME N", {"--ansi": ansi})
     target = cli.find_target(name)
     if n is None:
         return _print_history(cli, target, name)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from typer import Option
 
-from sesh.cli.parameters import TIME, Context, parsed
+from sesh.cli.parameters import TIME, Context, Yes, parsed
 from sesh.cli.printed import PrintedFindings, Swept, prints
 from sesh.cli.printing import error_facts
 from sesh.errors import rebuild, told
@@ -63,22 +63,22 @@ Older = Annotated[
         help=f"Only what is older than {TIME}; without a terminal 7d.",
     ),
 ]
-All = Annotated[bool, Option("--all", "-y", help="Also end processes that still run, without asking.")]
+All = Annotated[bool, Option("--all", help="Also end processes that still run.")]
 DryRun = Annotated[bool, Option("--dry-run", help="Only list what would be cleared.")]
 
 
 @prints(Swept)
-def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False) -> int:
+def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryRun = False, yes: Yes = False) -> int:
     """Clear leftovers: ended and lost sessions, stale files, orphaned processes, old versions.
 
-    The oldest come first; running sessions, and those of another machine, are never touched. It asks on a terminal.
-    Without one, and with several hosts, it clears only what is older than a week, or than --older, and leaves processes
-    that still run (a daemon without files, a bridge without its link). The exit code is 1 if something could not be
-    cleared.
+    The oldest come first; running sessions, and those of another machine, are never touched. Processes that still run
+    (a daemon without files, a bridge without its link) are ended only with --all. It asks on a terminal. In a script,
+    and with several hosts, it does not ask, and clears what is older than a week, or than --older. The exit code is 1
+    if something could not be cleared.
 
     Examples:
       sesh sweep --dry-run
-      sesh sweep --older 7d
+      sesh sweep --older 7d --all
       sesh @gpu sweep
     """
     cli = ctx.obj
@@ -88,10 +88,10 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
     pieces = target.call(leftovers, older=older)
     if not cli.line.json:
         cli.out.table([(times.short(piece["age"]), piece["kind"], piece["what"]) for piece in pieces])
-    if cli.can_answer and pieces and not all_ and not dry_run:
-        running = sum(piece["pid"] is not None for piece in pieces)
-        all_ = cli.agrees(f"clear all of these{f', and end the {running} that run' if running else ''}?")
-        dry_run = not all_
+    running = sum(piece["pid"] is not None for piece in pieces)
+    if cli.can_answer and not (yes or dry_run) and len(pieces) > (0 if all_ else running):
+        processes = f"{', and end' if all_ else ' but'} the {running} that run" if running else ""
+        dry_run = not cli.agrees(f"clear all of these{processes}?")
     if pieces and not dry_run:
         pieces = target.call(clear, wanted=pieces, ends=all_)
     for piece in pieces:
@@ -102,15 +102,16 @@ def sweep(ctx: Context, *, older: Older = None, all_: All = False, dry_run: DryR
                 cli.note(f"{piece['what']} stays: {error['message']}")
     failed = {piece["what"]: piece["error"] for piece in pieces if "error" in piece}
     swept = {"ok": not failed, "host": target.host, "dry_run": dry_run, "pieces": pieces}
-    cli.out.show({**swept, "failed": failed} if failed else swept, _summary(pieces, older, dry_run=dry_run))
+    summary = _summary(pieces, older, dry_run=dry_run, spared=0 if all_ else running)
+    cli.out.show({**swept, "failed": failed} if failed else swept, summary)
     return int(bool(failed))
 
 
-def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool) -> str:
+def _summary(pieces: list[LeftoverFacts], older: float, *, dry_run: bool, spared: int) -> str:
     if not pieces:
         return f"no leftovers older than {times.exact(older)}" if older else "no leftovers"
     if dry_run:
-        return f"{len(pieces)} found; nothing changed"
+        return f"{len(pieces)} found; nothing changed{f'; {spared} run: --all would end them' if spared else ''}"
     left = sum(piece.get("left") == "it still runs" for piece in pieces)
     more = f"; {left} still run: --all ends them" if left else ""
     return f"{sum(piece['cleared'] for piece in pieces)} of {len(pieces)} cleared{more}"

@@ -9,7 +9,7 @@ from typer import Option
 
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, seconds
+from sesh.cli.parameters import TIME, Context, Labelled, Names, Timeout, refuse_unused, seconds
 from sesh.cli.printed import PrintedCondition, prints
 from sesh.cli.printing import error_row
 from sesh.errors import SeshError, UsageError
@@ -37,7 +37,12 @@ def wait(  # noqa: PLR0913 (so many conditions)
     pattern: Annotated[str | None, Option("--for", metavar="REGEX", help="A line matches REGEX.")] = None,
     position: Annotated[
         int | None,
-        Option("--from", metavar="POS", min=0, help="Search output after POS, which `sesh send --json` prints."),
+        Option(
+            "--from",
+            metavar="POS",
+            min=0,
+            help="Begin after position POS of the output, which `sesh send --json` prints.",
+        ),
     ] = None,
     since_start: Annotated[bool, Option("--since-start", help="Search all output that is kept.")] = False,
     timeout: Timeout = None,
@@ -59,6 +64,9 @@ def wait(  # noqa: PLR0913 (so many conditions)
     given = names or []
     if not given and not label:
         raise UsageError(f"no session given; write: {SESH} wait NAME, or {SESH} wait --label KEY=VALUE")
+    if pattern is None and not prompt:
+        why = "without --for or --prompt no output is searched"
+        refuse_unused(why, {"--from": position, "--since-start": since_start or None})
     several = any_ or bool(label) or len(given) > 1 or len(cli.line.hosts) > 1
     conditions: Conditions = {
         "exit": exit_,

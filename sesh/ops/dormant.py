@@ -18,7 +18,7 @@ from sesh.errors import TERMINATED, Exists, NotFound, Refused, SeshError
 from sesh.names import check_name
 from sesh.ops import create, views
 from sesh.reach import find
-from sesh.reach.caller import NOTHING, Caller
+from sesh.reach.caller import KEEP, Caller
 from sesh.reach.op import op
 from sesh.schema.facts import CheckpointFacts, LaunchSpec, Record, RunFacts, Summary
 from sesh.schema.outcomes import Made
@@ -33,7 +33,14 @@ if TYPE_CHECKING:
 _ALL = sys.maxsize
 _MOST_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
 _RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run with fewer is dropped
-_ANSWERS = (("s", "Start again"), ("n", "New in its place"), ("c", "Close for good"), NOTHING)
+# Other questions take n for No and c for Cancel, and a person presses Enter without reading: all of them keep it.
+_AGAIN, _REPLACE, _DISCARD = "s", "r", "d"
+_ANSWERS = (
+    (_AGAIN, "Start again"),
+    (_REPLACE, "Replace with a new one"),
+    (_DISCARD, "Discard"),
+    KEEP,
+)
 
 
 def history(name: str) -> list[RunFacts]:
@@ -49,21 +56,21 @@ def _history(record: Record) -> list[RunFacts]:
 
 
 def start_as_chosen(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary) -> Connection:
-    """Ask the person whether to restart, replace or close a dormant session, and do it.
+    """Ask the person whether to restart, replace or discard a dormant session, and do it.
 
-    Closing has to be confirmed, so that no single key deletes the output. Raises Refused if the person declines, and
-    after closing, then with the session's exit code. Also raises as `create.start`.
+    Raises Refused if the person keeps it, and after discarding, then with the session's exit code. Also raises as
+    `create.start`.
     """
     session_id = (records.read(name) or {}).get("id")
     above = "" if summary["state"] == "lost" else _last_screen(name)
-    answer = caller.ask(_about(summary), _ANSWERS, "s", above)
-    if answer == "c" and caller.agrees(f"{name}: its screen and scrollback go; close it?"):
+    answer = caller.ask(_about(summary), _ANSWERS, KEEP[0], above)
+    if answer == _DISCARD:
         if not forget(name, str(session_id)):
-            raise Refused(f"{name} is in use again; nothing was closed")
-        raise Refused(f"{name} is closed", exit_code=summary.get("exit_code"))
-    if answer not in ("s", "n"):
-        raise Refused("nothing was done")
-    return start(caller, launch_spec, name, summary, again=answer == "s")
+            raise Refused(f"{name} is in use again; nothing was discarded")
+        raise Refused(f"{name} is discarded", exit_code=summary.get("exit_code"))
+    if answer not in (_AGAIN, _REPLACE):
+        raise Refused(f"{name} is kept as it is")
+    return start(caller, launch_spec, name, summary, again=answer == _AGAIN)
 
 
 def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, *, again: bool) -> Connection:
@@ -77,10 +84,10 @@ def start(caller: Caller, launch_spec: LaunchSpec, name: str, summary: Summary, 
 
 
 @op(syncs=True)
-def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> list[Made]:
+def restore(caller: Caller, names: Sequence[str] = (), run: bool = False) -> list[Made]:
     """Restart sessions that were lost or whose daemons were terminated; without names, all of them.
 
-    A command waits for Enter unless `yes`. A shell or a resume command starts at once. If only one name is given, its
+    A command waits for Enter unless `run`. A shell or a resume command starts at once. If only one name is given, its
     error is raised.
     """
     chosen = [check_name(name) for name in dict.fromkeys(names)]
@@ -91,7 +98,7 @@ def restore(caller: Caller, names: Sequence[str] = (), yes: bool = False) -> lis
     rows: list[Made] = []
     for name in chosen:
         try:
-            rows.append(_restore_one(caller, name, sessions.get(name), gate=not yes))
+            rows.append(_restore_one(caller, name, sessions.get(name), gate=not run))
         except SeshError as error:
             if len(names) == 1:
                 raise

@@ -173,7 +173,7 @@ def apply(caller: Caller, name: str, spec: Spec) -> None:
 def new(caller: Caller, name: Optional[str] = None, spec: Optional[Spec] = None, choice: str = "") -> Connected:
     """Create a session, and connect to it.
 
-    Without a name, it gets the lowest free number. `choice`: what to do with a taken name: `join`, `replace`, `new`
+    Without a name, it gets the lowest free number. `choice`: what to do with a taken name: `join`, `kill-old`, `new`
     (the next free NAME-2), or empty to ask. Raises Exists if `choice` is empty and no person can be asked.
     """
     spec = spec or {}
@@ -187,10 +187,10 @@ def new(caller: Caller, name: Optional[str] = None, spec: Optional[Spec] = None,
                 choice = choice or _ask_beside_running(caller, name, connection)
             break
         if (summary := find.dormant(name)) is not None:
-            if choice == "replace":
+            if choice == "kill-old":
                 return Connected(name, dormant.start(caller, launch_spec, name, summary, again=False), True)
             if choice != "new":
-                raise find.occupied(summary, "--replace", "--new-name")
+                raise find.occupied(summary, "--kill-old", "--new-name")
             break
         try:
             return Connected(name, create.start(launch_spec, name), True)
@@ -210,16 +210,16 @@ def new(caller: Caller, name: Optional[str] = None, spec: Optional[Spec] = None,
 def _ask_beside_running(caller: Caller, name: str, connection: Connection) -> str:
     phase = f"{subject(name)} {'has ended, but is kept' if find.is_kept(name) else 'already runs'}"
     if not caller.can_answer:
-        raise Exists(f"{phase}; choose --join, --replace or --new-name")
+        raise Exists(f"{phase}; choose --join, --kill-old or --new-name")
     default = "j"
-    answers = [("j", "Join"), ("r", "Replace"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL]
+    answers = [("j", "Join"), ("r", "Replace, ending it"), ("n", f"New: {create.numbered(f'{name}-', 2)}"), CANCEL]
     try:
         connection.handshake(deadline=time.monotonic() + _BEFORE_QUESTION)
     except SeshError:
         phase, default = f"{subject(name)} runs but does not answer", CANCEL[0]
         del answers[0]
     letter = caller.ask(phase, answers, default)
-    choice = {"j": "join", "r": "replace", "n": "new"}.get(letter)
+    choice = {"j": "join", "r": "kill-old", "n": "new"}.get(letter)
     if choice is None:
         raise Refused("nothing was done")
     return choice

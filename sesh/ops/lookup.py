@@ -294,12 +294,15 @@ def query_known(caller: Caller, names: Collection[str] = (), listed: Listed | No
         yield listed.added(Group(last_known(host, why), host, f"{why}{'' if names else hint}"))
 
 
-def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) -> dict[str, str | SeshError | None]:
+def locate(
+    caller: Caller, names: Sequence[str], verb: str, *, creates: bool, safely: bool = False
+) -> dict[str, str | SeshError | None]:
     """Return each session's host: a known remote, None if none has it, or an error.
 
     If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
-    line in a hint. `creates`: the caller creates a session that no host has; then the hint has the name alone. The
-    errors are NotFound if only a silent host had the session, and Refused if the person chooses none.
+    line in a hint. `creates`: the caller creates a session that no host has; then the hint has the name alone.
+    `safely`: Enter chooses none. The errors are NotFound if only a silent host had the session, and Refused if the
+    person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
@@ -312,14 +315,22 @@ def locate(caller: Caller, names: Sequence[str], verb: str, *, creates: bool) ->
     places: dict[str, str | SeshError | None] = {}
     for name in names:
         try:
-            places[name] = _choose_host(caller, name, hosts[name], silent.get(name), verb, creates=creates)
+            was = silent.get(name)
+            places[name] = _choose_host(caller, name, hosts[name], was, verb, creates=creates, safely=safely)
         except SeshError as error:
             places[name] = error
     return places
 
 
 def _choose_host(
-    caller: Caller, name: str, hosts: list[str], silent: tuple[str, str] | None, verb: str, *, creates: bool
+    caller: Caller,
+    name: str,
+    hosts: list[str],
+    silent: tuple[str, str] | None,
+    verb: str,
+    *,
+    creates: bool,
+    safely: bool,
 ) -> str | None:
     """Return the session's host; the person chooses if several may have it. Raises NotFound, Refused."""
     was = ""
@@ -338,7 +349,7 @@ def _choose_host(
         words = [PROGRAM, f"@{hosts[0]}", name] if creates else [PROGRAM, f"@{hosts[0]}", verb, name]
         raise Refused(f"{runs}; choose one: {' '.join(words)}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
-    answer = caller.ask(f"{runs}:", [*answers, CANCEL], "1")
+    answer = caller.ask(f"{runs}:", [*answers, CANCEL], CANCEL[0] if safely else "1")
     if not answer.isdecimal():
         raise Refused("nothing was done")
     return hosts[int(answer) - 1]

@@ -22,7 +22,7 @@ from sesh.wire.messages import QuestionResponse
 Answers = Sequence[tuple[str, str]]  # the answers to a question: a lowercase letter or digit, and its meaning
 
 YES_NO = (("y", "Yes"), ("n", "No"))
-NOTHING, CANCEL = ("q", "Nothing"), ("q", "Cancel")  # each question has No or one of these to decline
+KEEP, CANCEL = ("q", "Quit: keep it"), ("q", "Cancel")  # each question has No or one of these to decline
 NEVER = Stop()  # without an owner who could call `stop`
 _noted = set[str]()  # the errors in the user's settings that this process has noted, by any caller
 

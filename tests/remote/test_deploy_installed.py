@@ -24,6 +24,6 @@ def test_a_sesh_that_uv_installed_deploys_itself_and_upgrades(home: Home, farm: 
     assert f"installed sesh {__version__} on box" in home.sesh("deploy", "@box").stderr
     assert far.run(".local/bin/sesh exec --print -- echo hello").stdout == "hello\n"
     assert home.sesh("@box", "open", "work").code == 0
-    upgraded = home.sesh("upgrade")
+    upgraded = home.sesh("upgrade", "-y")
     assert (upgraded.code, f"box has sesh {__version__} already" in upgraded.stderr) == (0, True)
     assert home.sesh("@box", "kill", "work").code == 0

@@ -9,6 +9,7 @@ from sesh.remote.deploy import bundle
 from tests.remote.accounts import ROOT
 from tests.remote.farm import Farm
 from tests.remote.test_deploy import deployed, versions
+from tests.remote.via import Beside
 from tests.support import Home, need
 
 
@@ -38,7 +39,7 @@ def test_hosts_get_sesh_and_a_newer_one_replaces_none_that_runs_or_is_not_ours(
     before = foreign.read(".local/bin/sesh")
     newer = bundle.packed({**light, "lib/sesh/newer.py": b""})
     monkeypatch.setattr(bundle, "build", lambda: newer)
-    upgraded = home.sesh("upgrade", timeout=60)
+    upgraded = home.sesh("upgrade", "-y", timeout=60)
     lines = sorted(upgraded.stderr.splitlines())
     assert (upgraded.code, len(lines)) == (0, 3), upgraded
     assert [line.split()[1] for line in lines] == ["installed", "installed", "theirs"]
@@ -92,3 +93,20 @@ def test_the_doctor_names_another_sesh_on_a_host_and_nothing_runs_it(home: Home,
     assert row["remedy"] == "install it with: sesh deploy @bare"
     assert not both.exists("ran")
     assert not bare.exists("ran")
+
+
+def test_an_upgrade_of_all_known_hosts_is_something_that_somebody_has_said(home: Home, beside: Beside) -> None:
+    """Without a terminal it deployed to all of them without a question."""
+    far = beside("box")
+    assert home.sesh(far.at, "list").code == 0
+    links = len(far.links())
+    done = home.sesh("upgrade", "--json")
+    assert (done.code, done.json()["error"]["code"]) == (1, "refused")
+    assert done.json()["error"]["message"].endswith("to @box; to deploy without a question, write: sesh upgrade -y")
+    for words in ((), ("--json",)):
+        asked = home.terminal("upgrade", *words)
+        asked.wait_for(f"deploy sesh {__version__} to @box? [y/N]")
+        asked.type("\r")
+        assert asked.exit_code() == 1
+    assert len(far.links()) == links
+    assert home.sesh("upgrade", "-y", timeout=60).code == 1, "it does try: the host takes nothing that ssh brings"

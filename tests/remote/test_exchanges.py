@@ -103,7 +103,7 @@ def test_the_events_of_a_session_come_once(home: Home, far: ViaHost, moment: Mom
     rings = "until [ -e go ]; do sleep .02; done; for n in 1 2 3 4 5; do printf '\\a'; sleep .02; done"
     assert far.sesh("open", "rings", "--", "sh", "-c", rings).code == 0
     breaks_at(home, moment, "events")
-    events = home.start("@box", "events", "rings", "--since", "0", "--json")
+    events = home.start("@box", "events", "rings", "--from", "0", "--json")
     asked(home)
     far.write("go", "")
     out, error = events.communicate(timeout=30)

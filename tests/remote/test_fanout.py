@@ -129,7 +129,7 @@ def test_lists_of_several_hosts_are_one_list(home: Home, beside: Beside, hosts: 
 
 def test_what_is_followed_comes_from_all_hosts_as_it_happens(home: Home, hosts: list[ViaHost]) -> None:
     assert home.sesh(*BOTH, "open", "work", "--", "cat").code == 0
-    events = home.start(*BOTH, "events", "work", "--since", "0", "--json")
+    events = home.start(*BOTH, "events", "work", "--from", "0", "--json")
     logs = home.terminal(*BOTH, "logs", "work", "-f")
     assert home.sesh(*BOTH, "send", "work", "hello", "--enter").code == 0
     for host in hosts:

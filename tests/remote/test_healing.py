@@ -154,7 +154,7 @@ def test_a_login_refused_while_the_link_was_only_silent_is_the_error_once_it_is_
 
 
 def test_events_go_on_behind_the_last_one(home: Home, box: ViaHost) -> None:
-    following = home.start("@box", "events", "work", "--since", "0", "--json")
+    following = home.start("@box", "events", "work", "--from", "0", "--json")
     first = json.loads(line_of(following.stdout))
     box.away()
     for number in range(3):

@@ -8,7 +8,7 @@ import pytest
 
 from tests.remote.farm import Farm, SshHost
 from tests.remote.via import Beside, ViaHost
-from tests.support import PROMPT, Home, processes
+from tests.support import PROMPT, Home, processes, wait_until
 
 
 def known(home: Home, *hosts: SshHost | ViaHost) -> None:
@@ -27,12 +27,36 @@ def test_a_name_that_is_not_here_is_found_where_it_is(home: Home, beside: Beside
     assert home.sesh("logs", "work").stdout == "out\n"
     assert home.sesh("send", "work", "typed", "--enter").code == 0
     two.prints("work", "typed")
-    assert home.sesh("rename", "work", "renamed").code == 0
-    assert two.names() == ["renamed"]
-    missing = home.sesh("kill", "work")
-    assert (missing.code, "no session work" in missing.stderr) == (1, True)
-    assert home.sesh("kill", "renamed").code == 0
-    assert two.names() == []
+    assert home.sesh("wait", "work", "--idle", "0.1").code == 0
+    missing = home.sesh("kill", "missing")
+    assert (missing.code, "no session missing" in missing.stderr) == (1, True)
+
+
+def test_a_script_ends_detaches_and_renames_a_session_elsewhere_only_where_it_names_the_machine(
+    home: Home, beside: Beside
+) -> None:
+    """A stale name in a script ended, detached or renamed a session of another machine."""
+    far = beside("db")
+    known(home, far)
+    far.sesh("open", "web", "--", "cat")
+    shown = home.terminal("@db", "web")
+    wait_until(lambda: home.sesh("status", "web", "--json").json()["attached"] == 1, "a terminal shows it")
+    for verb, more in (("kill", ""), ("kill -y", ""), ("detach", ""), ("rename", " shop")):
+        done = home.sesh(*verb.split(), "web", *more.split())
+        line = f"sesh @db {verb.split()[0]} web{more}"
+        assert (done.code, done.stderr) == (1, f"sesh: web runs on @db, not here; write: {line}\n")
+        answer = home.sesh(*verb.split(), "web", *more.split(), "--json")
+        assert (answer.code, answer.json()["error"]["code"]) == (1, "refused")
+    home.sesh("open", "here", "--", "cat")
+    several = home.sesh("kill", "here", "web")
+    assert (several.code, "sesh: web runs on @db, not here; write: sesh @db kill web" in several.stderr) == (1, True)
+    assert (home.names(), far.names()) == ([], ["web"]), "each of several is tried"
+    assert shown.alive
+    assert home.sesh("@db", "detach", "web").code == 0
+    assert shown.exit_code() == 0
+    assert home.sesh("@db", "rename", "web", "shop").code == 0
+    assert home.sesh("@db", "kill", "shop").code == 0
+    assert far.names() == []
 
 
 def test_what_is_here_goes_first_and_who_says_local_or_creates_asks_nobody(home: Home, beside: Beside) -> None:
@@ -107,9 +131,6 @@ def test_sessions_are_searched_wherever_they_are(home: Home, beside: Beside) -> 
     done = home.sesh("reload", "b", "missing")
     assert (done.code, done.stdout) == (1, "b runs the installed sesh now\n")
     assert done.stderr.splitlines()[1].startswith("sesh: no session missing;"), "it has its name already"
-    done = home.sesh("kill", "a", "b", "missing", "c")
-    assert (done.code, "[b on @one]" in done.stderr, "no session missing" in done.stderr) == (1, True, True)
-    assert (home.names(), one.names(), two.names()) == ([], [], [])
 
 
 def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_word(home: Home, beside: Beside) -> None:
@@ -188,18 +209,36 @@ def test_a_session_elsewhere_is_ended_only_by_a_person_who_agrees(home: Home, be
     far = beside("gpu")
     known(home, far)
     far.sesh("open", "lone", "--", "cat")
-    for words in (["lone"], ["lone", "missing"]):
+    for words in (["lone"], ["lone", "missing"], ["lone", "--json"]):
         terminal = home.terminal("kill", *words, columns=100)
         terminal.wait_for("lone runs on @gpu. End it? [y/N]")
         terminal.type("\r")
         assert terminal.exit_code() == 1
         assert far.names() == ["lone"]
+    detached = home.terminal("detach", "lone", columns=100)
+    detached.wait_for("lone runs on @gpu. Detach its terminals? [y/N]")
+    detached.type("n")
+    assert detached.exit_code() == 1
     renamed = home.terminal("rename", "lone", "other", columns=100)
+    renamed.wait_for("lone runs on @gpu. Rename it? [y/N]")
+    renamed.type("y")
     assert renamed.exit_code() == 0
     assert far.names() == ["other"]
-    done = home.sesh("kill", "other")
-    assert (done.code, done.stderr) == (0, "[other on @gpu]\n"), "a script's does it, and says where"
+    assert home.terminal("kill", "other", "-y").exit_code() == 0, "a person may say so in advance"
     assert far.names() == []
+
+
+def test_enter_chooses_none_of_several_hosts_where_a_session_is_to_end(home: Home, beside: Beside) -> None:
+    """With -y it ended the session of the first one."""
+    one, two = beside("one"), beside("two")
+    known(home, one, two)
+    for far in (one, two):
+        far.sesh("open", "work", "--", "cat")
+    terminal = home.terminal("kill", "work", "-y")
+    terminal.wait_for("1 @one   2 @two   Cancel")
+    terminal.type("\r")
+    assert terminal.exit_code() == 1
+    assert (one.names(), two.names()) == (["work"], ["work"])
 
 
 def test_a_label_ends_the_sessions_that_had_it_and_no_other_of_their_names(home: Home, beside: Beside) -> None:

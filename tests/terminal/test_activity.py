@@ -66,7 +66,7 @@ def test_what_is_typed_is_in_no_event_and_no_question(sesh: Sesh, home: Home) ->
         sesh("send", "work", key)
     sesh("wait", "work", "--for", "name\\? Adelaide$", "--since-start", "--timeout", "30")
     assert sesh("wait", "work", "--waiting", "--timeout", "30").stdout == "waiting: name?\n"
-    process = home.start("events", "work", "--since", "0", "--json")
+    process = home.start("events", "work", "--from", "0", "--json")
     wait_until(lambda: processes.connected(process.pid), "the command is connected to the daemon")
     sesh("kill", "work")
     told, _ = process.communicate(timeout=30)

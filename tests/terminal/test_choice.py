@@ -54,7 +54,7 @@ def test_a_key_typed_before_the_question_is_no_answer_to_it(home: Home) -> None:
 def test_a_dumb_terminal_gets_letters(home: Home) -> None:
     for typed, code, term in (("c", 1, "dumb"), ("\n", 0, "dumb"), ("xn", 0, "")):
         opened = home.terminal("new", "work", "-d", env={"TERM": term})
-        opened.wait_for(re.compile(r"\[J/r/n/q\]\n +Join +Replace +New: work-\d +Cancel"))
+        opened.wait_for(re.compile(r"\[J/r/n/q\]\n +Join +Replace, ending it +New: work-\d +Cancel"))
         opened.type(typed)
         assert opened.exit_code() == code
         assert b"\x1b" not in opened.raw

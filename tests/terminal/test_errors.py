@@ -50,9 +50,9 @@ ERRORS = {
         ("screen lost", "lost, daemon died, open lost"),
     ],
     (1, "exists"): [
-        ("new w -d", "w, runs, --join, --replace, --new-name"),
-        ("new kept -d", "kept, ended, --replace"),
-        ("new lost -d", "lost, daemon died, --replace"),
+        ("new w -d", "w, runs, --join, --kill-old, --new-name"),
+        ("new kept -d", "kept, ended, --kill-old"),
+        ("new lost -d", "lost, daemon died, --kill-old"),
         ("open kept", "kept, ended, kill kept"),
         ("rename idle w", "w, runs, another name"),
         ("rename idle lost", "lost, daemon died, kill lost"),

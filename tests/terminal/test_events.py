@@ -26,7 +26,7 @@ def finished(process: subprocess.Popen[bytes]) -> list[dict[str, Any]]:
 
 @pytest.mark.usefixtures("work")
 def test_everything_that_happens_is_told_in_order(sesh: Sesh, home: Home, terminal: Open) -> None:
-    process = home.start("events", "work", "--since", "0", "--json")
+    process = home.start("events", "work", "--from", "0", "--json")
     screen = terminal("work")
     screen.wait_for("ready>")
     sesh("detach", "work")

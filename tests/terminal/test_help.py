@@ -72,6 +72,27 @@ def test_each_argument_and_option_of_a_verb_has_a_meaning() -> None:
     assert [(verb, each.name) for verb, each in named if not getattr(each, "help", None)] == []
 
 
+def test_a_long_option_means_one_thing_and_one_that_means_two_says_both_in_each_help() -> None:
+    """`--replace` detached terminals with five verbs, and ended the session with a sixth."""
+    meanings: dict[str, dict[str, set[str]]] = {}  # by option and the first words of its help: the verbs
+    helps: dict[tuple[str, str], str] = {}
+    for verb in VERBS:
+        for each in built(verb.name).params:
+            text = getattr(each, "help", "")
+            for word in each.opts if not getattr(each, "hidden", False) else ():
+                if word[:2] == "--":
+                    meanings.setdefault(word, {}).setdefault(" ".join(text.split()[:2]), set()).add(verb.name)
+                    helps[word, verb.name] = text
+    double = {word: each for word, each in meanings.items() if len(each) > 1}
+    assert double.keys() <= {"--label", "--timeout", "--force", "--remove", "--list"}
+    for word, each in double.items():
+        one, two = each.values()
+        for verbs, others in ((one, two), (two, one)):
+            for name in verbs:
+                said = re.findall(r"\w[\w-]*", helps[word, name].rpartition("(")[2])
+                assert others.intersection(said), f"{name} {word} does not say what it means with {others}"
+
+
 def test_each_example_is_a_line_that_its_verb_takes_in_each_spelling() -> None:
     examples = [(built(verb.name).help or "").partition("\n\nExamples:\n")[2] for verb in VERBS]
     for page in (Path(ROOT, "README.md"), Path(ROOT, "sesh/cli/skill.md"), *Path(ROOT, "docs").glob("*.md")):

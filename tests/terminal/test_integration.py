@@ -94,7 +94,7 @@ def test_what_is_typed_is_in_the_history_with_its_output_and_code(sesh: Sesh, ho
 
 def test_commands_that_are_run_stay_exact_and_stand_there_once(sesh: Sesh, home: Home, shell: str) -> None:
     sesh("open", "work")
-    listener = home.start("events", "work", "--since", "0", "--json")
+    listener = home.start("events", "work", "--from", "0", "--json")
     for words, output, code in (
         (["printf 'a\\nb'"], "a\nb", 0),
         (["echo", "two  words"], "two  words\n", 0),

@@ -78,7 +78,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     ],
     "integrate": lambda home: printed(home, "integrate", "claude"),
     "status": lambda home: [*printed(home, "status", "work"), *printed(home, "status", "kept")],
-    "events": lambda home: first(home, "events", "work", "--since", "0"),
+    "events": lambda home: first(home, "events", "work", "--from", "0"),
     "screen": lambda home: [
         each for form in ("text", "ansi", "json") for each in printed(home, "screen", "work", "--format", form)
     ],
@@ -101,7 +101,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "doctor": lambda home: printed(home, "doctor"),
     "shell-init": lambda home: printed(home, "shell-init", "bash"),
     "completions": lambda home: printed(home, "completions", "bash"),
-    "upgrade": lambda home: printed(home, "upgrade"),
+    "upgrade": lambda home: printed(home, "upgrade", "-y"),
     "skill": lambda home: printed(home, "skill"),
     "help": lambda home: printed(home, "--help"),
     "version": lambda home: printed(home, "--version"),

@@ -74,7 +74,7 @@ def test_no_line_is_missing_or_doubled_whose_reader_halts_until_the_session_has_
     "words",
     [
         ["logs", "work", "-f"],
-        ["events", "work", "--since", "0"],
+        ["events", "work", "--from", "0"],
         ["events"],
         ["watch", "--json"],
         ["exec", "--follow", "--", "sh", "-c", "echo one; exec sleep 100"],

@@ -15,7 +15,7 @@ from tests.support import PROMPT, Home, Sesh, Terminal, wait_until
 
 def events(sesh: Sesh, name: str, kind: str) -> int:
     """Return how many events of a kind a session has had so far."""
-    found = sesh("events", name, "--since", "0", "--json", timeout=20)
+    found = sesh("events", name, "--from", "0", "--json", timeout=20)
     return sum(json.loads(line)["event"] == kind for line in found.stdout.splitlines())
 
 

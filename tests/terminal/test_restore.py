@@ -239,10 +239,10 @@ def test_variables_of_env_are_kept_by_name_alone_and_that_is_said(home: Home) ->
     for file in Path(home.directory).glob("*a.json"):
         assert "secret" not in file.read_text(encoding="utf-8")
     lose(home, "a")
-    done = home.sesh("restore", "-y", env={"MODE": "mine"})
+    done = home.sesh("restore", "--run", env={"MODE": "mine"})
     assert done.stderr == "sesh: a: no value for TOKEN, MODE: what --env gives is kept in no file\n"
     lose(home, "a")
-    done = home.sesh("restore", "-y", env={"MODE": "mine"})
+    done = home.sesh("restore", "--run", env={"MODE": "mine"})
     assert "no value for TOKEN, MODE" in done.stderr, "lost a second time"
     home.sesh("open", "b", "--env", "TOKEN=secret")
     lose(home, "b")
@@ -385,7 +385,7 @@ def test_a_lost_session_runs_it_in_place_of_its_command(home: Home, way: str, sh
         lose(home, "a")
         if way == "person":
             person = home.terminal("a")
-            person.wait_for("Close")
+            person.wait_for("Start again")
             person.type("s")
             person.wait_for("ready --resume 1")
             person.type(b"\x1c")

@@ -34,7 +34,7 @@ def everything(home: Home, name: str) -> bytes:
     for words in (["logs", name], ["screen", name], ["status", name], ["list"], ["history", name]):
         printed += home.sesh(*words, "--json").raw
     printed += home.sesh("history", name, "1").raw
-    events = home.start("events", name, "--since", "0", "--json")
+    events = home.start("events", name, "--from", "0", "--json")
     assert events.stdout is not None
     for line in events.stdout:
         printed += line

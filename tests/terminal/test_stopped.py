@@ -61,7 +61,7 @@ def stands(home: Home) -> tuple[str, str, str | None]:
 
 def reported(sesh: Sesh, home: Home) -> list[tuple[str, str, str | None]]:
     """All states that events have reported; ends the session."""
-    process = home.start("events", "work", "--since", "0", "--json")
+    process = home.start("events", "work", "--from", "0", "--json")
     wait_until(lambda: processes.connected(process.pid), "the command is connected to the daemon")
     sesh("kill", "work")
     lines = [json.loads(line) for line in process.communicate(timeout=30)[0].splitlines()]

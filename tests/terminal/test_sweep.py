@@ -95,13 +95,25 @@ def test_what_nobody_can_find_and_what_was_lost_goes_only_where_that_is_wanted(s
     left = sesh("sweep", "--older", "0", "--json").json()["pieces"]
     assert [(each["kind"], each["pid"], each["cleared"]) for each in left] == [("daemon", pid, False)]
     lost(home, sesh, "gone", idle=False)
-    for answer in ("n", "y"):
-        terminal = home.terminal("sweep")
-        terminal.wait_for("clear all of these, and end the 1 that run?")
+    lines = {more: sesh("sweep", "--older", "0", "--dry-run", *more).stdout for more in ((), ("--all",))}
+    assert lines["--all",].endswith("\n2 found; nothing changed\n")
+    assert lines[()].endswith("\n2 found; nothing changed; 1 run: --all would end them\n")
+    for more, question, answer in (
+        ((), "clear all of these but the 1 that run?", "n"),
+        (("--all",), "clear all of these, and end the 1 that run?", "\r"),
+        ((), "clear all of these but the 1 that run?", "y"),
+    ):
+        terminal = home.terminal("sweep", *more)
+        terminal.wait_for(question)
         terminal.type(answer)
         assert terminal.exit_code() == 0
-        assert bool(processes.start_time(pid)) == (answer == "n")
-        assert home.names() == ["gone"] * (answer == "n")
+        assert processes.start_time(pid)
+        assert home.names() == ["gone"] * (answer != "y")
+    spared = home.terminal("sweep", "-y")
+    spared.wait_for("1 still run: --all ends them")
+    assert (spared.exit_code(), bool(processes.start_time(pid))) == (0, True), "-y only leaves out the question"
+    assert home.terminal("sweep", "--all", "-y").exit_code() == 0
+    assert not processes.start_time(pid)
 
 
 def lost(home: Home, sesh: Sesh, name: str, *, idle: bool = True) -> str:

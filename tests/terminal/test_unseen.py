@@ -13,7 +13,7 @@ import pytest
 from sesh.reach import find
 from sesh.schema.facts import Summary
 from sesh.system import processes as product
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 from tests.terminal.looking import screen
 
 CRASH = ("sh", "-c", "echo boom; exit 3")
@@ -215,32 +215,46 @@ def test_what_ends_after_the_name_was_looked_at_keeps_the_name(home: Home, monke
     assert state(home, "srv") == "exited"
 
 
+def asked_about(home: Home, name: str = "srv") -> Terminal:
+    terminal = home.terminal(name)
+    terminal.wait_for("Start again")
+    return terminal
+
+
 def test_a_person_sees_its_last_screen_and_is_asked(home: Home) -> None:
     crashed(home, "srv", "sh", "-c", "echo boom; read -t 1 x; exit 3")
-    closing = home.terminal("srv")
-    closing.wait_for("Start again")
-    assert "boom" in closing.text()
-    assert "srv exited 3" in closing.text()
-    closing.type("\x1b")
-    assert closing.exit_code() == 1
-    again = home.terminal("srv")
-    again.wait_for("Close")
+    again = asked_about(home)
+    assert "boom" in again.text()
+    assert "srv exited 3" in again.text()
     again.type("s")
     again.wait_until(lambda: "[srv ended: " in again.text(), "the terminal shows '[srv ended:'")
+
+
+@pytest.mark.parametrize("key", ["\r", "n", "c", "q", "\x1b"])
+def test_a_key_that_declines_other_questions_keeps_an_ended_session(home: Home, key: str) -> None:
+    """`n` began a new session in its place, without another question, and Enter started the old one again."""
     crashed(home)
-    closing = home.terminal("srv")
-    closing.wait_for("Close")
-    closing.type("c")
-    closing.wait_for("srv: its screen and scrollback go; close it? [y/N]")  # in other questions, `c` cancels
-    closing.type("\r")
-    assert closing.exit_code() == 1
-    closing.wait_for("nothing was done")
-    closing = home.terminal("srv")
-    closing.wait_for("Close")
-    closing.type("c")
-    closing.wait_for("close it? [y/N]")
-    closing.type("y")
-    assert closing.exit_code() == 3
+    kept = asked_about(home)
+    record = home.record("srv")
+    kept.type(key)
+    assert kept.exit_code() == 1
+    kept.wait_for("srv is kept as it is")
+    assert home.sesh("logs", "srv").stdout == "boom\n"
+    assert home.record("srv") == record
+
+
+def test_an_ended_session_is_replaced_and_discarded_by_letters_of_their_own_at_once(home: Home) -> None:
+    crashed(home)
+    replaced = asked_about(home)
+    replaced.type("r")
+    replaced.wait_for(PROMPT)
+    assert "boom" not in home.sesh("logs", "srv").stdout
+    assert home.sesh("kill", "srv").code == 0
+    crashed(home)
+    discarded = asked_about(home)
+    discarded.type("d")
+    assert discarded.exit_code() == 3
+    discarded.wait_for("srv is discarded")
     assert home.names() == []
 
 

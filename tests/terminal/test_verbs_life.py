@@ -61,13 +61,13 @@ def test_new_on_a_name_that_runs_wants_to_be_told_what_is_meant(sesh: Sesh, home
     pid = home.summary("web")["daemon_pid"]
     refused = sesh("new", "web", "-d")
     assert refused.code == 1
-    assert "--join, --replace or --new-name" in refused.stderr
+    assert "--join, --kill-old or --new-name" in refused.stderr
     assert sesh("new", "web", "--json").json()["error"]["code"] == "exists"
     assert sesh("new", "web", "-d", "--join").stdout == "web\n"
     assert home.summary("web")["daemon_pid"] == pid
     assert sesh("new", "web", "-d", "--new-name").stdout == "web-2\n"
     assert sesh("new", "web", "-d", "--new-name").stdout == "web-3\n"
-    assert sesh("new", "web", "-d", "--replace").stdout == "web\n"
+    assert sesh("new", "web", "-d", "--kill-old").stdout == "web\n"
     assert home.summary("web")["daemon_pid"] != pid
 
 
