@@ -98,7 +98,8 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 ) -> int:
     """Start a session and go to it; without NAME it gets the lowest free number.
 
-    If NAME already runs, sesh asks; without a terminal it fails.
+    If NAME already runs, sesh asks; without a terminal it fails. `open` is `new --detached --join`: it makes sure that
+    NAME runs.
 
     Examples:
       sesh new
@@ -135,6 +136,9 @@ def open_(
     size: parameters.Size = None,
 ) -> int:
     """Start NAME unless it runs already, without going to it.
+
+    It does what `new --detached --join` does, and replaces one that has ended or is lost. `new` starts a session and
+    goes to it.
 
     Examples:
       sesh open work

@@ -158,8 +158,8 @@ NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no 
 NoDetachKey = Annotated[
     bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
 ]
-Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
-Yes = Annotated[bool, Option("-y", help="Do not ask.")]
+Detached = Annotated[bool, Option("--detached", "-d", help="Return at once, and print the session's name.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[

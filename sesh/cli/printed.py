@@ -136,6 +136,21 @@ class PrintedCondition(Condition):
     host: str | None
 
 
+class PrintedName(TypedDict):
+    """A session's name and host (`list --quiet`)."""
+
+    name: str
+    host: str | None
+
+
+class PrintedCount(TypedDict):
+    """How many lines of a session match (`grep --names` and `--count`)."""
+
+    session: str
+    host: str | None
+    count: int
+
+
 class PrintedLogs(TypedDict):
     """Lines of scrollback and screen, the newest last."""
 

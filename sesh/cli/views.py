@@ -12,8 +12,8 @@ from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
-from sesh.cli.printed import PrintedLine, PrintedLogs, prints
-from sesh.errors import NotFound, Refused, for_host
+from sesh.cli.printed import PrintedLine, PrintedLogs, PrintedName, prints
+from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.ops import live_log, views
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
@@ -35,11 +35,14 @@ _REASONS = {  # by `why` (daemon/activity/rules.Why)
 }
 
 
-@prints(list[Summary])
+@prints(list[Summary] | list[PrintedName])
 def list_(
     ctx: Context,
     *,
     label: Labelled = None,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Print the names alone, one a line; of other machines as @HOST NAME.")
+    ] = False,
     watch_: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
 ) -> int:
     """List the sessions and what runs in them, here and on known remotes.
@@ -51,15 +54,18 @@ def list_(
       sesh
       sesh list --json
       sesh list --label team=web
+      sesh list -q --local
       sesh @web1 @web2 list
     """
     if watch_:
+        if quiet:
+            raise UsageError("--watch shows a table; leave out --quiet")
         from sesh.cli import choose  # noqa: PLC0415 - loads the board
 
         return choose.watch(ctx, label=label)
-    from sesh.cli.list import show  # noqa: PLC0415 - loads known remotes, which other verbs do without
+    from sesh.cli.list import show, show_names  # noqa: PLC0415 - loads known remotes, which other verbs do without
 
-    return show(ctx.obj, label or ())
+    return (show_names if quiet else show)(ctx.obj, label or ())
 
 
 class PrintedScreen(ScreenFacts):

@@ -199,3 +199,14 @@ def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(directory)
+
+
+def test_names_alone_are_listed_one_a_line(sesh: Sesh, home: Home) -> None:
+    assert sesh("list", "-q").raw == b""
+    sesh("open", "web", "--label", "k=v", "--", "sleep", "60")
+    sesh("open", "10", "--", "sleep", "60")
+    home.crash("10")
+    assert sesh("ls", "-q").stdout.splitlines() == sorted(home.names()) == ["10", "web"]
+    assert sesh("list", "--quiet", "--label", "k=v").stdout == "web\n"
+    assert sesh("list", "-q", "--label", "k=v", "--json").json() == [{"name": "web", "host": None}]
+    assert sesh("list", "-q", "--watch").code == 2
