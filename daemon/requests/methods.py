@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -216,6 +217,20 @@ class RequestMethods:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
         self._ending.end_session(KILLED)
+
+    def signal(self, request: PeerRequest[None], signal_: int = 0) -> None:
+        """Send a signal to the foreground process group, and nothing else."""
+        if not self._session.life.running:
+            raise Refused(f"the program of {self._session.name} has ended")
+        try:
+            self._session.pump.pty.send_signal(signal_)
+        except ProcessLookupError:
+            raise Refused(f"no program is in the foreground of {self._session.name}") from None
+        except OSError as failure:  # PermissionError: sudo, or another program with another user
+            raise Refused(f"cannot signal the program in {self._session.name}: {failure.strerror}") from failure
+        if signal_ == signal.SIGKILL:
+            self._ending.note_killed()
+        request.respond(None)
 
     def rename(self, request: PeerRequest[None], to: str = "") -> None:
         if names.check_name(to) != self._session.name:

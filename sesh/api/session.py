@@ -157,6 +157,13 @@ class Session:
         """End the session and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         self._target.call(session_ops.kill, names=[self.name])
 
+    def signal(self, signal: str) -> None:
+        """Send a signal, such as INT or USR1, to the program in the foreground, and nothing else.
+
+        Raises NotFound, UsageError.
+        """
+        self._target.call(session_ops.signal_foreground, [self.name], signal)
+
     def run(
         self,
         command: AnyCommand,

@@ -76,6 +76,18 @@ class PrintedKilled(_PrintedKilled, total=False):
     failed: dict[str, PrintedError]
 
 
+class _PrintedSignalled(Done):
+    signal: str
+    signalled: list[str]
+
+
+class PrintedSignalled(_PrintedSignalled, total=False):
+    """The sessions whose foreground got a signal (`kill --signal`). `failed`, `error`: as for `kill`."""
+
+    error: PrintedError
+    failed: dict[str, PrintedError]
+
+
 class _PrintedReloaded(Done):
     reloaded: list[str]
 

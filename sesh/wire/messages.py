@@ -280,6 +280,7 @@ INTERRUPT = RequestType("interrupt", SendResponse)
 FEED = RequestType("feed", bool)  # the job's stdin takes more
 DETACH = RequestType("detach", int)  # so many clients
 KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
+SIGNAL = RequestType("signal", type(None))  # to the foreground
 RENAME = RequestType("rename", type(None))
 LABEL = RequestType("label", dict[str, str])
 RESUME = RequestType("resume", type(None))

@@ -61,8 +61,8 @@ LOST = {
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._check_at Ending._finish_at "
-        "Pty.has_ended Pty.status Pty.usage",
+        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._killed_by_request "
+        "Ending._check_at Ending._finish_at Pty.has_ended Pty.status Pty.usage",
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
