@@ -144,7 +144,7 @@ class Ending:
         log = self._session.log
         first = max(log.base, log.head - JOB_RETAINED)
         output = log.content(first) if self._facts.job else b""
-        results.keep(description.result(self._session, truncated=first > 0), output)
+        results.keep(description.result(self._session, first), output)
         return True
 
     # -- the final phase

@@ -19,6 +19,7 @@ from sesh.ops import agents, dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.target import Target
 from sesh.schema.facts import Record
 from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
@@ -41,6 +42,14 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     if required:
         find.connect(name).close()
     return find.exists(name)
+
+
+def moment_there(target: Target, name: str, moment: float | None) -> float | None:
+    """Return a moment of this machine (since 1970) by the clock of a session's machine, which a call asks for."""
+    if moment is None or target.host is None:
+        return moment
+    target.call(there, name)
+    return moment + target.clock
 
 
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:

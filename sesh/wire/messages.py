@@ -170,10 +170,12 @@ class _Page(TypedDict):
 class LogsResponse(_Page, total=False):
     """The response to `logs`, whose DATA is a page of lines.
 
-    `first`: the number of the first; `older`: there are lines before it. The keys of a `LineState` follow if the
-    request wants the `end`.
+    `first`: the number of the first; `older`: there are lines before it. `since`: the number of the first line that may
+    be on a page; a daemon that does not know the times of lines does not send it. The keys of a `LineState` follow if
+    the request wants the `end`.
     """
 
+    since: int
     open: bool
     blank: int
     columns: Size
