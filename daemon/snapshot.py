@@ -27,15 +27,21 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import History
 from sesh.schema import check, codec
+from sesh.system.clock import STEADY
 from sesh.wire.messages import SendResponse
 
 FORMAT = 29  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
-class Snapshot(TypedDict):
-    """A session without active `run`: the states of its parts, and what they do not have."""
+class Times(TypedDict):
+    """When output and lines came (see `Timeline`): pairs of second and number."""
 
+    output: list[tuple[int, int]]
+    lines: list[tuple[int, int]]
+
+
+class _Snapshot(TypedDict):
     format: int
     facts: Facts
     life: LifecycleState
@@ -55,6 +61,15 @@ class Snapshot(TypedDict):
     socket_file: tuple[FileNumber, FileNumber]  # `Listener.identity`
     stdin_taken: int
     """The bytes of a job's stdin that its pipe has taken. The feeder sends later ones again: they have no response."""
+
+
+class Snapshot(_Snapshot, total=False):
+    """A session without active `run`: the states of its parts, and what they do not have.
+
+    `times`: missing in the snapshot of a version that does not know them.
+    """
+
+    times: Times
 
 
 def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
@@ -83,6 +98,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "descriptors": {name: number for name, number in descriptors.items() if number >= 0},
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
+        "times": {"output": session.log.times.pairs, "lines": session.feed.emulator.times.pairs},
     }
 
 
@@ -108,9 +124,20 @@ def session_of(snapshot: Snapshot) -> Session:
             session.log.places.append(returning.place)
             session.log.leave(returning.place)
     session.feed.restore(snapshot["feed"])
+    _restore_times(session, snapshot.get("times"))
     session.pump.stdin = StdinPipe(own.get("stdin", -1))
     session.pump.stdin.received = snapshot["stdin_taken"]
     return session
+
+
+def _restore_times(session: Session, times: Times | None) -> None:
+    """Set the times of output and lines; without them, all there is counts as this moment's."""
+    emulator = session.feed.emulator
+    if times is None:
+        now = int(STEADY.wall_time(STEADY.now()))
+        times = {"output": [(now, session.log.base)], "lines": [(now, emulator.settle().scrollback.first)]}
+    session.log.times.pairs = times["output"]
+    emulator.times.pairs = times["lines"]
 
 
 def encoded(snapshot: Snapshot) -> bytes:

@@ -21,6 +21,7 @@ from sesh.text.times import stamp
 from sesh.vt.modes import BRACKETED_PASTE
 
 EVENTS = 20  # events in the result of an ended session
+_TIMES = 512  # seconds of a job's output that its result knows: a list reads all results
 
 
 def summary(session: Session) -> Status:
@@ -94,12 +95,13 @@ def outcome(session: Session) -> EndFacts:
     }
 
 
-def result(session: Session, *, truncated: bool) -> JobResult:
-    """Return the result of an ended session; `truncated`: its stored output lacks the start."""
+def result(session: Session, first: int) -> JobResult:
+    """Return the result of an ended session, whose stored output begins at position `first`."""
     facts = session.facts
+    times = session.log.times.kept(first, _TIMES) if facts.job else []
     return {
         **outcome(session),
-        "truncated": truncated,
+        "truncated": first > 0,
         "name": session.name,
         "id": facts.id,
         "command": facts.command,
@@ -114,6 +116,7 @@ def result(session: Session, *, truncated: bool) -> JobResult:
         "run": session.runs.history.last,
         "job": facts.job,
         "shell": facts.shell or facts.resumed,
+        "times": [(second, max(0, position - first)) for second, position in times],
     }
 
 

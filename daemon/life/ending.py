@@ -48,6 +48,7 @@ class Ending:
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._has_result = False  # the result is on disk
+        self._killed_by_request = False  # a person has sent SIGKILL
         self._timed_out = False  # the program was a shell that nobody used, as by TMOUT
 
     @property
@@ -94,6 +95,10 @@ class Ending:
         elif waited > KILL_AFTER:
             pty.signal_session(signal.SIGKILL)
 
+    def note_killed(self) -> None:
+        """Note that sesh has sent SIGKILL by a person's wish, so that the kernel is not blamed for it."""
+        self._killed_by_request = True
+
     def check_program(self) -> None:
         """End the session if its program has ended by itself; called after SIGCHLD."""
         pty = self._session.pump.pty
@@ -132,14 +137,14 @@ class Ending:
         if self._reason:
             return replace(end, reason=self._reason, by_request=True)
         # A SIGKILL that sesh did not send comes from the kernel's or a daemon's OOM killer, or from a person.
-        by_itself = BY_KERNEL if end.signal == signal.SIGKILL else "exited"
+        by_itself = BY_KERNEL if end.signal == signal.SIGKILL and not self._killed_by_request else "exited"
         return replace(end, reason=by_itself, by_request=self._life.interrupted)
 
     def _store_result(self) -> bool:
         log = self._session.log
         first = max(log.base, log.head - JOB_RETAINED)
         output = log.content(first) if self._facts.job else b""
-        results.keep(description.result(self._session, truncated=first > 0), output)
+        results.keep(description.result(self._session, first), output)
         return True
 
     # -- the final phase

@@ -13,7 +13,9 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from sesh.daemon.pty.byte_log import ByteLog
+from sesh.system.clock import STEADY
 from sesh.vt.effects import EffectList
+from sesh.vt.timeline import Timeline
 
 RETAINED = 256 << 10  # bytes kept although nobody lacks them, and beyond what a terminal that may return lacked
 JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains them
@@ -21,6 +23,7 @@ MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program 
 MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
 TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
 _MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
+_MAX_TIMES = 8 << 10  # seconds whose output is known; at the limit, those of the older half count as the newer half's
 _MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory
 
 
@@ -63,6 +66,7 @@ class OutputLog(ByteLog):
         self.whole = False  # keep `MAX_LAG` bytes, for a creator that may want the output from the first byte on
         self.places: list[Place] = []
         self.effects = EffectList()
+        self.times = Timeline()  # of the output, by positions and the wall clock
         self._retained = JOB_RETAINED if job else RETAINED
         self._marks = [base]
         self._thins_at = 0
@@ -85,6 +89,7 @@ class OutputLog(ByteLog):
         start = self.head
         super().append(block)
         self.appended_at = time.monotonic()
+        self._note_time(start)
         self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
         if len(self._marks) > max(_MAX_MARKS, self._thins_at):
             half = len(self._marks) // 2
@@ -94,6 +99,14 @@ class OutputLog(ByteLog):
                 if index % 2 or any(place.spans(mark) for place in self.places)
             ]
             self._thins_at = len(self._marks) * 5 // 4  # else what stays would be looked at each time
+
+    def _note_time(self, position: int) -> None:
+        """Note the second in which the output from a position on comes, unless output has come in it already."""
+        second = int(STEADY.wall_time(STEADY.now()))
+        if self.times.first_since(second) is None:
+            self.times.note(second, position)
+            if len(self.times) > _MAX_TIMES:
+                self.times.keep(_MAX_TIMES // 2)
 
     def leave(self, place: Place, *, keep: bool = True) -> None:
         """Note that a terminal gets no more. `keep`: keep what it lacks when it returns, and `RETAINED` bytes more."""
@@ -154,3 +167,4 @@ class OutputLog(ByteLog):
             return
         self.trim(needed)
         del self._marks[: bisect_left(self._marks, self.base)]
+        self.times.forget(self.base)

@@ -150,6 +150,13 @@ class Pty:
         except (OSError, ValueError, termios.error):
             return _CLOSED
 
+    def send_signal(self, number: int) -> None:
+        """Send a signal to the foreground's process group. Raises ProcessLookupError without one, OSError."""
+        group = self.foreground()
+        if group <= 1:
+            raise ProcessLookupError
+        os.killpg(group, number)
+
     def signal_foreground(self, number: int) -> None:
         group = self.foreground()
         if group > 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import signal
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -76,12 +77,14 @@ class RequestMethods:
         request: PeerRequest[LogsResponse],
         lines: Optional[int] = None,
         until: Optional[int] = None,
+        since: Optional[float] = None,
         *,
         ansi: bool = False,
         end: bool = False,
     ) -> Steps:
         """Respond with a page of scrollback and screen: the last `lines` before line `until`.
 
+        `since`: only lines that came in this second or later (since 1970), and the unfinished one if `end`.
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
@@ -89,15 +92,19 @@ class RequestMethods:
         yield from self._until_drawn()
         feed = self._session.feed
         emulator = self._session.feed.emulator
-        page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME)
+        line_state = follow_state(emulator) if end else None
+        newest = emulator.lines_before(facts.MOST, 1, 1)[1] if line_state and line_state["open"] else facts.MOST
+        lowest = min(emulator.first_since(since), newest)
+        page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME, first=lowest)
         response: LogsResponse = {
             "position": feed.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > emulator.settle().scrollback.first,
+            "older": first > max(emulator.settle().scrollback.first, lowest),
+            "since": lowest,
         }
-        if end:
-            response = {**response, **follow_state(emulator)}
+        if line_state is not None:
+            response = {**response, **line_state}
         request.respond(response, "".join(f"{line}\n" for line in page).encode("utf-8", "replace"))
 
     def _until_drawn(self) -> Steps:
@@ -216,6 +223,20 @@ class RequestMethods:
             raise paths.absent(self._session.name)
         self._session.waits.add(Wait(request))
         self._ending.end_session(KILLED)
+
+    def signal(self, request: PeerRequest[None], signal_: int = 0) -> None:
+        """Send a signal to the foreground process group, and nothing else."""
+        if not self._session.life.running:
+            raise Refused(f"the program of {self._session.name} has ended")
+        try:
+            self._session.pump.pty.send_signal(signal_)
+        except ProcessLookupError:
+            raise Refused(f"no program is in the foreground of {self._session.name}") from None
+        except OSError as failure:  # PermissionError: sudo, or another program with another user
+            raise Refused(f"cannot signal the program in {self._session.name}: {failure.strerror}") from failure
+        if signal_ == signal.SIGKILL:
+            self._ending.note_killed()
+        request.respond(None)
 
     def rename(self, request: PeerRequest[None], to: str = "") -> None:
         if names.check_name(to) != self._session.name:

@@ -24,6 +24,7 @@ from sesh.vt.render.replay import replaying
 PAUSE = 0.01  # seconds without output after which the emulator runs; in a burst, clients come first
 SMALL_LAG = 64 << 10  # bytes of lag that the emulator catches up in a moment; for so few it does not run by itself
 CATCH_UP_TIME = 0.05  # seconds for the emulator to catch up at a request
+_UNTIMED = 1024  # seconds of output that the emulator may lag, so that the log need not remember more
 STEP_TIME = 0.008  # seconds of one step of the emulator
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 _MAX_STATES = 4096  # noted states; at the limit, the older half is dropped
@@ -105,8 +106,13 @@ class ScreenFeed:
         return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
 
     def _must_run(self, lag: int) -> bool:
-        """Return whether the emulator lags by more than a moment, or at a resize, or at the session's end."""
-        return lag > SMALL_LAG or len(self._resizes) > 0 or not self._life.running
+        """Return whether the emulator lags by more than a moment, or at a resize, or at the session's end.
+
+        Also if it lags by many seconds, however little was printed in them.
+        """
+        times = self._log.times
+        is_old = len(times) > _UNTIMED and times.count_from(self.position) > _UNTIMED
+        return lag > SMALL_LAG or len(self._resizes) > 0 or not self._life.running or is_old
 
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
@@ -126,6 +132,11 @@ class ScreenFeed:
         if self._resizes:
             end = min(end, self._resizes[0][0])
         end = self._log.stops(start, end)
+        for second, position in self._log.times.within(start, end)[:2]:
+            if position > start:  # the next second's output begins here
+                end = position
+                break
+            self.emulator.note_time(second)
         self.position = end  # first: if the emulator fails, skip the slice, as a retry could fail forever
         taken = self.emulator.feed(self._log.content(start, end), seconds)
         self.position = start + taken

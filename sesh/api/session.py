@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
@@ -157,6 +158,13 @@ class Session:
         """End the session and its programs: SIGHUP, and SIGKILL after two seconds. Raises NotFound."""
         self._target.call(session_ops.kill, names=[self.name])
 
+    def signal(self, signal: str) -> None:
+        """Send a signal, such as INT or USR1, to the program in the foreground, and nothing else.
+
+        Raises NotFound, UsageError.
+        """
+        self._target.call(session_ops.signal_foreground, [self.name], signal)
+
     def run(
         self,
         command: AnyCommand,
@@ -305,11 +313,16 @@ class Session:
         condition = wait.wait_until_met(_target(self.host, stop), self.name, conditions)
         return Met(condition["met"], condition["match"], condition["exit_code"], condition["position"])
 
-    def logs(self, lines: int = 300, *, ansi: bool = False) -> list[str]:
-        """Return the last lines of scrollback and screen; `ansi`: with colours."""
-        if not check.fits(int, lines):
+    def logs(self, lines: int | None = 300, *, ansi: bool = False, seconds: float | None = None) -> list[str]:
+        """Return the last lines of scrollback and screen.
+
+        `lines`: how many at most, None for all; `ansi`: with colours; `seconds`: only those of the last seconds.
+        """
+        if lines is not None and not check.fits(int, lines):
             raise UsageError("lines must be an integer, 0 or more")
-        return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi)
+        age = _seconds(seconds, "seconds")
+        since = session_ops.moment_there(self._target, self.name, None if age is None else time.time() - age)
+        return self._target.call(views.logs, name=self.name, lines=lines, ansi=ansi, since=since)
 
     @overload
     def screen(self, format: Literal["text", "ansi"] = "text") -> str: ...

@@ -107,7 +107,8 @@ def new(  # noqa: PLR0913 (a session and an attachment have that many options)
 ) -> int:
     """Start a session and go to it; without NAME it gets the lowest free number.
 
-    If NAME already runs, sesh asks; in a script it fails unless you give --join, --kill-old or --new-name.
+    If NAME already runs, sesh asks; in a script it fails unless you give --join, --kill-old or --new-name. `open` is
+    `new --detached --join`: it makes sure that NAME runs.
 
     Examples:
       sesh new
@@ -152,6 +153,9 @@ def open_(
     size: parameters.Size = None,
 ) -> int:
     """Start NAME unless it runs already, without going to it.
+
+    It does what `new --detached --join` does, and replaces one that has ended or is lost. `new` starts a session and
+    goes to it.
 
     Examples:
       sesh open work

@@ -21,7 +21,7 @@ from sesh.schema.facts import JobResult, JobSpec
 from sesh.schema.outcomes import RunResult
 from sesh.vt.queries import QueryRemover
 
-WorkingDirectory = Annotated[str | None, Option("-C", metavar="DIR", help="Run CMD in DIR.")]
+WorkingDirectory = Annotated[str | None, Option("--dir", "-C", metavar="DIR", help="Run CMD in DIR.")]
 Printed = Annotated[bool, Option("--print", help="Print the output when CMD ends; of more than 32 MiB only the end.")]
 KeepSession = Annotated[
     bool, Option("--keep", help="Keep the session in the list until it is killed: sesh NAME shows its last screen.")
@@ -61,7 +61,7 @@ def exec_(  # noqa: PLR0913 (a job has that many options)
     label: Label = None,
     size: Size = None,
 ) -> int:
-    r"""Run CMD in its own session, wait, and exit with its exit code.
+    r"""Run CMD in a new session, wait, and exit with its exit code. `run` types it into a session that lives.
 
     Its output is printed with --print or --follow only; meanwhile `sesh NAME` shows it. CMD runs on a terminal even if
     sesh prints to a pipe: stderr is part of the output, and programs may colour it or fit it to the columns (--size).

@@ -16,7 +16,8 @@ from sesh.cli.table import Table
 from sesh.errors import for_host
 from sesh.ops import lookup
 from sesh.ops.lookup import Group
-from sesh.schema.facts import Summary
+from sesh.schema.facts import Place, Summary
+from sesh.text import describe
 
 
 def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
@@ -40,6 +41,29 @@ def show(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
     else:
         _print_groups(cli, groups, wanted)
     return int(several and any(group.error is not None for group in groups))
+
+
+def show_names(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
+    """Print the names of the sessions that answer, with the labels; return the exit code, as `show` does.
+
+    What is only remembered of a silent host is no name to act on: a note names the host instead.
+    """
+    cli.settings()
+    failed = False
+    rows: list[object] = []
+    for group in groups_of(cli, dict(label)):
+        places = [Place(row["host"], row["name"]) for row in group.sessions if "stale" not in row]
+        failed = failed or group.error is not None
+        if cli.line.json:
+            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            rows += [{"name": place.name, "host": place.host} for place in places]
+        else:
+            if group.reason and cli.line.host is None:
+                cli.note(f"@{group.host}: {group.reason}")
+            cli.out.lines([place.name if cli.line.host else describe.qualified_name(place) for place in places])
+    if cli.line.json:
+        cli.out.value(rows)
+    return int(failed)
 
 
 def _print_groups(cli: Invocation, groups: Iterable[Group], wanted: dict[str, str]) -> None:

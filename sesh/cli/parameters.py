@@ -23,7 +23,7 @@ from sesh.schema.facts import Spec, Summary
 from sesh.store import listing
 from sesh.system import paths
 from sesh.text.safe import plain
-from sesh.text.times import parse_seconds
+from sesh.text.times import parse_moment, parse_seconds
 
 _TIMEOUT = 0.05  # seconds for local daemons; completion never asks a host
 TIME = "TIME (90 or 90s, 5m, 2h, 7d)"
@@ -206,9 +206,18 @@ NoReplay = Annotated[bool, Option("--no-replay", help="Show only the screen, no 
 NoDetachKey = Annotated[
     bool, Option("--no-detach-key", help="Pass the detach key to the program; leave with `sesh detach`.")
 ]
-Detached = Annotated[bool, Option("-d", help="Return at once, and print the session's name.")]
-Yes = Annotated[bool, Option("-y", help="Do not ask.")]
+Detached = Annotated[bool, Option("--detached", "-d", help="Return at once, and print the session's name.")]
+Yes = Annotated[bool, Option("--yes", "-y", help="Do not ask.")]
 Ansi = Annotated[bool, Option("--ansi", help="Keep colours and other escape sequences.")]
+Since = Annotated[
+    float | None,
+    Option(
+        "--since",
+        metavar="TIME",
+        parser=parsed(parse_moment),
+        help="Only lines that were printed since TIME: a length of time (90s, 5m, 2h, 7d) ago, or HH:MM[:SS].",
+    ),
+]
 Follow = Annotated[bool, Option("--follow", "-f", help="Print new output as it comes, until the session ends.")]
 Timeout = Annotated[
     float | None,

@@ -76,6 +76,18 @@ class PrintedKilled(_PrintedKilled, total=False):
     failed: dict[str, PrintedError]
 
 
+class _PrintedSignalled(Done):
+    signal: str
+    signalled: list[str]
+
+
+class PrintedSignalled(_PrintedSignalled, total=False):
+    """The sessions whose foreground got a signal (`kill --signal`). `failed`, `error`: as for `kill`."""
+
+    error: PrintedError
+    failed: dict[str, PrintedError]
+
+
 class _PrintedReloaded(Done):
     reloaded: list[str]
 
@@ -134,6 +146,21 @@ class PrintedCondition(Condition):
 
     session: str
     host: str | None
+
+
+class PrintedName(TypedDict):
+    """A session's name and host (`list --quiet`)."""
+
+    name: str
+    host: str | None
+
+
+class PrintedCount(TypedDict):
+    """How many lines of a session match (`grep --names` and `--count`)."""
+
+    session: str
+    host: str | None
+    count: int
 
 
 class PrintedLogs(TypedDict):

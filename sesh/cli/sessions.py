@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from signal import Signals
 from typing import Annotated
 
-from typer import Argument
+from typer import Argument, Option
 
 from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes
+from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes, offering, parsed
 from sesh.cli.printed import (
     PrintedDetached,
     PrintedKilled,
@@ -18,6 +19,7 @@ from sesh.cli.printed import (
     PrintedReloaded,
     PrintedRenamed,
     PrintedResume,
+    PrintedSignalled,
     prints,
 )
 from sesh.cli.render import Failure, show_each
@@ -43,9 +45,31 @@ def detach(ctx: Context, name: AnyName = None) -> int:
     return cli.out.done(**cli.find_target(name, question="Detach its terminals?").call(sessions.detach, name=name))
 
 
-@prints(PrintedKilled)
-def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes = False) -> int:
-    """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s.
+def checked_signal(word: str) -> str:
+    """Return the name of a signal, as a host knows it, too. Raises UsageError."""
+    return Signals(sessions.signal_number(word)).name
+
+
+@prints(PrintedKilled | PrintedSignalled)
+def kill(
+    ctx: Context,
+    names: Names = None,
+    *,
+    label: Labelled = None,
+    signal: Annotated[
+        str | None,
+        Option(
+            "--signal",
+            "-s",
+            metavar="SIGNAL",
+            parser=parsed(checked_signal),
+            autocompletion=offering(lambda: (each.name.removeprefix("SIG") for each in Signals)),
+            help="Send SIGNAL (INT, TERM, USR1, …) to the program in the foreground, and nothing else.",
+        ),
+    ] = None,
+    yes: Yes = False,
+) -> int:
+    """End sessions and what runs in them: SIGHUP, then SIGKILL after 2 s. `kill-all` does so for all of them.
 
     Without NAME it ends the session that you are in; with --label, all sessions with that label, here or on @HOST. In
     both cases it asks first on a terminal. With --label and several hosts it needs -y.
@@ -53,15 +77,20 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
     If NAME runs on another machine that the line does not name, sesh asks; in a script it fails. Each NAME is tried;
     the exit code is 1 if any was not ended.
 
+    With --signal no session is ended by sesh: the process group in the foreground gets SIGNAL, as from kill(1).
+
     Examples:
       sesh kill work
       sesh kill build test
+      sesh kill -s INT build
       sesh kill --label team=shop
       sesh kill
     """
     cli = ctx.obj
     if names and label:
         raise UsageError("sesh kill takes names or --label, not both; nothing was ended")
+    if signal is not None:
+        return _send_signal(cli, signal, names or [], dict(label or ()), yes=yes)
     if label:
         return _kill_labelled(cli, dict(label), yes=yes)
     if not names:
@@ -74,6 +103,26 @@ def kill(ctx: Context, names: Names = None, *, label: Labelled = None, yes: Yes 
 
     failed = cli.on_each(names, end_on, question="End it?", yes=yes)
     return _show_killed(cli, [name for name in dict.fromkeys(names) if name not in failed], failed)
+
+
+def _send_signal(cli: Invocation, signal: str, names: list[str], wanted: dict[str, str], *, yes: bool) -> int:
+    """Send a signal to the foreground of the sessions with these names, or on the line's machine with these labels."""
+    if not (names or wanted):
+        raise UsageError("no session given", hint=f"write: {SESH} kill -s {signal.removeprefix('SIG')} NAME")
+
+    def signal_on(target: Target, some: list[str]) -> Mapping[str, ErrorFacts]:
+        return target.call(sessions.signal_foreground, some, signal)["failed"]
+
+    if wanted:
+        names = list(_labelled(cli, wanted))
+        refused = signal_on(cli.line_target, names)
+        failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in refused.items()}
+    else:
+        failed = cli.on_each(names, signal_on, question=f"Send it {signal}?", yes=yes)
+    done = [name for name in dict.fromkeys(names) if name not in failed]
+    return show_each(
+        cli.out, "signalled", done, failed, describe=f"{signal} sent to {{}}".format, facts={"signal": signal}
+    )
 
 
 def _kill_chosen(cli: Invocation, ids: dict[str, str]) -> int:
@@ -94,15 +143,24 @@ def _show_killed(cli: Invocation, done: Sequence[str], failed: Mapping[str, Fail
 def _kill_labelled(cli: Invocation, wanted: dict[str, str], *, yes: bool) -> int:
     """End the target's sessions with these labels, once the person agrees. Raises NotFound, Refused."""
     _check_can_confirm(cli, yes=yes)
-    rows = cli.line_target.call(views.overview)["sessions"]
-    ids = {row["name"]: row.get("id") or "" for row in rows if has_labels(row, wanted) and "machine" not in row}
-    if not ids and cli.out.several:  # another host may have them
+    ids = _labelled(cli, wanted)
+    if not ids:
         cli.out.done(killed=[])
         return cli.out.nothing_found()
-    if not ids:
-        raise unlabelled(wanted)
     _confirm(cli, f"end {', '.join(ids)}?", yes=yes)
     return _kill_chosen(cli, ids)
+
+
+def _labelled(cli: Invocation, wanted: dict[str, str]) -> dict[str, str]:
+    """Return the ids of the target's sessions with these labels, by name.
+
+    Raises NotFound if there are none, except on one of several hosts: another one may have them.
+    """
+    rows = cli.line_target.call(views.overview)["sessions"]
+    ids = {row["name"]: row.get("id") or "" for row in rows if has_labels(row, wanted) and "machine" not in row}
+    if not (ids or cli.out.several):
+        raise unlabelled(wanted)
+    return ids
 
 
 def _confirm(cli: Invocation, question: str, *, yes: bool) -> None:
@@ -119,7 +177,7 @@ def _check_can_confirm(cli: Invocation, *, yes: bool) -> None:
 
 @prints(PrintedKilled)
 def kill_all(ctx: Context, *, yes: Yes = False) -> int:
-    """End all sessions on this machine, or on @HOST.
+    """End all sessions on this machine, or on @HOST: `kill` for every NAME of `sesh list`.
 
     On a terminal it asks first. With several hosts it needs -y.
 

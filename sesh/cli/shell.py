@@ -30,7 +30,9 @@ NoWait = Annotated[bool, Option("--no-wait", help="Return as soon as CMD has beg
 
 @prints(RunResult)
 def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = False, ansi: Ansi = False) -> int:
-    """Run CMD in NAME's shell; print exactly its output and exit with its exit code.
+    """Run CMD in NAME's living shell; print exactly its output and exit with its exit code.
+
+    The directory and variables of the shell stay for the next run. `exec` runs CMD in a new session instead.
 
     A single word is shell source, as in the second example. CMD reads the session's terminal, never the standard input
     of sesh. The exit code is 124 if it timed out, and 125 if CMD did not run.

@@ -34,14 +34,15 @@ class Verb(NamedTuple):
     """A verb of the command line.
 
     `name`: without dashes. `function`: as `module.name` in this package. `short`: the short form, with its dash.
-    `takes_command`: the words after `--` are a command. `why_one`: why it refuses several hosts. `hosts_behind`: which
-    words behind it are hosts; before it, each word with an @ is one.
+    `alias`: another word for the name. `takes_command`: the words after `--` are a command. `why_one`: why it refuses
+    several hosts. `hosts_behind`: which words behind it are hosts; before it, each word with an @ is one.
     """
 
     name: str
     summary: str
     function: str
     short: str = ""
+    alias: str = ""
     hosts: Hosts = "one"
     takes_command: bool = False
     why_one: str = "a terminal shows one session"
@@ -57,7 +58,7 @@ class Verb(NamedTuple):
         """The verb as the overview shows it, with its short form."""
         if self.name == GO:
             return f"NAME, {GO} NAME"
-        return f"{self.name}, {self.short}" if self.short else self.name
+        return ", ".join(filter(None, (self.name, self.alias, self.short)))
 
     def load(self) -> Callable[..., int]:
         """Import and return the function."""
@@ -77,7 +78,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("detach", "Leave the session, or detach everyone from NAME", "sessions.detach", short="-x", hosts="each"),
     ),
     "See what goes on": (
-        Verb("list", "List the sessions and what runs in them", "views.list_", short="-l", hosts="all"),
+        Verb("list", "List the sessions and what runs in them", "views.list_", short="-l", alias="ls", hosts="all"),
         Verb("watch", "Keep the list on screen; answer sessions that wait", "choose.watch", hosts="all"),
         Verb("events", "Follow what happens: starts, ends, questions, bells", "events.events", hosts="each"),
         Verb("screen", "Print what the screen shows now", "views.screen", hosts="each"),
@@ -89,11 +90,11 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
     "Run commands, and drive a session": (
         Verb("open", "Start NAME unless it runs, without going to it", "go.open_", hosts="each", takes_command=True),
         Verb(
-            "exec", "Run CMD in its own session, and exit with its code", "jobs.exec_",
+            "exec", "Run CMD in a new session, and exit with its code", "jobs.exec_",
             short="-e", hosts="each", takes_command=True,
         ),
         Verb(
-            "run", "Run CMD in the shell of a session; print its output", "shell.run",
+            "run", "Run CMD in a session's living shell; print its output", "shell.run",
             hosts="each", takes_command=True,
         ),
         Verb("send", "Type text and keys into a session", "send.send", hosts="each", hosts_behind="none"),
@@ -155,7 +156,7 @@ _BY_WORD = {
     **{verb.name: verb for verb in VERBS},
     **{f"--{verb.word}": verb for verb in BY_NAME.values() if verb.word},
     **{verb.short: verb for verb in VERBS if verb.short},
-    **dict.fromkeys(("ls", "--ls"), BY_NAME["list"]),
+    **{word: verb for verb in VERBS if verb.alias for word in (verb.alias, f"--{verb.alias}")},
     "-v": BY_NAME["version"],  # as many programs have it
 }
 

@@ -11,13 +11,13 @@ from typer import Argument, Option
 from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.invocation import Invocation
-from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled
-from sesh.cli.printed import PrintedLine, PrintedLogs, prints
-from sesh.errors import NotFound, Refused, for_host
-from sesh.ops import live_log, views
+from sesh.cli.parameters import Ansi, AnyName, Context, Follow, Labelled, Since
+from sesh.cli.printed import PrintedLine, PrintedLogs, PrintedName, prints
+from sesh.errors import NotFound, Refused, UsageError, for_host
+from sesh.ops import live_log, sessions, views
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema.facts import ActivityFacts, Status, Summary
+from sesh.schema.facts import MOST, ActivityFacts, Status, Summary
 from sesh.store import listing
 from sesh.text import describe, safe, times
 from sesh.vt.render.screen_data import ScreenFacts
@@ -35,11 +35,14 @@ _REASONS = {  # by `why` (daemon/activity/rules.Why)
 }
 
 
-@prints(list[Summary])
+@prints(list[Summary] | list[PrintedName])
 def list_(
     ctx: Context,
     *,
     label: Labelled = None,
+    quiet: Annotated[
+        bool, Option("--quiet", "-q", help="Print the names alone, one a line; of other machines as @HOST NAME.")
+    ] = False,
     watch_: Annotated[bool, Option("--watch", help="The same as the verb watch.")] = False,
 ) -> int:
     """List the sessions and what runs in them, here and on known remotes.
@@ -51,15 +54,18 @@ def list_(
       sesh
       sesh list --json
       sesh list --label team=web
+      sesh list -q --local
       sesh @web1 @web2 list
     """
     if watch_:
+        if quiet:
+            raise UsageError("--watch shows a table; leave out --quiet")
         from sesh.cli import choose  # noqa: PLC0415 - loads the board
 
         return choose.watch(ctx, label=label)
-    from sesh.cli.list import show  # noqa: PLC0415 - loads known remotes, which other verbs do without
+    from sesh.cli.list import show, show_names  # noqa: PLC0415 - loads known remotes, which other verbs do without
 
-    return show(ctx.obj, label or ())
+    return (show_names if quiet else show)(ctx.obj, label or ())
 
 
 class PrintedScreen(ScreenFacts):
@@ -123,34 +129,41 @@ def logs(
     name: AnyName = None,
     count: Annotated[int | None, Argument(metavar="N", help="How many lines.", min=0, show_default=False)] = None,
     *,
+    lines: Annotated[int | None, Option("--lines", "-n", metavar="N", help="How many lines, as N.", min=0)] = None,
+    since: Since = None,
     follow: Follow = False,
     ansi: Ansi = False,
 ) -> int:
-    """Print the last N lines of scrollback and screen (300).
+    """Print the last N lines of scrollback and screen (300; with --since all that came since).
 
     Without NAME, those of the session that you are in: there a number alone is N, and `sesh logs 3 300` prints lines of
-    session 3. Lines that `clear` or Ctrl-L erased are gone; `sesh history NAME N` may still have them.
+    session 3. When a line came is known to the second; what was there when an older sesh was moved to this version
+    counts as of then. Lines that `clear` or Ctrl-L erased are gone; `sesh history NAME N` may still have them.
 
     Examples:
       sesh logs work 50
+      sesh logs work -n 50
+      sesh logs work --since 10m
       sesh logs work -f
       sesh logs work --ansi | less -R
     """
     cli = ctx.obj
     name, count = cli.name_and_number(name, count)
     target = cli.find_target(name)
-    limit = _DEFAULT_LINES if count is None else count
+    if None not in (count, lines):
+        raise UsageError(f"N is given twice: {count}, and --lines {lines}")
+    limit = next((given for given in (count, lines) if given is not None), None if since else _DEFAULT_LINES)
     if follow:
         _check_not_inside(target, name)
         try:
-            _follow(cli, target, name, limit, ansi=ansi)
+            _follow(cli, target, name, limit, ansi=ansi, since=since)
         except KeyboardInterrupt:
             return printing.exit_interrupted()
         return 0
-    lines = target.call(views.logs, name=name, lines=limit, ansi=ansi)
+    texts = target.call(views.logs, name=name, lines=limit, ansi=ansi, since=sessions.moment_there(target, name, since))
     if cli.line.json:
-        return cli.out.value({"session": name, "host": target.host, "lines": lines})
-    cli.out.lines(lines)
+        return cli.out.value({"session": name, "host": target.host, "lines": texts})
+    cli.out.lines(texts)
     return 0
 
 
@@ -162,7 +175,7 @@ def _check_not_inside(target: Target, name: str) -> None:
         raise Refused(f"you are in {name}, where each line that -f prints would be printed again and again", hint=hint)
 
 
-def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: bool) -> None:
+def _follow(cli: Invocation, target: Target, name: str, count: int | None, *, ansi: bool, since: float | None) -> None:
     """Print the last lines, then new ones until the session ends, unless it is lost."""
 
     def write(lines: list[str]) -> None:
@@ -172,13 +185,15 @@ def _follow(cli: Invocation, target: Target, name: str, count: int, *, ansi: boo
             cli.out.lines(lines)
 
     try:
+        since = sessions.moment_there(target, name, since)
         stream = Stream.open(target, name)
     except NotFound:
-        write(target.call(views.logs, name=name, lines=count, ansi=ansi))
+        write(target.call(views.logs, name=name, lines=count, ansi=ansi, since=since))
         return
     with stream:
         stream.audience = cli.audience
-        live_log.follow(stream, count, ansi=ansi, write=write, note=cli.note)
+        most = MOST if count is None else count
+        live_log.follow(stream, most, ansi=ansi, write=write, note=cli.note, since=since)
 
 
 @prints(Status)

@@ -188,11 +188,12 @@ class Tools:
         host: HostField = None,
         output_limit: LimitField = OUTPUT_LIMIT,
         skip: Annotated[int, Field(description="Number of last lines to leave out, to page back.", ge=0)] = 0,
+        seconds: Annotated[float | None, Field(description="Only lines printed within so many seconds.", gt=0)] = None,
     ) -> models.SessionText:
         """Read the last lines of a session, also of a job that has ended.
         Use it for output that scrolled by, and page back with skip; for a full-screen program use screen."""
         with self.table.during_call(Session(name, host)) as entry:
-            last = entry.session.logs(lines + skip)
+            last = entry.session.logs(lines + skip, seconds=seconds)
         text, hint = models.cut(name, entry.session.host, "\n".join(last[: len(last) - skip]), output_limit, skip)
         return models.SessionText(**_identity(entry), text=text, hint=hint)
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sesh.about import SESH
-from sesh.ops.views import fetch_pages
+from sesh.ops.views import check_knows_times, fetch_pages
 from sesh.reach.exchange import Exchange
 from sesh.reach.stream import Arrival, Stream
 from sesh.schema.outcomes import Ended
@@ -34,11 +34,18 @@ def feed(reader: LineReader, output: Arrival) -> Iterator[Line]:
 
 
 def follow(
-    stream: Stream, count: int, *, ansi: bool, write: Callable[[list[str]], None], note: Callable[[str], None]
+    stream: Stream,
+    count: int,
+    *,
+    ansi: bool,
+    write: Callable[[list[str]], None],
+    note: Callable[[str], None],
+    since: float | None = None,
 ) -> None:
     """Write the lines of a session until it ends, each once. Raises DaemonDied.
 
     `count`: how many existing lines to write first. `ansi`: keep SGR. `note`: receives a note about skipped output.
+    `since`: write only existing lines that came then or later, see `views.logs`.
     """
 
     lines: LineReader | None = None
@@ -60,7 +67,7 @@ def follow(
             write(whole)
 
     try:
-        lines, existing = _fetch_existing(stream, count, ansi=ansi, note=note)
+        lines, existing = _fetch_existing(stream, count, ansi=ansi, note=note, since=since)
         end = stream.submit(Exchange(WAIT, position))
         if existing:  # written only now: while the reader halts, the daemon keeps the output that follows
             write(existing)
@@ -77,14 +84,16 @@ def follow(
 
 
 def _fetch_existing(
-    stream: Stream, count: int, *, ansi: bool, note: Callable[[str], None]
+    stream: Stream, count: int, *, ansi: bool, note: Callable[[str], None], since: float | None
 ) -> tuple[LineReader, list[str]]:
     """Return a reader for new output, and the lines before; the cursor's line is unfinished."""
 
     def fetch(**keys: object) -> tuple[LogsResponse, bytes]:
-        return stream.ask(Exchange(LOGS, {"ansi": ansi, "end": True, **keys}))
+        return stream.ask(Exchange(LOGS, {"ansi": ansi, "end": True, "since": since, **keys}))
 
     lines, newest, older = fetch_pages(fetch, max(1, count), protocol.MAX_RESPONSE)
+    if since is not None:
+        check_knows_times(stream.name, newest)
     if older and len(lines) < count:
         more = f"more of them: {SESH} logs {stream.name} N"
         note(f"the last {len(lines):,} lines come before the new ones; {more}")

@@ -20,15 +20,24 @@ _MOST_HITS = 10_000  # of one session; earlier hits are left out
 
 
 @op(reads=True)
-def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
+def grep(
+    caller: Caller,
+    pattern: str,
+    names: Sequence[str] = (),
+    context: int = 0,
+    ignore_case: bool = False,
+    only_counts: bool = False,
+) -> Hits:
     """Return the lines of some or all sessions that match a regular expression.
 
     `line` is the number of the line, from 1; the rows of a full-screen program come after the kept lines. `before` and
-    `after` have up to `context` lines each. `command` is the command that printed the line, if it is known. Raises
-    UsageError. Raises Refused if the pattern takes too long.
+    `after` have up to `context` lines each. `command` is the command that printed the line, if it is known.
+    `only_counts`: the result has no hits, but the number of them in each session. Raises UsageError. Raises Refused if
+    the pattern takes too long.
     """
     searched = sessions.chosen(caller, names)
     hits: dict[str, list[Hit]] = {}
+    counts: dict[str, int] = {}
     failed: dict[str, SeshError] = {}
     with Pattern(pattern, ignore_case=ignore_case) as search:
         for name in searched:
@@ -41,8 +50,13 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
                 if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
                     failed[name] = error
                 continue
+            if only_counts:
+                counts[name] = sum(1 for _ in search.matches(lines))
+                continue
             hits[name] = _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
     result: Hits = {"hits": [], "failed": sessions.acted_on(searched, failed)["failed"]}
+    if only_counts:
+        return {**result, "counts": counts}
     if caller.origin is not None:
         most = max(map(len, hits.values()), default=0)
         if (count := _last_that_fit(hits.values(), result)) < most:

@@ -14,11 +14,12 @@ from typing import Optional
 from sesh import errors
 from sesh.about import SESH
 from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
-from sesh.names import check_name
+from sesh.names import check_name, printable
 from sesh.ops import agents, dormant
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
+from sesh.reach.target import Target
 from sesh.schema.facts import Record
 from sesh.schema.outcomes import ActedOn, Detached, Named, Renamed
 from sesh.store import listing, recent, records
@@ -27,7 +28,7 @@ from sesh.system.workers import Stop, each
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.connection import hello_frame, request_frames
-from sesh.wire.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME
+from sesh.wire.messages import DETACH, KILL, LABEL, RELOAD, RENAME, RESUME, SIGNAL
 
 _END_TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds until a daemon that sends no WELCOME is killed
 _KILL_TIMEOUT = 2.0  # seconds to wait for a daemon's death after SIGKILL
@@ -41,6 +42,14 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     if required:
         find.connect(name).close()
     return find.exists(name)
+
+
+def moment_there(target: Target, name: str, moment: float | None) -> float | None:
+    """Return a moment of this machine (since 1970) by the clock of a session's machine, which a call asks for."""
+    if moment is None or target.host is None:
+        return moment
+    target.call(there, name)
+    return moment + target.clock
 
 
 def chosen(caller: Caller, names: Sequence[str]) -> list[str]:
@@ -158,6 +167,23 @@ def kill(caller: Caller, names: Sequence[str], ids: Optional[dict[str, str]] = N
 def _present(failed: Mapping[str, SeshError]) -> dict[str, SeshError]:
     """Return the errors of sessions that are still there: one that has just ended counts as ended."""
     return {name: error for name, error in failed.items() if not isinstance(error, NotFound)}
+
+
+@op()
+def signal_foreground(caller: Caller, names: Sequence[str], signal_name: str) -> ActedOn:
+    """Send a signal to the foreground of sessions, and nothing else. Raises UsageError, a single session's error."""
+    number = signal_number(signal_name)  # by its name: its number may be another one here
+    named = list(dict.fromkeys(map(check_name, names)))
+    return acted_on(named, act_on(caller, named, lambda name: find.request(name, SIGNAL, signal=number)))
+
+
+def signal_number(word: str) -> int:
+    """Return the number of `TERM`, `SIGTERM`, `term` or `15`. Raises UsageError."""
+    name = word.upper()
+    for known in signal.Signals:
+        if name in (known.name, known.name.removeprefix("SIG"), str(int(known))):
+            return int(known)
+    raise UsageError(f"{printable(word)} is no signal here", hint="write one as INT, TERM, HUP, USR1 or STOP")
 
 
 @op(frees=lambda result: (result["done"], ""))

@@ -6,11 +6,11 @@ import json
 from collections.abc import Callable
 from functools import partial
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Optional
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import NotFound, SeshError, UsageError
+from sesh.errors import NotFound, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.reach import find
 from sesh.reach.caller import Caller
@@ -22,6 +22,7 @@ from sesh.schema.facts import SCROLLBACK, CheckpointHeader, Status, Styled
 from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
 from sesh.system import paths
+from sesh.text import times
 from sesh.text.sizes import scrollback_bytes
 from sesh.vt.render.screen_data import ScreenFacts, ScreenText
 from sesh.wire import protocol
@@ -107,9 +108,15 @@ def _exported(name: str, form: str) -> tuple[bytes, list[int]]:
 
 
 @op(reads=True)
-def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
-    """Return the last lines of scrollback and screen; note a full-screen program. Raises NotFound."""
-    texts, alternate = last_lines(name, lines, ansi=ansi)
+def logs(
+    caller: Caller, name: str, lines: Optional[int], ansi: bool = False, since: Optional[float] = None
+) -> list[Styled]:
+    """Return the last lines of scrollback and screen; note a full-screen program. Raises NotFound, Refused.
+
+    `lines`: how many at most; None for all. `since`: only those that came in this second of this machine (since 1970)
+    or later.
+    """
+    texts, alternate = last_lines(name, facts.MOST if lines is None else lines, ansi=ansi, since=since)
     if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
         texts = texts[len(texts) - fitting :]
@@ -118,15 +125,27 @@ def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styl
     return texts
 
 
-def last_lines(name: str, lines: int, *, ansi: bool = False) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. Raises NotFound."""
+def last_lines(name: str, lines: int, *, ansi: bool = False, since: float | None = None) -> tuple[list[str], bool]:
+    """Return the last lines, not a full-screen program's, and whether one shows. `since`: see `logs`.
+
+    Raises NotFound. Raises Refused if the daemon does not know when lines came.
+    """
     try:
-        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi)
+        fetch = partial(find.request, name, LOGS, timeout=_SCREEN_TIMEOUT, ansi=ansi, since=since)
         texts, newest, _ = fetch_pages(fetch, lines)
     except NotFound:
         emulator = _stored_emulator(name)
-        return emulator.last_lines(lines, ansi=ansi), emulator.alternate
+        return emulator.last_lines(lines, ansi=ansi, since=since), emulator.alternate
+    if since is not None:
+        check_knows_times(name, newest)
     return texts, newest["alternate"]
+
+
+def check_knows_times(name: str, response: LogsResponse) -> None:
+    """Raise Refused if a daemon has not heeded `since`."""
+    if "since" not in response:
+        older = f"{name} runs an older sesh, which does not know when lines came"
+        raise Refused(older, hint=f"move it to this version, and its lines count as of then: {SESH} reload {name}")
 
 
 def fetch_pages(
@@ -180,6 +199,8 @@ def _stored_emulator(name: str) -> Emulator:
     emulator = emulator_of(checkpoints.read((records.read(name) or {}).get("id")))
     if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
+    last = times.seconds(summary.get("last_activity") or summary.get("created"))
+    emulator.times.note(int(last or 0), 0)  # when each line came was not kept: none is newer than the last output
     return emulator
 
 
@@ -189,7 +210,12 @@ def _emulator_of_job(name: str) -> Emulator:
     output = results.output(job)
     most_lines = max(SCROLLBACK, output.count(b"\n"))
     emulator = _new_emulator(job.get("columns") or 80, job.get("rows") or 24, most_lines)
-    emulator.feed(output)
+    fed = 0
+    for second, offset in job.get("times") or [(int(job.get("ended") or 0), 0)]:
+        emulator.feed(output[fed:offset])
+        emulator.note_time(second)
+        fed = max(fed, offset)
+    emulator.feed(output[fed:])
     return emulator
 
 

@@ -345,7 +345,8 @@ class Event(TypedDict, total=False):
 class JobResult(EndFacts, total=False):
     """The result of a session, kept for a week. `state`: done or failed.
 
-    `run`: the command of `sesh run` that ended with it; `shell`: true if its program was the user's shell.
+    `run`: the command of `sesh run` that ended with it; `shell`: true if its program was the user's shell. `times`:
+    seconds since 1970, each with the place in a job's kept output from which on it came in that second.
     """
 
     name: Name
@@ -362,6 +363,7 @@ class JobResult(EndFacts, total=False):
     run: Optional[RunFacts]
     job: bool
     shell: bool
+    times: list[tuple[int, int]]
 
 
 # -- the files of a session, checked when they are read (`sesh.system.files`)

@@ -206,11 +206,18 @@ class Hit(TypedDict):
     host: Optional[str]
 
 
-class Hits(TypedDict):
-    """The lines that `grep` found on one machine, and errors of unsearched sessions by name."""
-
+class _Hits(TypedDict):
     hits: list[Hit]
     failed: dict[str, ErrorFacts]
+
+
+class Hits(_Hits, total=False):
+    """The lines that `grep` found on one machine, and errors of unsearched sessions by name.
+
+    `counts`: the number of lines that match in each session, if they are only counted.
+    """
+
+    counts: dict[facts.Name, int]
 
 
 class _Leftover(TypedDict):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 
 from sesh.errors import UsageError
-from sesh.names import printable
+from sesh.names import is_decimal, printable
 
 _LONGEST = 1e9  # seconds, 31 years
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -19,7 +19,7 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
     """
     number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
-    if (digits := f"{whole}{part}").isdecimal() and digits.isascii():
+    if is_decimal(f"{whole}{part}"):
         length = float(number) * _SUFFIXES[unit]
         if length < least:
             raise UsageError(f"{printable(word)} is not a time above 0")
@@ -27,6 +27,25 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
             raise UsageError(f"{printable(word)} is too long; the longest time is {int(_LONGEST // 86400)}d")
         return length
     raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
+
+
+def parse_moment(word: str) -> float:
+    """Return the seconds since 1970 of `HH:MM` or `HH:MM:SS`, today or else yesterday, or of a length of time ago.
+
+    Raises UsageError for any other word.
+    """
+    parts = word.split(":")
+    if len(parts) == 1:
+        return time.time() - parse_seconds(word)
+    now = datetime.fromtimestamp(time.time())
+    if len(parts) <= 3 and all(is_decimal(part) and len(part) <= 2 for part in parts):
+        try:
+            moment = now.replace(hour=int(parts[0]), minute=int(parts[1]), second=int([*parts, "0"][2]), microsecond=0)
+        except ValueError:
+            pass
+        else:
+            return (moment if moment <= now else moment - timedelta(days=1)).timestamp()
+    raise UsageError(f"{printable(word)} is not a time of day; write it as 9:30, 21:05 or 21:05:30")
 
 
 _MINUTE = 60

@@ -14,6 +14,7 @@ from sesh.vt.parser import Parser
 from sesh.vt.reflow import unwrap
 from sesh.vt.screen import Screen
 from sesh.vt.scrollback import Scrollback
+from sesh.vt.timeline import Timeline
 
 MIN_SIZE, MAX_SIZE = 1, 1000  # bounds of a screen, in columns and in rows
 _ALL = 1 << 62  # above every number of lines or characters
@@ -33,6 +34,7 @@ class Emulator:
     def __init__(self, columns: int, height: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self._parser = Parser(Screen(_clamped(columns), _clamped(height), Scrollback(max_lines, max_bytes)))
         self._bulk = Bulk(self._parser)
+        self.times = Timeline()  # of lines, by their numbers
 
     def settle(self) -> Screen:
         """Parse what `feed` has left of bulk output; return the screen."""
@@ -102,6 +104,17 @@ class Emulator:
         """Return what has scrolled off; as a rule this parses nothing, so it costs little amid bulk output."""
         return self._bulk.scroll_state()
 
+    def note_time(self, second: int) -> None:
+        """Note that what is fed from now on came in a second, or later: the cursor's line, and those below."""
+        state = self.scroll_state()
+        line = state.first_line + state.on_screen
+        if state.open_rows and not state.on_screen:  # the cursor may be in the line that has begun above the screen
+            screen = self.settle()
+            row = screen.other.saved.row if screen.alternate else screen.cursor.y
+            line -= all(each.continues for each in screen.main_rows[: row + 1])
+        self.times.note(second, line)
+        self.times.forget(self._parser.screen.scrollback.first)
+
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""
         return self._parser.screen.get_mode(number, private)  # which bulk output leaves as it is
@@ -109,17 +122,25 @@ class Emulator:
     def text(self) -> list[str]:
         return [row.trimmed_text() for row in self.settle().rows]
 
-    def last_lines(self, count: int, *, ansi: bool = False) -> list[str]:
+    def last_lines(self, count: int, *, ansi: bool = False, since: float | None = None) -> list[str]:
         """Return the last logical lines of scrollback and main screen, with SGR if `ansi`.
 
-        Empty lines at the end are left out, even the cursor's line.
+        Empty lines at the end are left out, even the cursor's line. `since`: only those that came in this second (see
+        `note_time`) or later.
         """
-        return self.lines_before(_ALL, count, _ALL, ansi=ansi)[0]
+        return self.lines_before(_ALL, count, _ALL, ansi=ansi, first=self.first_since(since))[0]
+
+    def first_since(self, second: float | None) -> int:
+        """Return the number of the first line that came in a second or later; 0 for None."""
+        if second is None:
+            return 0
+        first = self.times.first_since(second)
+        return _ALL if first is None else first
 
     def lines_before(
-        self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = inf
+        self, until: int, count: int, most: int, *, ansi: bool = False, seconds: float = inf, first: int = 0
     ) -> tuple[list[str], int]:
-        """Return the logical lines before number `until`, and the number of the first returned.
+        """Return the logical lines from number `first` to before `until`, and the number of the first returned.
 
         The screen's lines are numbered after those of the scrollback. At most `count` lines are returned, with at most
         `most` characters in all (a single line may be longer), and fewer once `seconds` have passed.
@@ -133,6 +154,7 @@ class Emulator:
             on_screen.pop()
         until = min(until, scrollback.end + len(on_screen))
         lines: list[str] = []
+        count = min(count, until - first)
         if count < 1:
             return [], until
         for part in chain([on_screen[: max(0, until - scrollback.end)]], scrollback.backwards(until)):

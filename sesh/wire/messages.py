@@ -173,10 +173,12 @@ class _Page(TypedDict):
 class LogsResponse(_Page, total=False):
     """The response to `logs`, whose DATA is a page of lines.
 
-    `first`: the number of the first; `older`: there are lines before it. The keys of a `LineState` follow if the
-    request wants the `end`.
+    `first`: the number of the first; `older`: there are lines before it. `since`: the number of the first line that may
+    be on a page; a daemon that does not know the times of lines does not send it. The keys of a `LineState` follow if
+    the request wants the `end`.
     """
 
+    since: int
     open: bool
     blank: int
     columns: Size
@@ -284,6 +286,7 @@ INTERRUPT = RequestType("interrupt", SendResponse)
 FEED = RequestType("feed", bool)  # the job's stdin takes more
 DETACH = RequestType("detach", int)  # so many clients
 KILL: RequestType[WaitResponse] = RequestType("kill", WaitResponse)
+SIGNAL = RequestType("signal", type(None))  # to the foreground
 RENAME = RequestType("rename", type(None))
 LABEL = RequestType("label", dict[str, str])
 RESUME = RequestType("resume", type(None))

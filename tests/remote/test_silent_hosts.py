@@ -117,6 +117,27 @@ def test_a_host_whose_clock_is_days_off_has_the_ages_that_passed(
     assert abs(home.sesh("list", "--json").json()[-1]["clock"] + DAYS) < 60
 
 
+@pytest.mark.needs_fork("another clock on the host")
+def test_lines_since_a_moment_are_those_of_this_machines_clock_also_from_a_host(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`--since 9:30` is what the person's clock shows; that of the host is an hour behind."""
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600 * (os.environ["HOME"] == home.path))
+    beside("box").sesh("open", "work", "--", "sh", "-c", "echo old; read word; echo new $word; exec cat")
+    assert home.sesh("@box", "wait", "work", "--idle", "3", "--timeout", "30").code == 0
+    moment = time.strftime("%H:%M:%S", time.localtime(now() + 3600 - 1))
+    home.sesh("@box", "send", "work", "word", "--enter")
+    assert home.sesh("@box", "wait", "work", "--for", "^new", "--timeout", "30").code == 0
+    assert home.sesh("@box", "logs", "work", "--since", moment).stdout == "word\nnew word\n"
+    assert home.sesh("@box", "logs", "work", "--since", "5m").stdout == "old\nword\nnew word\n"
+    following = home.start("@box", "logs", "work", "--since", moment, "-f")
+    assert following.stdout is not None
+    assert [following.stdout.readline() for _ in range(2)] == [b"word\n", b"new word\n"]
+    following.terminate()
+    following.communicate()
+
+
 @pytest.mark.soak
 def test_a_job_that_times_out_in_a_cut_names_the_host_that_is_silent(home: Home, beside: Beside) -> None:
     """The message blamed the job's daemon, which had ended the job on time."""

@@ -79,3 +79,29 @@ def test_lines_that_do_not_fit_into_one_answer_come_all_the_same(home: Home, ses
     assert sesh("logs", "web", "1000000", "--ansi").stdout.count("\x1b[0;32mgreen\x1b[m") == 1
     assert sesh("wait", "web", "--for", "^500$", "--since-start", "--timeout", "30").code == 0
     assert sesh("grep", "^500$").stdout == f"web:{expected.index('500') + 1}:500\n"
+
+
+def test_the_names_alone_and_the_counts_of_lines_that_match_are_printed(sesh: Sesh) -> None:
+    for name, text in (("a", "echo one; echo One"), ("b", "echo two")):
+        printing(sesh, name, text)
+    wait_until(lambda: sesh("logs", "a", "1").stdout + sesh("logs", "b", "1").stdout == "One\ntwo\n", "both printed")
+    assert sesh("grep", "-l", "[oO]ne").stdout == "a\n"
+    assert sesh("grep", "--names", "o").stdout == "a\nb\n"
+    assert sesh("grep", "-ci", "one").stdout == "a:2\nb:0\n"
+    assert sesh("grep", "--count", "--json", "two").json() == [
+        {"session": "a", "host": None, "count": 0},
+        {"session": "b", "host": None, "count": 1},
+    ]
+    assert [(found.code, found.stdout) for found in (sesh("grep", "-l", "three"), sesh("grep", "-c", "three"))] == [
+        (1, ""),
+        (1, "a:0\nb:0\n"),
+    ]
+    assert sesh("grep", "-lc", "one").code == 2
+    assert sesh("grep", "-l", "--context", "2", "one").code == 2
+
+
+def test_more_lines_are_counted_than_hits_are_printed(home: Home, sesh: Sesh) -> None:
+    home.write(".config/sesh/config.toml", "scrollback = 30000\n")
+    printing(sesh, "a", "seq 12000")
+    wait_until(lambda: sesh("logs", "a", "1").stdout == "12000\n", "a has printed all")
+    assert sesh("grep", "-c", "^[0-9]+$").stdout == "a:12000\n"

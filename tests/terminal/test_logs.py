@@ -6,6 +6,7 @@ import json
 import select
 import signal
 import subprocess
+import time
 
 import pytest
 
@@ -147,3 +148,53 @@ def test_inside_a_session_a_number_alone_is_how_many_lines_or_which_command_and_
     assert sesh("run", "work", "--", "sesh logs 1 0").stdout == ""
     assert sesh("logs", "1").stdout == "other\n"
     assert "no commands known of 1" in sesh("history", "1").stderr
+
+
+_PAUSING = 'echo old; read word; echo "new $word"; [ "$word" = end ] || exec cat'
+"""A program that prints, waits for a line, and prints again."""
+
+
+def _two_seconds_later(sesh: Sesh, word: str) -> str:
+    """Type a word once nothing was printed for two seconds; return the time of day before."""
+    assert sesh("wait", "work", "--idle", "2", "--timeout", "30").code == 0
+    moment = time.strftime("%H:%M:%S")
+    sesh("send", "work", word, "--enter")
+    return moment
+
+
+def test_lines_since_a_moment_are_printed_also_after_a_reload(sesh: Sesh, home: Home) -> None:
+    sesh("open", "work", "--", "sh", "-c", _PAUSING)
+    moment = _two_seconds_later(sesh, "word")
+    assert sesh("wait", "work", "--for", "^new", "--timeout", "30").code == 0
+    following = followed(home, "--since", moment)
+    for _ in range(2):
+        assert sesh("logs", "work", "--since", moment).stdout == "word\nnew word\n"
+        assert sesh("logs", "work", "--since", moment, "-n", "1", "--json").json()["lines"] == ["new word"]
+        assert sesh("logs", "work", "--since", "5m").stdout == "old\nword\nnew word\n"
+        assert sesh("reload", "work").code == 0
+    sesh("send", "work", "last", "--enter", "--key", "C-d")
+    assert ended(following) == ["word", "new word", "last", "last"]
+
+
+def test_the_lines_of_an_ended_job_since_a_moment_are_printed(sesh: Sesh) -> None:
+    sesh("exec", "work", "-d", "--", "sh", "-c", _PAUSING)
+    moment = _two_seconds_later(sesh, "end")
+    assert sesh("wait", "work", "--exit").code == 0
+    assert sesh("logs", "work", "--since", moment).stdout == "end\nnew end\n"
+    assert sesh("logs", "work", "--since", "1h").stdout == "old\nend\nnew end\n"
+
+
+def test_more_lines_than_a_page_has_come_since_a_moment(
+    sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(methods, "PAGE", 7)
+    sesh("open", "work", "--", "sh", "-c", "seq 40; exec cat")
+    wait_until(lambda: sesh("logs", "work", "1").stdout == "40\n", "work has printed all")
+    assert sesh("logs", "work", "--since", "1h").stdout.split() == [str(n) for n in range(1, 41)]
+    assert sesh("logs", "work", "--since", "1h", "--lines", "9").stdout.split() == [str(n) for n in range(32, 41)]
+
+
+@pytest.mark.parametrize("words", [["--since", "25:00"], ["--since", "soon"], ["--since", "1:2:3:4"], ["3", "-n", "4"]])
+def test_a_moment_or_number_that_is_none_is_refused(sesh: Sesh, words: list[str]) -> None:
+    sesh("open", "work")
+    assert sesh("logs", "work", *words).code == 2

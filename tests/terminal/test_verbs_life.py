@@ -199,3 +199,48 @@ def test_programs_that_clean_up_know_a_session_s_socket_and_spare_its_directory(
             fcntl.flock(directory, fcntl.LOCK_EX | fcntl.LOCK_NB)
     finally:
         os.close(directory)
+
+
+def test_names_alone_are_listed_one_a_line(sesh: Sesh, home: Home) -> None:
+    assert sesh("list", "-q").raw == b""
+    sesh("open", "web", "--label", "k=v", "--", "sleep", "60")
+    sesh("open", "10", "--", "sleep", "60")
+    home.crash("10")
+    assert sesh("ls", "-q").stdout.splitlines() == sorted(home.names()) == ["10", "web"]
+    assert sesh("list", "--quiet", "--label", "k=v").stdout == "web\n"
+    assert sesh("list", "-q", "--label", "k=v", "--json").json() == [{"name": "web", "host": None}]
+    assert sesh("list", "-q", "--watch").code == 2
+
+
+def test_a_signal_goes_to_the_program_in_the_foreground_and_to_nothing_else(sesh: Sesh, home: Home) -> None:
+    """The shell of the session, and a job in its background, must not notice."""
+    home.write("traps", 'trap "echo in-$1" USR1; echo ready-$1; while :; do sleep 0.05; done')
+    sesh("open", "work", "--", "bash", "--norc", "-i")
+    for line in ("trap 'echo in-shell' USR1; sh traps back &", "sh traps front"):
+        sesh("send", "work", line, "--enter")
+        assert sesh("wait", "work", "--for", "ready-", "--timeout", "30").code == 0
+    sent = sesh("kill", "-s", "usr1", "work", "--json")
+    assert sent.json() == {"ok": True, "signalled": ["work"], "signal": "SIGUSR1"}
+    assert sesh("wait", "work", "--for", "^in-front$", "--timeout", "30").code == 0
+    assert sesh("kill", "--signal", "SIGINT", "work").code == 0
+    assert sesh("run", "work", "--", "echo", "still here").stdout == "still here\n"
+    assert not {"in-back", "in-shell"} & set(sesh("logs", "work").stdout.splitlines())
+
+
+def test_a_signal_that_ends_a_session_is_no_end_by_the_kernel(sesh: Sesh) -> None:
+    sesh("exec", "job", "-d", "--", "sleep", "60")
+    assert sesh("kill", "-s", "9", "job").raw == b""
+    end = sesh("wait", "job", "--exit", "--json")
+    assert (end.code, end.json()["exit_code"], end.json()["reason"]) == (137, 137, "exited")
+
+
+def test_no_signal_is_sent_to_what_is_not_named_or_has_no_program(sesh: Sesh) -> None:
+    sesh("open", "work", "--", "sh", "-c", "exit 3")
+    sesh("wait", "work", "--exit")
+    refused = sesh("kill", "-s", "TERM", "work", "gone", "--json")
+    assert (refused.code, refused.json()["signalled"], list(refused.json()["failed"])) == (1, [], ["work", "gone"])
+    assert sesh("status", "work").code == 0, "a signal does not forget what has ended"
+    nowhere = sesh("kill", "-s", "TERM")
+    assert (nowhere.code, nowhere.stderr) == (2, "sesh: no session given; write: sesh kill -s TERM NAME\n")
+    unknown = sesh("kill", "-s", "NOPE", "work")
+    assert (unknown.code, "NOPE is no signal here" in unknown.stderr) == (2, True)

@@ -11,6 +11,7 @@ from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.daemon.screen import feed as module
 from sesh.daemon.screen.feed import FeedState, ScreenFeed
+from sesh.system.clock import STEADY
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repainting
 
@@ -50,6 +51,24 @@ CHANGES = st.lists(
 def fed(columns: int = 80, rows: int = 24) -> tuple[OutputLog, ScreenFeed]:
     log = OutputLog()
     return log, ScreenFeed(log, (columns, rows, 0, 0), Lifecycle(), FaultLog())
+
+
+@pytest.mark.parametrize("text", [b".", b"tick\r\n"])
+def test_seconds_of_output_are_known_in_a_bounded_space_however_slowly_it_comes(
+    monkeypatch: pytest.MonkeyPatch, text: bytes
+) -> None:
+    """So few bytes would not make the emulator run by itself, and each second is one more to remember."""
+    log, feed = fed()
+    for second in range(20_000):
+        monkeypatch.setattr(STEADY, "wall_time", lambda _now, second=second: 1_000_000.5 + second)
+        log.append(text)
+        if feed.due < float("inf"):
+            feed.act(0.0)
+    assert len(log.times) <= 8192
+    assert len(feed.emulator.times) <= feed.emulator.settle().scrollback.max_lines + 24
+    feed.catch_up(10)
+    lines = feed.emulator.last_lines(20_000, since=1_019_990)
+    assert lines == (["tick"] * 10 if b"\n" in text else ["." * 20_000])
 
 
 def dumped(feed: ScreenFeed) -> FeedState:

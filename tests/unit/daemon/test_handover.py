@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
+import time
 from binascii import b2a_base64
 from collections import Counter
 from collections.abc import Iterator
@@ -33,6 +35,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
 from sesh.errors import Malformed
+from sesh.schema import codec
 from sesh.system import paths
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
@@ -61,8 +64,8 @@ LOST = {
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
-        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._check_at Ending._finish_at "
-        "Pty.has_ended Pty.status Pty.usage",
+        "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._killed_by_request "
+        "Ending._check_at Ending._finish_at Pty.has_ended Pty.status Pty.usage",
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
@@ -318,3 +321,17 @@ def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_delib
             )
     kept = {name for name, value in before.items() if after[name] == value != fresh.get(name)}
     assert before.keys() - kept == set(" ".join(LOST.values()).split())
+
+
+def test_what_an_older_sesh_hands_over_without_times_counts_as_of_the_reload() -> None:
+    own = session()
+    printed(own, [b"one\r\n" * 40])
+    with served(own) as server:
+        own.feed.catch_up()
+        state = codec.parse(encoded(server))
+        del state["times"]
+        with reload.memory_file(json.dumps(state).encode()) as file:
+            copy = snapshot.session_of(snapshot.decoded(os.dup(file.fileno())))
+    now = time.time()
+    assert len(copy.feed.emulator.last_lines(100, since=now - 60)) == 40
+    assert copy.feed.emulator.last_lines(100, since=now + 60) == []

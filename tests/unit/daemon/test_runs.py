@@ -139,7 +139,7 @@ def test_a_caller_that_comes_back_after_the_session_learns_how_its_command_ended
     own, token = with_run(Run(["false"], None, wait=True, key="of a caller"), RunState.RUNNING)
     prints(own, f"\x1b]7373;{token};E;1\x07".encode())
     own.runs.end(0, "exited")
-    last = description.result(own, truncated=False)["run"]
+    last = description.result(own, 0)["run"]
     assert last is not None
     assert (last["key"], last["exit_code"], "reason" in last) == ("of a caller", 1, False)
 

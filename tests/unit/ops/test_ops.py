@@ -37,7 +37,7 @@ WIRE_NAMES = {
     "jobs": "ended result",
     "layout": "make sessions",
     "search": "grep",
-    "sessions": "detach kill kill_all label reload rename resume_with there",
+    "sessions": "detach kill kill_all label reload rename resume_with signal_foreground there",
     "shell": "history history_output",
     "sweep": "clear leftovers",
     "undeploy": "remove",

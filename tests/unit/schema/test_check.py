@@ -69,7 +69,7 @@ WHOLE: dict[Any, Any] = {
     views.cells: data.screen([data.run("text", fg=1, link="l", underline="u")]),
     shell.history: [_COMMAND],
     jobs.result: {**data.job_result(name="web", reason="r", command=["c"], directory="/"), "output": {"$bytes": ""}},
-    search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}},
+    search.grep: {"hits": [_HIT], "failed": {"web": _ERROR}, "counts": {"web": 1}},
     sessions.kill: {"done": ["web"], "failed": {"web": _ERROR}},
     sessions.label: {"a": "b"},
     doctor.all_: [{"check": "c", "state": "s", "message": "m", "remedy": "r"}],
