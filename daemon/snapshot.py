@@ -35,10 +35,10 @@ FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
 class Times(TypedDict):
-    """When output and lines came (see `Timeline`): pairs of second and number."""
+    """When output and lines came: `Timeline.packed`, since so many pairs would be too many values of JSON."""
 
-    output: list[tuple[int, int]]
-    lines: list[tuple[int, int]]
+    output: bytes
+    lines: bytes
 
 
 class _Snapshot(TypedDict):
@@ -98,7 +98,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "descriptors": {name: number for name, number in descriptors.items() if number >= 0},
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
-        "times": {"output": session.log.times.pairs, "lines": session.feed.emulator.times.pairs},
+        "times": {"output": session.log.times.packed, "lines": session.feed.emulator.times.packed},
     }
 
 
@@ -135,9 +135,11 @@ def _restore_times(session: Session, times: Times | None) -> None:
     emulator = session.feed.emulator
     if times is None:
         now = int(STEADY.wall_time(STEADY.now()))
-        times = {"output": [(now, session.log.base)], "lines": [(now, emulator.settle().scrollback.first)]}
-    session.log.times.pairs = times["output"]
-    emulator.times.pairs = times["lines"]
+        session.log.times.note(now, session.log.base)
+        emulator.times.note(now, emulator.settle().scrollback.first)
+    else:
+        session.log.times.packed = times["output"]
+        emulator.times.packed = times["lines"]
 
 
 def encoded(snapshot: Snapshot) -> bytes:

@@ -22,6 +22,7 @@ from sesh.schema.facts import SUMMARY_KEYS, Staleness, Summary
 from sesh.system import files, paths
 from sesh.text import safe, times
 
+_USE_STEP = 60.0  # seconds for which a later use is not recorded: each record is written to the disk
 FAILURE_PAUSE = 60.0  # seconds for which a failure counts; a host that refused a login is left alone meanwhile
 _CACHED = (
     "name", "id", "state", "cwd", "created", "last_activity", "home", "pid", "exit_code", "clock", "command", "labels",
@@ -38,6 +39,7 @@ class HostFailure(TypedDict):
 
 class KnownHost(TypedDict, total=False):
     version: str  # of the host's sesh
+    used: float  # when a person last used it, to the minute, in seconds since 1970
     login_prompted: bool  # the last login prompted a person
     sessions: list[Summary]  # as last listed, with later changes to single sessions
     failure: HostFailure  # the last one; absent once a link has opened again
@@ -59,7 +61,7 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None, 
     """Record that a host was reached, and no longer its last failure.
 
     `version`: of the host's sesh; empty keeps the recorded one. `login_prompted`: the login prompted a person; None
-    keeps the recorded value. `is_new`: a host that is unknown becomes known.
+    keeps the recorded value. `is_new`: a person uses the host; if it is unknown, it becomes known.
     """
 
     def change(facts: KnownHost) -> None:
@@ -68,6 +70,8 @@ def record(host: str, version: str = "", *, login_prompted: bool | None = None, 
             facts["version"] = version
         if login_prompted is not None:
             facts["login_prompted"] = login_prompted
+        if is_new and not 0 <= time.time() - facts.get("used", 0.0) < _USE_STEP:
+            facts["used"] = time.time()
 
     _change(host, change, is_new=is_new)
 

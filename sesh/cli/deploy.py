@@ -1,7 +1,8 @@
-"""`deploy`, `upgrade` and `forget`: install sesh on other hosts, and forget hosts."""
+"""`hosts`, `deploy`, `upgrade` and `forget`: list hosts, install sesh on them, and forget them."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ from sesh.about import PROGRAM, __version__
 from sesh.cli import parameters
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, Yes, offering_hosts
-from sesh.cli.printed import PrintedForgotten, PrintedHosts, prints
+from sesh.cli.printed import PrintedForgotten, PrintedHost, PrintedHosts, prints
 from sesh.cli.render import Failure, show_each
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.names import check_host, printable
@@ -22,7 +23,7 @@ from sesh.remote import known
 from sesh.remote.deploy.deploy import deploy_all
 from sesh.remote.ssh import master, ssh
 from sesh.schema.outcomes import PrintedDeployError, PrintedError
-from sesh.text import safe
+from sesh.text import describe, safe, times
 
 _HOSTS: dict[str, Any] = {"metavar": "@HOST…", "help": "The hosts' names.", "show_default": False}
 AnyHosts = Annotated[list[str] | None, Argument(autocompletion=offering_hosts(parameters.hosts), **_HOSTS)]
@@ -30,6 +31,50 @@ Remotes = Annotated[
     list[str] | None,
     Argument(autocompletion=offering_hosts(lambda: [f"@{host}" for host in parameters.remotes()]), **_HOSTS),
 ]
+
+
+@prints(list[PrintedHost])
+def hosts(ctx: Context) -> int:
+    """List the known hosts, with what was last known of them: `sesh` and lookups ask these.
+
+    A host becomes known when you use it or deploy to it; `forget` removes it. USED is your last use of it, SESSIONS
+    how many it had at the last look, REACHED the program that reaches it (see [remotes] in config.toml).
+
+    Examples:
+      sesh hosts
+      sesh hosts --json
+    """
+    cli = ctx.obj
+    for damage in known.damage():
+        cli.note(damage)
+    rows = [_known_host(cli, host) for host in known.hosts()]
+    if cli.line.json:
+        return cli.out.value(rows)
+    if not rows:
+        cli.note(f"there are no known hosts; one becomes known when you use it: {PROGRAM} @HOST")
+        return 0
+    table = [("HOST", "VERSION", "USED", "SESSIONS", "REACHED", "")]
+    for row in rows:
+        used = times.seconds(row["used"])
+        ago = times.ago(time.time() - used) if used is not None else "-"
+        failure = f"no answer at the last try ({row['failure']})" if row["failure"] else ""
+        reached = describe.command_line(row["via"]) if row["via"] else "ssh"
+        table.append((f"@{row['host']}", row["version"] or "-", ago, str(row["sessions"]), reached, failure))
+    cli.out.table(table)
+    return 0
+
+
+def _known_host(cli: Invocation, host: str) -> PrintedHost:
+    facts = known.of(host)
+    failure = facts.get("failure")
+    return {
+        "host": host,
+        "version": facts.get("version"),
+        "used": times.stamp(facts["used"]) if "used" in facts else None,
+        "via": cli.settings().via(host),
+        "sessions": len(facts.get("sessions", [])),
+        "failure": (failure["reason"] or "login refused") if failure is not None else None,
+    }
 
 
 @prints(PrintedHosts)

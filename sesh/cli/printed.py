@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
+from sesh.schema.facts import Moment
 from sesh.schema.outcomes import (
     Command,
     Condition,
@@ -214,6 +215,21 @@ class PrintedFindings(Done):
 
     host: str | None
     checks: list[Finding]
+
+
+class PrintedHost(TypedDict):
+    """A known host, as it was last. Nobody asks it.
+
+    `version`: of its sesh; `used`: when you last used it, to the minute; `via`: the command that reaches it, or null
+    for ssh; `sessions`: how many were last known; `failure`: why it did not answer last time.
+    """
+
+    host: str
+    version: str | None
+    used: Moment | None
+    via: list[str] | None
+    sessions: int
+    failure: str | None
 
 
 class _PrintedHosts(Done):

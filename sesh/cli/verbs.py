@@ -121,6 +121,7 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="each"),
     ),
     "Other machines": (
+        Verb("hosts", "List the known hosts: version, last use, sessions", "deploy.hosts", hosts="none"),
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all", hosts_behind="all"),
         Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts="none"),
         Verb("forget", "Forget a host: lists no longer ask it", "deploy.forget", hosts="all", hosts_behind="all"),

@@ -32,6 +32,16 @@ class Timeline:
         for second, number in pairs:
             self.note(second, number)
 
+    @property
+    def packed(self) -> bytes:
+        """The pairs as bytes, for this machine."""
+        return (self._seconds + self._numbers).tobytes()
+
+    @packed.setter
+    def packed(self, data: bytes) -> None:
+        both = array("q", data)
+        self.pairs = list(zip(both[: len(both) // 2], both[len(both) // 2 :]))
+
     def note(self, second: int, number: int) -> None:
         """Note that things from a number on come in a second, or later."""
         if self._seconds:

@@ -6,11 +6,14 @@ import json
 import os
 import re
 import subprocess
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from sesh.about import __version__
 from sesh.link import opening
+from sesh.text import times
 from tests.support import PROMPT, Home, processes, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -109,3 +112,35 @@ def test_ctrl_c_while_a_terminal_connects_ends_the_command_with_its_children(hom
     terminal.type("\x03")
     terminal.wait_for("\ncode=130")
     wait_until(lambda: not connecting(), "the command and its children have ended")
+
+
+@pytest.mark.needs_fork("another clock")
+def test_known_hosts_are_listed_with_what_was_last_known_of_them(
+    home: Home, there: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    none = home.sesh("hosts")
+    assert (none.code, none.stdout, "there are no known hosts" in none.stderr) == (0, "", True)
+    configure_via(home, within(there))
+    home.sesh("@there", "open", "work")
+    home.sesh("list")
+    (row,) = home.sesh("hosts", "--json").json()
+    first = row.pop("used")
+    assert row == {
+        "host": "there", "version": __version__, "via": within(there).split(), "sessions": 1, "failure": None,
+    }  # fmt: skip
+    assert abs((times.seconds(first) or 0.0) - time.time()) < 60
+    heading, line = home.sesh("hosts").stdout.splitlines()
+    assert heading.split() == ["HOST", "VERSION", "USED", "SESSIONS", "REACHED"]
+    assert line.split()[:6] == ["@there", __version__, "just", "now", "1", "env"]
+    now = time.time
+    monkeypatch.setattr(time, "time", lambda: now() + 3600)
+    home.sesh("list")
+    assert home.sesh("hosts", "--json").json()[0]["used"] == first, "a list is no use of a host"
+    home.sesh("@there", "list")
+    assert home.sesh("hosts", "--json").json()[0]["used"] > first
+    configure_via(home, "sh -c 'exit 7'")
+    home.sesh("list")
+    assert home.sesh("hosts", "--json").json()[0]["failure"]
+    assert home.sesh("@there", "hosts").code == 2
+    assert home.sesh("forget", "@there").code == 0
+    assert home.sesh("hosts", "--json").json() == []

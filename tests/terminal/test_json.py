@@ -102,6 +102,7 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "shell-init": lambda home: printed(home, "shell-init", "bash"),
     "completions": lambda home: printed(home, "completions", "bash"),
     "upgrade": lambda home: printed(home, "upgrade", "-y"),
+    "hosts": lambda home: printed(home, "hosts"),
     "skill": lambda home: printed(home, "skill"),
     "help": lambda home: printed(home, "--help"),
     "version": lambda home: printed(home, "--version"),

@@ -313,7 +313,9 @@ def test_new_on_a_name_that_runs_asks_what_is_meant(terminal: Open, sesh: Sesh, 
     pid = home.summary("work")["pid"]
     for answer in ("\r", "r\r"):
         opened = terminal("new", "work")
-        opened.wait_for(re.compile(r"work already runs \[J/r/n/q\]\s+Join +Replace, ending it +New: work-2 +Cancel", re.DOTALL))
+        opened.wait_for(
+            re.compile(r"work already runs \[J/r/n/q\]\s+Join +Replace, ending it +New: work-2 +Cancel", re.DOTALL)
+        )
         opened.type(answer)
         left(inside(opened), "work")
         assert (home.summary("work")["pid"] == pid) == (answer == "\r")

@@ -323,6 +323,13 @@ def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_delib
     assert before.keys() - kept == set(" ".join(LOST.values()).split())
 
 
+def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> None:
+    own = session()
+    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MOST_VALUES)]
+    with served(own) as server, taken_over(server) as copy:
+        assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
+
+
 def test_what_an_older_sesh_hands_over_without_times_counts_as_of_the_reload() -> None:
     own = session()
     printed(own, [b"one\r\n" * 40])
