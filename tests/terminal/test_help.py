@@ -83,10 +83,10 @@ def test_a_long_option_means_one_thing_and_one_that_means_two_says_both_in_each_
                 if word[:2] == "--":
                     meanings.setdefault(word, {}).setdefault(" ".join(text.split()[:2]), set()).add(verb.name)
                     helps[word, verb.name] = text
-    double = {word: each for word, each in meanings.items() if len(each) > 1}
+    double = {word: verbs_by for word, verbs_by in meanings.items() if len(verbs_by) > 1}
     assert double.keys() <= {"--label", "--timeout", "--force", "--remove", "--list"}
-    for word, each in double.items():
-        one, two = each.values()
+    for word, said_by in double.items():
+        one, two = said_by.values()
         for verbs, others in ((one, two), (two, one)):
             for name in verbs:
                 said = re.findall(r"\w[\w-]*", helps[word, name].rpartition("(")[2])
