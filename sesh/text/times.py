@@ -19,7 +19,7 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
     """
     number, unit = (word[:-1], word[-1]) if word[-1:] in _SUFFIXES else (word, "s")
     whole, _, part = number.partition(".")
-    if is_decimal(f"{whole}{part}"):
+    if (digits := f"{whole}{part}").isdecimal() and digits.isascii():
         length = float(number) * _SUFFIXES[unit]
         if length < least:
             raise UsageError(f"{printable(word)} is not a time above 0")
