@@ -83,10 +83,10 @@ def test_a_long_option_means_one_thing_and_one_that_means_two_says_both_in_each_
                 if word[:2] == "--":
                     meanings.setdefault(word, {}).setdefault(" ".join(text.split()[:2]), set()).add(verb.name)
                     helps[word, verb.name] = text
-    double = {word: verbs_by for word, verbs_by in meanings.items() if len(verbs_by) > 1}
+    double = {word: found for word, found in meanings.items() if len(found) > 1}
     assert double.keys() <= {"--label", "--timeout", "--force", "--remove", "--list"}
-    for word, said_by in double.items():
-        one, two = said_by.values()
+    for word, found in double.items():
+        one, two = found.values()
         for verbs, others in ((one, two), (two, one)):
             for name in verbs:
                 said = re.findall(r"\w[\w-]*", helps[word, name].rpartition("(")[2])
