@@ -85,7 +85,7 @@ def test_a_host_is_swept_from_here_and_asked_about_here(home: Home, beside: Besi
     for entry in os.listdir(far.directory):
         if entry.startswith("lonely."):
             os.unlink(os.path.join(far.directory, entry))
-    terminal = home.terminal("@one", "sweep")
+    terminal = home.terminal("@one", "sweep", "--all")
     terminal.wait_for("and end the 1 that run?")
     terminal.type("y")
     assert terminal.exit_code() == 0
