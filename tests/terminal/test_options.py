@@ -27,11 +27,25 @@ PAIRS: dict[str, dict[str, tuple[str, str]]] = {
         "--no-detach-key": ("new {} -d", "new {} -d --no-detach-key"),
         "--kill-old": ("new w -d --join", "new w -d --kill-old"),
     },
-    "list": {"--label": ("list --json", "list --json --label k=v"), "--watch": ("list", "list --watch")},
+    "list": {
+        "--label": ("list --json", "list --json --label k=v"),
+        "--watch": ("list", "list --watch"),
+        "--quiet": ("list", "list -q"),
+    },
     "events": {"--from": ("events --log", "events --log --from 0"), "--log": ("events none", "events none --log")},
     "screen": {"--format": ("screen said", "screen said --format json")},
-    "logs": {"--ansi": ("logs said", "logs said --ansi"), "--follow": ("logs kept --json", "logs kept --json -f")},
-    "grep": {"-C": ("grep one said", "grep one said -C 1"), "-i": ("grep ONE said", "grep ONE said -i")},
+    "logs": {
+        "--ansi": ("logs said", "logs said --ansi"),
+        "--follow": ("logs kept --json", "logs kept --json -f"),
+        "--lines": ("logs said", "logs said -n 1"),
+        "--since": ("logs said", "logs said --since 0"),
+    },
+    "grep": {
+        "--context": ("grep one said", "grep one said -C 1"),
+        "--ignore-case": ("grep ONE said", "grep ONE said -i"),
+        "--names": ("grep one said", "grep one said -l"),
+        "--count": ("grep one said", "grep one said -c"),
+    },
     "history": {"--ansi": ("history w", "history w --ansi")},
     "open": {
         "--env": ("open w", "open w --env X=1"),
@@ -76,6 +90,7 @@ PAIRS: dict[str, dict[str, tuple[str, str]]] = {
     "kill": {
         "--label": ("kill none", "kill none --label k=v"),
         "-y": ("@a @b kill --label k=v", "@a @b kill --label k=v -y"),
+        "--signal": ("kill w -s CONT", "kill w"),
     },
     "kill-all": {"-y": ("@a @b kill-all", "@a @b kill-all -y")},
     "restore": {"--run": ("restore {}", "restore {} --run")},
@@ -151,7 +166,7 @@ class Ground:
             self.home.crash(name)
         done = self.home.sesh(*shlex.split(line.replace("{}", name)))
         made, w = self.home.summary(name), self.home.summary("w")
-        facts = made.get("labels"), made.get("columns"), w["labels"], w["pid"]
+        facts = made.get("labels"), made.get("columns"), w.get("labels"), w.get("pid")
         return done.code, *(text.replace(name, "NAME") for text in (done.stdout, done.stderr)), facts
 
 
