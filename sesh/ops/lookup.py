@@ -295,14 +295,14 @@ def query_known(caller: Caller, names: Collection[str] = (), listed: Listed | No
 
 
 def locate(
-    caller: Caller, names: Sequence[str], verb: str, *, creates: bool, safely: bool = False
+    caller: Caller, names: Sequence[str], verb: str, more: str = "", *, creates: bool, safely: bool = False
 ) -> dict[str, str | SeshError | None]:
     """Return each session's host: a known remote, None if none has it, or an error.
 
-    If several hosts have a session, or a silent one had it, the person chooses one. `verb`: the option for the command
-    line in a hint. `creates`: the caller creates a session that no host has; then the hint has the name alone.
-    `safely`: Enter chooses none. The errors are NotFound if only a silent host had the session, and Refused if the
-    person chooses none.
+    If several hosts have a session, or a silent one had it, the person chooses one. `verb`, `more`: what stands before
+    and behind the name in a hint. `creates`: the caller creates a session that no host has; then the hint has the name
+    alone. `safely`: Enter chooses none. The errors are NotFound if only a silent host had the session, and Refused if
+    the person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
@@ -316,7 +316,7 @@ def locate(
     for name in names:
         try:
             was = silent.get(name)
-            places[name] = _choose_host(caller, name, hosts[name], was, verb, creates=creates, safely=safely)
+            places[name] = _choose_host(caller, name, hosts[name], was, verb, more, creates=creates, safely=safely)
         except SeshError as error:
             places[name] = error
     return places
@@ -328,6 +328,7 @@ def _choose_host(
     hosts: list[str],
     silent: tuple[str, str] | None,
     verb: str,
+    more: str,
     *,
     creates: bool,
     safely: bool,
@@ -338,7 +339,7 @@ def _choose_host(
         host, why = silent
         was = f"was on @{host}, which {absence(host, why)}"
         if not hosts:
-            again = f"to ask it again: {PROGRAM} @{host} {verb} {name}"
+            again = f"to ask it again: {PROGRAM} @{host} {verb} {name} {more}".rstrip()
             raise NotFound(f"{name} {was}", hint=f"to create it here: {PROGRAM} --local {name}" if creates else again)
     if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None
@@ -346,8 +347,8 @@ def _choose_host(
     if was:
         runs += f", and {was}"
     if not caller.can_answer:
-        words = [PROGRAM, f"@{hosts[0]}", name] if creates else [PROGRAM, f"@{hosts[0]}", verb, name]
-        raise Refused(f"{runs}; choose one: {' '.join(words)}")
+        words = [name] if creates else [verb, name, more]
+        raise Refused(f"{runs}; choose one: {' '.join([PROGRAM, f'@{hosts[0]}', *words]).rstrip()}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
     answer = caller.ask(f"{runs}:", [*answers, CANCEL], CANCEL[0] if safely else "1")
     if not answer.isdecimal():

@@ -41,7 +41,7 @@ def test_a_script_ends_detaches_and_renames_a_session_elsewhere_only_where_it_na
     far.sesh("open", "web", "--", "cat")
     shown = home.terminal("@db", "web")
     wait_until(lambda: home.sesh("status", "web", "--json").json()["attached"] == 1, "a terminal shows it")
-    for verb, more in (("kill", ""), ("kill -y", ""), ("detach", ""), ("rename", " shop")):
+    for verb, more in (("kill", ""), ("kill -y", ""), ("detach", ""), ("rename", " shop"), ("kill", " -s SIGCONT")):
         done = home.sesh(*verb.split(), "web", *more.split())
         line = f"sesh @db {verb.split()[0]} web{more}"
         assert (done.code, done.stderr) == (1, f"sesh: web runs on @db, not here; write: {line}\n")
@@ -79,7 +79,7 @@ def test_a_name_on_several_hosts_is_asked_for_or_refused(home: Home, beside: Bes
     known(home, one, two)
     one.sesh("open", "work", "--", "cat")
     two.sesh("open", "work")
-    for words in (["kill", "work"], ["attach", "work"]):
+    for words in (["kill", "work"], ["kill", "work", "-s", "SIGCONT"], ["rename", "work", "w"], ["attach", "work"]):
         done = home.sesh(*words)
         assert done.code == 1, words
         assert f"@one, @two; choose one: sesh @one {' '.join(words)}" in done.stderr
