@@ -28,6 +28,7 @@ PAUSE = 4.0
 """During output, seconds from the start of one checkpoint to the start of the next. A crash loses at most five seconds
 of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
+_TIMES = 512  # seconds of output that a checkpoint knows
 _NEVER = float("inf")
 APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it is rewritten
 
@@ -140,10 +141,14 @@ class Checkpointer:
             self._position = position
 
     def _newest_facts(self) -> CheckpointFacts:
+        emulator = self._feed.emulator
+        line = emulator.cursor_line
         return {
             "written": stamp(time.time()),
             "last_activity": stamp(STEADY.wall_time(self._pump.life.last_activity)),
             "cwd": processes.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
             "history": [command.facts for command in self._runs.history.commands],
+            "times": [(second, max(0, line - number)) for second, number in emulator.times.kept(0, _TIMES)],
+            "untimed": max(0, self._position - self._feed.position),
         }

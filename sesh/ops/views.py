@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable
 from functools import partial
 from math import inf
@@ -18,7 +19,7 @@ from sesh.reach.op import op
 from sesh.remote import known
 from sesh.schema import facts
 from sesh.schema.codec import MOST_VALUES, parse
-from sesh.schema.facts import SCROLLBACK, CheckpointHeader, Status, Styled
+from sesh.schema.facts import SCROLLBACK, CheckpointFacts, CheckpointHeader, Status, Styled
 from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
 from sesh.system import paths
@@ -196,11 +197,10 @@ def _stored_emulator(name: str) -> Emulator:
     if (summary := find.dormant(name)) is None:
         return _emulator_of_job(name)
     error = find.without_daemon(summary)
-    emulator = emulator_of(checkpoints.read((records.read(name) or {}).get("id")))
+    session_id = (records.read(name) or {}).get("id")
+    emulator = emulator_of(checkpoints.read(session_id), checkpoints.facts(session_id))
     if emulator is None:
         raise NotFound(f"{error.message}, and nothing of its screen was kept", hint=error.hint)
-    last = times.seconds(summary.get("last_activity") or summary.get("created"))
-    emulator.times.note(int(last or 0), 0)  # when each line came was not kept: none is newer than the last output
     return emulator
 
 
@@ -219,8 +219,11 @@ def _emulator_of_job(name: str) -> Emulator:
     return emulator
 
 
-def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
-    """Return an emulator with a checkpoint; None without one, or if it is malformed."""
+def emulator_of(checkpoint: Checkpoint | None, known: CheckpointFacts | None = None) -> Emulator | None:
+    """Return an emulator with a checkpoint; None without one, or if it is malformed.
+
+    `known`: what says when its lines came.
+    """
     if checkpoint is None:
         return None
     header, data = checkpoint
@@ -228,7 +231,15 @@ def emulator_of(checkpoint: Checkpoint | None) -> Emulator | None:
         (columns, rows), size = header["drawn"], header["size"]
         emulator = _new_emulator(columns, rows, header["lines"])
         emulator.settle().cell_height = header["cell_height"]
-        emulator.feed(data)
+        known = known or {}
+        timed = len(data) - known.get("untimed", 0) if known.get("times") else 0
+        emulator.feed(data[: max(0, timed)])
+        line = emulator.cursor_line
+        for second, above in known.get("times", []):
+            emulator.times.note(second, max(0, line - above))
+        if timed < len(data):
+            emulator.note_time(int(times.seconds(known.get("last_activity")) or time.time()))
+        emulator.feed(data[max(0, timed) :])
         if size != [columns, rows]:
             emulator.resize(*size)
     except (LookupError, TypeError, ValueError):

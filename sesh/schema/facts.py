@@ -418,10 +418,16 @@ class CheckpointHeader(TypedDict, total=False):
 
 
 class CheckpointFacts(TypedDict, total=False):
-    """What a checkpoint knows of its session, besides the screen."""
+    """What a checkpoint knows of its session, besides the screen.
+
+    `times`: seconds since 1970, each with the lines from the first that came in it down to the cursor's, where the last
+    `untimed` bytes of the screen's file begin; `last_activity` is all that is known of those.
+    """
 
     written: Moment
     last_activity: Moment
     cwd: str
     title: str
     history: list[RunFacts]
+    times: list[tuple[int, int]]
+    untimed: int

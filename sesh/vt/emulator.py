@@ -106,14 +106,19 @@ class Emulator:
 
     def note_time(self, second: int) -> None:
         """Note that what is fed from now on came in a second, or later: the cursor's line, and those below."""
+        self.times.note(second, self.cursor_line)
+        self.times.forget(self._parser.screen.scrollback.first)
+
+    @property
+    def cursor_line(self) -> int:
+        """The number of the main screen's line that the cursor is in."""
         state = self.scroll_state()
         line = state.first_line + state.on_screen
         if state.open_rows and not state.on_screen:  # the cursor may be in the line that has begun above the screen
             screen = self.settle()
             row = screen.other.saved.row if screen.alternate else screen.cursor.y
             line -= all(each.continues for each in screen.main_rows[: row + 1])
-        self.times.note(second, line)
-        self.times.forget(self._parser.screen.scrollback.first)
+        return line
 
     def mode(self, number: int, private: bool = True) -> bool | None:
         """Return whether a mode is set; None for an unknown mode."""

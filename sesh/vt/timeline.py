@@ -73,10 +73,9 @@ class Timeline:
 
     def kept(self, first: int, most: int) -> list[tuple[int, int]]:
         """Return what would be kept after `forget` and `keep`."""
-        copy = Timeline(self.pairs)
-        copy.forget(first)
-        copy.keep(most)
-        return copy.pairs
+        gone = max(0, bisect_right(self._numbers, first) - 1)
+        start = max(gone, len(self) - most)
+        return list(zip(self._seconds[start:], [*self._numbers[gone : gone + 1], *self._numbers[start + 1 :]]))
 
     def keep(self, most: int) -> None:
         """Keep the last pairs; what came before counts as the first of them: rather newer than left out."""

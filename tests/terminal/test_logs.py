@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import signal
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
@@ -182,6 +184,28 @@ def test_the_lines_of_an_ended_job_since_a_moment_are_printed(sesh: Sesh) -> Non
     assert sesh("wait", "work", "--exit").code == 0
     assert sesh("logs", "work", "--since", moment).stdout == "end\nnew end\n"
     assert sesh("logs", "work", "--since", "1h").stdout == "old\nend\nnew end\n"
+
+
+@pytest.mark.parametrize("crashes", [False, True], ids=["ended", "lost"])
+def test_the_lines_of_a_session_without_a_daemon_since_a_moment_are_printed(
+    sesh: Sesh, home: Home, crashes: bool
+) -> None:
+    sesh("open", "work", "--", "sh", "-c", f"seq 60; {_PAUSING}; exit 3")
+    moment = _two_seconds_later(sesh, "word" if crashes else "end")
+    if crashes:
+        assert sesh("wait", "work", "--for", "^new", "--timeout", "30").code == 0
+        screen = os.path.join(home.path, ".sesh", f".screen.{home.record('work')['id']}")
+        wait_until(lambda: b"new word" in Path(screen).read_bytes(), "the checkpoint has the last line")
+        facts = Path(screen.replace(".screen.", ".checkpoint."))
+        wait_until(
+            lambda: (known := json.loads(facts.read_text()))["untimed"] or len(known["times"]) > 1, "its facts too"
+        )
+        home.crash("work")
+    else:
+        sesh("wait", "work", "--exit")
+    since = sesh("logs", "work", "--since", moment).stdout
+    assert since == ("word\nnew word\n" if crashes else "end\nnew end\n")
+    assert sesh("logs", "work", "--since", "1h").stdout.startswith("1\n2\n")
 
 
 def test_more_lines_than_a_page_has_come_since_a_moment(
