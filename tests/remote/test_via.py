@@ -144,3 +144,24 @@ def test_known_hosts_are_listed_with_what_was_last_known_of_them(
     assert home.sesh("@there", "hosts").code == 2
     assert home.sesh("forget", "@there").code == 0
     assert home.sesh("hosts", "--json").json() == []
+
+
+def test_names_counts_and_signals_are_of_the_machine_that_has_the_session(home: Home, there: Home) -> None:
+    configure_via(home, within(there))
+    trap = "trap 'echo got it' USR1; echo ready; while :; do sleep 0.05; done"
+    home.sesh("@there", "open", "far", "--", "sh", "-c", trap)
+    home.sesh("open", "near", "--", "sleep", "60")
+    assert home.sesh("@there", "wait", "far", "--for", "ready", "--from", "0", "--timeout", "30").code == 0
+    assert home.sesh("list", "-q").stdout == "near\n@there far\n"
+    assert home.sesh("@there", "list", "-q").stdout == "far\n"
+    assert home.sesh("list", "-q", "--local").stdout == "near\n"
+    assert home.sesh("@there", "grep", "-l", "read").stdout == "@there far\n"
+    assert home.sesh("@there", "grep", "--count", "read", "--json").json() == [
+        {"session": "far", "host": "there", "count": 1}
+    ]
+    assert home.sesh("@there", "kill", "-s", "USR1", "far", "--json").json()["signalled"] == ["far"]
+    assert home.sesh("@there", "wait", "far", "--for", "^got it$", "--from", "0", "--timeout", "30").code == 0
+    configure_via(home, "sh -c 'exit 7'")
+    silent = home.sesh("list", "-q")
+    assert (silent.code, silent.stdout) == (0, "near\n"), "what is only remembered is no name to act on"
+    assert silent.stderr.startswith("sesh: @there: ")
