@@ -152,7 +152,7 @@ def logs(
     target = cli.find_target(name)
     if None not in (count, lines):
         raise UsageError(f"N is given twice: {count}, and --lines {lines}")
-    limit = next((given for given in (count, lines) if given is not None), None if since else _DEFAULT_LINES)
+    limit = lines if count is None else count
     if follow:
         _check_not_inside(target, name)
         try:
@@ -160,11 +160,18 @@ def logs(
         except KeyboardInterrupt:
             return printing.exit_interrupted()
         return 0
-    texts = target.call(views.logs, name=name, lines=limit, ansi=ansi, since=sessions.moment_there(target, name, since))
+    texts = _last_lines(target, name, limit, ansi=ansi, since=since)
     if cli.line.json:
         return cli.out.value({"session": name, "host": target.host, "lines": texts})
     cli.out.lines(texts)
     return 0
+
+
+def _last_lines(target: Target, name: str, count: int | None, *, ansi: bool, since: float | None) -> list[str]:
+    if since is None:
+        return target.call(views.logs, name=name, lines=_DEFAULT_LINES if count is None else count, ansi=ansi)
+    moment = sessions.moment_there(target, name, since)
+    return target.call(views.logs_since, name=name, since=moment, lines=count, ansi=ansi)
 
 
 def _check_not_inside(target: Target, name: str) -> None:
@@ -185,15 +192,15 @@ def _follow(cli: Invocation, target: Target, name: str, count: int | None, *, an
             cli.out.lines(lines)
 
     try:
-        since = sessions.moment_there(target, name, since)
         stream = Stream.open(target, name)
     except NotFound:
-        write(target.call(views.logs, name=name, lines=count, ansi=ansi, since=since))
+        write(_last_lines(target, name, count, ansi=ansi, since=since))
         return
     with stream:
         stream.audience = cli.audience
-        most = MOST if count is None else count
-        live_log.follow(stream, most, ansi=ansi, write=write, note=cli.note, since=since)
+        moment = None if since is None else sessions.moment_there(target, name, since)
+        most = (_DEFAULT_LINES if since is None else MOST) if count is None else count
+        live_log.follow(stream, most, ansi=ansi, write=write, note=cli.note, since=moment)
 
 
 @prints(Status)

@@ -45,7 +45,7 @@ def follow(
     """Write the lines of a session until it ends, each once. Raises DaemonDied.
 
     `count`: how many existing lines to write first. `ansi`: keep SGR. `note`: receives a note about skipped output.
-    `since`: write only existing lines that came then or later, see `views.logs`.
+    `since`: write only existing lines that came then or later, see `views.logs_since`.
     """
 
     lines: LineReader | None = None

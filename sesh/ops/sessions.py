@@ -44,9 +44,9 @@ def there(_caller: Caller, name: str, required: bool = False) -> bool:
     return find.exists(name)
 
 
-def moment_there(target: Target, name: str, moment: float | None) -> float | None:
+def moment_there(target: Target, name: str, moment: float) -> float:
     """Return a moment of this machine (since 1970) by the clock of a session's machine, which a call asks for."""
-    if moment is None or target.host is None:
+    if target.host is None:
         return moment
     target.call(there, name)
     return moment + target.clock

@@ -109,15 +109,24 @@ def _exported(name: str, form: str) -> tuple[bytes, list[int]]:
 
 
 @op(reads=True)
-def logs(
-    caller: Caller, name: str, lines: Optional[int], ansi: bool = False, since: Optional[float] = None
-) -> list[Styled]:
-    """Return the last lines of scrollback and screen; note a full-screen program. Raises NotFound, Refused.
+def logs(caller: Caller, name: str, lines: int, ansi: bool = False) -> list[Styled]:
+    """Return the last lines of scrollback and screen; note a full-screen program. Raises NotFound."""
+    return _logs(caller, name, lines, ansi=ansi)
 
-    `lines`: how many at most; None for all. `since`: only those that came in this second of this machine (since 1970)
-    or later.
+
+@op(reads=True)
+def logs_since(
+    caller: Caller, name: str, since: float, lines: Optional[int] = None, ansi: bool = False
+) -> list[Styled]:
+    """Return the last lines, as `logs`, that came in a second of this machine (since 1970) or later.
+
+    `lines`: how many at most; None for all. Raises NotFound, Refused.
     """
-    texts, alternate = last_lines(name, facts.MOST if lines is None else lines, ansi=ansi, since=since)
+    return _logs(caller, name, facts.MOST if lines is None else lines, ansi=ansi, since=since)
+
+
+def _logs(caller: Caller, name: str, lines: int, *, ansi: bool, since: float | None = None) -> list[Styled]:
+    texts, alternate = last_lines(name, lines, ansi=ansi, since=since)
     if caller.origin is not None and (fitting := _last_that_fit(texts)) < len(texts):
         caller.note(f"only the last {fitting:,} lines of {name} come over a link")
         texts = texts[len(texts) - fitting :]
@@ -127,7 +136,7 @@ def logs(
 
 
 def last_lines(name: str, lines: int, *, ansi: bool = False, since: float | None = None) -> tuple[list[str], bool]:
-    """Return the last lines, not a full-screen program's, and whether one shows. `since`: see `logs`.
+    """Return the last lines, not a full-screen program's, and whether one shows. `since`: see `logs_since`.
 
     Raises NotFound. Raises Refused if the daemon does not know when lines came.
     """

@@ -41,7 +41,7 @@ WIRE_NAMES = {
     "shell": "history history_output",
     "sweep": "clear leftovers",
     "undeploy": "remove",
-    "views": "cells logs overview screen status",
+    "views": "cells logs logs_since overview screen status",
     "wait": "ended",
 }
 """The ops by module, as another version of sesh asks for them: that version does not find a renamed op."""
