@@ -62,11 +62,14 @@ def grep(
     counting = only_names or count
 
     def search_on(target: Target, some: Sequence[str]) -> Mapping[str, ErrorFacts]:
-        result = target.call(search.grep, pattern, some, context or 0, ignore_case, counting)
+        if counting:
+            counted = target.call(search.count, pattern, some, ignore_case)
+            for name, found in counted["counts"].items():
+                if count or found:
+                    counts.append({"session": name, "host": target.host, "count": found})
+            return counted["failed"]
+        result = target.call(search.grep, pattern, some, context or 0, ignore_case)
         hits.extend({**hit, "host": target.host} for hit in result["hits"])
-        for name, found in result.get("counts", {}).items():
-            if count or found:
-                counts.append({"session": name, "host": target.host, "count": found})
         return result["failed"]
 
     failed = cli.on_each(names, search_on)

@@ -12,7 +12,7 @@ from sesh.ops.pattern import Pattern
 from sesh.reach.caller import Caller
 from sesh.reach.op import encoded, op
 from sesh.schema import codec
-from sesh.schema.outcomes import Command, Hit, Hits
+from sesh.schema.outcomes import Command, Counts, Hit, Hits
 from sesh.wire import protocol
 
 _MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
@@ -20,43 +20,20 @@ _MOST_HITS = 10_000  # of one session; earlier hits are left out
 
 
 @op(reads=True)
-def grep(
-    caller: Caller,
-    pattern: str,
-    names: Sequence[str] = (),
-    context: int = 0,
-    ignore_case: bool = False,
-    only_counts: bool = False,
-) -> Hits:
+def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int = 0, ignore_case: bool = False) -> Hits:
     """Return the lines of some or all sessions that match a regular expression.
 
     `line` is the number of the line, from 1; the rows of a full-screen program come after the kept lines. `before` and
-    `after` have up to `context` lines each. `command` is the command that printed the line, if it is known.
-    `only_counts`: the result has no hits, but the number of them in each session. Raises UsageError. Raises Refused if
-    the pattern takes too long.
+    `after` have up to `context` lines each. `command` is the command that printed the line, if it is known. Raises
+    UsageError. Raises Refused if the pattern takes too long.
     """
-    searched = sessions.chosen(caller, names)
     hits: dict[str, list[Hit]] = {}
-    counts: dict[str, int] = {}
     failed: dict[str, SeshError] = {}
+    searched = sessions.chosen(caller, names)
     with Pattern(pattern, ignore_case=ignore_case) as search:
-        for name in searched:
-            caller.progress()
-            try:
-                lines, alternate = views.last_lines(name, _MOST_LINES)
-                if alternate:
-                    lines = [*lines, *views.screen(caller, name)["lines"]]
-            except SeshError as error:
-                if names or not isinstance(error, NotFound):  # a session may have ended since it was listed
-                    failed[name] = error
-                continue
-            if only_counts:
-                counts[name] = sum(1 for _ in search.matches(lines))
-                continue
+        for name, lines in _texts(caller, searched, failed, named=bool(names)):
             hits[name] = _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
     result: Hits = {"hits": [], "failed": sessions.acted_on(searched, failed)["failed"]}
-    if only_counts:
-        return {**result, "counts": counts}
     if caller.origin is not None:
         most = max(map(len, hits.values()), default=0)
         if (count := _last_that_fit(hits.values(), result)) < most:
@@ -64,6 +41,35 @@ def grep(
             hits = {name: found[max(0, len(found) - count) :] for name, found in hits.items()}
     result["hits"] += chain.from_iterable(hits.values())
     return result
+
+
+@op(reads=True)
+def count(caller: Caller, pattern: str, names: Sequence[str] = (), ignore_case: bool = False) -> Counts:
+    """Return how many lines of some or all sessions match a regular expression. Raises as `grep`."""
+    counts: dict[str, int] = {}
+    failed: dict[str, SeshError] = {}
+    searched = sessions.chosen(caller, names)
+    with Pattern(pattern, ignore_case=ignore_case) as search:
+        for name, lines in _texts(caller, searched, failed, named=bool(names)):
+            counts[name] = sum(1 for _ in search.matches(lines))
+    return {"counts": counts, "failed": sessions.acted_on(searched, failed)["failed"]}
+
+
+def _texts(
+    caller: Caller, searched: Sequence[str], failed: dict[str, SeshError], *, named: bool
+) -> Iterator[tuple[str, list[str]]]:
+    """Yield sessions with the lines to search; add the error of each other one. `named`: a person named them."""
+    for name in searched:
+        caller.progress()
+        try:
+            lines, alternate = views.last_lines(name, _MOST_LINES)
+            if alternate:
+                lines = [*lines, *views.screen(caller, name)["lines"]]
+        except SeshError as error:
+            if named or not isinstance(error, NotFound):  # a session may have ended since it was listed
+                failed[name] = error
+        else:
+            yield name, lines
 
 
 def _last_that_fit(hits: Iterable[Sequence[Hit]], empty: Hits) -> int:

@@ -206,18 +206,18 @@ class Hit(TypedDict):
     host: Optional[str]
 
 
-class _Hits(TypedDict):
+class Hits(TypedDict):
+    """The lines that `grep` found on one machine, and errors of unsearched sessions by name."""
+
     hits: list[Hit]
     failed: dict[str, ErrorFacts]
 
 
-class Hits(_Hits, total=False):
-    """The lines that `grep` found on one machine, and errors of unsearched sessions by name.
-
-    `counts`: the number of lines that match in each session, if they are only counted.
-    """
+class Counts(TypedDict):
+    """How many lines match in each session of one machine, and errors of unsearched sessions by name."""
 
     counts: dict[facts.Name, int]
+    failed: dict[str, ErrorFacts]
 
 
 class _Leftover(TypedDict):

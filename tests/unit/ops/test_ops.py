@@ -36,7 +36,7 @@ WIRE_NAMES = {
     "index": "follow",
     "jobs": "ended result",
     "layout": "make sessions",
-    "search": "grep",
+    "search": "count grep",
     "sessions": "detach kill kill_all label reload rename resume_with signal_foreground there",
     "shell": "history history_output",
     "sweep": "clear leftovers",
