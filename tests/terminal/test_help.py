@@ -72,6 +72,12 @@ def test_each_argument_and_option_of_a_verb_has_a_meaning() -> None:
     assert [(verb, each.name) for verb, each in named if not getattr(each, "help", None)] == []
 
 
+def test_each_short_option_has_a_long_form() -> None:
+    named = [(verb.name, each.opts) for verb in VERBS for each in built(verb.name).params]
+    short = [(verb, words) for verb, words in named if any(word[:1] == "-" for word in words)]
+    assert [(verb, words) for verb, words in short if not any(word[:2] == "--" for word in words)] == []
+
+
 def test_a_long_option_means_one_thing_and_one_that_means_two_says_both_in_each_help() -> None:
     """`--replace` detached terminals with five verbs, and ended the session with a sixth."""
     meanings: dict[str, dict[str, set[str]]] = {}  # by option and the first words of its help: the verbs
