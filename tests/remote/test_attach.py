@@ -109,7 +109,7 @@ def test_a_new_session_s_number_and_a_name_that_is_taken(home: Home, beside: Bes
     assert terminal.exit_code() == 0
     assert far.names() == ["1"]
     asked = home.terminal("@box", "new", "1")
-    asked.wait_for(re.compile(r"1 already runs.*Join +Replace +New: 1-2 +Cancel", re.DOTALL))
+    asked.wait_for(re.compile(r"1 already runs.*Join +Replace.*New: 1-2 +Cancel", re.DOTALL))
     asked.type("n\r")
     asked.wait_for(PROMPT)
     assert far.names() == ["1", "1-2"]
