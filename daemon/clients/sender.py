@@ -65,7 +65,9 @@ class Sender:
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
         if client.place is not None and client.asked_at is None and client.viewport is None and not client.pieces:
             is_late = client.behind(log) > client.window.size
-            if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
+            if is_late and not self._is_waited_for(client, now):
+                client.was_given_up = True
+            if client.place.sent < log.base or client.was_given_up:
                 client.ask_screen(now)
         mode = client.mode(self._clients.size)
         if client.pieces or (client.connection.unsent and not client.connection.flush()):
@@ -169,6 +171,7 @@ class Sender:
         screen = drawing.images + drawing.replay.finish() + drawing.effects
         client.pieces = [*protocol.screen_pieces(drawing.position, screen, size)][::-1]
         client.drawing = None
+        client.was_given_up = False
         client.left_out = client.left_out.and_then(drawing.left_out)
         client.asked_at = now if feed.in_image or drawing.position > feed.position else None
         self._send_pieces(client, now)
@@ -187,7 +190,7 @@ class Sender:
         feed = self._feed
         if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
             return False
-        if client.behind(self._log) > 2 * client.window.size:  # nobody has waited for it
+        if client.was_given_up:
             return False
         if place.sent < self._log.resized_at:
             return True

@@ -22,6 +22,7 @@ HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
 _FREE = 0.25  # seconds above an empty link's time up to which bytes count as not queued; or a tenth of that time
 _UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
+_FULL = 1 << 10  # bytes of room below which the window counts as full
 _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
 
 
@@ -100,6 +101,8 @@ class Window:
         owed = self.in_flight >= self._silent
         if begins and owed:
             self._progress_at = now
+        if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
+            self._full_at = self._sent
         last = self._frames[-1] if self._frames and not self.over_link else None
         if last is not None and last.size + size <= LEAST:  # as echoed keys come one by one
             last.end, last.position = self._sent, position

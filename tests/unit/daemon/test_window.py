@@ -36,8 +36,8 @@ class SimulatedLink:
         self._frames.append((self.free_at + self.trip / 2, self.sent))
 
     def fill(self) -> None:
-        """Send frames as the daemon does in a flood: while there is room for them, or nothing is in flight."""
-        while self.window.takes(size := min(FRAME, self.window.frame or FRAME)):
+        """Send frames as the daemon does in a flood: the program prints no more than there is room for."""
+        while size := min(FRAME, self.window.frame):
             self.send(size)
 
     def step(self) -> None:
