@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 
 from sesh import errors, reach
 from sesh.about import PROGRAM, SESH
@@ -57,34 +59,44 @@ class Invocation(PersonCaller):
         return asks and self.ask(f"@{self.line.host} has no sesh; deploy it there?", YES_NO, "y") == "y"
 
     def search(
-        self, names: Sequence[str], *, creates: bool = False, safely: bool = False, more: str = ""
+        self, names: Sequence[str], *, creates: bool = False, safely: bool = False
     ) -> dict[str, str | SeshError | None]:
         """Search for sessions; return the host of each, None for this machine, or the error.
 
         All sessions are on the host that the line names. If the line names none, this machine comes before the known
         remotes. `creates`: the line creates a session that no machine has. `safely`: Enter chooses none of several.
-        `more`: what stands behind the name in a line that an error tells to write, which must do the same as this one.
         """
         hosts: dict[str, str | SeshError | None] = dict.fromkeys(names, self.line.host)
         absent = [name for name in hosts if not find.exists(name)] if self.line.host is None else []
         if absent:
             from sesh.ops import lookup  # noqa: PLC0415 - a session here does without known remotes
 
-            hosts |= lookup.locate(self, absent, self.line.verb.word, more, creates=creates, safely=safely)
+            to_write = partial(self._line_for, names)
+            hosts |= lookup.locate(self, absent, to_write, creates=creates, safely=safely)
         return hosts
 
-    def find_target(self, name: str | None, *, creates: bool = False, question: str = "", more: str = "") -> Target:
+    def _line_for(self, names: Sequence[str], name: str) -> str:
+        """Return this line, without hosts, for one of its names: an error tells to write it behind a host.
+
+        Who names the machine is not asked, so -y has nothing to leave out.
+        """
+        others = {*names, "-y", "--yes"} - {name}
+        words = [word for word in self.line.words if word not in others]
+        tail = [] if self.line.tail is None else ["--", *self.line.tail]
+        return shlex.join([self.line.verb.word, *words, *tail])
+
+    def find_target(self, name: str | None, *, creates: bool = False, question: str = "") -> Target:
         """Return the target that has the session; print its host if the line omits it.
 
-        Without a name, return the target of the line. `creates`, `more`: see `search`. `question`: see
+        Without a name, return the target of the line. `creates`: see `search`. `question`: see
         `_check_place`. Raises NotFound, Refused.
         """
         if name is None:
             return self.line_target
-        host = self.search([name], creates=creates, safely=bool(question), more=more)[name]
+        host = self.search([name], creates=creates, safely=bool(question))[name]
         if isinstance(host, SeshError):
             raise host
-        self._check_place(host, name, question, more)
+        self._check_place(host, name, self._line_for([name], name), question)
         return self.target_of(host)
 
     def note_verb(self, name: str, host: str | None, *, attaching: bool = False) -> None:
@@ -93,22 +105,19 @@ class Invocation(PersonCaller):
             note = self._notes.append if attaching else self.note
             note(for_host(f"{name} is a verb, too: `{SESH} {GO} {name}` goes to the session", host))
 
-    def on_each(
-        self, names: Sequence[str], act: Act, *, question: str = "", more: str = "", yes: bool = False
-    ) -> dict[str, Failure]:
+    def on_each(self, names: Sequence[str], act: Act, *, question: str = "", yes: bool = False) -> dict[str, Failure]:
         """Call `act` for each machine with some of the sessions; return the failures by session.
 
-        Without names, call it for the target of the line. `question`, `yes`: see `_check_place`; `more`: see
-        `search`. The error of a single
-        session is raised.
+        Without names, call it for the target of the line. `question`, `yes`: see `_check_place`. The error of
+        a single session is raised.
         """
         failed: dict[str, Failure] = {}
         groups: dict[str | None, list[str]] = {} if names else {self.line.host: []}
-        for name, host in self.search(names, safely=bool(question), more=more).items():
+        for name, host in self.search(names, safely=bool(question)).items():
             try:
                 if isinstance(host, SeshError):
                     raise host
-                self._check_place(host, name, question, more, yes=yes)
+                self._check_place(host, name, self._line_for(names, name), question, yes=yes)
             except Interrupted:
                 raise
             except SeshError as error:
@@ -132,19 +141,16 @@ class Invocation(PersonCaller):
             raise failed[names[0]].error
         return {name: failed[name] for name in dict.fromkeys(names) if name in failed} or failed
 
-    def _check_place(
-        self, host: str | None, name: str, question: str = "", more: str = "", *, yes: bool = False
-    ) -> None:
+    def _check_place(self, host: str | None, name: str, line: str, question: str = "", *, yes: bool = False) -> None:
         """Print and remember the host of a session, unless the line names it.
 
         `question`: what to ask before the verb acts on such a session, so that no stale name ends one of another
-        machine; a script has to name the host. `more`: see `search`. `yes`: do not ask. Raises Refused.
+        machine; a script has to name the host, as in `line`. `yes`: do not ask. Raises Refused.
         """
         if host == self.line.host:
             return
         if question and not self.can_answer:
-            line = f"{PROGRAM} @{host} {self.line.verb.word} {name} {more}".rstrip()
-            raise Refused(f"{name} runs on @{host}, not here", hint=f"write: {line}")
+            raise Refused(f"{name} runs on @{host}, not here", hint=f"write: {PROGRAM} @{host} {line}")
         if question and not yes:
             if not self.agrees(f"{name} runs on @{host}. {question}"):
                 raise Refused(f"{name} was left as it is")

@@ -13,7 +13,7 @@ from sesh.cli import printing
 from sesh.cli.invocation import Invocation
 from sesh.cli.printing import error_row
 from sesh.cli.table import Table
-from sesh.errors import for_host
+from sesh.errors import Unreachable, for_host
 from sesh.ops import lookup
 from sesh.ops.lookup import Group
 from sesh.schema.facts import Place, Summary
@@ -55,7 +55,8 @@ def show_names(cli: Invocation, label: Sequence[tuple[str, str]] = ()) -> int:
         places = [Place(row["host"], row["name"]) for row in group.sessions if "stale" not in row]
         failed = failed or group.error is not None
         if cli.line.json:
-            rows += [error_row(group.error, group.host)] if group.error is not None else []
+            silent = group.error or (Unreachable(f"{group.host}: {group.reason}") if group.reason else None)
+            rows += [error_row(silent, group.host)] if silent is not None else []
             rows += [{"name": place.name, "host": place.host} for place in places]
         else:
             if group.reason and cli.line.host is None:

@@ -115,10 +115,13 @@ def _send_signal(cli: Invocation, signal: str, names: list[str], wanted: dict[st
 
     if wanted:
         names = list(_labelled(cli, wanted))
+        if not names:
+            cli.out.done(signalled=[])
+            return cli.out.nothing_found()
         refused = signal_on(cli.line_target, names)
         failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in refused.items()}
     else:
-        failed = cli.on_each(names, signal_on, question=f"Send it {signal}?", more=f"-s {signal}", yes=yes)
+        failed = cli.on_each(names, signal_on, question=f"Send it {signal}?", yes=yes)
     done = [name for name in dict.fromkeys(names) if name not in failed]
     return show_each(
         cli.out, "signalled", done, failed, describe=f"{signal} sent to {{}}".format, facts={"signal": signal}
@@ -206,7 +209,7 @@ def rename(ctx: Context, names: OldAndNew) -> int:
     if len(olds) > 1:
         raise UsageError(f"sesh rename takes an old and a new name; {new} is one too many")
     old = olds[0] if olds else None
-    target = cli.find_target(old, question="Rename it?", more=new)
+    target = cli.find_target(old, question="Rename it?")
     renamed = target.call(sessions.rename, name=old, new=new)
     cli.note_verb(new, target.host)
     return cli.out.done(**renamed)

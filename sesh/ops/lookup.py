@@ -295,14 +295,14 @@ def query_known(caller: Caller, names: Collection[str] = (), listed: Listed | No
 
 
 def locate(
-    caller: Caller, names: Sequence[str], verb: str, more: str = "", *, creates: bool, safely: bool = False
+    caller: Caller, names: Sequence[str], to_write: Callable[[str], str], *, creates: bool, safely: bool = False
 ) -> dict[str, str | SeshError | None]:
     """Return each session's host: a known remote, None if none has it, or an error.
 
-    If several hosts have a session, or a silent one had it, the person chooses one. `verb`, `more`: what stands before
-    and behind the name in a hint. `creates`: the caller creates a session that no host has; then the hint has the name
-    alone. `safely`: Enter chooses none. The errors are NotFound if only a silent host had the session, and Refused if
-    the person chooses none.
+    If several hosts have a session, or a silent one had it, the person chooses one. `to_write`: returns the line for a
+    name that a hint shows behind a host. `creates`: the caller creates a session that no host has; then the hint has
+    the name alone. `safely`: Enter chooses none. The errors are NotFound if only a silent host had the session, and
+    Refused if the person chooses none.
     """
     hosts: dict[str, list[str]] = {name: [] for name in names}
     silent: dict[str, tuple[str, str]] = {}  # by session, a host that had it and does not answer, and why
@@ -316,7 +316,7 @@ def locate(
     for name in names:
         try:
             was = silent.get(name)
-            places[name] = _choose_host(caller, name, hosts[name], was, verb, more, creates=creates, safely=safely)
+            places[name] = _choose_host(caller, name, hosts[name], was, to_write(name), creates=creates, safely=safely)
         except SeshError as error:
             places[name] = error
     return places
@@ -327,8 +327,7 @@ def _choose_host(
     name: str,
     hosts: list[str],
     silent: tuple[str, str] | None,
-    verb: str,
-    more: str,
+    line: str,
     *,
     creates: bool,
     safely: bool,
@@ -339,7 +338,7 @@ def _choose_host(
         host, why = silent
         was = f"was on @{host}, which {absence(host, why)}"
         if not hosts:
-            again = f"to ask it again: {PROGRAM} @{host} {verb} {name} {more}".rstrip()
+            again = f"to ask it again: {PROGRAM} @{host} {line}"
             raise NotFound(f"{name} {was}", hint=f"to create it here: {PROGRAM} --local {name}" if creates else again)
     if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None
@@ -347,8 +346,7 @@ def _choose_host(
     if was:
         runs += f", and {was}"
     if not caller.can_answer:
-        words = [name] if creates else [verb, name, more]
-        raise Refused(f"{runs}; choose one: {' '.join([PROGRAM, f'@{hosts[0]}', *words]).rstrip()}")
+        raise Refused(f"{runs}; choose one: {PROGRAM} @{hosts[0]} {name if creates else line}")
     answers = [(str(number), f"{number} @{host}") for number, host in enumerate(hosts[:9], 1)]
     answer = caller.ask(f"{runs}:", [*answers, CANCEL], CANCEL[0] if safely else "1")
     if not answer.isdecimal():

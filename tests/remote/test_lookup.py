@@ -142,7 +142,7 @@ def test_a_session_on_a_host_that_does_not_answer_is_not_made_here_without_a_wor
     for words in (["status", "solo"], ["kill", "solo"], ["wait", "solo", "--exit"]):
         done = home.sesh(*words)
         assert done.code == 1, words
-        again = f"to ask it again: sesh @box {words[0]} solo"
+        again = f"to ask it again: sesh @box {' '.join(words)}"
         assert f"solo was on @box, which does not answer (no route); {again}\n" in done.stderr, done
     assert home.sesh("run", "solo", "--", "true").code == 125
     here = home.terminal("solo", columns=120)
