@@ -126,7 +126,7 @@ class Client(Reader):
         self.used_at = self.attached_at  # when a person last used it
         self.place: Place | None = None
         self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
-        self.was_given_up = False  # nobody waited for it: next it gets the screen, and not the output before that
+        self.was_given_up = False  # as leader, by a program that waited: next it gets the screen, not all output
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
         self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output

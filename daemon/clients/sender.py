@@ -65,10 +65,9 @@ class Sender:
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
         if client.place is not None and client.asked_at is None and client.viewport is None and not client.pieces:
             is_late = client.behind(log) > client.window.size
-            if is_late and not self._is_waited_for(client, now):
-                client.was_given_up = True
-            if client.place.sent < log.base or client.was_given_up:
+            if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
                 client.ask_screen(now)
+                client.was_given_up = is_late and client is self._clients.leader
         mode = client.mode(self._clients.size)
         if client.pieces or (client.connection.unsent and not client.connection.flush()):
             self._send_pieces(client, now)
