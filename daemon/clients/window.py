@@ -32,7 +32,6 @@ class _Frame:
     position: int  # of the log, at its end
     size: int
     sent_at: float
-    owed: bool  # its arrival is acknowledged at once, and not only with that of a later one
     fresh: bool  # it is small and comes after a pause, so that nothing is queued before it
 
 
@@ -98,8 +97,7 @@ class Window:
         self._sent_at = now
         self._sent += size
         self.in_flight += size
-        owed = self.in_flight >= self._silent
-        if begins and owed:
+        if begins and self.in_flight >= self._silent:
             self._progress_at = now
         if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
             self._full_at = self._sent
@@ -108,7 +106,7 @@ class Window:
             last.end, last.position = self._sent, position
             last.size += size
             return
-        self._frames.append(_Frame(self._sent, position, size, now, owed, fresh))
+        self._frames.append(_Frame(self._sent, position, size, now, fresh))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
@@ -127,7 +125,7 @@ class Window:
             frame = self._frames.popleft()
         if frame is None:
             return None
-        if self.over_link and frame.owed and frame.end == count:  # else its time is that of a later one, too
+        if self.over_link and frame.end == count:  # else its time is that of a later one, too
             self._follow(frame, now)
         return frame.position
 
