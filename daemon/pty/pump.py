@@ -77,7 +77,7 @@ class Pump:
 
     @property
     def wants_read(self) -> bool:
-        return self.allowed > 0 and self.due == _NEVER
+        return not self.paused and self.due == _NEVER
 
     def resize(self, size: Size) -> None:
         if self.pty.is_open:

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
-from sesh import errors, reach
+from sesh import reach
 from sesh.about import PROGRAM, SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
 from sesh.cli.printing import Output
-from sesh.cli.render import Failure
+from sesh.cli.render import Failure, failures_of
 from sesh.cli.verbs import GO, find_verb
 from sesh.errors import ErrorFacts, Interrupted, NotDeployed, Refused, SeshError, UsageError, for_host
 from sesh.names import check_host, is_decimal
@@ -22,6 +21,7 @@ from sesh.reach.caller import YES_NO
 from sesh.reach.target import Target
 from sesh.store import listing
 from sesh.system.workers import Stop
+from sesh.text.describe import shell_word
 
 Act = Callable[[Target, list[str]], Mapping[str, ErrorFacts]]  # acts on sessions of a machine; returns its failures
 
@@ -83,13 +83,13 @@ class Invocation(PersonCaller):
         others = {*names, "-y", "--yes"} - {name}
         words = [word for word in self.line.words if word not in others]
         tail = [] if self.line.tail is None else ["--", *self.line.tail]
-        return shlex.join([self.line.verb.word, *words, *tail])
+        return " ".join(map(shell_word, [self.line.verb.word, *words, *tail]))
 
     def find_target(self, name: str | None, *, creates: bool = False, question: str = "") -> Target:
         """Return the target that has the session; print its host if the line omits it.
 
-        Without a name, return the target of the line. `creates`: see `search`. `question`: see
-        `_check_place`. Raises NotFound, Refused.
+        Without a name, return the target of the line. `creates`: see `search`. `question`: see `_check_place`. Raises
+        NotFound, Refused.
         """
         if name is None:
             return self.line_target
@@ -108,8 +108,8 @@ class Invocation(PersonCaller):
     def on_each(self, names: Sequence[str], act: Act, *, question: str = "", yes: bool = False) -> dict[str, Failure]:
         """Call `act` for each machine with some of the sessions; return the failures by session.
 
-        Without names, call it for the target of the line. `question`, `yes`: see `_check_place`. The error of
-        a single session is raised.
+        Without names, call it for the target of the line. `question`, `yes`: see `_check_place`. The error of a single
+        session is raised.
         """
         failed: dict[str, Failure] = {}
         groups: dict[str | None, list[str]] = {} if names else {self.line.host: []}
@@ -127,8 +127,7 @@ class Invocation(PersonCaller):
         for host, group in groups.items():
             target = self.target_of(host)
             try:
-                refused = act(target, group)
-                failed |= {name: Failure(errors.rebuild(facts).told_by(host)) for name, facts in refused.items()}
+                failed |= failures_of(act(target, group), host)
             except Interrupted:
                 raise
             except SeshError as error:

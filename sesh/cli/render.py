@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from sesh.cli.printing import Output, error_facts
-from sesh.errors import ExitCode, SeshError
+from sesh.errors import ErrorFacts, ExitCode, SeshError, rebuild
 from sesh.schema.outcomes import PrintedError
 from sesh.text import safe
 
@@ -27,6 +27,11 @@ class Failure(NamedTuple):
     def facts(self) -> PrintedError:
         """The error as JSON shows it."""
         return error_facts(self.error)
+
+
+def failures_of(refused: Mapping[str, ErrorFacts], host: str | None) -> dict[str, Failure]:
+    """Return by name the errors with which an op on a machine has refused some names."""
+    return {name: Failure(rebuild(facts).told_by(host)) for name, facts in refused.items()}
 
 
 def failed_facts(failed: Mapping[str, Failure]) -> dict[str, PrintedError]:

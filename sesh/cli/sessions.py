@@ -8,7 +8,6 @@ from typing import Annotated
 
 from typer import Argument, Option
 
-from sesh import errors
 from sesh.about import SESH
 from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import AnyName, Context, Labelled, Name, Names, OldAndNew, Yes, offering, parsed
@@ -22,7 +21,7 @@ from sesh.cli.printed import (
     PrintedSignalled,
     prints,
 )
-from sesh.cli.render import Failure, show_each
+from sesh.cli.render import Failure, failures_of, show_each
 from sesh.errors import ErrorFacts, Refused, UsageError
 from sesh.names import check_label, check_labels, check_name
 from sesh.ops import sessions, views
@@ -118,8 +117,7 @@ def _send_signal(cli: Invocation, signal: str, names: list[str], wanted: dict[st
         if not names:
             cli.out.done(signalled=[])
             return cli.out.nothing_found()
-        refused = signal_on(cli.line_target, names)
-        failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in refused.items()}
+        failed = failures_of(signal_on(cli.line_target, names), cli.line.host)
     else:
         failed = cli.on_each(names, signal_on, question=f"Send it {signal}?", yes=yes)
     done = [name for name in dict.fromkeys(names) if name not in failed]
@@ -135,8 +133,7 @@ def _kill_chosen(cli: Invocation, ids: dict[str, str]) -> int:
 
 
 def _report_killed(cli: Invocation, result: ActedOn) -> int:
-    failed = {name: Failure(errors.rebuild(facts).told_by(cli.line.host)) for name, facts in result["failed"].items()}
-    return _show_killed(cli, result["done"], failed)
+    return _show_killed(cli, result["done"], failures_of(result["failed"], cli.line.host))
 
 
 def _show_killed(cli: Invocation, done: Sequence[str], failed: Mapping[str, Failure]) -> int:

@@ -160,8 +160,8 @@ class _Watched:
             if stream.lost and (self._ending or not self._interrupts.tie):
                 raise errors.Interrupted(self._interrupts.message)
             if stream.lost:
-                stream_is_back = f"once the link to @{stream.host} is back"
-                self._caller.note(f"{stream.name} ends {stream_is_back}; Ctrl-C stops waiting for that")
+                name, host = stream.name, stream.host
+                self._caller.note(f"{name} ends once the link to @{host} is back; Ctrl-C stops waiting for that")
             if self._interrupts.tie:
                 if not self._ending:
                     stream.submit(Exchange(KILL))

@@ -18,8 +18,6 @@ from sesh.wire.connection import Connection, request_frames
 from sesh.wire.messages import INTERRUPT, RUN, RUN_INTERRUPT, SEND, RequestKeys, RequestType, Response
 
 Keys = Union[RequestKeys, Callable[[], RequestKeys]]
-
-
 _KEYED = (SEND, RUN, INTERRUPT, RUN_INTERRUPT)  # requests whose key every daemon knows
 
 

@@ -110,7 +110,7 @@ class Connection:
             _wait(self.inbound, select.POLLIN, deadline)
             if deadline is not None and time.monotonic() > deadline:
                 if self._overdue == deadline:
-                    raise too_late()
+                    raise _too_late()
                 self._overdue = deadline
             self.read()
         return self._frames.popleft()
@@ -369,9 +369,8 @@ def adopt(opened: socket.socket, name: str = "") -> Connection:
 
 def _wait(descriptor: int, events: int, deadline: float | None) -> None:
     if not descriptors.polled([(descriptor, events)], deadline):
-        raise too_late()
+        raise _too_late()
 
 
-def too_late() -> errors.TimedOut:
-    """Return the error for a daemon that has not answered in time."""
+def _too_late() -> errors.TimedOut:
     return errors.TimedOut("the session's daemon did not answer in time", hint=f"`{SESH}` lists the sessions")

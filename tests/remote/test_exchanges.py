@@ -49,19 +49,18 @@ def asked(home: Home) -> None:
 
 
 @pytest.mark.parametrize("moment", MOMENTS)
-def test_a_job_runs_once_and_its_output_comes_once(home: Home, far: ViaHost, moment: Moment) -> None:
-    breaks_at(home, moment, "wait")
-    job = home.start("@box", "exec", "job", "--follow", "--", "sh", "-c", f"echo x >>ran; {PRINTS}; exit 7")
-    out, error = job.communicate(timeout=30)
-    assert (job.returncode, out.decode().splitlines()) == (7, LINES), error
-    assert has_broken(home)
-    assert far.read("ran") == "x\n"
-
-
-@pytest.mark.parametrize("moment", MOMENTS)
-def test_a_command_runs_once_and_its_output_comes_once(home: Home, far: ViaHost, moment: Moment) -> None:
-    breaks_at(home, moment, "run")
-    run = home.start("@box", "run", "work", "--", f"echo x >>ran; {PRINTS}; (exit 7)")
+@pytest.mark.parametrize(
+    ("request_name", "words"),
+    [
+        ("wait", ("exec", "job", "--follow", "--", "sh", "-c", f"echo x >>ran; {PRINTS}; exit 7")),
+        ("run", ("run", "work", "--", f"echo x >>ran; {PRINTS}; (exit 7)")),
+    ],
+)
+def test_a_job_or_command_runs_once_and_its_output_comes_once(
+    home: Home, far: ViaHost, moment: Moment, request_name: str, words: tuple[str, ...]
+) -> None:
+    breaks_at(home, moment, request_name)
+    run = home.start("@box", *words)
     out, error = run.communicate(timeout=30)
     assert (run.returncode, out.decode().splitlines()) == (7, LINES), error
     assert has_broken(home)
