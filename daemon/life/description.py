@@ -78,6 +78,7 @@ def status(session: Session) -> Status:
         "position": session.log.head,
         "faults": session.faults.kept,
         "reports": session.activity.reports.as_json(),
+        "integration": integration.as_json() if (integration := session.shells.integration) is not None else None,
     }
 
 
