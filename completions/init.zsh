@@ -8,10 +8,10 @@ if [[ $ZSH_VERSION == [1-4].* ]]; then
 'builtin' 'printf' '\e]7373;integration;zsh;old-shell;%s\a' $$ >/dev/tty
 else
 'builtin' 'emulate' zsh -o no_aliases -o no_debug_before_cmd -o no_xtrace -o extended_glob -c '
-typeset -g +x __sesh_ran= __sesh_renewed=
+typeset -g +x __sesh_ran= __sesh_renewed= &&
 # Prompts expand these. SHLVL is higher in a shell within this one, which may get an exported prompt: nothing there.
-typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})"
-typeset -g +x __sesh_line="%($((SHLVL + 1))L..%{${(g::):-\\e]133;B;sesh=$$\\a}%})"
+typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})" &&
+typeset -g +x __sesh_line="%($((SHLVL + 1))L..%{${(g::):-\\e]133;B;sesh=$$\\a}%})" &&
 
 # Put what is ours where it belongs, as other start files and themes assign these anew.
 __sesh_place() {
@@ -25,7 +25,7 @@ __sesh_place() {
   [[ $preexec_functions[-1] == __sesh_preexec || ${(t)preexec_functions} == *readonly* ]] ||
     preexec_functions=(${preexec_functions:#__sesh_preexec} __sesh_preexec) &&
   setopt debug_before_cmd
-}
+} &&
 
 # End the command, unless PROMPT_EOL_MARK has done so. Where others may have printed, D has no code, but A has it.
 __sesh_precmd() {
@@ -37,7 +37,7 @@ __sesh_precmd() {
   __sesh_ran= &&
   [[ ! -r ${SESH_ENV_FILE-} || $(<$SESH_ENV_FILE) == "$__sesh_renewed" ]] || __sesh_renew &&
   __sesh_place
-}
+} &&
 
 # Begin a command. Without text it is not recorded. zsh drops a line that it refuses (zshaddhistory, hist_no_store, …)
 # only when the next one comes: a subshell looks what happens then.
@@ -62,7 +62,7 @@ __sesh_preexec() {
     2>/dev/null >/dev/tty || : &&
   __sesh_ran=1 &&
   __sesh_place
-}
+} &&
 
 __sesh_renew() {
   local line
@@ -74,12 +74,13 @@ __sesh_renew() {
       *=) [[ ${(tP)line%=} == *readonly* ]] || unset "${line%=}" ;;
     esac
   done
-}
+} &&
 
-typeset -ga precmd_functions preexec_functions
+typeset -ga precmd_functions preexec_functions &&
+builtin printf "\e]7373;integration;zsh;%s;%s\a" \
+  "${${(M)${:-${(t)PS1}${(t)PROMPT_EOL_MARK}${(t)precmd_functions}${(t)preexec_functions}}:#*readonly*}:+readonly}" $$ \
+  >/dev/tty &&
 __sesh_place
-[[ "${(t)PS1}${(t)PROMPT_EOL_MARK}${(t)precmd_functions}${(t)preexec_functions}" == *readonly* ]] && set -- readonly
-builtin printf "\e]7373;integration;zsh;%s;%s\a" "${1-}" $$ >/dev/tty
 '
 fi
 fi
