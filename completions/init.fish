@@ -3,11 +3,12 @@ if status is-interactive; and set -q SESH_ENV_FILE; and not functions -q __sesh_
 # fish calls the handlers of an event in the order of their definition. Handlers of fish_postexec that stand before ours
 # may print behind the command's output: then D has no code, but A has it.
 set -g __sesh_before (builtin functions --handlers-type generic | string replace -rf '^fish_postexec ' '')
+set -g __sesh_owed ''
 set -g __sesh_known ''
 set -g __sesh_renewed ''
 set -g __sesh_announced ''
 
-function __sesh_end --on-event fish_postexec
+function __sesh_postexec --on-event fish_postexec
     set -l code $status
     set -l end "D;$code"
     for each in $__sesh_before
@@ -16,13 +17,21 @@ function __sesh_end --on-event fish_postexec
             set __sesh_known ";code=$code"
         end
     end
-    builtin printf '\e]133;%s;sesh=%s\a' $end $fish_pid >/dev/tty
+    if builtin functions -q __sesh_end # of `sesh run`: it stands behind this handler, and ends the output
+        set __sesh_owed $end
+    else
+        builtin printf '\e]133;%s;sesh=%s\a' $end $fish_pid >/dev/tty
+    end
 end
 
 function __sesh_prompt --on-event fish_prompt
     if test -z "$__sesh_announced"
         set __sesh_announced 1
         builtin printf '\e]7373;integration;fish;;%s\a' $fish_pid >/dev/tty
+    end
+    if test -n "$__sesh_owed"
+        builtin printf '\e]133;%s;sesh=%s\a' $__sesh_owed $fish_pid >/dev/tty
+        set __sesh_owed ''
     end
     builtin printf '\e]133;A;sesh=%s%s\a' $fish_pid "$__sesh_known" >/dev/tty
     set __sesh_known ''
@@ -35,10 +44,10 @@ end
 # Before each prompt it becomes the last handler, so that nothing is printed behind the mark. Without its text a command
 # is not recorded.
 function __sesh_place
-    function __sesh_begin --on-event fish_preexec
+    function __sesh_preexec --on-event fish_preexec
         set -l text ''
         if set -q fish_private_mode; or begin; set -q fish_history; and test -z "$fish_history"; end
-        else if string match -q -- ' *' $argv[1]; or test (string length -- "$argv[1]" | string collect) -gt 4096
+        else if string match -q -- ' *' $argv[1]; or test (string length -- "$argv[1]") -gt 4096
         else if not string match -q '3.*' -- $version; and builtin functions -q fish_should_add_to_history
             and not fish_should_add_to_history $argv[1] >/dev/null 2>&1
         else
