@@ -16,7 +16,7 @@ from __future__ import annotations
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
+from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
 from sesh.daemon.screen.reports import Reports
@@ -28,7 +28,7 @@ FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
 QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
-PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
+PIECE = MIN_WINDOW >> 1  # bytes of one frame of a screen over a link
 _NEVER = float("inf")
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
