@@ -136,7 +136,7 @@ def _restore_times(session: Session, times: Times | None) -> None:
     if times is None:
         now = int(STEADY.wall_time(STEADY.now()))
         session.log.times.note(now, session.log.base)
-        emulator.times.note(now, emulator.settle().scrollback.first)
+        emulator.times.note(now, emulator.screen.scrollback.first)
     else:
         session.log.times.packed = times["output"]
         emulator.times.packed = times["lines"]

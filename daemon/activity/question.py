@@ -39,7 +39,7 @@ def in_lines(emulator: Emulator, entered: int) -> str:
 
 def on_screen(emulator: Emulator, known: Iterable[str]) -> str:
     """Return the question on a screen; ignore each row of `known` once."""
-    return in_rows(words_on(emulator), None if emulator.settle().cursor.hidden else emulator.cursor[0], known)
+    return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
@@ -53,11 +53,11 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    return [words_of(row.trimmed_text()) for row in emulator.settle().rows]
+    return [words_of(row.trimmed_text()) for row in emulator.screen.rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    return [words_of(line.trimmed_text()) for line in unwrap(emulator.settle().rows[: emulator.cursor[0] + 1])]
+    return [words_of(line.trimmed_text()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> str:

@@ -195,7 +195,7 @@ class Sender:
             return True
         if place.sent > feed.position:
             return False
-        return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.settle().scrollback.count
+        return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.screen.scrollback.count
 
     def _go_on(self, client: Client, place: Place, now: float) -> None:
         """Let a client show output although it waits for a screen, which comes later."""
@@ -268,7 +268,7 @@ class Sender:
         missed = feed.missed_since(state)
         is_viewport = client.viewport is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
-        lines = min(missed, emulator.settle().scrollback.count if keeps_all else client.terminal.lines)
+        lines = min(missed, emulator.screen.scrollback.count if keeps_all else client.terminal.lines)
         clear = lines < missed and not is_viewport  # first the old screen goes to the terminal's scrollback
         if clear:
             missed = max(0, missed - state.on_screen)
@@ -371,7 +371,7 @@ class Sender:
         """Tell a client how many lines its terminal lacks, and how many of them the scrollback has."""
         out = client.left_out
         client.left_out = LeftOut()
-        kept = min(out.count, max(0, out.before - self._feed.emulator.settle().scrollback.first))
+        kept = min(out.count, max(0, out.before - self._feed.emulator.screen.scrollback.first))
         client.connection.queue(protocol.message(protocol.NOTICE, {"left_out": out.count, "kept": kept}))
 
     # -- the program's pace

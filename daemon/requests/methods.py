@@ -100,7 +100,7 @@ class RequestMethods:
             "position": feed.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > max(emulator.settle().scrollback.first, lowest),
+            "older": first > max(emulator.screen.scrollback.first, lowest),
             "since": lowest,
         }
         if line_state is not None:

@@ -157,7 +157,7 @@ class ScreenFeed:
     def _pack(self) -> bool:
         """Compress the scrollback for `STEP_TIME`; return whether all of it is compressed."""
         until = time.monotonic() + STEP_TIME
-        for _ in self.emulator.settle().scrollback.pack():
+        for _ in self.emulator.screen.scrollback.pack():
             if time.monotonic() >= until:
                 return False
         with suppress(AttributeError):  # only some systems have malloc_trim(3)
@@ -170,7 +170,7 @@ class ScreenFeed:
         """Change the screen's size from the log's head on; the height in pixels is for images."""
         self.columns, self.rows = size[:2]
         self._log.mark_resize()
-        self.emulator.settle().cell_height = size[3] // max(1, self.rows) or CELL_HEIGHT  # 0 pixels are unknown
+        self.emulator.screen.cell_height = size[3] // max(1, self.rows) or CELL_HEIGHT  # 0 pixels are unknown
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # no output came at that size
         self._resizes.append((self._log.head, self.columns, self.rows))
@@ -264,7 +264,7 @@ class ScreenFeed:
 
     def dumping(self) -> Iterator[FeedState | None]:
         """Draw the emulator's present screen; yield None after each part of the work, then the state."""
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         drawn = replaying(self.emulator, lines=screen.scrollback.count, clear=False)
         states, kept = list(self._states.items()), list(self._kept.items())
         columns, rows = self.emulator.columns, self.emulator.height
@@ -279,7 +279,7 @@ class ScreenFeed:
         self.position = state.position
         self.emulator.resize(state.columns, state.rows)
         self.emulator.feed(state.screen)
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         screen.scrollback.renumber(state.scrollback_end)
         screen.used = state.used
         self._states = dict(state.states)

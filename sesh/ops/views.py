@@ -239,7 +239,7 @@ def emulator_of(checkpoint: Checkpoint | None, known: CheckpointFacts | None = N
     try:
         (columns, rows), size = header["drawn"], header["size"]
         emulator = _new_emulator(columns, rows, header["lines"])
-        emulator.settle().cell_height = header["cell_height"]
+        emulator.screen.cell_height = header["cell_height"]
         known = known or {}
         timed = len(data) - known.get("untimed", 0) if known.get("times") else 0
         emulator.feed(data[: max(0, timed)])

@@ -31,7 +31,7 @@ class Viewport:
 
     def update(self, emulator: Emulator) -> bytes:
         """Return the bytes that update the terminal; empty without changes."""
-        screen = emulator.settle()
+        screen = emulator.screen
         self._follow(*emulator.cursor, screen)
         out: list[str] = []
         if self._sent is None:
