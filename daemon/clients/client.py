@@ -137,7 +137,7 @@ class Client(Reader):
         self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
         self.viewed_rows = 0  # and how many rows it had
         self.left_out = LeftOut()
-        self.replies = ReplyFilter()
+        self.reply_filter = ReplyFilter()
         self.received_input = 0  # the number of the last INPUT that came, over any of its connections
         self.last_input = 0  # that of the last one that was typed
 

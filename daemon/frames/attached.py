@@ -254,21 +254,21 @@ class Attached:
             self._acks.owe(client, protocol.CHUNK, 0.0)
             return
         now = time.monotonic()
-        keys = client.replies.filter(data, now)
-        if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
+        keys = client.reply_filter.filter(data, now)
+        if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
             self._held[client] = now + KEY_TIMEOUT
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
         """Have what passed the filter of replies typed, of `size` bytes up to INPUT `number`."""
-        by_person = client.replies.by_person
+        by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
         self._typed.append(Typed(client, keys, number, size, by_person))
 
     def _release(self, client: Client) -> None:
         """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
-        if self._pump.life.running and (key := client.replies.release()):
+        if self._pump.life.running and (key := client.reply_filter.release()):
             self._type(client, key, client.last_input, 0)
 
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
@@ -303,7 +303,7 @@ class Attached:
         """Detach a client at the end of this turn. `asker`: the pid of the process that wants it."""
         message: Message = {
             "reason": reason,
-            "queries": client.replies.queries.due(time.monotonic()),
+            "queries": client.reply_filter.queries.due(time.monotonic()),
             "command": shells.foreground_name(self._pump.pty, asker, self._facts.command),
         }
         self._farewells.append(Farewell(client, protocol.DETACH, message))

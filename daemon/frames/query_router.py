@@ -94,7 +94,7 @@ class QueryRouter:
         for each in reversed(asked):
             form_of_reply = reply_form(each.query.body)
             rest[each.client, form_of_reply] += 1
-            if rest[each.client, form_of_reply] <= each.client.replies.queries.unanswered(form_of_reply):
+            if rest[each.client, form_of_reply] <= each.client.reply_filter.queries.unanswered(form_of_reply):
                 self._asked.insert(0, each)
         for each in [each for each in self._asked if each.client not in self._clients.all]:
             self._asked.remove(each)
@@ -125,9 +125,9 @@ class QueryRouter:
 
     def _expect(self, client: Client, query: Finding, now: float) -> None:
         if query.kind == Kind.TALK:
-            client.replies.queries.open_talk(form(query.body), now)
+            client.reply_filter.queries.open_talk(form(query.body), now)
             return
-        client.replies.queries.open(reply_form(query.body), now)
+        client.reply_filter.queries.open(reply_form(query.body), now)
         if len(self._asked) < MAX_DUE:
             self._asked.append(_Asked(query, client, now + OPEN_FOR))
 
@@ -144,7 +144,7 @@ class QueryRouter:
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
             if client.mode(self._clients.size) is Mode.LIVE:
-                client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
+                client.reply_filter.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)
 

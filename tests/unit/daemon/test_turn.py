@@ -332,7 +332,7 @@ def test_a_program_that_waits_for_a_follower_goes_on_at_once_when_the_follower_i
 
 def holds_escape(peer: Peer) -> None:
     """Type an Escape that may begin a reply, so it waits for its rest."""
-    peer.client.replies.queries.open(b"[R", time.monotonic())
+    peer.client.reply_filter.queries.open(b"[R", time.monotonic())
     peer.types(1, b"\x1b")
     peer.server.until(lambda: peer.server.session.attached.due < float("inf"))
 
