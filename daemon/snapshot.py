@@ -30,7 +30,7 @@ from sesh.schema import check, codec
 from sesh.system.clock import STEADY
 from sesh.wire.messages import SendResponse
 
-FORMAT = 29  # of the snapshot; a sesh refuses any other
+FORMAT = 30  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -107,7 +107,7 @@ def session_of(snapshot: Snapshot) -> Session:
     facts = snapshot["facts"]
     own = snapshot["descriptors"]
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
-    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.reports)
+    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.program_status)
     session.life.state = snapshot["life"]
     session.faults.kept = snapshot["faults"]
     session.log.state = snapshot["log"]

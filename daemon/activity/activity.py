@@ -23,7 +23,7 @@ from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
-from sesh.daemon.screen.reports import Reports
+from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell import shells
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
@@ -56,14 +56,18 @@ class ActivityMemory:
 class Activity:
     """Decides whether the program works, waits or is idle, and tells when that changes."""
 
-    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, reports: Reports, events: Events) -> None:
+    def __init__(
+        self, facts: Facts, pump: Pump, feed: ScreenFeed, program_status: ProgramStatus, events: Events
+    ) -> None:
         self._facts = facts
         self._pump = pump
         self._feed = feed
-        self.reports = reports
+        self.program_status = program_status
         self._events = events
         now = time.monotonic()
-        self.kept = ActivityMemory(ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(reports))
+        self.kept = ActivityMemory(
+            ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(program_status)
+        )
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
@@ -80,7 +84,7 @@ class Activity:
     def state(self, state: ActivityMemory) -> None:
         self.work.state, self.work.question = state.work, state.asked
         self.kept = replace(state, work=WorkState.NOTHING, asked="")
-        self.reports = state.declared.reports
+        self.program_status = state.declared.program_status
 
     # -- in the turn
 
@@ -155,7 +159,7 @@ class Activity:
         self._decide()
 
     def clear_reports(self, position: int) -> None:
-        self.reports.store({"state": "clear"}, 0, position)
+        self.program_status.store({"state": "clear"}, 0, position)
         self._decide()
 
     def handle_mark(self, body: bytes, position: int) -> None:
@@ -171,13 +175,13 @@ class Activity:
         kept.command_group = 0
         kept.prompt_group = self._pump.foreground
         if body[:1] == b"A":  # at a new prompt, the program that reported has ended
-            self.reports.drop_ended(self._pump.log.head)
+            self.program_status.drop_ended(self._pump.log.head)
             self._decide()
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
         self._check_at = _NEVER
-        self.reports.store({"state": "clear"}, 0, self._pump.log.head)
+        self.program_status.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
         self._set_standing(ActivityState(State.FAILED if failed else State.DONE, Reason.EXIT, STEADY.now()))
@@ -217,7 +221,7 @@ class Activity:
         """Return a working program's progress report or last line of output; else empty."""
         if self.kept.standing.state != State.WORKING:
             return ""
-        if line := self.reports.line():
+        if line := self.program_status.line():
             return line
         self._feed.catch_up(DRAW_TIME)
         return question.last_line(self._feed.emulator, begun=self._pump.line_begun)

@@ -19,7 +19,7 @@ from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
-from sesh.daemon.screen.reports import Reports
+from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.vt.effects import EffectKind
 from sesh.vt.render.replay import Replay, repainting, replaying
 from sesh.wire import protocol
@@ -37,12 +37,14 @@ _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 class Sender:
     """Sends output, screens and viewports."""
 
-    def __init__(self, log: OutputLog, feed: ScreenFeed, clients: Clients, reports: Reports, faults: FaultLog) -> None:
+    def __init__(
+        self, log: OutputLog, feed: ScreenFeed, clients: Clients, program_status: ProgramStatus, faults: FaultLog
+    ) -> None:
         self._faults = faults
         self._log = log
         self._feed = feed
         self._clients = clients
-        self._reports = reports
+        self._program_status = program_status
         self.followers: dict[PeerConnection, Follower] = {}
         self.due = _NEVER  # time (monotonic) at which something is to be sent although nothing comes
 
@@ -288,7 +290,7 @@ class Sender:
     def _after_screen(self, client: Client) -> str:
         """Return what follows the screen on a client's terminal."""
         since = -1 if client.place is None else client.place.sent
-        reports = self._reports.sequences(since, self._feed.position, every=True)
+        reports = self._program_status.sequences(since, self._feed.position, every=True)
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
         wants_scheme = client.place is None and self._feed.emulator.mode(_SCHEME_REPORTS)
         return reports + (_SCHEME_QUERY if wants_scheme else "")
@@ -325,7 +327,7 @@ class Sender:
         feed.apply_size()
         client.viewport_due = now + FRAME_TIME
         client.asked_at = None
-        reports = self._reports.sequences(place.sent, feed.position, every=False)
+        reports = self._program_status.sequences(place.sent, feed.position, every=False)
         images, effects = self._effects(client, place)
         update = images + viewport.update(feed.emulator) + reports.encode() + effects
         place.sent = feed.position

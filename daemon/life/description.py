@@ -77,7 +77,7 @@ def status(session: Session) -> Status:
         "link": None,
         "position": session.log.head,
         "faults": session.faults.kept,
-        "reports": session.activity.reports.as_json(),
+        "reports": session.activity.program_status.as_json(),
     }
 
 

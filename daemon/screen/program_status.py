@@ -1,4 +1,4 @@
-"""The records that a terminal keeps of its program's reports (OSC 7501).
+"""The Program Status Protocol (OSC 7501): the records that a terminal keeps of its program's reports.
 
 A report replaces the record of its id. A report without an id is about the program itself, the root. An invalid report
 is dropped, because an invalid id must not be taken for the root, whose `clear` removes all records.
@@ -73,8 +73,8 @@ def _bytes(value: str) -> bytes:
 
 
 @dataclass
-class Reports:
-    """The records of a program and its parts, by id; the program itself has none."""
+class ProgramStatus:
+    """What a program reports of itself and its parts: their records, by id; the program itself has none."""
 
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0  # the process group that reported last
