@@ -30,20 +30,20 @@ class Declared:
     by: Source = Source.NOTICE  # the source of `last`
 
     @property
-    def standing(self) -> ActivityState | None:
-        return self.last or (standing_of(self.program_status) if self.program_status.records else None)
+    def current(self) -> ActivityState | None:
+        return self.last or (state_of(self.program_status) if self.program_status.records else None)
 
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
         by_notification = self.last is not None and self.by in (Source.NOTICE, Source.PROGRESS)
-        return not by_notification and self.standing is not None and self.standing.state == State.WAITING
+        return not by_notification and self.current is not None and self.current.state == State.WAITING
 
-    def declare(self, standing: ActivityState, by: Source) -> None:
+    def declare(self, state: ActivityState, by: Source) -> None:
         overridden_by_reports = self.program_status.speaks and by != Source.VERB
         overridden_by_question = self.asks and by in (Source.NOTICE, Source.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
-            self.last = standing
+            self.last = state
             self.by = by
 
     def end_progress(self) -> None:
@@ -76,7 +76,7 @@ class Declared:
             self.last = None
 
 
-def standing_of(program_status: ProgramStatus) -> ActivityState | None:
+def state_of(program_status: ProgramStatus) -> ActivityState | None:
     report = program_status.most_urgent()
     if report is None:
         return None

@@ -59,18 +59,18 @@ class Waits:
 
     @property
     def _has_news(self) -> bool:
-        return (self._active_at, self._checks) != (self._activity.kept.active_at, self._activity.checks)
+        return (self._active_at, self._checks) != (self._activity.memory.active_at, self._activity.checks)
 
     def act(self, now: float) -> None:
         """Check the waits that are due."""
         if self._has_news:
-            if self._active_at != self._activity.kept.active_at and any(
+            if self._active_at != self._activity.memory.active_at and any(
                 wait.prompt or wait.idle < math.inf for wait in self.all
             ):
                 self._check_in(QUIET, now)
             if self._checks != self._activity.checks and any(wait.waiting for wait in self.all):
                 self._check_at = now
-            self._active_at = self._activity.kept.active_at
+            self._active_at = self._activity.memory.active_at
             self._checks = self._activity.checks
         if self._check_at <= now:
             self._check_at = math.inf
@@ -144,4 +144,4 @@ class Waits:
         return own and shells.at_prompt(pump.pty)
 
     def _silent(self) -> float:
-        return time.monotonic() - self._activity.kept.active_at
+        return time.monotonic() - self._activity.memory.active_at

@@ -242,7 +242,9 @@ def lived() -> Session:
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
-    own.activity.kept = replace(own.activity.kept, standing=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?"))
+    own.activity.memory = replace(
+        own.activity.memory, decided=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?")
+    )
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.activity.declared import standing_of
+from sesh.daemon.activity.declared import state_of
 from sesh.daemon.screen.program_status import MOST_RECORDS, STATES, ProgramStatus, parse
 
 GROUP = 100
@@ -87,7 +87,7 @@ def test_of_any_bytes_a_terminal_and_a_reload_get_the_same_records(texts: list[b
         take(twin, sequence.removeprefix("\x1b]7501;"))
     assert twin.as_json() == rows
     assert ProgramStatus(**json.loads(json.dumps(asdict(status)))) == status
-    assert (standing_of(status) is None) == (not rows)
+    assert (state_of(status) is None) == (not rows)
 
 
 # -- the records
@@ -122,7 +122,7 @@ def test_clear_removes_a_record_and_all_below_and_without_an_id_all() -> None:
     take(status, "state=clear:id=nobody")
     assert ([*status.records], status.speaks) == (["r", "ab"], True)
     take(status, "state=clear")
-    assert (status.records, status.speaks, standing_of(status)) == ({}, False, None)
+    assert (status.records, status.speaks, state_of(status)) == ({}, False, None)
 
 
 def test_of_too_many_the_least_recently_updated_goes_first() -> None:
@@ -147,7 +147,7 @@ def test_of_too_many_the_least_recently_updated_goes_first() -> None:
 def test_the_most_urgent_record_says_how_the_program_stands(
     texts: tuple[str, ...], stands: tuple[str, str, str]
 ) -> None:
-    said = standing_of(take(ProgramStatus(), *texts))
+    said = state_of(take(ProgramStatus(), *texts))
     assert said is not None
     assert (said.state, said.question, said.kind) == stands
 

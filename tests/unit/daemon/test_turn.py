@@ -379,9 +379,9 @@ def test_what_a_command_reports_counts_although_the_mark_of_its_start_came_in_th
     monkeypatch.setattr(own.runs, "visible", visible)
     prints(own, b"\x1b]9;ready\x07")
     server.turn()
-    standing = own.activity.kept.declared.standing
-    assert standing is not None
-    assert standing.question == "ready"
+    declared = own.activity.memory.declared.current
+    assert declared is not None
+    assert declared.question == "ready"
 
 
 @pytest.mark.usefixtures("typed")
