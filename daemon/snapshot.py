@@ -83,7 +83,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "format": FORMAT,
         "facts": session.facts,
         "life": session.life.state,
-        "faults": session.faults.kept,
+        "faults": session.faults.lines,
         "log": session.log.state,
         "pump": session.pump.state,
         "feed": feed,
@@ -109,7 +109,7 @@ def session_of(snapshot: Snapshot) -> Session:
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
     session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.program_status)
     session.life.state = snapshot["life"]
-    session.faults.kept = snapshot["faults"]
+    session.faults.lines = snapshot["faults"]
     session.log.state = snapshot["log"]
     session.pump.state = snapshot["pump"]
     session.clients.state = snapshot["clients"]

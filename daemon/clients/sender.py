@@ -130,7 +130,7 @@ class Sender:
     def _without_effects(self, start: int, end: int, since: int) -> bytes:
         """Return output in which no effect acts that begins before `since`: terminals ignore NUL, which replaces it."""
         output = bytearray(self._log.content(start, end))
-        for effect in self._log.effects.kept:
+        for effect in self._log.effects.all:
             first, last = max(start, effect.start), min(end, effect.end)
             if first < last and effect.start < since:
                 output[first - start : last - start] = bytes(last - first)
@@ -240,7 +240,7 @@ class Sender:
 
         The others follow it, so that a terminal reports its cursor where the screen has it.
         """
-        if place is None or not self._log.effects.kept:
+        if place is None or not self._log.effects.all:
             return b"", b""
         between = self._log.effects.between(place.sent, self._feed.position)
         effects = [each for each in between if each.start >= client.acts_from]

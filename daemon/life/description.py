@@ -76,7 +76,7 @@ def status(session: Session) -> Status:
         "version": __version__,
         "link": None,
         "position": session.log.head,
-        "faults": session.faults.kept,
+        "faults": session.faults.lines,
         "reports": session.activity.program_status.as_json(),
     }
 

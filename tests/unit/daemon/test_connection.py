@@ -44,7 +44,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     prints(own, b"\x07\x1b[c")
     server.turn()
     assert link.output() == [(0, b"\x07\x1b[c")]
-    assert "StopIteration" in own.faults.kept[-1]
+    assert "StopIteration" in own.faults.lines[-1]
 
 
 def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(

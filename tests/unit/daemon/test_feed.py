@@ -206,7 +206,7 @@ def test_states_are_bounded_and_those_of_attached_clients_push_no_others_out() -
         noted.catch_up(10)
         log.hold(log.head)
         noted.note_state()
-    assert len(noted._kept) <= module._MAX_KEPT
+    assert len(noted._left_states) <= module._MAX_LEFT_STATES
 
 
 def test_a_state_at_which_a_terminal_stands_is_not_dropped_however_many_follow(
@@ -268,7 +268,7 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     assert faulty.catch_up(10)
     log.append(b"\x1b]0;three\x07")
     assert faulty.catch_up(10)
-    (told,) = faults.kept
+    (told,) = faults.lines
     assert "emulator" in told
     assert "AttributeError" in told
     assert faulty.emulator.text()[0] == "before after"
