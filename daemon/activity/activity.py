@@ -30,7 +30,7 @@ from sesh.text.safe import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
-_LEAST_DELAY = 0.01  # the fewest seconds to the next check
+_MIN_DELAY = 0.01  # the fewest seconds to the next check
 _NEVER = float("inf")
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
@@ -257,7 +257,7 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._check_at = time.monotonic() + max(seconds, _LEAST_DELAY)
+        self._check_at = time.monotonic() + max(seconds, _MIN_DELAY)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""

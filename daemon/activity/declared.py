@@ -9,7 +9,7 @@ from typing import Optional
 from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.screen.program_status import KINDS, STATES, ProgramStatus, parse, shown
 from sesh.system.clock import STEADY
-from sesh.text.keys import LONGEST, Key, pressed
+from sesh.text.keys import MAX_SEQUENCE, Key, pressed
 
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work without a new report
 
@@ -63,7 +63,7 @@ class Declared:
             self.program_status.drop_results(position)
         if self.last is None:
             return False
-        cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # longer input is text, not a key
+        cancels = len(keys) < MAX_SEQUENCE and pressed(keys, *_CANCELS)  # longer input is text, not a key
         if self.last.state == State.WORKING and not cancels:
             return False
         self.last = None

@@ -327,7 +327,7 @@ def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_delib
 
 def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> None:
     own = session()
-    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MOST_VALUES)]
+    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MAX_VALUES)]
     with served(own) as server, taken_over(server) as copy:
         assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.daemon.activity.declared import state_of
-from sesh.daemon.screen.program_status import MOST_RECORDS, STATES, ProgramStatus, parse
+from sesh.daemon.screen.program_status import MAX_RECORDS, STATES, ProgramStatus, parse
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)
@@ -126,9 +126,9 @@ def test_clear_removes_a_record_and_all_below_and_without_an_id_all() -> None:
 
 
 def test_of_too_many_the_least_recently_updated_goes_first() -> None:
-    status = take(ProgramStatus(), *(f"state=working:id=n{number}" for number in range(MOST_RECORDS)))
+    status = take(ProgramStatus(), *(f"state=working:id=n{number}" for number in range(MAX_RECORDS)))
     take(status, "state=done:id=n0", "state=idle")
-    assert [*status.records] == [*(f"n{number}" for number in range(2, MOST_RECORDS)), "n0", ""]
+    assert [*status.records] == [*(f"n{number}" for number in range(2, MAX_RECORDS)), "n0", ""]
 
 
 @pytest.mark.parametrize(
