@@ -1,10 +1,6 @@
 """Sends each client once in a turn what is due to it, and says how much the program may print.
 
-| a client's mode | what it gets                                                                                   |
-|-----------------|------------------------------------------------------------------------------------------------|
-| LIVE            | output from where it was sent last, up to the last mark for which there is room                |
-| DUE             | nothing until little is in flight; then the lines that its terminal lacks, and the screen      |
-| VIEWPORT        | the changed rows of a part of the screen, 30 times a second                                    |
+What a client gets follows from the state of its output: `client` has a table of them.
 
 The program waits for the leader and for each follower while they are further behind than their limit, and make
 progress. Lines are left out for a client that nobody waits for, after an outage of which the log has lost some, and
@@ -14,7 +10,7 @@ where they exceed what a client wants at an attach; it is told how many.
 from __future__ import annotations
 
 from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
+from sesh.daemon.clients.client import FRAME, Client, Clients, Follower, LeftOut, Output, OwedScreen
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -62,27 +58,37 @@ class Sender:
                     client.connection.discard()
 
     def _send_to(self, client: Client, now: float) -> None:
-        log = self._log
-        if not client.terminal.acknowledges and client.connection.flush():
+        connection = client.connection
+        if not client.terminal.acknowledges and connection.flush():
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
-        if client.place is not None and client.asked_at is None and client.viewport is None and not client.pieces:
-            is_late = client.behind(log) > client.window.size
-            if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
-                client.ask_screen(now)
-                client.was_given_up = is_late and client is self._clients.leader
-        mode = client.mode(self._clients.size)
-        if client.pieces or (client.connection.unsent and not client.connection.flush()):
+        output = client.output(self._clients.size)
+        if output is Output.LIVE and self._is_left_behind(client, now):
+            output = Output.DUE
+        if output is Output.SENDING:
             self._send_pieces(client, now)
-        elif mode is Mode.VIEWPORT:
+        elif connection.unsent and not connection.flush():
+            pass  # its socket takes nothing
+        elif output is Output.VIEWPORT:
             self._send_viewport(client, now)
-        elif mode is Mode.DUE:
-            self._send_screen(client, now)
-        else:
+        elif output is Output.LIVE:
             self._send_output(client, now)
+        else:
+            self._send_screen(client, now)
         if not client.terminal.acknowledges:
             client.confirm_all(now)
         if client.left_out.count:
             self._tell_in_time(client, now)
+
+    def _is_left_behind(self, client: Client, now: float) -> bool:
+        """Return whether output alone does not do for a client any more; then it is to ask for a screen."""
+        log = self._log
+        place = client.place
+        is_late = client.behind(log) > client.window.size
+        if place is None or not (place.sent < log.base or (is_late and not self._is_waited_for(client, now))):
+            return False
+        client.ask_screen(now)
+        client.was_given_up = is_late and client is self._clients.leader
+        return True
 
     def _is_waited_for(self, client: Client, now: float) -> bool:
         awaits_image = client.asked_at is not None and self._feed.in_image  # whose rest the program must print
@@ -139,43 +145,43 @@ class Sender:
     # -- screens
 
     def _send_screen(self, client: Client, now: float) -> None:
-        """Send a client that waits for it the lines that its terminal lacks, and the screen."""
-        feed = self._feed
-        place = client.place
-        if client.drawing is None:
-            if feed.lag:
-                feed.catch_up(STEP_TIME)
-            if place is not None and self._needs_bytes(client, place, now):
-                self._go_on(client, place, now)
+        """Draw the lines that a client's terminal lacks, and the screen; once they are drawn, begin to send them."""
+        if client.screen is None:
+            if not self._is_time_for_screen(client, now):
                 return
-            if feed.lag or feed.in_image:
-                until = (client.asked_at or now) + self._patience(client)
-                if feed.lag:
-                    self.due = now
-                elif place is not None:
-                    return  # the output that ends the image begins the next turn
-                else:
-                    self.due = min(self.due, max(now, until))
-                if now < until or (feed.in_image and place is not None):
-                    return
-                if place is not None and client.viewport is None and place.sent > feed.position:
-                    self._go_on(client, place, now)
-                    return
-            if not client.takes_screen:
-                return  # a GOT, or room in the socket, begins the next turn
-            client.drawing = self._begin_screen(client)
-        drawing = client.drawing
-        if drawing.replay.advance():
+            client.screen = self._begin_screen(client)
+        screen = client.screen
+        if not screen.draw(PIECE if client.over_link else protocol.CHUNK):
             self.due = now  # goes on in the next turn
             return
-        size = PIECE if client.over_link else protocol.CHUNK
-        screen = drawing.images + drawing.replay.finish() + drawing.effects
-        client.pieces = [*protocol.screen_pieces(drawing.position, screen, size)][::-1]
-        client.drawing = None
         client.was_given_up = False
-        client.left_out = client.left_out.and_then(drawing.left_out)
-        client.asked_at = now if feed.in_image or drawing.position > feed.position else None
+        client.left_out = client.left_out.and_then(screen.left_out)
+        client.asked_at = now if self._feed.in_image or screen.position > self._feed.position else None
         self._send_pieces(client, now)
+
+    def _is_time_for_screen(self, client: Client, now: float) -> bool:
+        """Return whether the screen that a client waits for is to be drawn now; send it output that it needs before."""
+        feed = self._feed
+        place = client.place
+        if feed.lag:
+            feed.catch_up(STEP_TIME)
+        if place is not None and self._needs_bytes(client, place, now):
+            self._go_on(client, place, now)
+            return False
+        if feed.lag or feed.in_image:
+            until = (client.asked_at or now) + self._patience(client)
+            if feed.lag:
+                self.due = now
+            elif place is not None:
+                return False  # the output that ends the image begins the next turn
+            else:
+                self.due = min(self.due, max(now, until))
+            if now < until or (feed.in_image and place is not None):
+                return False
+            if place is not None and client.viewport is None and place.sent > feed.position:
+                self._go_on(client, place, now)
+                return False
+        return client.takes_screen  # else a GOT, or room in the socket, begins the next turn
 
     def _patience(self, client: Client) -> float:
         """Return the seconds that a screen waits for the emulator; more where the terminal has later lines."""
@@ -214,7 +220,7 @@ class Sender:
         begun = self._log.content(max(self._log.base, position - columns - 1), position).rpartition(b"\n")[2]
         return b"\r" + begun if 0 < len(begun) <= columns and begun.isascii() and begun.decode().isprintable() else b""
 
-    def _begin_screen(self, client: Client) -> Drawing:
+    def _begin_screen(self, client: Client) -> OwedScreen:
         """Begin to draw the lines that a client's terminal lacks, and the screen; note which lines are left out."""
         feed = self._feed
         place = client.place
@@ -233,7 +239,7 @@ class Sender:
             client.place = Place(position, position)
             self._log.places.append(client.place)
         feed.note_state()
-        return Drawing(replay, position, left_out, images, effects)
+        return OwedScreen(position, replay, left_out, images, effects)
 
     def _effects(self, client: Client, place: Place | None) -> tuple[bytes, bytes]:
         """Return the effects of the output that a screen replaces: images, which it may cover, and all others.
@@ -297,15 +303,17 @@ class Sender:
 
     def _send_pieces(self, client: Client, now: float) -> None:
         """Send the rest of a screen, while there is room."""
-        place = client.place
-        while client.pieces and place is not None and client.connection.flush():
-            position, data = client.pieces[-1]
+        place, screen = client.place, client.screen
+        while place is not None and screen is not None and client.connection.flush():
+            position, data = screen.pieces[-1]
             if not client.window.takes(len(data)):
                 return
-            client.pieces.pop()
+            screen.pieces.pop()
             client.connection.unsent += protocol.screen_frame(position, client.redraw_number, data)
             client.answered_number = client.redraw_number
-            client.sent(len(data), place.sent if client.pieces else position, now)
+            client.sent(len(data), place.sent if screen.pieces else position, now)
+            if not screen.pieces:
+                client.screen = screen = None
         client.connection.flush()
 
     # -- clients with a viewport

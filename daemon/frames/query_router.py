@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from typing import NamedTuple
 
-from sesh.daemon.clients.client import Client, Clients, Mode
+from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.screen.default_replies import reply_to, size_report
@@ -115,7 +115,7 @@ class QueryRouter:
     def _ask_again(self, query: Finding, now: float) -> None:
         """Send a query to another terminal, or let the daemon reply."""
         client = self._clients.last_showing(query.position)
-        if client is None or client.place is None or client.pieces or client.redraw_number != client.answered_number:
+        if client is None or client.place is None or client.screen or client.redraw_number != client.answered_number:
             if query.kind == Kind.QUERY:
                 self._reply_at(query.position, query.body)
             return
@@ -143,7 +143,7 @@ class QueryRouter:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
-            if client.mode(self._clients.size) is Mode.LIVE:
+            if client.in_step(self._clients.size):
                 client.reply_filter.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)

@@ -12,7 +12,7 @@ import pytest
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.acks import ECHO_TIME
-from sesh.daemon.clients.client import Follower, Mode
+from sesh.daemon.clients.client import Follower, Output
 from sesh.daemon.clients.connection import Role
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
@@ -54,7 +54,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     own = server.session
     client = link.attached(acknowledges=True)
     own.clients.add(client)
-    server.until(lambda: client.mode(own.clients.size) is Mode.LIVE and link.connection.flush())
+    server.until(lambda: client.output(own.clients.size) is Output.LIVE and link.connection.flush())
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     prints(own, b"seen\x1b[c")
