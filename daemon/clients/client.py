@@ -144,6 +144,20 @@ class OwedScreen:
         return True
 
 
+@dataclass
+class Viewed:
+    """A viewport that a terminal shows, and where the terminal stood before: it lacks the lines since then."""
+
+    viewport: Viewport
+    position: int  # in the log
+    rows: int  # that it had
+    due: float = 0.0  # time (monotonic) from which on it may be updated
+
+    def begin_again(self, size: Size) -> None:
+        """Draw all of the viewport anew, in a terminal of this size."""
+        self.viewport = Viewport(*size[:2], clear=False, alternate=self.viewport.alternate)
+
+
 class Client(Reader):
     """An attached client: its terminal, what it was sent and has acknowledged, and whether it has asked for a screen.
 
@@ -166,10 +180,7 @@ class Client(Reader):
         self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
         self.screen: OwedScreen | None = None  # a screen on its way
-        self.viewport: Viewport | None = None
-        self.viewport_due = 0.0  # time (monotonic) from which the next viewport may be sent
-        self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
-        self.viewed_rows = 0  # and how many rows it had
+        self.viewed: Viewed | None = None  # the viewport that its terminal shows
         self.left_out = LeftOut()
         self.reply_filter = ReplyFilter()
         self.received_input = 0  # the number of the last INPUT that came, over any of its connections
@@ -217,7 +228,7 @@ class Client(Reader):
 
     def behind(self, log: OutputLog) -> int:
         """Return how many bytes of output its terminal may not have shown."""
-        if self.place is None or self.viewport is not None:
+        if self.place is None or self.viewed is not None:
             return 0
         return log.head - self.place.sent + self.window.in_flight
 
@@ -244,18 +255,10 @@ class Client(Reader):
         self.screen = None
         self.window.forget_positions()
         self.ask_screen(now)
-        if self.viewport is not None:
-            self.begin_viewport(clear=False, alternate=self.viewport.alternate)
+        if self.viewed is not None:
+            self.viewed.begin_again(self.size)
         if self.place is not None:
             self.place.sent = max(self.place.got, min(position, self.place.sent))
-
-    def begin_viewport(self, *, clear: bool, alternate: bool = False) -> None:
-        """Begin to draw a viewport anew.
-
-        `clear`: first scroll the terminal's content away; `alternate`: it shows its alternate screen.
-        """
-        self.viewport = Viewport(*self.size[:2], clear=clear)
-        self.viewport.alternate = alternate
 
     @property
     def takes_screen(self) -> bool:
@@ -291,7 +294,7 @@ class Returning:
     place: Optional[Place] = None
     left_out: LeftOut = LeftOut()
     viewed: Optional[tuple[int, int, bool]] = None
-    """Of a viewport: `viewed_from`, `viewed_rows`, and whether the alternate screen showed."""
+    """Of a viewport: position and rows before it (`Viewed`), and whether the alternate screen showed."""
 
 
 @dataclass(frozen=True)
@@ -360,9 +363,9 @@ class Clients:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        viewed = (
-            None if client.viewport is None else (client.viewed_from, client.viewed_rows, client.viewport.alternate)
-        )
+        viewed = None
+        if client.viewed is not None:
+            viewed = client.viewed.position, client.viewed.rows, client.viewed.viewport.alternate
         self.returning[client.terminal.token] = Returning(
             client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
         )

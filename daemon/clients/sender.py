@@ -10,7 +10,7 @@ where they exceed what a client wants at an attach; it is told how many.
 from __future__ import annotations
 
 from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.clients.client import FRAME, Client, Clients, Follower, LeftOut, Output, OwedScreen
+from sesh.daemon.clients.client import FRAME, Client, Clients, Follower, LeftOut, Output, OwedScreen, Viewed
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -18,6 +18,7 @@ from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.vt.effects import EffectKind
 from sesh.vt.render.replay import Replay, repainting, replaying
+from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
@@ -178,7 +179,7 @@ class Sender:
                 self.due = min(self.due, max(now, until))
             if now < until or (feed.in_image and place is not None):
                 return False
-            if place is not None and client.viewport is None and place.sent > feed.position:
+            if place is not None and client.viewed is None and place.sent > feed.position:
                 self._go_on(client, place, now)
                 return False
         return client.takes_screen  # else a GOT, or room in the socket, begins the next turn
@@ -195,7 +196,7 @@ class Sender:
         And it needs the lines that the scrollback has lost.
         """
         feed = self._feed
-        if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
+        if client.viewed is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
             return False
         if client.was_given_up:
             return False
@@ -234,8 +235,8 @@ class Sender:
         position = feed.position
         if place is None and client.seen_to is not None:
             position = max(position, client.seen_to)  # the output between is above this screen already
-        if place is None or client.viewport is not None:
-            client.viewport = None
+        if place is None or client.viewed is not None:
+            client.viewed = None
             client.place = Place(position, position)
             self._log.places.append(client.place)
         feed.note_state()
@@ -268,13 +269,13 @@ class Sender:
         """Begin to draw on a terminal that shows the session, or a viewport of it."""
         feed = self._feed
         emulator = feed.emulator
-        state = feed.state_at(place.sent)
-        if client.viewport is not None:
-            state = feed.state_at(client.viewed_from)
-            first_line = state.first_line_in(client.viewed_rows)
-            state = state._replace(alternate=client.viewport.alternate, first_line=first_line)
+        viewed = client.viewed
+        state = feed.state_at(place.sent if viewed is None else viewed.position)
+        if viewed is not None:
+            first_line = state.first_line_in(viewed.rows)
+            state = state._replace(alternate=viewed.viewport.alternate, first_line=first_line)
         missed = feed.missed_since(state)
-        is_viewport = client.viewport is not None
+        is_viewport = viewed is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
         lines = min(missed, emulator.screen.scrollback.count if keeps_all else client.terminal.lines)
         clear = lines < missed and not is_viewport  # first the old screen goes to the terminal's scrollback
@@ -321,48 +322,47 @@ class Sender:
     def _send_viewport(self, client: Client, now: float) -> None:
         """Send a viewport's changes, if it is time for them."""
         feed = self._feed
-        if client.viewport is None:
-            self._begin_viewport(client, now)
-        viewport, place = client.viewport, client.place
-        if viewport is None or place is None or (place.sent == self._log.head and client.asked_at is None):
+        if client.viewed is None:
+            client.viewed = self._begin_viewport(client, now)
+        viewed, place = client.viewed, client.place
+        if place is None or (place.sent == self._log.head and client.asked_at is None):
             return
-        if now < client.viewport_due:
-            self.due = min(self.due, client.viewport_due)
+        if now < viewed.due:
+            self.due = min(self.due, viewed.due)
             return
         if not client.takes_screen:
             return
         feed.catch_up(FRAME_TIME / 2)
         feed.apply_size()
-        client.viewport_due = now + FRAME_TIME
+        viewed.due = now + FRAME_TIME
         client.asked_at = None
         reports = self._program_status.sequences(place.sent, feed.position, every=False)
         images, effects = self._effects(client, place)
-        update = images + viewport.update(feed.emulator) + reports.encode() + effects
+        update = images + viewed.viewport.update(feed.emulator) + reports.encode() + effects
         place.sent = feed.position
         if update or client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number
             client.connection.unsent += protocol.screen_frame(feed.position, client.redraw_number, update)
             client.sent(len(update), feed.position, now)
         if feed.lag:
-            self.due = min(self.due, client.viewport_due)
+            self.due = min(self.due, viewed.due)
         client.connection.flush()
 
-    def _begin_viewport(self, client: Client, now: float) -> None:
+    def _begin_viewport(self, client: Client, now: float) -> Viewed:
         """Leave the log with a client; its terminal lacks the lines that scroll off from now on."""
         place = client.place
-        client.begin_viewport(clear=place is None)
         client.ask_screen(now)
-        client.viewed_rows = client.size[1]
         if place is None:
-            self._log.hold(self._feed.position)
+            position = self._feed.position
+            self._log.hold(position)
             self._feed.note_state()
-            client.viewed_from = self._feed.position
-        elif place in self._log.places:
-            client.viewed_from = place.sent
+        else:
+            position = place.sent
             self._log.leave(place, keep=False)
             self._feed.keep_states(place)
-        sent = -1 if place is None else place.sent
+        sent = -1 if place is None else position
         client.place = Place(sent, sent)
+        return Viewed(Viewport(*client.size[:2], clear=place is None), position, client.size[1])
 
     # -- lines that are left out
 
@@ -412,6 +412,6 @@ class Sender:
                 if room <= 0:
                     self.due = min(self.due, follower.connection.progress_at + PATIENCE)
         if log.has_spare:
-            viewed = [each.place.got for each in self._clients.all if each.viewport and each.place]
+            viewed = [each.place.got for each in self._clients.all if each.viewed and each.place]
             log.release(needed, self._feed.position, min(viewed, default=log.head))
         return max(0, allowed)

@@ -12,7 +12,7 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
-from sesh.daemon.clients.client import Client, Clients, OwedScreen, Returning
+from sesh.daemon.clients.client import Client, Clients, OwedScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
 from sesh.daemon.clients.window import HERE
@@ -25,6 +25,7 @@ from sesh.schema import check
 from sesh.system import programs
 from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
+from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 
@@ -211,8 +212,9 @@ class Attached:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
         if returning.viewed is not None:
             client.place = Place(position, position)
-            client.viewed_from, client.viewed_rows, alternate = returning.viewed
-            client.begin_viewport(clear=False, alternate=alternate)
+            before, rows, alternate = returning.viewed
+            viewport = Viewport(*client.size[:2], clear=False, alternate=alternate)
+            client.viewed = Viewed(viewport, before, rows)
             return
         self._stand(client, position)
         if position < max(self._log.base, self._log.resized_at) or not self._has_session_size(client):
@@ -294,8 +296,8 @@ class Attached:
         self._clients.note_size(client, size)
         if changed:
             client.ask_screen(now)
-            if client.viewport is not None:
-                client.begin_viewport(clear=False, alternate=client.viewport.alternate)
+            if client.viewed is not None:
+                client.viewed.begin_again(size)
 
     # -- leaving
 

@@ -248,13 +248,15 @@ def test_a_viewport_gets_the_bell_and_the_clipboard_write_of_the_output_that_it_
     own = server.session
     peer = attach(**LARGE, read_only=True)
     peer.taken()
-    peer.client.viewport_due = float("inf")
+    viewed = peer.client.viewed
+    assert viewed is not None
+    viewed.due = float("inf")
     prints(own, b"before")
     turns(server)
     prints(own, BELL_AND_COPY)
     own.feed.catch_up(10)
     turns(server)
-    peer.client.viewport_due = 0.0
+    viewed.due = 0.0
     server.turn()
     assert peer.taken().endswith(BELL_AND_COPY)
 
