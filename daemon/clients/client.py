@@ -121,8 +121,16 @@ class LeftOut:
         return LeftOut(self.count + later.count, later.before) if later.count else self
 
 
+@dataclass(frozen=True)
+class AskedScreen:
+    """A screen for which a client waits, until it is drawn."""
+
+    since: float  # time (monotonic)
+    given_up: bool = False  # as leader, by a program that waited: next it gets the screen, not all output
+
+
 @dataclass
-class OwedScreen:
+class OutgoingScreen:
     """A screen on its way to one client: it is drawn in steps, then sent in pieces.
 
     `replay`: None if it is in pieces from the beginning. `images`, `effects`: what goes before and behind it.
@@ -174,12 +182,11 @@ class Client(Reader):
         self.attached_at = STEADY.now()
         self.used_at = self.attached_at  # when a person last used it
         self.place: Place | None = None
-        self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
-        self.was_given_up = False  # as leader, by a program that waited: next it gets the screen, not all output
+        self.asked: AskedScreen | None = AskedScreen(now)
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
         self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
-        self.screen: OwedScreen | None = None  # a screen on its way
+        self.screen: OutgoingScreen | None = None  # a screen on its way
         self.viewed: Viewed | None = None  # the viewport that its terminal shows
         self.left_out = LeftOut()
         self.reply_filter = ReplyFilter()
@@ -199,11 +206,11 @@ class Client(Reader):
             return Output.VIEWPORT
         if screen is not None:
             return Output.DRAWING
-        return Output.LIVE if self.asked_at is None else Output.DUE
+        return Output.LIVE if self.asked is None else Output.DUE
 
     def in_step(self, size: Size) -> bool:
         """Return whether what was sent last, or is being sent, is the session itself, and no other screen is due."""
-        return self.asked_at is None and self.size[:2] == size[:2]
+        return self.asked is None and self.size[:2] == size[:2]
 
     # -- what it was sent, and has acknowledged
 
@@ -242,10 +249,10 @@ class Client(Reader):
 
     # -- screens
 
-    def ask_screen(self, now: float) -> None:
-        """Note that the client needs a screen; one that is being drawn is out of date."""
-        if self.asked_at is None:
-            self.asked_at = now
+    def ask_screen(self, now: float, *, given_up: bool = False) -> None:
+        """Note that the client needs a screen, if it has not asked for one; one that is being drawn is out of date."""
+        if self.asked is None:
+            self.asked = AskedScreen(now, given_up)
         if self.screen is not None and not self.screen.pieces:
             self.screen = None
 

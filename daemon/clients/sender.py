@@ -10,7 +10,17 @@ where they exceed what a client wants at an attach; it is told how many.
 from __future__ import annotations
 
 from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.clients.client import FRAME, Client, Clients, Follower, LeftOut, Output, OwedScreen, Viewed
+from sesh.daemon.clients.client import (
+    FRAME,
+    AskedScreen,
+    Client,
+    Clients,
+    Follower,
+    LeftOut,
+    OutgoingScreen,
+    Output,
+    Viewed,
+)
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -63,7 +73,7 @@ class Sender:
         if not client.terminal.acknowledges and connection.flush():
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
         output = client.output(self._clients.size)
-        if output is Output.LIVE and self._is_left_behind(client, now):
+        if output is Output.LIVE and self._ask_if_left_behind(client, now):
             output = Output.DUE
         if output is Output.SENDING:
             self._send_pieces(client, now)
@@ -80,19 +90,18 @@ class Sender:
         if client.left_out.count:
             self._tell_in_time(client, now)
 
-    def _is_left_behind(self, client: Client, now: float) -> bool:
-        """Return whether output alone does not do for a client any more; then it is to ask for a screen."""
+    def _ask_if_left_behind(self, client: Client, now: float) -> bool:
+        """Note that a client needs a screen if output alone does not do for it any more; return whether that is so."""
         log = self._log
         place = client.place
         is_late = client.behind(log) > client.window.size
         if place is None or not (place.sent < log.base or (is_late and not self._is_waited_for(client, now))):
             return False
-        client.ask_screen(now)
-        client.was_given_up = is_late and client is self._clients.leader
+        client.ask_screen(now, given_up=is_late and client is self._clients.leader)
         return True
 
     def _is_waited_for(self, client: Client, now: float) -> bool:
-        awaits_image = client.asked_at is not None and self._feed.in_image  # whose rest the program must print
+        awaits_image = client.asked is not None and self._feed.in_image  # whose rest the program must print
         return client is self._clients.leader and now <= client.stuck_at() and not awaits_image
 
     # -- output
@@ -155,9 +164,9 @@ class Sender:
         if not screen.draw(PIECE if client.over_link else protocol.CHUNK):
             self.due = now  # goes on in the next turn
             return
-        client.was_given_up = False
         client.left_out = client.left_out.and_then(screen.left_out)
-        client.asked_at = now if self._feed.in_image or screen.position > self._feed.position else None
+        needs_another = self._feed.in_image or screen.position > self._feed.position
+        client.asked = AskedScreen(now) if needs_another else None
         self._send_pieces(client, now)
 
     def _is_time_for_screen(self, client: Client, now: float) -> bool:
@@ -170,7 +179,7 @@ class Sender:
             self._go_on(client, place, now)
             return False
         if feed.lag or feed.in_image:
-            until = (client.asked_at or now) + self._patience(client)
+            until = (now if client.asked is None else client.asked.since) + self._patience(client)
             if feed.lag:
                 self.due = now
             elif place is not None:
@@ -198,7 +207,7 @@ class Sender:
         feed = self._feed
         if client.viewed is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
             return False
-        if client.was_given_up:
+        if client.asked is not None and client.asked.given_up:
             return False
         if place.sent < self._log.resized_at:
             return True
@@ -221,7 +230,7 @@ class Sender:
         begun = self._log.content(max(self._log.base, position - columns - 1), position).rpartition(b"\n")[2]
         return b"\r" + begun if 0 < len(begun) <= columns and begun.isascii() and begun.decode().isprintable() else b""
 
-    def _begin_screen(self, client: Client) -> OwedScreen:
+    def _begin_screen(self, client: Client) -> OutgoingScreen:
         """Begin to draw the lines that a client's terminal lacks, and the screen; note which lines are left out."""
         feed = self._feed
         place = client.place
@@ -240,7 +249,7 @@ class Sender:
             client.place = Place(position, position)
             self._log.places.append(client.place)
         feed.note_state()
-        return OwedScreen(position, replay, left_out, images, effects)
+        return OutgoingScreen(position, replay, left_out, images, effects)
 
     def _effects(self, client: Client, place: Place | None) -> tuple[bytes, bytes]:
         """Return the effects of the output that a screen replaces: images, which it may cover, and all others.
@@ -325,7 +334,7 @@ class Sender:
         if client.viewed is None:
             client.viewed = self._begin_viewport(client, now)
         viewed, place = client.viewed, client.place
-        if place is None or (place.sent == self._log.head and client.asked_at is None):
+        if place is None or (place.sent == self._log.head and client.asked is None):
             return
         if now < viewed.due:
             self.due = min(self.due, viewed.due)
@@ -335,7 +344,7 @@ class Sender:
         feed.catch_up(FRAME_TIME / 2)
         feed.apply_size()
         viewed.due = now + FRAME_TIME
-        client.asked_at = None
+        client.asked = None
         reports = self._program_status.sequences(place.sent, feed.position, every=False)
         images, effects = self._effects(client, place)
         update = images + viewed.viewport.update(feed.emulator) + reports.encode() + effects

@@ -12,7 +12,7 @@ from sesh.daemon.activity.activity import Activity
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
-from sesh.daemon.clients.client import Client, Clients, OwedScreen, Returning, Viewed
+from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
 from sesh.daemon.clients.window import HERE
@@ -206,7 +206,7 @@ class Attached:
             client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= HERE and self._has_session_size(client):
             self._stand(client, 0)
-            client.screen = OwedScreen(0, pieces=[(0, clean_screen(*client.size[:2]))])
+            client.screen = OutgoingScreen(0, pieces=[(0, clean_screen(*client.size[:2]))])
 
     def _continue(self, client: Client, position: int, returning: Returning) -> None:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
@@ -224,7 +224,7 @@ class Attached:
         """Let a client's output begin at a position."""
         client.place = Place(position, position)
         self._log.places.append(client.place)
-        client.asked_at = None
+        client.asked = None
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]

@@ -182,7 +182,7 @@ def test_after_a_reload_the_program_waits_for_a_leader_that_takes_nothing() -> N
     """A terminal that was stopped lost lines, as the program printed on before it came back."""
     own, link = session(), Link()
     client = link.attached(client="leader")
-    client.place, client.asked_at = Place(0, 0), None
+    client.place, client.asked = Place(0, 0), None
     own.log.places.append(client.place)
     own.clients.add(client)
     own.clients.choose_leader(0.0)
