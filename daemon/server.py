@@ -8,9 +8,9 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from sesh.about import PROGRAM
+from sesh.daemon.base.due import NEVER, Part
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
@@ -36,18 +36,6 @@ _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
 FAULT_PAUSE = 0.1  # seconds before a part that has failed acts again
-_NEVER = float("inf")
-
-
-class Part(Protocol):
-    """A part of the session that does something when its time has come."""
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) from which on it has something to do."""
-
-    def act(self, now: float) -> None:
-        """Do it."""
 
 
 class Server:
@@ -123,11 +111,11 @@ class Server:
         if self._backlogs or session.events.new:
             return 0.0
         due = min([part.due for part in self.parts]) if not self._resting else min(map(self._due_of, self.parts))
-        hello_by = next(iter(self._hello_by.values()), _NEVER)
+        hello_by = next(iter(self._hello_by.values()), NEVER)
         due = min(
-            due, session.sender.due, session.clients.due, session.attached.due, hello_by, self._accepts_from or _NEVER
+            due, session.sender.due, session.clients.due, session.attached.due, hello_by, self._accepts_from or NEVER
         )
-        return None if due == _NEVER else max(0.0, due - time.monotonic())
+        return None if due == NEVER else max(0.0, due - time.monotonic())
 
     def _due_of(self, part: Part) -> float:
         return max(part.due, self._resting[part]) if part in self._resting else part.due

@@ -17,6 +17,7 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import Declared, Source
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import syscalls
@@ -31,7 +32,6 @@ from sesh.text.safe import one_line
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
 _LEAST_DELAY = 0.01  # the fewest seconds to the next check
-_NEVER = float("inf")
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States by the first number of OSC 9;4 (ConEmu): 1 progress, 2 error, 3 indeterminate progress."""
@@ -67,7 +67,7 @@ class Activity:
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
-        self._check_at = _NEVER  # time (monotonic) of the next check
+        self._check_at = NEVER  # time (monotonic) of the next check
         self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
         self.checks = 0  # how often the state was decided
 
@@ -176,7 +176,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._check_at = _NEVER
+        self._check_at = NEVER
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
@@ -232,7 +232,7 @@ class Activity:
     def _check(self) -> None:
         """Look at the session, decide its state, and note when to check next."""
         self._settled = True  # first: after an error, the next output plans a check
-        self._check_at = _NEVER
+        self._check_at = NEVER
         kept = self.kept
         silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused

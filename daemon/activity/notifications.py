@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Optional
 
 from sesh.config import config
 from sesh.daemon.activity.rules import Reason, State
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
@@ -35,7 +36,6 @@ MAX_RUNNING = 8  # children; further notifications are dropped
 MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
 _NOT_STARTED = 120
-_NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -68,7 +68,7 @@ class Notifications:
     @property
     def due(self) -> float:
         """The time (monotonic) of the planned notification; none without one."""
-        return self.state.at if self.state.news is not None else _NEVER
+        return self.state.at if self.state.news is not None else NEVER
 
     def act(self, _now: float) -> None:
         """Notify, unless somebody watches by now."""

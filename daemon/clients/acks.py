@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -20,21 +21,20 @@ ACK_AFTER = 0.9
 key, and half as many bytes again as `ssh -C` (`bench.links.wire`)."""
 _NOT_TYPED = 64  # bytes of an INPUT that nobody types; it is acknowledged at once, as the next ones may wait for that
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-_NEVER = float("inf")
 
 
 @dataclass
 class _Owed:
     """What one client is owed; times are monotonic."""
 
-    ack_at: float = _NEVER  # when its last INPUT is to be acknowledged
+    ack_at: float = NEVER  # when its last INPUT is to be acknowledged
     predicts: bool = False
     number: int = 0  # the INPUT of its next ECHOED
-    echoed_at: float = _NEVER  # when that is to be sent
+    echoed_at: float = NEVER  # when that is to be sent
 
     @property
     def due(self) -> float:
-        return self.ack_at if self.echoed_at == _NEVER else self.echoed_at  # an ACK waits for the ECHOED before
+        return self.ack_at if self.echoed_at == NEVER else self.echoed_at  # an ACK waits for the ECHOED before
 
 
 class InputAcks:
@@ -46,28 +46,28 @@ class InputAcks:
         self._clients = clients
         self._flags = 0
         self._owed: dict[Client, _Owed] = {}
-        self._next_at = _NEVER  # time (monotonic) of the next ACK or ECHOED
+        self._next_at = NEVER  # time (monotonic) of the next ACK or ECHOED
 
     @property
     def due(self) -> float:
         """The time (monotonic) of the next ACK or ECHOED; none while the pty has not taken all input."""
-        return self._next_at if not self._pump.unwritten else _NEVER
+        return self._next_at if not self._pump.unwritten else NEVER
 
     def act(self, now: float) -> None:
         """Send what is due."""
         for client, owed in self._owed.items():
             if owed.echoed_at <= now:
-                owed.echoed_at = _NEVER
+                owed.echoed_at = NEVER
                 self.report_flags()
                 self._echoed(client, owed.number)
                 client.connection.queue(protocol.numbered(protocol.ACK, owed.number, b""))
-            if owed.ack_at <= now and owed.echoed_at == _NEVER:
-                owed.ack_at = _NEVER
+            if owed.ack_at <= now and owed.echoed_at == NEVER:
+                owed.ack_at = NEVER
                 if owed.predicts:
                     owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
                 else:
                     client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
-        self._next_at = min([owed.due for owed in self._owed.values()], default=_NEVER)
+        self._next_at = min([owed.due for owed in self._owed.values()], default=NEVER)
 
     def owe(self, client: Client, size: int, now: float) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""

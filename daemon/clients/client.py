@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import NamedTuple, Optional
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.clients.window import PATIENCE, Window
@@ -179,7 +180,7 @@ class Client(Reader):
         return log.head - self.place.sent + self.window.in_flight
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        """Return the time from which on nobody waits for it; NEVER if it owes nothing."""
         at = self.window.stuck_at()
         return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
@@ -357,14 +358,14 @@ class Clients:
         """The time (monotonic) at which a lost leader is given up."""
         if not self._is_chosen:
             return 0.0
-        return self.lost.until if self.lost.until and self.all else float("inf")
+        return self.lost.until if self.lost.until and self.all else NEVER
 
     def choose_leader(self, now: float) -> Size | None:
         """Let the last used writable client lead; return the session's new size, None if it stays.
 
         While a lost leader may return, a client that was used before it does not take its place.
         """
-        if self._is_chosen and now < (self.lost.until or float("inf")):
+        if self._is_chosen and now < (self.lost.until or NEVER):
             return None
         self._is_chosen = True
         leader = last_used(self.all)

@@ -13,6 +13,9 @@ where they exceed what a client wants at an attach; it is told how many.
 
 from __future__ import annotations
 
+from math import inf
+
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
 from sesh.daemon.clients.connection import PeerConnection
@@ -29,7 +32,6 @@ SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up;
 QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
 PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
-_NEVER = float("inf")
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 
@@ -44,11 +46,11 @@ class Sender:
         self._clients = clients
         self._reports = reports
         self.followers: dict[PeerConnection, Follower] = {}
-        self.due = _NEVER  # time (monotonic) at which something is to be sent although nothing comes
+        self.due = NEVER  # time (monotonic) at which something is to be sent although nothing comes
 
     def send(self, now: float) -> None:
         """Send each reader what is due to it."""
-        self.due = _NEVER
+        self.due = NEVER
         for follower in self.followers.values():
             self._follow(follower)
         for client in self._clients.all:
@@ -384,7 +386,7 @@ class Sender:
         log = self._log
         if self._feed.lag >= MAX_LAG:
             return 0
-        allowed = _NEVER
+        allowed = inf
         needed = self._feed.position
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:

@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
+from sesh.daemon.base.due import NEVER
 from sesh.wire import protocol
 
 LEAST, MOST = 4 << 10, 2 << 20  # bytes of a link's window
@@ -85,9 +86,9 @@ class Window:
         return self.in_flight <= max(self._silent, self.size >> 2)
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
+        """Return the time from which on nobody waits for an acknowledgement; NEVER if none is owed."""
         if self.in_flight < self._silent:
-            return inf
+            return NEVER
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def sent(self, size: int, position: int, now: float) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sesh.about import __version__
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
@@ -29,7 +30,6 @@ from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-_NEVER = float("inf")
 
 
 class Typed(NamedTuple):
@@ -82,7 +82,7 @@ class Attached:
     @property
     def due(self) -> float:
         """The time (monotonic) at which the next incomplete sequence becomes a key."""
-        return min(self._held.values(), default=_NEVER)
+        return min(self._held.values(), default=NEVER)
 
     def release_keys(self, now: float) -> None:
         """Have the incomplete sequences typed whose rest has not come in time."""
@@ -92,7 +92,7 @@ class Attached:
 
     def release_all(self) -> None:
         """Type every incomplete sequence: nobody will say how it goes on."""
-        self.release_keys(_NEVER)
+        self.release_keys(NEVER)
         self.type_keys(time.monotonic())
 
     def type_keys(self, now: float) -> None:

@@ -6,6 +6,7 @@ import time
 from collections import Counter, deque
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Client, Clients, Mode
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
@@ -19,7 +20,6 @@ REPLY_TIME = 0.01  # seconds that the emulator gets in one turn to catch up for 
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
 MAX_DUE = 1000  # replies that wait for the emulator; more are dropped
 _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
-_NEVER = float("inf")
 
 
 class DueReply(NamedTuple):
@@ -61,7 +61,7 @@ class QueryRouter:
     @property
     def due(self) -> float:
         """The time (monotonic) at which the daemon's own replies are to be made: now, if any are due."""
-        return 0.0 if self._due else _NEVER
+        return 0.0 if self._due else NEVER
 
     def act(self, _now: float) -> None:
         """Type due replies in order, up to the position that the emulator has reached."""

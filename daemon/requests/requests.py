@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sesh.about import __version__
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.requests.methods import RequestMethods
 from sesh.daemon.requests.typed_text import Typing
@@ -18,7 +19,6 @@ from sesh.wire.messages import Envelope
 
 MAX_DATA = 4 << 20
 MAX_REQUESTS = 64  # requests that are unfinished; more are refused
-_NEVER = float("inf")
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -41,7 +41,7 @@ class Requests:
     @property
     def due(self) -> float:
         """The time (monotonic) of the next step of a request."""
-        return min([at for at, _ in self.unfinished.values()]) if self.unfinished else _NEVER
+        return min([at for at, _ in self.unfinished.values()]) if self.unfinished else NEVER
 
     def act(self, now: float) -> None:
         """Take the steps that are due."""

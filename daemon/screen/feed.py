@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -29,7 +30,6 @@ STEP_TIME = 0.008  # seconds of one step of the emulator
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 _MAX_STATES = 4096  # noted states; at the limit, the older half is dropped
 _MAX_KEPT = 1024  # states of terminals that have left; the oldest is dropped
-_NEVER = float("inf")
 _LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
 
 
@@ -83,7 +83,7 @@ class ScreenFeed:
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState] = {}  # by position
         self._kept: dict[int, TerminalState] = {}  # of terminals that have left
-        self._pack_at = _NEVER  # time (monotonic)
+        self._pack_at = NEVER  # time (monotonic)
         self.resize(size)
 
     @property
@@ -119,7 +119,7 @@ class ScreenFeed:
         if self.lag and self._must_run(self.lag):
             self.step()
         if self._pack_at <= now:
-            self._pack_at = _NEVER if self._pack() else 0.0
+            self._pack_at = NEVER if self._pack() else 0.0
 
     def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
         """Feed the emulator one slice: for at most `seconds`, and up to position `end`."""

@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from sesh.about import SESH
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.connection import PeerConnection
@@ -31,7 +32,6 @@ MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
-_NEVER = float("inf")
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
 
 
@@ -44,8 +44,8 @@ class RunQueue:
         self._faults = faults
         self._pump = pump
         self.history = History()
-        self._step_at = _NEVER  # time (monotonic) of the next step
-        self._shorten_at = _NEVER  # time (monotonic) at which the history's outputs are shortened
+        self._step_at = NEVER  # time (monotonic) of the next step
+        self._shorten_at = NEVER  # time (monotonic) at which the history's outputs are shortened
         self._line_typed = False
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
@@ -77,14 +77,14 @@ class RunQueue:
     def act(self, now: float) -> None:
         """Take the next step, and respond to those whose time is out."""
         if self._shorten_at <= now:
-            self._shorten_at = _NEVER
+            self._shorten_at = NEVER
             self.history.shorten()
         for run in self.all_runs():
             if run.times_out_at <= now:
-                run.times_out_at = _NEVER
+                run.times_out_at = NEVER
                 self._time_out(run)
         if self._step_at <= now:
-            self._step_at = _NEVER
+            self._step_at = NEVER
             self.step()
 
     def take_typed_line(self) -> bool:
@@ -169,7 +169,7 @@ class RunQueue:
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
-        self._step_at = _NEVER
+        self._step_at = NEVER
 
     # -- the program's output
 
@@ -343,7 +343,7 @@ class RunQueue:
         if run.wrapper is not None:
             run.wrapper.remove()
         run.request = None
-        run.times_out_at = _NEVER
+        run.times_out_at = NEVER
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
@@ -37,7 +38,7 @@ class Wait:
     waiting: bool = False  # waits for a question
     ignored_since: float | None = None  # the time (`ActivityState.since`) of a question that does not count
     idle: float = math.inf  # waits for so many seconds of silence
-    until: float = math.inf  # time (monotonic) at which the wait is refused
+    until: float = NEVER  # time (monotonic) at which the wait is refused
 
 
 class Waits:
@@ -48,7 +49,7 @@ class Waits:
         self._activity = activity
         self._runs = runs
         self.all: list[Wait] = []
-        self._check_at = math.inf  # time (monotonic) of the next check
+        self._check_at = NEVER  # time (monotonic) of the next check
         self._active_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
         self._checks = 0  # of the session's state that `act` has seen
 
@@ -73,7 +74,7 @@ class Waits:
             self._active_at = self._activity.kept.active_at
             self._checks = self._activity.checks
         if self._check_at <= now:
-            self._check_at = math.inf
+            self._check_at = NEVER
             for wait in self.all[:]:
                 self._check_in(self._check(wait), now)
 
