@@ -67,8 +67,8 @@ class Activity:
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
-        self._check_at = NEVER  # time (monotonic) of the next check
-        self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
+        self.due = NEVER  # time (monotonic) of the next check
+        self.seen_at = 0.0  # time (monotonic) of the last output or typing that was noted
         self.checks = 0  # how often the state was decided
 
     @property
@@ -84,23 +84,17 @@ class Activity:
 
     # -- in the turn
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next check; now, if there was output or typing."""
-        return 0.0 if self._pump.moved_at > self._seen_at else self._check_at
-
     def act(self, now: float) -> None:
-        """Note output and typing, and check the session once they have settled."""
-        if self._pump.moved_at > self._seen_at:
+        """Check the session, unless output or typing has just begun again."""
+        if self._pump.moved_at > self.seen_at:
             self.wake()
-        if self._check_at <= now:
-            self._check()
+        self._check()
 
     # -- inputs
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
-        self._seen_at = self._pump.moved_at
+        self.seen_at = self._pump.moved_at
         self.kept.active_at = time.monotonic()
         self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
@@ -176,7 +170,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._check_at = NEVER
+        self.due = NEVER
         self.reports.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.kept.declared.last = None
@@ -187,7 +181,7 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        if self._pump.moved_at > self._seen_at:
+        if self._pump.moved_at > self.seen_at:
             self.wake()
         declared = self.kept.declared.standing
         standing = self.kept.standing
@@ -232,7 +226,7 @@ class Activity:
     def _check(self) -> None:
         """Look at the session, decide its state, and note when to check next."""
         self._settled = True  # first: after an error, the next output plans a check
-        self._check_at = NEVER
+        self.due = NEVER
         kept = self.kept
         silent = self._measure_silence()
         if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
@@ -253,7 +247,7 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._check_at = time.monotonic() + max(seconds, _LEAST_DELAY)
+        self.due = time.monotonic() + max(seconds, _LEAST_DELAY)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""

@@ -99,15 +99,12 @@ class Lifecycle:
         self._interrupted_at = time.monotonic() if interrupts else -NEVER
 
     @property
-    def running(self) -> bool:
-        return self.phase in _RUNNING
+    def phase(self) -> Phase:
+        return self._phase
 
-    @property
-    def over(self) -> bool:
-        """True if the daemon exits once its peers have their responses."""
-        return self.phase in (Phase.DORMANT, Phase.REMOVED)
-
-    @property
-    def named(self) -> bool:
-        """True while the session holds its name: it runs, or is readable."""
-        return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self.running = phase in _RUNNING
+        self.named = self.running or phase in (Phase.ENDED, Phase.KEPT)  # it holds its name: it runs, or is readable
+        self.over = phase in (Phase.DORMANT, Phase.REMOVED)  # the daemon exits once its peers have their responses

@@ -28,7 +28,6 @@ class _Owed:
     """What one client is owed; times are monotonic."""
 
     ack_at: float = NEVER  # when its last INPUT is to be acknowledged
-    predicts: bool = False
     number: int = 0  # the INPUT of its next ECHOED
     echoed_at: float = NEVER  # when that is to be sent
 
@@ -46,6 +45,7 @@ class InputAcks:
         self._clients = clients
         self._flags = 0
         self._owed: dict[Client, _Owed] = {}
+        self.predicting: list[Client] = []
         self._next_at = NEVER  # time (monotonic) of the next ACK or ECHOED
 
     @property
@@ -63,7 +63,7 @@ class InputAcks:
                 client.connection.queue(protocol.numbered(protocol.ACK, owed.number, b""))
             if owed.ack_at <= now and owed.echoed_at == NEVER:
                 owed.ack_at = NEVER
-                if owed.predicts:
+                if client in self.predicting:
                     owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
                 else:
                     client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
@@ -74,20 +74,25 @@ class InputAcks:
         owed = self._owed.get(client)
         if owed is None:
             owed = self._owed[client] = _Owed()
-        owed.ack_at = min(owed.ack_at, now + ACK_AFTER if size < _NOT_TYPED else now)
-        self._next_at = min(self._next_at, owed.due)
+        ack_at = now + ACK_AFTER if size < _NOT_TYPED else now
+        if ack_at < owed.ack_at:
+            owed.ack_at = ack_at
+            self._next_at = min(self._next_at, owed.due)
 
     def forget(self, client: Client) -> None:
         self._owed.pop(client, None)
+        if client in self.predicting:
+            self.predicting.remove(client)
 
     # -- clients that predict
 
     def send_model(self, client: Client) -> None:
         """Send a replay, empty if the emulator lags, to a client that begins to predict."""
         feed = self._feed
-        owed = self._owed.setdefault(client, _Owed())
-        number = 0 if owed.predicts else client.last_input
-        owed.predicts = True
+        number = 0
+        if client not in self.predicting:
+            self.predicting.append(client)
+            number = client.last_input
         content = b""
         # Only where the client was sent all output: the screen follows it.
         if self._clients.shows(client, self._pump.log.head) and feed.catch_up() and not feed.emulator.in_image:
@@ -100,11 +105,10 @@ class InputAcks:
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
-        predicting = [client for client, owed in self._owed.items() if owed.predicts]
-        flags = self._pump.pty.flags() if predicting else 0
+        flags = self._pump.pty.flags()
         if flags != self._flags:
             self._flags = flags
-            for client in predicting:
+            for client in self.predicting:
                 self._echoed(client, 0)
 
     def _echoed(self, client: Client, number: int) -> None:

@@ -66,18 +66,14 @@ class Pump:
         """The foreground's process group; 0 without one, or if the program has ended."""
         return self.pty.foreground() if self.life.running else 0
 
-    @property
-    def paused(self) -> bool:
-        """True if the program must wait: who reads its output lags."""
-        return self.allowed <= 0
-
     def act(self, _now: float) -> None:
         """Let the pty be read again."""
         self.due = NEVER
 
     @property
     def wants_read(self) -> bool:
-        return not self.paused and self.due == NEVER
+        """True unless the program must wait, because who reads its output lags, or its terminal was hung up."""
+        return self.allowed > 0 and self.due == NEVER
 
     def resize(self, size: Size) -> None:
         if self.pty.is_open:

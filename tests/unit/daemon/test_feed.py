@@ -62,6 +62,7 @@ def test_seconds_of_output_are_known_in_a_bounded_space_however_slowly_it_comes(
     for second in range(20_000):
         monkeypatch.setattr(STEADY, "wall_time", lambda _now, second=second: 1_000_000.5 + second)
         log.append(text)
+        feed.plan()
         if feed.due < float("inf"):
             feed.act(0.0)
     assert len(log.times) <= 8192
