@@ -12,7 +12,7 @@ from functools import partial
 from sesh.about import PROGRAM
 from sesh.daemon.base.due import NEVER, Part
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import client_of
+from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.life import description
@@ -103,7 +103,8 @@ class Server:
             session.faults.guard(self.ending.respond, "the ending")
             self._flush()
         if session.pump.moved_at > session.activity.seen_at:
-            session.note_moved()
+            session.activity.wake()
+            session.plan()
         if session.waits.all:
             session.waits.plan(now)
         self._watch()
@@ -304,7 +305,8 @@ class Server:
 
     def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
         attached = self.session.attached
-        if (client := client_of(connection)) is not None and kind == protocol.INPUT:
+        client = connection.reader
+        if kind == protocol.INPUT and isinstance(client, Client):
             attached.handle_input(client, payload)
         elif kind == protocol.HELLO:
             if not connection.awaits_creator:  # the creator's time also bounds the time to its first request
@@ -323,7 +325,7 @@ class Server:
         elif kind == protocol.REQUEST:
             self._stop_awaiting(connection)
             self.requests.handle(connection, codec.parse(payload))
-        elif client is not None:
+        elif isinstance(client, Client):
             attached.handle_frame(client, kind, payload)
 
     def drop(self, connection: PeerConnection) -> None:

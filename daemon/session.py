@@ -71,11 +71,6 @@ class Session:
                 self.faults.guard(self.findings.handle, "a finding", finding)
         return bool(block)
 
-    def note_moved(self) -> None:
-        """Note that the program has printed, or was typed to."""
-        self.activity.wake()
-        self.plan()
-
     def plan(self) -> None:
         """Have what is to be done with new output planned: to draw it, and to write a checkpoint."""
         self.feed.plan()

@@ -21,6 +21,7 @@ from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
+from sesh.daemon.pty.pty import READ_LIMIT
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
 from sesh.daemon.screen.reports import Reports
 from sesh.vt.effects import EffectKind
@@ -384,7 +385,7 @@ class Sender:
         Set `due` to when a reader that makes no progress is given up.
         """
         log = self._log
-        if self._feed.lag >= MAX_LAG:
+        if log.head - self._feed.position >= MAX_LAG:
             return 0
         allowed = inf
         needed = self._feed.position
@@ -392,8 +393,10 @@ class Sender:
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
             self.due = min(self.due, lost.until)
-        if leader is not None and self._is_waited_for(leader, now):
-            allowed = leader.window.size - leader.behind(log)
+        if leader is not None:
+            room = leader.window.size - leader.behind(log)
+            if room >= READ_LIMIT or self._is_waited_for(leader, now):  # no read takes more, whoever waits
+                allowed = room
             if allowed <= 0:
                 self.due = min(self.due, leader.stuck_at())
         for follower in self.followers.values():

@@ -97,7 +97,7 @@ class Pump:
     def append(self, piece: bytes) -> list[Finding]:
         """Append visible output to the log; return what is found in it."""
         start = self.log.head
-        self._append(piece)
+        self.append_unscanned(piece)
         scan = self.scanner.read(piece, start)
         if scan.effects:
             self.log.effects.add(scan.effects)
@@ -106,11 +106,8 @@ class Pump:
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log, such as held output, in which nothing is looked for."""
         if data:
-            self._append(data)
-
-    def _append(self, data: bytes) -> None:
-        self.log.append(data)
-        self.moved_at = self.log.appended_at
+            self.log.append(data)
+            self.moved_at = self.log.appended_at
 
     # -- input
 

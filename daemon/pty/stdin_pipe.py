@@ -60,7 +60,7 @@ class StdinPipe:
     @property
     def wants_write(self) -> bool:
         """True if it has something to do once the pipe has room."""
-        return self.open and bool(self.waiting or self.ends)
+        return self.descriptor >= 0 and bool(self.waiting or self.ends)
 
     def act(self, _now: float) -> None:
         """Close the pipe."""
