@@ -71,6 +71,11 @@ class Session:
                 self.faults.guard(self.findings.handle, "a finding", finding)
         return bool(block)
 
+    def plan(self) -> None:
+        """Have what is to be done with new output planned: to draw it, and to write a checkpoint."""
+        self.feed.plan()
+        self.checkpoints.plan()
+
     def note_events(self) -> None:
         """Have the new events counted for those who are away, and told if they are to be told."""
         for event in self.events.take_new():

@@ -17,6 +17,7 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import Declared, Source
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import syscalls
@@ -31,7 +32,6 @@ from sesh.text.safe import one_line
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
 _MIN_DELAY = 0.01  # the fewest seconds to the next check
-_NEVER = float("inf")
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States by the first number of OSC 9;4 (ConEmu): 1 progress, 2 error, 3 indeterminate progress."""
@@ -71,8 +71,8 @@ class Activity:
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
-        self._check_at = _NEVER  # time (monotonic) of the next check
-        self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
+        self.due = NEVER  # time (monotonic) of the next check
+        self.seen_at = 0.0  # time (monotonic) of the last output or typing that was noted
         self.checks = 0  # how often the state was decided
 
     @property
@@ -88,23 +88,17 @@ class Activity:
 
     # -- in the turn
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next check; now, if there was output or typing."""
-        return 0.0 if self._pump.moved_at > self._seen_at else self._check_at
-
     def act(self, now: float) -> None:
-        """Note output and typing, and check the session once they have settled."""
-        if self._pump.moved_at > self._seen_at:
+        """Check the session, unless output or typing has just begun again."""
+        if self._pump.moved_at > self.seen_at:
             self.wake()
-        if self._check_at <= now:
-            self._check()
+        self._check()
 
     # -- inputs
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
-        self._seen_at = self._pump.moved_at
+        self.seen_at = self._pump.moved_at
         self.memory.active_at = time.monotonic()
         self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
@@ -180,7 +174,7 @@ class Activity:
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._check_at = _NEVER
+        self.due = NEVER
         self.program_status.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
         self.memory.declared.last = None
@@ -191,7 +185,7 @@ class Activity:
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        if self._pump.moved_at > self._seen_at:
+        if self._pump.moved_at > self.seen_at:
             self.wake()
         declared = self.memory.declared.current
         decided = self.memory.decided
@@ -236,7 +230,7 @@ class Activity:
     def _check(self) -> None:
         """Look at the session, decide its state, and note when to check next."""
         self._settled = True  # first: after an error, the next output plans a check
-        self._check_at = _NEVER
+        self.due = NEVER
         memory = self.memory
         silent = self._measure_silence()
         if silent < SETTLED and memory.decided.state == State.WORKING:  # output has not paused
@@ -257,7 +251,7 @@ class Activity:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._check_at = time.monotonic() + max(seconds, _MIN_DELAY)
+        self.due = time.monotonic() + max(seconds, _MIN_DELAY)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""

@@ -23,6 +23,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Optional
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.clients.window import PATIENCE, Window
@@ -240,7 +241,7 @@ class Client(Reader):
         return log.head - self.place.sent + self.window.in_flight
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        """Return the time from which on nobody waits for it; NEVER if it owes nothing."""
         at = self.window.stuck_at()
         return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
@@ -336,7 +337,7 @@ class Clients:
         self.last_number = 0  # of the newest client
         self.returning: dict[str, Returning] = {}  # by the client's token
         self.lost = LostLeader()
-        self._is_chosen = True  # nothing has changed since the leader was chosen
+        self.due = NEVER  # time (monotonic) at which the leader is to be chosen: now, or once a lost one is given up
 
     def __len__(self) -> int:
         return len(self.all)
@@ -364,7 +365,7 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        self._is_chosen = False
+        self.due = 0.0
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
@@ -383,7 +384,7 @@ class Clients:
         """Remove a client. `returns`: its connection was lost, and it may be back at once."""
         self.remember(client)
         self.all.remove(client)
-        self._is_chosen = False
+        self.due = 0.0
         if client is self.leader:
             self.leader = None
             self.lost = LostLeader(client.used_at, time.monotonic() + LEADER_RETURNS) if returns else LostLeader()
@@ -391,12 +392,13 @@ class Clients:
     def note_key(self, client: Client) -> None:
         """Note that a person has typed at a client, which is to lead."""
         client.used_at = STEADY.now()
-        self._is_chosen = self._is_chosen and client is self.leader
+        if client is not self.leader:
+            self.due = 0.0
 
     def note_size(self, client: Client, size: Size) -> None:
         """Note a client's new size."""
         client.size = size
-        self._is_chosen = False
+        self.due = 0.0
 
     def shows(self, client: Client, position: int) -> bool:
         """Return whether a client's terminal shows the session itself, and was sent it up to a position."""
@@ -406,23 +408,15 @@ class Clients:
         """Return the writable client used last among those that show the output up to a position."""
         return last_used([client for client in self.all if self.shows(client, position)])
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which a lost leader is given up."""
-        if not self._is_chosen:
-            return 0.0
-        return self.lost.until if self.lost.until and self.all else float("inf")
-
     def choose_leader(self, now: float) -> Size | None:
         """Let the last used writable client lead; return the session's new size, None if it stays.
 
         While a lost leader may return, a client that was used before it does not take its place.
         """
-        if self._is_chosen and now < (self.lost.until or float("inf")):
-            return None
-        self._is_chosen = True
+        self.due = NEVER
         leader = last_used(self.all)
         if self.leader is None and now < self.lost.until and (leader is None or leader.used_at < self.lost.used_at):
+            self.due = self.lost.until if self.all else NEVER
             return None
         self.leader = leader
         self.lost = LostLeader()

@@ -108,8 +108,8 @@ class Events:
         self._facts = facts
         self.new: list[Event] = []  # those that nobody has taken yet
         self.last = 0  # number of the newest event
-        self.by_kind: dict[str, list[Event]] = {}
-        self._followers: dict[PeerConnection, int] = {}
+        self.by_kind: dict[str, list[Event]] = {}  # by kind
+        self.followers: dict[PeerConnection, int] = {}
         self.missed = Missed()
 
     def add(self, event: str, /, **facts: Unpack[Event]) -> None:
@@ -152,19 +152,19 @@ class Events:
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets events after number `since`; None: from now on."""
-        self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
+        self.followers[connection] = self.last if since is None else min(max(since, 0), self.last)
 
     def forget(self, connection: PeerConnection) -> None:
-        self._followers.pop(connection, None)
+        self.followers.pop(connection, None)
 
     def pending(self, connection: PeerConnection) -> bool:
-        return self._followers.get(connection, self.last) < self.last
+        return self.followers.get(connection, self.last) < self.last
 
     def send(self) -> None:
         """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
-        for connection, seen in list(self._followers.items()):
+        for connection, seen in list(self.followers.items()):
             if seen < self.last and len(connection.unsent) < MAX_UNREAD:
-                self._followers[connection] = self._send(connection, seen)
+                self.followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: PeerConnection, seen: int) -> int:
         """Queue events, with a `missed` for each gap; return the last event's number."""

@@ -161,12 +161,12 @@ class ReplyFilter:
         begun = self._begun
         given = self._given
         gap = now - self._at
-        due = self.queries.due(now)
         self.by_person = False
         self._at = now
         if self._state is _State.KEYS and not begun and b"\x1b" not in data:
             self.by_person = bool(data)
             return data
+        due = self.queries.due(now)
         pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state = _State.KEYS

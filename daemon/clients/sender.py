@@ -9,6 +9,9 @@ where they exceed what a client wants at an attach; it is told how many.
 
 from __future__ import annotations
 
+from math import inf
+
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import (
     FRAME,
@@ -24,6 +27,7 @@ from sesh.daemon.clients.client import (
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
+from sesh.daemon.pty.pty import READ_LIMIT
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.vt.effects import EffectKind
@@ -36,7 +40,6 @@ SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up;
 QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
 PIECE = MIN_WINDOW >> 1  # bytes of one frame of a screen over a link
-_NEVER = float("inf")
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 
@@ -53,11 +56,11 @@ class Sender:
         self._clients = clients
         self._program_status = program_status
         self.followers: dict[PeerConnection, Follower] = {}
-        self.due = _NEVER  # time (monotonic) at which something is to be sent although nothing comes
+        self.due = NEVER  # time (monotonic) at which something is to be sent although nothing comes
 
     def send(self, now: float) -> None:
         """Send each reader what is due to it."""
-        self.due = _NEVER
+        self.due = NEVER
         for follower in self.followers.values():
             self._follow(follower)
         for client in self._clients.all:
@@ -401,16 +404,18 @@ class Sender:
         Set `due` to when a reader that makes no progress is given up.
         """
         log = self._log
-        if self._feed.lag >= MAX_LAG:
+        if log.head - self._feed.position >= MAX_LAG:
             return 0
-        allowed = _NEVER
+        allowed = inf
         needed = self._feed.position
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
             self.due = min(self.due, lost.until)
-        if leader is not None and self._is_waited_for(leader, now):
-            allowed = leader.window.size - leader.behind(log)
+        if leader is not None:
+            room = leader.window.size - leader.behind(log)
+            if room >= READ_LIMIT or self._is_waited_for(leader, now):  # no read takes more, whoever waits
+                allowed = room
             if allowed <= 0:
                 self.due = min(self.due, leader.stuck_at())
         for follower in self.followers.values():

@@ -15,6 +15,7 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
+from sesh.daemon.base.due import NEVER
 from sesh.wire import protocol
 
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
@@ -46,6 +47,7 @@ class Window:
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
         self._sent = self._got = 0  # bytes of frames
         self.in_flight = 0  # bytes that were sent and not acknowledged
+        self.room = self.size  # bytes that may be sent now
         self._frames: deque[_Frame] = deque()
         self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
         self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
@@ -54,11 +56,6 @@ class Window:
         self._shrunk_at = now
         self._full_at = 0  # the count of bytes sent when there was no room for more
         self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
-
-    @property
-    def room(self) -> int:
-        """The bytes that may be sent now."""
-        return max(0, self.size - self.in_flight)
 
     @property
     def frame(self) -> int:
@@ -85,9 +82,9 @@ class Window:
         return self.in_flight <= max(self._silent, self.size >> 2)
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
+        """Return the time from which on nobody waits for an acknowledgement; NEVER if none is owed."""
         if self.in_flight < self._silent:
-            return inf
+            return NEVER
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def sent(self, size: int, position: int, now: float) -> None:
@@ -97,6 +94,7 @@ class Window:
         self._sent_at = now
         self._sent += size
         self.in_flight += size
+        self.room = max(0, self.size - self.in_flight)
         if begins and self.in_flight >= self._silent:
             self._progress_at = now
         if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
@@ -119,6 +117,7 @@ class Window:
             self._growth += count - self._got
         self._got = count
         self.in_flight = self._sent - count
+        self.room = max(0, self.size - self.in_flight)
         self._progress_at = now
         frame = None
         while self._frames and self._frames[0].end <= count:
@@ -127,6 +126,7 @@ class Window:
             return None
         if self.over_link and frame.end == count:  # else its time is that of a later one, too
             self._follow(frame, now)
+            self.room = max(0, self.size - self.in_flight)
         return frame.position
 
     def forget_positions(self) -> None:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from sesh.about import __version__
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
@@ -30,7 +31,6 @@ from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-_NEVER = float("inf")
 
 
 class Typed(NamedTuple):
@@ -74,32 +74,32 @@ class Attached:
         self._events = events
         self._activity = activity
         self._faults = faults
-        self._typed: deque[Typed] = deque()
-        self._farewells: list[Farewell] = []
+        self.typed: deque[Typed] = deque()
+        self.farewells: list[Farewell] = []
+        self.due = NEVER  # time (monotonic) at which the next incomplete sequence becomes a key
         self._held: dict[Client, float] = {}  # clients with an incomplete sequence, and when (monotonic) it is a key
 
     # -- in the turn
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the next incomplete sequence becomes a key."""
-        return min(self._held.values(), default=_NEVER)
 
     def release_keys(self, now: float) -> None:
         """Have the incomplete sequences typed whose rest has not come in time."""
         for client in [client for client, at in self._held.items() if at <= now]:
             del self._held[client]
             self._release(client)
+        self._plan()
+
+    def _plan(self) -> None:
+        self.due = min(self._held.values(), default=NEVER)
 
     def release_all(self) -> None:
         """Type every incomplete sequence: nobody will say how it goes on."""
-        self.release_keys(_NEVER)
+        self.release_keys(NEVER)
         self.type_keys(time.monotonic())
 
     def type_keys(self, now: float) -> None:
         """Type the keys that have come in this turn; the session has their client's size by now."""
-        while self._typed:
-            typed = self._typed.popleft()
+        while self.typed:
+            typed = self.typed.popleft()
             try:
                 self._type_one(typed, now)
             except Exception as error:  # the client comes back, and sends again what was not typed
@@ -118,8 +118,8 @@ class Attached:
 
     def say_farewell(self) -> None:
         """Send the clients that leave their last message; called once they were sent what was due."""
-        farewells = self._farewells
-        self._farewells = []
+        farewells = self.farewells
+        self.farewells = []
         for client, kind, message in farewells:
             message["used_rows"] = self.used_rows(client)
             client.connection.queue(protocol.message(kind, message))
@@ -259,6 +259,7 @@ class Attached:
         keys = client.reply_filter.filter(data, now)
         if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
             self._held[client] = now + KEY_TIMEOUT
+            self._plan()
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
@@ -266,7 +267,7 @@ class Attached:
         by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
-        self._typed.append(Typed(client, keys, number, size, by_person))
+        self.typed.append(Typed(client, keys, number, size, by_person))
 
     def _release(self, client: Client) -> None:
         """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
@@ -308,11 +309,11 @@ class Attached:
             "queries": client.reply_filter.queries.due(time.monotonic()),
             "command": shells.foreground_name(self._pump.pty, asker, self._facts.command),
         }
-        self._farewells.append(Farewell(client, protocol.DETACH, message))
+        self.farewells.append(Farewell(client, protocol.DETACH, message))
 
     def switch(self, client: Client, message: Message) -> None:
         """Send a client to another session at the end of this turn."""
-        self._farewells.append(Farewell(client, protocol.SWITCH, message))
+        self.farewells.append(Farewell(client, protocol.SWITCH, message))
 
     def used_rows(self, client: Client) -> int | None:
         """Count the used rows from a client's cursor on; None if output is missing."""
@@ -335,6 +336,7 @@ class Attached:
         self.type_keys(time.monotonic())
         client.connection.reader = None
         self._held.pop(client, None)
+        self._plan()
         self._acks.forget(client)
         if client.place is not None and client.place in self._log.places:
             self._log.leave(client.place)

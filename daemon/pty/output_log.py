@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from sesh.daemon.pty.byte_log import ByteLog
-from sesh.system.clock import STEADY
 from sesh.vt.effects import EffectList
 from sesh.vt.timeline import Timeline
 
@@ -102,8 +101,8 @@ class OutputLog(ByteLog):
 
     def _note_time(self, position: int) -> None:
         """Note the second in which the output from a position on comes, unless output has come in it already."""
-        second = int(STEADY.wall_time(STEADY.now()))
-        if self.times.first_since(second) is None:
+        second = int(time.time())
+        if second > self.times.last_second:
             self.times.note(second, position)
             if len(self.times) > _MAX_TIMES:
                 self.times.keep(_MAX_TIMES // 2)

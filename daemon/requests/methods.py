@@ -13,6 +13,7 @@ from sesh import names
 from sesh.about import PROGRAM
 from sesh.daemon.activity.declared import Source
 from sesh.daemon.activity.rules import State
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
@@ -173,7 +174,7 @@ class RequestMethods:
             waiting=waiting,
             ignored_since=ignored_since,
             idle=math.inf if idle is None else idle,
-            until=math.inf if timeout is None else time.monotonic() + timeout,
+            until=NEVER if timeout is None else time.monotonic() + timeout,
         )
         session.waits.add(wait)
         if follow and connection.reader is None:
@@ -323,7 +324,7 @@ class RequestMethods:
         if at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        stdin.due = math.inf
+        stdin.due = NEVER
         if not stdin.open:
             request.respond(False)
             return

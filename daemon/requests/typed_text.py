@@ -166,7 +166,7 @@ class Typing:
         while pump.wants_read and taken < _MAX_READS and self._session.read_output():
             taken += 1
         found = activity.observe(fresh=True)
-        if taken == _MAX_READS or pump.paused or not activity.waits:
+        if taken == _MAX_READS or not pump.wants_read or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
             problem = f"asks nothing now, it is {'working' if found.state == State.WAITING else found.state}"
         elif found.why == Reason.XOFF:

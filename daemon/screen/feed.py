@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -29,7 +30,6 @@ STEP_TIME = 0.008  # seconds of one step of the emulator
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 _MAX_STATES = 4096  # noted states; at the limit, the older half is dropped
 _MAX_LEFT_STATES = 1024  # states of terminals that have left; the oldest is dropped
-_NEVER = float("inf")
 _LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
 
 
@@ -83,7 +83,8 @@ class ScreenFeed:
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState] = {}  # by position
         self._left_states: dict[int, TerminalState] = {}  # of terminals that have left
-        self._pack_at = _NEVER  # time (monotonic)
+        self._pack_at = NEVER  # time (monotonic)
+        self.due = NEVER  # time (monotonic) at which the emulator should run, or its scrollback is to be compressed
         self.resize(size)
 
     @property
@@ -97,29 +98,31 @@ class ScreenFeed:
 
     # -- in the turn
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the emulator should run, or its scrollback is to be compressed."""
+    def plan(self) -> None:
+        """Plan when to act; called after output has come, and whenever else the answer changes."""
         lag = self._log.head - self.position
         if not lag or not self._must_run(lag):
-            return self._pack_at
-        return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
+            self.due = self._pack_at
+        else:
+            self.due = 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
 
     def _must_run(self, lag: int) -> bool:
         """Return whether the emulator lags by more than a moment, or at a resize, or at the session's end.
 
         Also if it lags by many seconds, however little was printed in them.
         """
+        if lag > SMALL_LAG or self._resizes or not self._life.running:
+            return True
         times = self._log.times
-        is_old = len(times) > _UNTIMED and times.count_from(self.position) > _UNTIMED
-        return lag > SMALL_LAG or len(self._resizes) > 0 or not self._life.running or is_old
+        return len(times) > _UNTIMED and times.count_from(self.position) > _UNTIMED
 
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
         if self.lag and self._must_run(self.lag):
             self.step()
         if self._pack_at <= now:
-            self._pack_at = _NEVER if self._pack() else 0.0
+            self._pack_at = NEVER if self._pack() else 0.0
+        self.plan()
 
     def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
         """Feed the emulator one slice: for at most `seconds`, and up to position `end`."""
@@ -145,6 +148,7 @@ class ScreenFeed:
             self._faults.note("a fault in the emulator, in one sequence", self.emulator.last_error)
         self._apply_resizes()
         self.note_state()
+        self.plan()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
         """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
@@ -177,6 +181,7 @@ class ScreenFeed:
         if not self.lag:
             self._apply_resizes()
             self.note_state()
+        self.plan()
 
     def apply_size(self) -> None:
         """Give the emulator the session's current size, even before it reaches the resize."""

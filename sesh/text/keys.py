@@ -195,8 +195,9 @@ def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Yield each token, and whether it is whole; only the last one may be incomplete."""
     start = 0
     while start < len(data):
-        end, whole = token(data, start)
-        yield data[start:end], whole
+        match = _TOKEN.match(data, start)
+        end = len(data) if match is None else match.end()
+        yield data[start:end], match is not None
         start = end
 
 

@@ -44,8 +44,7 @@ def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: 
     own.pump.append_unscanned(b"held back until now")
     later = time.monotonic() + 10
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert own.activity.due <= later
-    own.activity.act(later)
+    own.activity.wake()
     assert own.activity.due > later
     assert own.activity.memory.decided.state == State.FAILED
     assert own.activity.observe(fresh=True).why == Reason.EXIT

@@ -19,6 +19,7 @@ from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
+from sesh.loop.poll import READ
 from sesh.wire import protocol
 from sesh.wire.connection import hello_frame
 from tests.support.data import daemon_facts
@@ -41,6 +42,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = server.session
     link.connection.reader = own.sender.followers[link.connection] = Follower(link.connection, 0)
     own.runs._any = True  # as once a run was typed
+    own.activity.due = 0.0
     prints(own, b"\x07\x1b[c")
     server.turn()
     assert link.output() == [(0, b"\x07\x1b[c")]
@@ -90,7 +92,9 @@ def test_a_connection_that_gets_the_number_of_a_terminal_closed_in_the_same_turn
     server.turn()
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(server.listener.socket.getsockname())
-    monkeypatch.setattr(server, "_take_signals", lambda _: server.session.pump.close())
+    server._poll.watch(server._wakeup, READ)
+    os.write(server._waker, b"\0")
+    monkeypatch.setattr(server, "_take_signals", server.session.pump.close)
     server.until(lambda: server.connections)
     assert [*server.connections] == [master]
     peer.sendall(hello_frame("request"))
