@@ -48,7 +48,7 @@ class Mark(NamedTuple):
     letter: str
     shell_id: str = ""
     code: Optional[int] = None
-    number: Optional[int] = None  # of the history's next entry; in C, of the command's
+    number: Optional[int] = None  # in A, of the history's next entry; in C, of the command's
     text: Optional[str] = None  # of the command
     report: Optional[int] = None  # seconds of processor time from which on the shell adds a line to the output
 
@@ -107,16 +107,14 @@ class MarkedShell:
 
     def learn(self, *lacks: Lack) -> None:
         """Note what the marks of a command's end show of sesh's integration; no lacks: these were whole."""
-        if self.ours:
-            known = self.integration or Integration()
+        known = self.integration or Integration()
+        if self.ours and Lack.READONLY not in known.missing:  # which explains all that comes
             self.integration = known.with_(*lacks) if lacks else known.without(Lack.NOT_FIRST, Lack.REPLACED)
 
-    def note(self, mark: Mark) -> None:
+    def note(self, letter: str) -> None:
         """Note a mark that is not C."""
-        if mark.letter not in self.seen:
-            self.seen += mark.letter
-        if mark.number is not None:
-            self.number = mark.number
+        if letter not in self.seen:
+            self.seen += letter
 
     def end(self, now: float, code: int | None = None, end: int | None = None) -> list[Step]:
         """End the command that runs, if one does."""
@@ -271,7 +269,7 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
             return []  # two integrations mark the same command
         shell.learn(Lack.REPLACED)
     steps = shell.end(now if before is None or before.edited_at is None else before.edited_at)
-    is_recorded = None in (shell.number, mark.number) or shell.number == mark.number
+    is_recorded = mark.number is None or mark.number == shell.number  # else the text is of an older command
     text = mark.text if is_recorded and not of_run else None
     kind = shell.integration.shell if shell.integration is not None else ""
     shell.command = Active(position, mark.ours, kind, text, of_run, mark.report)
@@ -281,7 +279,7 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
 
 
 def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step]:
-    shell.note(mark)
+    shell.note(mark.letter)
     command = shell.command
     if not (shell.phase == Phase.PROMPT and shell.editing):  # else D is a part of the prompt
         shell.phase = Phase.ENDED
@@ -299,8 +297,10 @@ def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step
 
 
 def _draw_prompt(shell: MarkedShell, mark: Mark, now: float) -> list[Step]:
-    shell.note(mark)
+    shell.note(mark.letter)
     shell.phase = Phase.PROMPT
+    if mark.letter == "A":
+        shell.number = mark.number
     if shell.command is not None and shell.command.ended_at is None:
         if not shell.ours:
             return []  # anybody can print such a mark; D comes, or the next C

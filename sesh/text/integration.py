@@ -10,11 +10,12 @@ from sesh.text.safe import one_line
 
 
 class Lack(str, Enum):
-    """Why the integration of a shell is not whole. The shell announces the first three; its marks show the others."""
+    """Why the integration of a shell is not whole. The shell announces the first four; its marks show the others."""
 
     OLD_SHELL = "old-shell"  # bash before 4.4
     READONLY = "readonly"  # PS0, PS1 or PROMPT_COMMAND
     PROMPTVARS = "promptvars"  # bash's option is off
+    RESTRICTED = "restricted"  # rbash
     NOT_FIRST = "not-first"  # something runs between a command and the mark of its end
     REPLACED = "replaced"  # that mark does not come
 
@@ -38,6 +39,10 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     Lack.PROMPTVARS.value: Explanation(
         "the shell option promptvars is off: what is typed is not recorded",
         "put above sesh's line: shopt -s promptvars (liquidprompt switches it off)",
+    ),
+    Lack.RESTRICTED.value: Explanation(
+        "a restricted shell cannot write marks: what is typed is not recorded",
+        "use sesh run, which records its commands",
     ),
     Lack.NOT_FIRST.value: Explanation(
         "another command of PROMPT_COMMAND runs first: outputs are not recorded, nor are some exit codes", _LAST_LINE

@@ -96,12 +96,14 @@ def test_a_command_ends_with_its_code_and_what_it_printed(prints: Callable[[str]
     assert made.missing == set()
 
 
-def test_what_the_shell_does_not_record_has_no_text() -> None:
-    marks = "A;sesh=100;h=7 C;sesh=100;h={};cmdline_url=ls D;0;sesh=100;h={} A;sesh=100;h={}"
-    assert told(marks.format(7, 8, 8)).ended == [("ls", 0, True)]
-    refused = told(marks.format(6, 7, 7))
-    assert refused.ended == [(None, 0, True)]
-    assert refused.began[0].text is None
+@pytest.mark.parametrize(
+    ("prompt", "number", "recorded"),
+    [(";h=7;code=0", 7, True), (";h=7;", 6, False), (";h=7;", 8, False), ("", 7, False)],
+)
+def test_a_command_has_no_text_unless_the_history_got_it(prompt: str, number: int, *, recorded: bool) -> None:
+    """The text is that of the history's last entry, which may be of an older command."""
+    made = told(f"A;sesh=100{prompt} C;sesh=100;h={number};cmdline_url=ls D;0;sesh=100")
+    assert made.ended == [("ls" if recorded else None, 0, True)]
 
 
 @pytest.mark.parametrize(
