@@ -106,7 +106,7 @@ FISH_HOOKS = {
         function again --on-event fish_prompt; echo prompt $status; end
     """,
     "its own way": """
-        fish_vi_key_bindings; function functions; echo mine; end
+        fish_vi_key_bindings; function each; echo mine; end
         function fish_title; end; set -g fish_private_mode 1
     """,
 }
