@@ -97,7 +97,7 @@ class EventsState:
     """What a reload keeps of the events."""
 
     last: int
-    kept: dict[str, list[Event]]
+    by_kind: dict[str, list[Event]]
     missed: Missed
 
 
@@ -108,7 +108,7 @@ class Events:
         self._facts = facts
         self.new: list[Event] = []  # those that nobody has taken yet
         self.last = 0  # number of the newest event
-        self.kept: dict[str, list[Event]] = {}  # by kind
+        self.by_kind: dict[str, list[Event]] = {}  # by kind
         self.followers: dict[PeerConnection, int] = {}
         self.missed = Missed()
 
@@ -126,19 +126,19 @@ class Events:
             "session": self._facts.name,
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
-        self.kept.setdefault(event, []).append(new)
-        if sum(map(len, self.kept.values())) > KEPT:
-            del max(self.kept.values(), key=len)[0]
+        self.by_kind.setdefault(event, []).append(new)
+        if sum(map(len, self.by_kind.values())) > KEPT:
+            del max(self.by_kind.values(), key=len)[0]
         self.new.append(new)
 
     @property
     def state(self) -> EventsState:
         """What a reload keeps; followers ask again from where they are."""
-        return EventsState(self.last, self.kept, self.missed)
+        return EventsState(self.last, self.by_kind, self.missed)
 
     @state.setter
     def state(self, state: EventsState) -> None:
-        self.last, self.kept, self.missed = state.last, state.kept, state.missed
+        self.last, self.by_kind, self.missed = state.last, state.by_kind, state.missed
 
     def take_new(self) -> list[Event]:
         """Return the events since the last call."""
@@ -147,7 +147,7 @@ class Events:
         return new
 
     def after(self, seen: int) -> list[Event]:
-        newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
+        newer = [event for kind in self.by_kind.values() for event in kind if event["seq"] > seen]
         return sorted(newer, key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:

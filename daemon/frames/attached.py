@@ -13,7 +13,7 @@ from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
-from sesh.daemon.clients.client import Client, Clients, Returning
+from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
 from sesh.daemon.clients.window import HERE
@@ -26,6 +26,7 @@ from sesh.schema import check
 from sesh.system import programs
 from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
+from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 
@@ -205,14 +206,15 @@ class Attached:
             client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= HERE and self._has_session_size(client):
             self._stand(client, 0)
-            client.pieces = [(0, clean_screen(*client.size[:2]))]
+            client.screen = OutgoingScreen(0, pieces=[(0, clean_screen(*client.size[:2]))])
 
     def _continue(self, client: Client, position: int, returning: Returning) -> None:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
         if returning.viewed is not None:
             client.place = Place(position, position)
-            client.viewed_from, client.viewed_rows, alternate = returning.viewed
-            client.begin_viewport(clear=False, alternate=alternate)
+            before, rows, alternate = returning.viewed
+            viewport = Viewport(*client.size[:2], clear=False, alternate=alternate)
+            client.viewed = Viewed(viewport, before, rows)
             return
         self._stand(client, position)
         if position < max(self._log.base, self._log.resized_at) or not self._has_session_size(client):
@@ -222,7 +224,7 @@ class Attached:
         """Let a client's output begin at a position."""
         client.place = Place(position, position)
         self._log.places.append(client.place)
-        client.asked_at = None
+        client.asked = None
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
@@ -254,22 +256,22 @@ class Attached:
             self._acks.owe(client, protocol.CHUNK, 0.0)
             return
         now = time.monotonic()
-        keys = client.replies.filter(data, now)
-        if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
+        keys = client.reply_filter.filter(data, now)
+        if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
             self._held[client] = now + KEY_TIMEOUT
             self._plan()
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
         """Have what passed the filter of replies typed, of `size` bytes up to INPUT `number`."""
-        by_person = client.replies.by_person
+        by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
         self.typed.append(Typed(client, keys, number, size, by_person))
 
     def _release(self, client: Client) -> None:
         """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
-        if self._pump.life.running and (key := client.replies.release()):
+        if self._pump.life.running and (key := client.reply_filter.release()):
             self._type(client, key, client.last_input, 0)
 
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
@@ -295,8 +297,8 @@ class Attached:
         self._clients.note_size(client, size)
         if changed:
             client.ask_screen(now)
-            if client.viewport is not None:
-                client.begin_viewport(clear=False, alternate=client.viewport.alternate)
+            if client.viewed is not None:
+                client.viewed.begin_again(size)
 
     # -- leaving
 
@@ -304,7 +306,7 @@ class Attached:
         """Detach a client at the end of this turn. `asker`: the pid of the process that wants it."""
         message: Message = {
             "reason": reason,
-            "queries": client.replies.queries.due(time.monotonic()),
+            "queries": client.reply_filter.queries.due(time.monotonic()),
             "command": shells.foreground_name(self._pump.pty, asker, self._facts.command),
         }
         self.farewells.append(Farewell(client, protocol.DETACH, message))

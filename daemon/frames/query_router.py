@@ -7,7 +7,7 @@ from collections import Counter, deque
 from typing import NamedTuple
 
 from sesh.daemon.base.due import NEVER
-from sesh.daemon.clients.client import Client, Clients, Mode
+from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.screen.default_replies import reply_to, size_report
@@ -93,7 +93,7 @@ class QueryRouter:
         for each in reversed(asked):
             form_of_reply = reply_form(each.query.body)
             rest[each.client, form_of_reply] += 1
-            if rest[each.client, form_of_reply] <= each.client.replies.queries.unanswered(form_of_reply):
+            if rest[each.client, form_of_reply] <= each.client.reply_filter.queries.unanswered(form_of_reply):
                 self.asked.insert(0, each)
         for each in [each for each in self.asked if each.client not in self._clients.all]:
             self.asked.remove(each)
@@ -114,7 +114,7 @@ class QueryRouter:
     def _ask_again(self, query: Finding, now: float) -> None:
         """Send a query to another terminal, or let the daemon reply."""
         client = self._clients.last_showing(query.position)
-        if client is None or client.place is None or client.pieces or client.redraw_number != client.answered_number:
+        if client is None or client.place is None or client.screen or client.redraw_number != client.answered_number:
             if query.kind == Kind.QUERY:
                 self._reply_at(query.position, query.body)
             return
@@ -124,9 +124,9 @@ class QueryRouter:
 
     def _expect(self, client: Client, query: Finding, now: float) -> None:
         if query.kind == Kind.TALK:
-            client.replies.queries.open_talk(form(query.body), now)
+            client.reply_filter.queries.open_talk(form(query.body), now)
             return
-        client.replies.queries.open(reply_form(query.body), now)
+        client.reply_filter.queries.open(reply_form(query.body), now)
         if len(self.asked) < MAX_DUE:
             self.asked.append(_Asked(query, client, now + OPEN_FOR))
 
@@ -142,8 +142,8 @@ class QueryRouter:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
-            if client.mode(self._clients.size) is Mode.LIVE:
-                client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
+            if client.in_step(self._clients.size):
+                client.reply_filter.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)
 

@@ -233,7 +233,7 @@ class Ending:
             return reader.position < session.log.head
         if not isinstance(reader, Client):
             return False
-        return not reader.was_sent(session.log.head) or reader.asked_at is not None or bool(reader.pieces)
+        return not reader.was_sent(session.log.head) or reader.asked is not None or reader.screen is not None
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session

@@ -148,7 +148,7 @@ class OutputLog(ByteLog):
     @property
     def has_spare(self) -> bool:
         """True if `release` may have something to drop."""
-        return self.head - self.base >= TRIM_FROM or bool(self.effects.kept)
+        return self.head - self.base >= TRIM_FROM or bool(self.effects.all)
 
     def release(self, needed: int, noted: int, viewed: int = 1 << 62) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
@@ -156,7 +156,7 @@ class OutputLog(ByteLog):
         Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
         """
         self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
-        if self.effects.kept:
+        if self.effects.all:
             self.effects.trim(min([noted, viewed, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
         most = self.head - MAX_LAG  # else a terminal that takes nothing would keep all that is printed

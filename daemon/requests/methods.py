@@ -37,7 +37,7 @@ from sesh.wire.messages import LogsResponse, Message, WaitResponse
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 PAGE = 50_000  # lines in one response to `logs` at most
-MOST_OF_PAGE = 512 << 10  # characters in one response to `logs` at most
+MAX_PAGE = 512 << 10  # characters in one response to `logs` at most
 MAX_LABELS = 64
 _CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
@@ -89,19 +89,21 @@ class RequestMethods:
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
-        until = facts.MOST if until is None else until
+        until = facts.MAX_NUMBER if until is None else until
         yield from self._until_drawn()
         feed = self._session.feed
         emulator = self._session.feed.emulator
         line_state = follow_state(emulator) if end else None
-        newest = emulator.lines_before(facts.MOST, 1, 1)[1] if line_state and line_state["open"] else facts.MOST
+        newest = (
+            emulator.lines_before(facts.MAX_NUMBER, 1, 1)[1] if line_state and line_state["open"] else facts.MAX_NUMBER
+        )
         lowest = min(emulator.first_since(since), newest)
-        page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME, first=lowest)
+        page, first = emulator.lines_before(until, count, MAX_PAGE, ansi=ansi, seconds=STEP_TIME, first=lowest)
         response: LogsResponse = {
             "position": feed.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > max(emulator.settle().scrollback.first, lowest),
+            "older": first > max(emulator.screen.scrollback.first, lowest),
             "since": lowest,
         }
         if line_state is not None:

@@ -121,8 +121,8 @@ class Checkpointer:
             yield
         is_exact = feed.position >= self._log.resized_at
         emulator = feed.emulator
-        emulator.settle().sync_scrollback()
-        scrollback = emulator.settle().scrollback
+        emulator.screen.sync_scrollback()
+        scrollback = emulator.screen.scrollback
         columns = emulator.columns
         parts = pieces(scrollback.since(scrollback.first), columns)
         screen = replay(emulator, lines=int(bool(scrollback.open_rows)), clear=False)
@@ -131,7 +131,7 @@ class Checkpointer:
         header: CheckpointHeader = {
             "drawn": [columns, emulator.height],
             "size": [feed.columns, feed.rows],
-            "cell_height": emulator.settle().cell_height,
+            "cell_height": emulator.screen.cell_height,
             "lines": self._facts.scrollback,
         }
         may_append = is_exact and not feed.in_image

@@ -55,7 +55,7 @@ class Waits:
 
     def plan(self, now: float) -> None:
         """Plan a check, if something has happened that a wait may wait for."""
-        active_at, checks = self._activity.kept.active_at, self._activity.checks
+        active_at, checks = self._activity.memory.active_at, self._activity.checks
         if self._active_at != active_at:
             self._active_at = active_at
             if any(wait.prompt or wait.idle < math.inf for wait in self.all):
@@ -138,4 +138,4 @@ class Waits:
         return own and shells.at_prompt(pump.pty)
 
     def _silent(self) -> float:
-        return time.monotonic() - self._activity.kept.active_at
+        return time.monotonic() - self._activity.memory.active_at

@@ -12,7 +12,7 @@ import pytest
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.acks import ECHO_TIME
-from sesh.daemon.clients.client import Follower, Mode
+from sesh.daemon.clients.client import Follower, Output
 from sesh.daemon.clients.connection import Role
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
@@ -46,7 +46,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     prints(own, b"\x07\x1b[c")
     server.turn()
     assert link.output() == [(0, b"\x07\x1b[c")]
-    assert "StopIteration" in own.faults.kept[-1]
+    assert "StopIteration" in own.faults.lines[-1]
 
 
 def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
@@ -56,7 +56,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     own = server.session
     client = link.attached(acknowledges=True)
     own.clients.add(client)
-    server.until(lambda: client.mode(own.clients.size) is Mode.LIVE and link.connection.flush())
+    server.until(lambda: client.output(own.clients.size) is Output.LIVE and link.connection.flush())
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     prints(own, b"seen\x1b[c")

@@ -184,7 +184,7 @@ def test_after_a_reload_the_program_waits_for_a_leader_that_takes_nothing() -> N
     """A terminal that was stopped lost lines, as the program printed on before it came back."""
     own, link = session(), Link()
     client = link.attached(client="leader")
-    client.place, client.asked_at = Place(0, 0), None
+    client.place, client.asked = Place(0, 0), None
     own.log.places.append(client.place)
     own.clients.add(client)
     own.clients.choose_leader(0.0)
@@ -244,7 +244,9 @@ def lived() -> Session:
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
-    own.activity.kept = replace(own.activity.kept, standing=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?"))
+    own.activity.memory = replace(
+        own.activity.memory, decided=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?")
+    )
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
@@ -327,7 +329,7 @@ def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_delib
 
 def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> None:
     own = session()
-    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MOST_VALUES)]
+    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MAX_VALUES)]
     with served(own) as server, taken_over(server) as copy:
         assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
 
