@@ -80,7 +80,7 @@ LOST = {
         "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed.due "
-        "RunQueue._shorten_at Waits._active_at Waits.due Waits._checks "
+        "RunQueue._shorten_at Session.planned_to Waits._active_at Waits.due Waits._checks "
         "Checkpointer.due Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
