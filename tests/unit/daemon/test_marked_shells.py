@@ -279,6 +279,7 @@ def test_each_command_that_began_ends_once_whatever_comes(things: list[tuple[str
             assert runs == (shell.phase == Phase.RUNNING) or not shell.ours
     assert alternates(made.shells, made.events, MAX_SHELLS)
     assert all(start < end for start, end in made.outputs)
+    assert "refused" not in {command.text for command in made.began}
 
 
 NOISE = st.lists(
