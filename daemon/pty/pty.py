@@ -133,7 +133,7 @@ class Pty:
         ready.register(self.descriptor, select.POLLIN)
         return bool(ready.poll(0))
 
-    def printed(self) -> int:
+    def readable(self) -> int:
         """Return the number of bytes that can be read: at most 4,095, though the program may have printed more."""
         try:
             return int.from_bytes(ioctl(self.descriptor, termios.FIONREAD, bytes(4)), byteorder)

@@ -140,7 +140,7 @@ class Pump:
         Linux discards what it holds itself, and leaves what the pty's master can read.
         """
         if self.paused and not self._flushed and platforms.FLUSH_LEAVES_OUTPUT and self.pty.flushes_at(keys):
-            self._flushed = self.pty.printed()
+            self._flushed = self.pty.readable()
 
     def write_input(self) -> None:
         """Write as much input as the pty accepts."""
