@@ -388,7 +388,7 @@ class Sender:
         needed = self._feed.position
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:
-            allowed = HERE - (log.head - lost.place.got)
+            allowed = self._clients.lost_limit - (log.head - lost.place.got)
             self.due = min(self.due, lost.until)
         if leader is not None and self._is_waited_for(leader, now):
             allowed = leader.window.size - leader.behind(log)

@@ -55,8 +55,8 @@ OUTPUT = st.lists(PIECES, max_size=40)
 LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Outbox._connections "
-        "Clients.all Clients.leader Sender.followers Sender.due Events._followers Waits.all InputAcks._owed "
-        "InputAcks._flags InputAcks._next_at Attached._held "
+        "Clients.all Clients.leader Clients.lost_limit Sender.followers Sender.due Events._followers Waits.all "
+        "InputAcks._owed InputAcks._flags InputAcks._next_at Attached._held "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue._line_typed RunQueue._step_at "
