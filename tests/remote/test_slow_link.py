@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.clients.window import LEAST
+from sesh.daemon.clients.window import MIN_WINDOW
 from tests.support import PROMPT, Home, Terminal
 from tests.support.load import loaded
 from tests.support.slow import Slow
@@ -51,11 +51,11 @@ def test_ctrl_c_over_the_slowest_link_waits_for_one_window_and_keeps_the_link(ho
     home.env["SESH_EVENT_LOG"] = log = f"{home.path}/events"
     terminal = Slow(home, 100, 2000, predict="never").attach()
     terminal.type("yes\r")
-    terminal.wait_until(lambda: len(terminal.raw) > 4 * LEAST, "the flood has filled the window for a while")
+    terminal.wait_until(lambda: len(terminal.raw) > 4 * MIN_WINDOW, "the flood has filled the window for a while")
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)
-    assert len(terminal.raw) - mark < LEAST + 200
+    assert len(terminal.raw) - mark < MIN_WINDOW + 200
     assert not os.path.exists(log) or "reconnect" not in Path(log).read_text()
 
 
