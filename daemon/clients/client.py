@@ -26,7 +26,7 @@ from typing import Optional
 from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
-from sesh.daemon.clients.window import HERE, PATIENCE, Window
+from sesh.daemon.clients.window import PATIENCE, Window
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient
 from sesh.system.clock import STEADY
@@ -309,7 +309,7 @@ class Returning:
 class LostLeader:
     """A leader whose connection was lost: when it was used last, and until when (monotonic) it may return.
 
-    `place`: where its terminal stands, if the program waits for it meanwhile.
+    `place`: after a reload, where its terminal stands, for which the program waits.
     """
 
     used_at: float = 0.0
@@ -337,7 +337,6 @@ class Clients:
         self.last_number = 0  # of the newest client
         self.returning: dict[str, Returning] = {}  # by the client's token
         self.lost = LostLeader()
-        self.lost_limit = HERE  # bytes that the program may print beyond what the terminal of a lost leader has shown
         self.due = NEVER  # time (monotonic) at which the leader is to be chosen: now, or once a lost one is given up
 
     def __len__(self) -> int:
@@ -388,16 +387,7 @@ class Clients:
         self.due = 0.0
         if client is self.leader:
             self.leader = None
-            self.lost = self._lost(client, time.monotonic()) if returns else LostLeader()
-            self.lost_limit = client.window.size
-
-    def _lost(self, leader: Client, now: float) -> LostLeader:
-        """Return what is kept of a lost leader. The program waits for one whose link may be replaced by the next.
-
-        The connection of a client on this machine is lost only with the client.
-        """
-        is_waited_for = leader.over_link and leader.viewed is None and now <= leader.stuck_at()
-        return LostLeader(leader.used_at, now + LEADER_RETURNS, leader.place if is_waited_for else None)
+            self.lost = LostLeader(client.used_at, time.monotonic() + LEADER_RETURNS) if returns else LostLeader()
 
     def note_key(self, client: Client) -> None:
         """Note that a person has typed at a client, which is to lead."""

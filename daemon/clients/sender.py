@@ -410,7 +410,7 @@ class Sender:
         needed = self._feed.position
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:
-            allowed = self._clients.lost_limit - (log.head - lost.place.got)
+            allowed = HERE - (log.head - lost.place.got)
             self.due = min(self.due, lost.until)
         if leader is not None:
             room = leader.window.size - leader.behind(log)

@@ -55,7 +55,7 @@ OUTPUT = st.lists(PIECES, max_size=40)
 LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Server.outbox "
-        "Clients.all Clients.leader Clients.lost_limit Sender.followers Sender.due Events.followers Waits.all "
+        "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all "
         "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "runs: there is no reload while one is active":

@@ -173,42 +173,6 @@ def test_a_leader_that_was_given_up_gets_the_screen_and_not_all_that_was_printed
     assert len(peer.output) < 64 << 10
 
 
-def test_a_program_waits_for_a_leader_whose_link_is_lost_as_long_as_it_may_return(
-    server: Daemon, attach: Attach
-) -> None:
-    """It ran on for megabytes between two links, and over 2 KB/s Ctrl-C showed behind all of them."""
-    own = server.session
-    peer = attach(remote=True, client="token")
-    prints(own, ROWS * 200)
-    server.turn()
-    assert own.pump.allowed == 0
-    server.drop(peer.link.connection)
-    server.turn()
-    assert own.clients.leader is None
-    assert own.pump.allowed == 0
-    assert own.sender.due == own.clients.lost.until
-    assert own.sender.allowance(own.clients.lost.until) > 0
-
-
-@pytest.mark.parametrize("why", ["it is here", "it takes nothing", "it has left"])
-def test_a_program_waits_for_no_leader_that_cannot_return_or_was_given_up(
-    server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch, why: str
-) -> None:
-    own = server.session
-    peer = attach(remote=why != "it is here", client="token")
-    prints(own, ROWS * 200)
-    server.turn()
-    if why == "it takes nothing":
-        monkeypatch.setattr("sesh.daemon.clients.window.PATIENCE", -1e9)
-    if why == "it has left":
-        peer.send(protocol.frame(protocol.DETACH))
-        server.until(lambda: not own.clients.all)
-    else:
-        server.drop(peer.link.connection)
-    server.turn()
-    assert own.pump.allowed > HERE
-
-
 def test_a_query_is_not_asked_again_between_the_pieces_of_a_screen(
     server: Daemon, attach: Attach, typed: list[bytes]
 ) -> None:
