@@ -150,7 +150,7 @@ fi
 \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty
 fi 2>/dev/null  # as for a trace
 # In POSIX mode a function's name with a dash is an error.
-if [[ $- == *i* ]] && ! shopt -qo posix; then
+if [[ $- == *i* ]] && ! \builtin shopt -qo posix; then
 sesh-pick() { sesh pick; }
 sesh-next() { sesh next; }
 fi 2>/dev/null
