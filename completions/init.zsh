@@ -16,7 +16,7 @@ typeset -g +x __sesh_default="%B%S%#%s%b" &&
 
 # Put what is ours where it belongs, as other start files and themes assign these anew.
 __sesh_place() {
-  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${(t)PS1} == *readonly* ]] ||
+  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${PS1//\%\%} == *%(|-)[0-9]# || ${(t)PS1} == *readonly* ]] ||
     PS1=${PS1//"$__sesh_line"}$__sesh_line &&
   [[ -o prompt_percent || $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
   [[ -n ${(M)precmd_functions:#__sesh_precmd} || ${(t)precmd_functions} == *readonly* ]] ||
@@ -56,7 +56,7 @@ __sesh_preexec() {
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
   [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_*} &&
     ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
-    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *} ) ) ]] || kept=$(
+    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *}${(M)saliases:# *} ) ) ]] || kept=$(
       unfunction -m "TRAP*"
       kept=$HISTCMD
       builtin print -s x
