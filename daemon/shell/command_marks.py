@@ -41,7 +41,7 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 _OTHERS = re.compile(rb"\x1b\](?:133|633);[^\x07\x1b]*(?:\x07|\x1b\\)")
 """Marks of another integration, which come when a command begins and when it has ended."""
-_ZSH_REPORT = re.compile(rb"^zsh: exit [0-9]+\r?$", re.MULTILINE)
+_ZSH_REPORT = re.compile(rb"^zsh: exit [0-9]", re.MULTILINE)
 """A line of zsh's own (PRINT_EXIT_VALUE) amid the output."""
 _DIGITS = 18  # of a number in a mark; a longer one is not read
 
@@ -143,6 +143,7 @@ def parse_mark(body: bytes) -> Mark:
         _number(named.get(b"h", b"")),
         parse_command(body) if letter[:1] == b"C" else None,
         _number(named.get(b"report", b"")),
+        not any(field.startswith(b"$") for field in fields),
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
 
 import pytest
 
@@ -14,10 +13,10 @@ from tests.terminal.looking import history
 BASH = f"PS1='{PROMPT}'; HISTFILE=\n"
 LINE = ". ~/init\n"
 SECOND = r"""
-PS0='\e]133;C\a'"${PS0-}"
-PROMPT_COMMAND=("printf '\e]133;D;%s\a\e]133;A\a' \"\$?\"" "${PROMPT_COMMAND[@]}")
+PS0='\e]133;C\a\e]633;C\a'"${PS0-}"
+PROMPT_COMMAND=("printf '\e]133;D;%s\a\e]633;D\a\e]133;A\a' \"\$?\"" "${PROMPT_COMMAND[@]}")
 """
-"""Another integration, as iTerm2's: marks without a command's text."""
+"""Other integrations, as those of iTerm2 and VS Code: marks without a command's text."""
 
 
 @pytest.fixture
@@ -58,25 +57,12 @@ def commands(home: Home) -> list[tuple[str, int | None, int | None]]:
     return [(row["command"][0], row["exit_code"], row["output_bytes"]) for row in history(home)]
 
 
-def events(sesh: Sesh) -> list[tuple[str, Any]]:
-    """Return what events say of commands, from the first one on."""
-    sesh("kill", "work")
-    lines = sesh("events", "work", "--from", "0", "--json").stdout.splitlines()
-    told = [json.loads(line) for line in lines]
-    return [
-        (event["event"].removeprefix("command_"), event.get("command"))
-        for event in told
-        if event["event"].startswith("command_")
-    ]
-
-
 def lacks(home: Home) -> list[str]:
     return list(home.summary("work")["integration"]["missing"])
 
 
 @pytest.mark.parametrize(("before", "after"), [(SECOND, ""), ("", SECOND)])
 def test_another_integration_drops_and_doubles_nothing(home: Home, bash: Home, before: str, after: str) -> None:
-    listener = None
     terminal = begun(home, before, after)
     listener = home.start("events", "work", "--from", "0", "--json")
     entered(home, terminal, ["echo one", "(exit 3)", "echo two"])

@@ -146,6 +146,18 @@ def test_a_shell_whose_prompts_have_no_mark_is_not_whole() -> None:
     assert told("bash;;100", ours("D=0 A D=1 A C=ls D=0 D")).missing == set()
 
 
+def test_what_is_changed_below_the_line_shows_in_the_marks() -> None:
+    """PS0 is set anew, or bash's option promptvars is switched off."""
+    silent = told("bash;;100", "D;0;sesh=100 A;sesh=100;h=3; D;0;sesh=100 A;sesh=100;h=3;")
+    assert silent.missing == set(), "after Enter alone"
+    silent.tell("D;0;sesh=100 A;sesh=100;h=4;")
+    assert silent.missing == {Lack.REPLACED}
+    unexpanded = told("bash;;100", "D;0;sesh=100 A;sesh=100;h=3; C;sesh=100;h=3;${__sesh_shell:0:0} D;0;sesh=100")
+    assert (unexpanded.missing, unexpanded.ended) == ({Lack.PROMPTVARS}, [(None, 0, True)])
+    unexpanded.tell("A;sesh=100;h=4; C;sesh=100;h=4;cmdline_url=ls D;0;sesh=100")
+    assert (unexpanded.missing, unexpanded.ended[1:]) == (set(), [("ls", 0, True)])
+
+
 def test_a_shell_that_marks_no_ends_is_at_its_prompt_when_its_line_editor_begins() -> None:
     made = told("bash;;100", ours("2004h 2004l C=ls"))
     assert made.shells.command_group == 0, "nothing says that the command's end will be marked"
@@ -204,6 +216,16 @@ def test_a_shell_without_the_line_in_one_with_it_is_passed_over() -> None:
     assert (made.ended, made.shells.prompt_group) == ([], 0)
     made.tell(ours("D=0 2004h A"))
     assert made.ended == [("bash", 0, True)]
+
+
+def test_a_prompt_that_a_shell_within_has_inherited_is_none_of_the_shell_that_it_names() -> None:
+    """As with `export PS1`."""
+    made = told(ours("D=0 2004h A B 2004l C=bash"))
+    made.tell(ours("2004h A=0 B 2004l 2004h A=1 B"), INNER)
+    assert (made.ended, made.shells.prompt_group) == ([], 0)
+    made.tell(ours("D=3 A"))
+    assert made.ended == [("bash", 3, True)]
+    assert made.missing == set()
 
 
 def test_a_shell_of_another_integration_within_is_followed() -> None:
@@ -269,6 +291,7 @@ def test_each_command_that_began_ends_once_whatever_comes(things: list[tuple[str
             assert runs == (shell.phase == Phase.RUNNING) or not shell.ours
     assert alternates(made.shells, made.events, MAX_SHELLS)
     assert all(start < end for start, end in made.outputs)
+    assert "refused" not in {command.text for command in made.began}
 
 
 NOISE = st.lists(
