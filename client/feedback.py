@@ -1,0 +1,159 @@
+"""Finds out that the session shows the terminal that shows the session.
+
+A session's program may join the multiplexer in which the client runs, by a line in the shell's startup file or because
+a person types it. Then all that the terminal is given comes back as the session's output, without end. Only something
+that comes round proves that, whatever lies on the way: one multiplexer in another, or a host. It is a line with a
+random word. As a person sees that line, it is drawn only if output that came without a pause stops while the terminal
+is given nothing, and goes on once the terminal has it.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from enum import Enum, auto
+
+from sesh.client.channel import Channel
+from sesh.client.display import MAX_PENDING, Display
+from sesh.loop.timers import Timers
+
+_PAUSE = 0.25  # seconds without output that end a flow of output
+_FIRST_LOOK, _LAST_LOOK = (
+    0.5,
+    8.0,
+)  # seconds of flow before a look; each takes place after twice the time of the one before
+_UNDER_WAY = 0.1  # seconds, and two round trips, in which bytes come back that the terminal was given before
+_SIZE_UNDER_WAY = 0.4  # the same, where sizes came: tmux waits 250 ms before it fits a window to a terminal
+_WORD_COMES = 1.0  # seconds, and two round trips, for the word to come back
+_KEYS_OF_A_PERSON = 100.0  # reads of keys and reports in a second; more are keys that come round
+
+
+class FeedbackState(Enum):
+    """How far a look is.
+
+    WATCHING ──a long flow──▶ HOLDING ──silence──▶ RELEASED ──output──▶ MARKED ──the word──▶ FOUND
+    All else leads back to WATCHING.
+    """
+
+    WATCHING = auto()
+    HOLDING = auto()  # the terminal is given nothing
+    RELEASED = auto()  # it has been given what was held
+    MARKED = auto()  # the line with the word was drawn
+    FOUND = auto()
+
+
+class Feedback:
+    """Looks for the loop while output or keys flow; else it does nothing.
+
+    `mark` draws a line over the last row, and `unmark` puts that row back. `send_size` sends the terminal's size to the
+    daemon: it comes round, too, so it waits during a look. `round_trip`: of the link, in seconds.
+    """
+
+    def __init__(
+        self,
+        display: Display,
+        channel: Channel,
+        timers: Timers,
+        mark: Callable[[str], object],
+        unmark: Callable[[], object],
+        send_size: Callable[[], object],
+    ) -> None:
+        self.state = FeedbackState.WATCHING
+        self.round_trip = 0.0
+        self._display, self._channel, self._timers = display, channel, timers
+        self._mark, self._unmark, self._send_size = mark, unmark, send_size
+        self._word, self._tail = b"", b""
+        self._silent_from = 0.0  # time (monotonic) from which what comes refutes a loop
+        self._latest = self._latest_key = 0.0  # times (monotonic) of the last output or key, and of the last key
+        self._keys_flow = False  # they come faster than a person's
+        self._size_waits = False
+        self._watch_anew(0.0)
+
+    @property
+    def found(self) -> bool:
+        return self.state is FeedbackState.FOUND
+
+    def _watch_anew(self, now: float) -> None:
+        self._began, self._look_after = now, _FIRST_LOOK
+        self._keys = 0  # reads since
+        self._sizes = 0  # changes since
+
+    def output(self, data: bytes) -> None:
+        """Note output or a screen, before it is shown."""
+        self._come(time.monotonic())
+        if self.state is FeedbackState.MARKED:
+            seen = self._tail + data
+            self._tail = seen[-len(self._word) :]
+            if self._word in seen:
+                self._timers.clear(self._give_up)
+                self.state = FeedbackState.FOUND
+
+    def keys(self) -> None:
+        """Note input, before it is sent. A person who types does not wait for their echo."""
+        self._keys += 1
+        self._latest_key = now = time.monotonic()
+        if self.state in (FeedbackState.HOLDING, FeedbackState.RELEASED) and not self._keys_flow:
+            self._watch_on()
+        self._come(now)
+
+    def takes_size(self) -> bool:
+        """Note a change of the terminal's size; return whether to send it now."""
+        self._sizes += 1
+        self._size_waits = self.state not in (FeedbackState.WATCHING, FeedbackState.FOUND)
+        return not self._size_waits
+
+    def _come(self, now: float) -> None:
+        if self.state is FeedbackState.WATCHING:
+            if now - self._latest > _PAUSE:
+                self._watch_anew(now)
+            self._latest = now
+            if now - self._began >= self._look_after and self._display.started:
+                self._hold_unless_typed_to(now)
+        elif self.state is FeedbackState.HOLDING:
+            if now >= self._silent_from or len(self._display.queue) > MAX_PENDING:
+                self._watch_on()
+        elif self.state is FeedbackState.RELEASED:
+            self._draw_word()
+
+    def _hold_unless_typed_to(self, now: float) -> None:
+        self._keys_flow = self._keys >= _KEYS_OF_A_PERSON * (now - self._began)
+        if now - self._latest_key <= _PAUSE and not self._keys_flow:
+            return
+        self._look_after = min(2 * self._look_after, _LAST_LOOK + now - self._began)
+        self._silent_from = now + (_SIZE_UNDER_WAY if self._sizes else _UNDER_WAY) + 2 * self.round_trip
+        self._display.held = self._channel.input.held = True
+        self.state = FeedbackState.HOLDING
+        self._timers.set(self._release, self._silent_from + _PAUSE - now)
+
+    def let_go(self) -> None:
+        """Pass on what is held."""
+        self._display.held = self._channel.input.held = False
+        self._display.flush()
+        self._channel.send_input()
+
+    def _release(self) -> None:
+        self.state = FeedbackState.RELEASED
+        self._timers.set(self._watch_on, _PAUSE + 2 * self.round_trip)
+        self.let_go()
+
+    def _draw_word(self) -> None:
+        self.state = FeedbackState.MARKED
+        self._word, self._tail = os.urandom(4).hex().encode(), b""
+        self._timers.clear(self._watch_on)
+        self._timers.set(self._give_up, _WORD_COMES + 2 * self.round_trip)
+        self._mark(f"{self._word.decode()} · does the session show this terminal?")
+
+    def _give_up(self) -> None:
+        self._unmark()
+        self._watch_on()
+
+    def _watch_on(self) -> None:
+        self.state = FeedbackState.WATCHING
+        for call in (self._release, self._watch_on):
+            self._timers.clear(call)
+        self.let_go()
+        self._latest = time.monotonic()
+        if self._size_waits:
+            self._size_waits = False
+            self._send_size()
