@@ -30,7 +30,7 @@ from sesh.schema import check, codec
 from sesh.system.clock import STEADY
 from sesh.wire.messages import SendResponse
 
-FORMAT = 29  # of the snapshot; a sesh refuses any other
+FORMAT = 30  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -83,7 +83,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "format": FORMAT,
         "facts": session.facts,
         "life": session.life.state,
-        "faults": session.faults.kept,
+        "faults": session.faults.lines,
         "log": session.log.state,
         "pump": session.pump.state,
         "feed": feed,
@@ -107,9 +107,9 @@ def session_of(snapshot: Snapshot) -> Session:
     facts = snapshot["facts"]
     own = snapshot["descriptors"]
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
-    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.reports)
+    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.program_status)
     session.life.state = snapshot["life"]
-    session.faults.kept = snapshot["faults"]
+    session.faults.lines = snapshot["faults"]
     session.log.state = snapshot["log"]
     session.pump.state = snapshot["pump"]
     session.clients.state = snapshot["clients"]
@@ -136,7 +136,7 @@ def _restore_times(session: Session, times: Times | None) -> None:
     if times is None:
         now = int(STEADY.wall_time(STEADY.now()))
         session.log.times.note(now, session.log.base)
-        emulator.times.note(now, emulator.settle().scrollback.first)
+        emulator.times.note(now, emulator.screen.scrollback.first)
     else:
         session.log.times.packed = times["output"]
         emulator.times.packed = times["lines"]

@@ -19,7 +19,7 @@ from sesh.system import processes
 from sesh.text.safe import plain
 
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
+_MAX_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _PEN = rb"(?:\x1b\[[0-9;]*m|\x1b\(B|[\x0e\x0f])"  # a change of colours or charset, in any terminal's form
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m" + _PEN + rb"*\r")
 """Output of fish itself, between mark C and the command's output."""
@@ -88,8 +88,8 @@ class CommandMarks:
 
 def own_output(data: bytes, *, translated: bool) -> bytes:
     """Return the output without the shell's additions. `translated`: the terminal wrote CR LF for LF."""
-    before = _BEFORE.match(data[:_LONGEST_ADDITION])
-    after = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
+    before = _BEFORE.match(data[:_MAX_ADDITION])
+    after = _PARTIAL_LINE.match(data[-_MAX_ADDITION:][::-1])
     start = before.end() if before else 0
     end = len(data) - (after.end() if after else 0)
     data = data[start:end]

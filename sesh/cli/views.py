@@ -17,7 +17,7 @@ from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.ops import live_log, sessions, views
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema.facts import MOST, ActivityFacts, Status, Summary
+from sesh.schema.facts import MAX_NUMBER, ActivityFacts, Status, Summary
 from sesh.store import listing
 from sesh.text import describe, safe, times
 from sesh.vt.render.screen_data import ScreenFacts
@@ -199,7 +199,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int | None, *, an
     with stream:
         stream.audience = cli.audience
         moment = None if since is None else sessions.moment_there(target, name, since)
-        most = (_DEFAULT_LINES if since is None else MOST) if count is None else count
+        most = (_DEFAULT_LINES if since is None else MAX_NUMBER) if count is None else count
         live_log.follow(stream, most, ansi=ansi, write=write, note=cli.note, since=moment)
 
 

@@ -11,9 +11,9 @@ negative, unless one of the annotations below says otherwise.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, Optional, TypedDict, Union
 
-MOST = 1 << 62  # the largest accepted position, count or number
-LARGEST_SIDE = 1000  # columns or rows of a terminal
-SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
+MAX_NUMBER = 1 << 62  # the largest accepted position, count or number
+MAX_SIDE = 1000  # columns or rows of a terminal
+SCROLLBACK, MAX_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 
 Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
@@ -369,7 +369,7 @@ class JobResult(EndFacts, total=False):
 # -- the files of a session, checked when they are read (`sesh.system.files`)
 
 
-Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
+Side = Annotated[int, range(1, MAX_SIDE + 1)]
 
 
 class Record(TypedDict, total=False):
@@ -414,7 +414,7 @@ class CheckpointHeader(TypedDict, total=False):
     drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
     size: list[Side]  # columns and rows of the session, which may have been resized since
     cell_height: Annotated[int, range(1, 1 << 16)]  # in pixels, for the rows of images
-    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session's scrollback
+    lines: Annotated[int, range(MAX_SCROLLBACK + 1)]  # the limit of the session's scrollback
 
 
 class CheckpointFacts(TypedDict, total=False):
