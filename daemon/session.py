@@ -20,6 +20,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
 from sesh.daemon.watching.waits import Waits
@@ -43,11 +44,12 @@ class Session:
         self.acks = acks = InputAcks(pump, feed, clients)
         self.events = events = Events(facts)
         self.notifications = Notifications(facts, clients, faults)
-        self.activity = activity = Activity(facts, pump, feed, program_status, events)
+        self.shells = shells = MarkedShells()
+        self.activity = activity = Activity(facts, pump, feed, program_status, shells, events)
         self.runs = runs = RunQueue(facts, pump, events, faults)
         self.waits = Waits(pump, activity, runs)
         self.queries = queries = QueryRouter(pump, feed, clients, runs)
-        marks = CommandMarks(facts, pump, runs, events)
+        marks = CommandMarks(facts, pump, shells, runs, events)
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, runs)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)

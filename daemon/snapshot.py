@@ -26,6 +26,7 @@ from sesh.daemon.screen.feed import FeedState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import History
+from sesh.daemon.shell.marked_shells import MarkedShell
 from sesh.schema import check, codec
 from sesh.system.clock import STEADY
 from sesh.wire.messages import SendResponse
@@ -66,10 +67,11 @@ class _Snapshot(TypedDict):
 class Snapshot(_Snapshot, total=False):
     """A session without active `run`: the states of its parts, and what they do not have.
 
-    `times`: missing in the snapshot of a version that does not know them.
+    `times`, `shells`: missing in the snapshot of a version that does not know them.
     """
 
     times: Times
+    shells: list[MarkedShell]
 
 
 def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
@@ -99,6 +101,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
         "times": {"output": session.log.times.packed, "lines": session.feed.emulator.times.packed},
+        "shells": session.shells.stack,
     }
 
 
@@ -116,6 +119,7 @@ def session_of(snapshot: Snapshot) -> Session:
     session.events.state = snapshot["events"]
     session.notifications.state = snapshot["notifications"]
     session.activity.state = snapshot["activity"]
+    session.shells.stack = snapshot.get("shells", [])
     session.runs.state = snapshot["runs"]
     session.findings.state = snapshot["findings"]
     session.queries.state = snapshot["queries"]

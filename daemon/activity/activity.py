@@ -26,6 +26,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell import shells
+from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
 
@@ -45,8 +46,6 @@ class ActivityMemory:
     active_at: float  # time (monotonic) of the last output or typing
     declared: Declared
     answered_at: float = 0.0  # time (`STEADY`) of the last answer to a question
-    prompt_group: int = 0  # the shell's process group, from its mark (OSC 133) of a prompt until Enter; else 0
-    command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
     entered: int = 0  # the number of the line that was entered last
     prompt_at: float = 0.0  # time (monotonic) of the last check that found a prompt, until a command starts
     work: WorkState = WorkState.NOTHING  # of a full-screen program, at the reload
@@ -57,12 +56,19 @@ class Activity:
     """Decides whether the program works, waits or is idle, and tells when that changes."""
 
     def __init__(
-        self, facts: Facts, pump: Pump, feed: ScreenFeed, program_status: ProgramStatus, events: Events
+        self,
+        facts: Facts,
+        pump: Pump,
+        feed: ScreenFeed,
+        program_status: ProgramStatus,
+        marked: MarkedShells,
+        events: Events,
     ) -> None:
         self._facts = facts
         self._pump = pump
         self._feed = feed
         self.program_status = program_status
+        self._marked = marked
         self._events = events
         now = time.monotonic()
         self.memory = ActivityMemory(
@@ -123,7 +129,7 @@ class Activity:
         """Note lines that are entered at the cursor: a question follows them."""
         self._feed.catch_up(DRAW_TIME)
         self.memory.entered = question.cursor_line(self._feed.emulator) + count - 1
-        self.memory.prompt_group = 0
+        self._marked.line_entered()
 
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
@@ -157,18 +163,13 @@ class Activity:
         self._decide()
 
     def handle_mark(self, body: bytes, position: int) -> None:
-        """Handle a prompt mark (OSC 133); in `body`, after `133;`, C starts a command."""
+        """Handle a prompt mark (OSC 133), of which others know whose it is: `MarkedShells`. `body` follows `133;`."""
         memory = self.memory
         if body[:1] == b"C":
-            memory.command_group = self._pump.foreground
-            memory.prompt_group = 0
             memory.prompt_at = 0.0  # a check may have come after the shell read this command and before its mark
             if self._feed.catch_up(DRAW_TIME, position):
                 memory.entered = question.cursor_line(self._feed.emulator) - 1
-            return
-        memory.command_group = 0
-        memory.prompt_group = self._pump.foreground
-        if body[:1] == b"A":  # at a new prompt, the program that reported has ended
+        elif body[:1] == b"A":  # at a new prompt, the program that reported has ended
             self.program_status.drop_ended(self._pump.log.head)
             self._decide()
 
@@ -209,7 +210,7 @@ class Activity:
     def shell_reads(self) -> bool:
         """True if a shell is in the foreground, so that it reads typed text."""
         group = self._pump.pty.foreground()
-        return group == self.memory.prompt_group or bool(shells.kind_of(group))
+        return group == self._marked.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
@@ -291,7 +292,7 @@ class Activity:
             return Reason.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group)
-        if at_prompt and group != self.memory.command_group:
+        if at_prompt and group != self._marked.command_group:
             return Reason.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
@@ -317,7 +318,7 @@ class Activity:
         return reads_it
 
     def _at_prompt(self, pty: Pty, group: int) -> bool:
-        if group == self.memory.prompt_group:
+        if group == self._marked.prompt_group:
             return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
         return shells.at_prompt(pty)
 

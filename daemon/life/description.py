@@ -78,6 +78,7 @@ def status(session: Session) -> Status:
         "position": session.log.head,
         "faults": session.faults.lines,
         "reports": session.activity.program_status.as_json(),
+        "integration": integration.as_json() if (integration := session.shells.integration) is not None else None,
     }
 
 

@@ -28,7 +28,7 @@ _MAX_MARK = 96  # bytes of a mark
 _MAX_HELD = 64 << 10  # bytes held back; more are released
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """Private modes, keyboard modes, strings and queries (ECMA-48 5.4, XTerm ctlseqs)."""
-_NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
+_NAMED = re.compile(rb"(\x1b\]133;C[^\x07\x1b]*?);cmdline_url=[^;\x07\x1b]*")
 """The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
 
@@ -57,7 +57,7 @@ class MarkFilter:
 
     def drop(self) -> bytes:
         """Discard the held output, and stop holding; return only its sequences that set modes."""
-        return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
+        return _NAMED.sub(rb"\1", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
         held = bytes(self._held or b"")

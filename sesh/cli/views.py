@@ -19,7 +19,7 @@ from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema.facts import MAX_NUMBER, ActivityFacts, Status, Summary
 from sesh.store import listing
-from sesh.text import describe, safe, times
+from sesh.text import describe, integration, safe, times
 from sesh.vt.render.screen_data import ScreenFacts
 
 _DEFAULT_LINES = 300
@@ -223,6 +223,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
 
 def _described(session: Status, now: float) -> list[str]:
     front, ended = session.get("foreground"), session["state"] == "exited"  # its processes are gone
+    found = session.get("integration")
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
@@ -241,6 +242,7 @@ def _described(session: Status, now: float) -> list[str]:
         "size": f"{session.get('columns')}x{session.get('rows')}",
         "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on),
         "scrollback": "{lines} lines, {bytes} bytes".format(**kept) if (kept := session.get("scrollback")) else None,
+        "integration": integration.in_words(found["shell"], found["missing"]) if found else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()),
         "daemon": f"{daemon}, sesh {session.get('version')}" if daemon else None,
     }

@@ -78,6 +78,7 @@ def _status_without_daemon(name: str, error: SeshError) -> Status:
         "clients": [],
         "scrollback": None,
         "link": None,
+        "integration": None,
         "daemon_pid": record.get("daemon_pid"),
         "version": record.get("version"),
     }

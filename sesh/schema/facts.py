@@ -38,7 +38,8 @@ class _RunFacts(TypedDict):
 class RunFacts(_RunFacts, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run;
+    `output_bytes`: None if the output is not known exactly.
     """
 
     n: int
@@ -48,7 +49,7 @@ class RunFacts(_RunFacts, total=False):
     duration: Optional[float]
     timed_out: bool
     truncated: bool
-    output_bytes: int
+    output_bytes: Optional[int]
     position: int
     key: str
     output_lost: bool
@@ -211,8 +212,20 @@ class TerminalModes(TypedDict):
     echo: bool
 
 
+class IntegrationFacts(TypedDict):
+    """The integration of a shell. `shell`: bash, zsh or fish; `missing`: why it is not whole, empty if it is.
+
+    The reasons, which `doctor` explains: old-shell, readonly, promptvars, restricted, not-first, replaced.
+    """
+
+    shell: Optional[str]
+    missing: list[str]
+
+
 class Status(Summary, total=False):
     """All facts of a session. `link`: up for a session on a host.
+
+    `integration`: of the session's shell, null without `shell-init`.
 
     `position`: bytes of output since the session's start; `faults`: recent errors of its daemon, such as failed hooks.
     """
@@ -226,6 +239,7 @@ class Status(Summary, total=False):
     position: int
     faults: list[str]
     reports: list[ReportFacts]
+    integration: Optional[IntegrationFacts]
 
 
 class Spec(TypedDict, total=False):

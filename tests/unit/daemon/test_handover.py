@@ -32,11 +32,14 @@ from sesh.daemon.pty.pump import Finding
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
+from sesh.daemon.shell.integration import Integration
+from sesh.daemon.shell.marked_shells import Active, MarkedShell
+from sesh.daemon.shell.marked_shells import Phase as ShellPhase
 from sesh.errors import Malformed
 from sesh.schema import codec
 from sesh.system import paths
+from sesh.text.integration import Lack
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
@@ -249,7 +252,13 @@ def lived() -> Session:
     )
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
-    own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
+    begun = Begun(2, ["ls"], "/", 5.0, 6.0)
+    running = Active(7, True, "bash", "ls", report=1, begun=begun, ended_at=7.0, edited_at=8.0)
+    lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
+    own.shells.stack = [
+        MarkedShell("5", 5, lacks, True, ShellPhase.RUNNING, True, "A", "AD", 3, running),
+        MarkedShell(),
+    ]
     own.runs.history.count = 2
     own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
