@@ -19,12 +19,12 @@ from sesh.client.display import MAX_PENDING, Display
 from sesh.loop.timers import Timers
 
 _PAUSE = 0.25  # seconds without output that end a flow of output
-_FIRST_LOOK, _LAST_LOOK = (
-    0.5,
-    8.0,
-)  # seconds of flow before a look; each takes place after twice the time of the one before
-_UNDER_WAY = 0.1  # seconds, and two round trips, in which bytes come back that the terminal was given before
-_SIZE_UNDER_WAY = 0.4  # the same, where sizes came: tmux waits 250 ms before it fits a window to a terminal
+_FIRST_LOOK = 0.5  # seconds of a flow before a look; each later one comes after twice the time
+_LONGEST_TIME = 60.0  # seconds at most between two looks at one flow
+# What the terminal was given before it is given nothing comes back for a while: on a busy machine, through several
+# multiplexers, for long. So a look waits for a part of the flow's time: a short flow is not held up for long.
+_UNDER_WAY, _LONGEST_UNDER_WAY = 0.1, 0.4  # a part of that time; seconds. Two round trips are added
+# If the terminal's size changed, it waits for the longest time: tmux fits a window to a terminal after 250 ms.
 _WORD_COMES = 1.0  # seconds, and two round trips, for the word to come back
 _KEYS_OF_A_PERSON = 100.0  # reads of keys and reports in a second; more are keys that come round
 
@@ -120,8 +120,10 @@ class Feedback:
         self._keys_flow = self._keys >= _KEYS_OF_A_PERSON * (now - self._began)
         if now - self._latest_key <= _PAUSE and not self._keys_flow:
             return
-        self._look_after = min(2 * self._look_after, _LAST_LOOK + now - self._began)
-        self._silent_from = now + (_SIZE_UNDER_WAY if self._sizes else _UNDER_WAY) + 2 * self.round_trip
+        flows_since = now - self._began
+        self._look_after = flows_since + min(flows_since, _LONGEST_TIME)
+        under_way = _LONGEST_UNDER_WAY if self._sizes else min(_UNDER_WAY * flows_since, _LONGEST_UNDER_WAY)
+        self._silent_from = now + under_way + 2 * self.round_trip
         self._display.held = self._channel.input.held = True
         self.state = FeedbackState.HOLDING
         self._timers.set(self._release, self._silent_from + _PAUSE - now)
