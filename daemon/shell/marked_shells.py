@@ -196,6 +196,9 @@ class MarkedShells:
         """Take the announcement of a shell that begins: in another one, or in the place of one (`exec`)."""
         shell_id = announced.shell_id or str(group)
         shell = next((each for each in self.stack if each.shell_id == shell_id), None)
+        front = self._front
+        if shell is None and front is not None and not front.shell_id and front.group == group:
+            shell = front  # it has marks of its own
         steps = self._push(MarkedShell(shell_id), now) if shell is None else self._return_to(shell, now)
         shell = self.stack[-1]
         steps += shell.end(now)
@@ -279,8 +282,10 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
 
 
 def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step]:
-    shell.note(mark.letter)
     command = shell.command
+    if command is None and mark.code is not None and "D" in shell.seen and "A" not in shell.seen:
+        shell.learn(Lack.REPLACED)  # the last prompt had no mark
+    shell.note(mark.letter)
     if not (shell.phase == Phase.PROMPT and shell.editing):  # else D is a part of the prompt
         shell.phase = Phase.ENDED
     if command is None or command.ended_at is not None:
@@ -291,7 +296,7 @@ def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step
             return shell.end(now)
         command.ended_at = now  # mark A has the code
         return []
-    shell.learn()
+    shell.learn(*(() if "A" in shell.expects else (Lack.REPLACED,)))
     is_exact = mark.ours or not shell.editing  # behind the line editor, D comes too late
     return shell.end(now, mark.code, position if is_exact else None)
 

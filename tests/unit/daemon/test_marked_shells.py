@@ -134,8 +134,16 @@ def test_an_end_that_something_precedes_has_the_code_of_the_prompt_and_no_output
     assert made.missing == {Lack.NOT_FIRST}
     without = told(ours("D 2004h 2004l C=ls D 2004h 2004l C=cd D"))
     assert without.ended == [("ls", None, False), ("cd", None, False)], "a theme draws each prompt, without a mark"
-    made.tell(ours("2004l C=ls D=0"))
+    made.tell(ours("A C=ls D=0"))
     assert made.missing == set(), "it is whole again"
+
+
+def test_a_shell_whose_prompts_have_no_mark_is_not_whole() -> None:
+    """As zsh, where both lists of hooks were assigned below."""
+    assert told("bash;;100", ours("D=0")).missing == set()
+    assert told("bash;;100", ours("D=0 D=1")).missing == {Lack.REPLACED}
+    assert told("bash;;100", ours("D=0 C=ls D=1")).missing == {Lack.REPLACED}
+    assert told("bash;;100", ours("D=0 A D=1 A C=ls D=0 D")).missing == set()
 
 
 def test_a_shell_that_marks_no_ends_is_at_its_prompt_when_its_line_editor_begins() -> None:
