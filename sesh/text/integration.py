@@ -47,7 +47,7 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Lack.NOT_FIRST.value: Explanation(
         "another hook runs first (PROMPT_COMMAND, precmd, fish_postexec): commands have no output, or no exit code",
-        _LAST_LINE,
+        f"{_LAST_LINE}, in fish the first one",
     ),
     Lack.REPLACED.value: Explanation(
         "its hooks (PROMPT_COMMAND, precmd_functions, PS1) were set anew below its line: commands have no output, "
