@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import time
 from collections.abc import Callable
 from unittest.mock import Mock
@@ -60,6 +61,30 @@ def test_output_that_goes_on_though_the_terminal_gets_nothing_draws_no_line(look
     look.run(60, lambda step: look.output(b"frame", unless=step % 4))
     assert look.marks == []
     assert len(look.held) * STEP < 3, "the looks become rare"
+
+
+@pytest.mark.parametrize("gap", [0.02, 0.05, 0.1, 0.2])
+def test_lines_that_come_at_any_time_draw_no_line_and_wait_rarely(look: Look, gap: float) -> None:
+    """A log that is followed: its pauses are as long as those of a loop that is held."""
+    chance, due = random.Random(1), 0.0
+
+    def come(_: int) -> None:
+        nonlocal due
+        if look.now >= due:
+            look.feedback.output(b"line")
+            due = look.now + chance.expovariate(1 / gap)
+
+    look.run(600, come)
+    assert look.marks == []
+    assert len(look.held) * STEP < 12
+
+
+def test_after_a_key_a_loop_is_found_soon_though_the_looks_have_become_rare(look: Look) -> None:
+    look.run(600, lambda _: look.output(b"line"))
+    look.run(1, lambda _: None)
+    look.feedback.keys()
+    look.run(4, lambda _: look.output(" ".join(look.marks).encode(), unless=look.display.held or look.feedback.found))
+    assert look.feedback.found
 
 
 @pytest.mark.parametrize("seconds", [0.3, 0.5, 0.55, 0.6, 1.05, 2.1])
