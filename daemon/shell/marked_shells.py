@@ -162,6 +162,8 @@ class MarkedShells:
 
     def take_mark(self, mark: Mark, position: int, group: int, now: float, *, of_run: bool = False) -> list[Step]:
         """Take a mark that ends at `position`. `of_run`: a line of `run` was typed, and has not ended."""
+        if self._is_inherited(mark, group):
+            return []
         steps, shell = self._shell_of(mark, group, now)
         if shell.ours != mark.ours:
             return steps  # another integration beside sesh's: neither drops a command nor reports it twice
@@ -246,6 +248,13 @@ class MarkedShells:
         own = next((shell for shell in reversed(self.stack) if shell.group == group), None)
         is_within = front.phase == Phase.RUNNING and mark.letter in ("A", "B")
         return own if own is not None or is_within else front
+
+    def _is_inherited(self, mark: Mark, group: int) -> bool:
+        """Return whether a shell within another one draws that one's prompt, which was exported."""
+        named = next((shell for shell in self.stack if shell.shell_id == mark.shell_id), None)
+        if named is None or not mark.ours or mark.letter not in ("A", "B") or named.phase != Phase.RUNNING:
+            return False
+        return named.shell_id == str(named.group) and group not in (0, named.group)
 
     def _push(self, shell: MarkedShell, now: float) -> list[Step]:
         steps = self.stack.pop().end(now) if len(self.stack) >= MAX_SHELLS else []

@@ -206,6 +206,16 @@ def test_a_shell_without_the_line_in_one_with_it_is_passed_over() -> None:
     assert made.ended == [("bash", 0, True)]
 
 
+def test_a_prompt_that_a_shell_within_has_inherited_is_none_of_the_shell_that_it_names() -> None:
+    """As with `export PS1`."""
+    made = told(ours("D=0 2004h A B 2004l C=bash"))
+    made.tell(ours("2004h A=0 B 2004l 2004h A=1 B"), INNER)
+    assert (made.ended, made.shells.prompt_group) == ([], 0)
+    made.tell(ours("D=3 A"))
+    assert made.ended == [("bash", 3, True)]
+    assert made.missing == set()
+
+
 def test_a_shell_of_another_integration_within_is_followed() -> None:
     """As fish 4, which marks by itself."""
     made = told(ours("D=0 A B C=fish"))
