@@ -172,6 +172,10 @@ class MarkedShells:
             return steps + _begin(shell, mark, position, now, of_run=of_run)
         if mark.letter == "D":
             return steps + _end(shell, mark, position, now)
+        if mark.letter == "O":  # what hooks print in front of the command's output ends here
+            if shell.command is not None and shell.command.ended_at is None:
+                shell.command.start = position
+            return steps
         return steps + _draw_prompt(shell, mark, now)
 
     def take_editor(self, group: int, now: float, *, on: bool) -> list[Step]:

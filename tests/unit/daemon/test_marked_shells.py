@@ -252,6 +252,12 @@ def test_what_is_read_late_counts_for_the_shell_that_printed_it() -> None:
     assert made.ended == [("ls", 1, True), ("exit", None, False), ("bash", 3, True), ("make", 2, True)]
 
 
+def test_the_output_begins_behind_what_hooks_print() -> None:
+    told = Told()
+    told.tell("A;sesh=100;h=1 C;sesh=100;h=1;cmdline_url=ls O;sesh=100 D;0;sesh=100 O;sesh=100 A;sesh=100;h=2")
+    assert told.outputs == [(30, 40)]
+
+
 def test_the_line_of_run_is_none_of_a_person() -> None:
     made = told(ours("D=0 A B"))
     mark = parse_mark(ours("C=before").encode())
