@@ -270,7 +270,7 @@ MARKS = st.sampled_from(
     [mark for prints in (ours, others) for mark in prints("A B A=3 C C=ls C=cd D D=0 D=1").split()]
     + ["A;sesh=200", "C;sesh=200;cmdline_url=in", "D;0;sesh=200", "A;sesh=1;h=3", "C;sesh=1;h=3;cmdline_url=x"]
     + ["C;sesh=100;h=4;cmdline_url=refused", "A;sesh=100;h=7", "2004h", "2004l", "2004h", "2004l", "Enter", "bash;;100"]
-    + ["bash;readonly;200"]
+    + ["bash;readonly;200", "O", "O;sesh=100", "O;sesh=200"]
 )
 ANYTHING: SearchStrategy[list[tuple[str, int]]] = st.lists(st.tuples(MARKS, GROUPS), max_size=40)
 
