@@ -155,9 +155,13 @@ class MarkedShells:
 
     @property
     def command_group(self) -> int:
-        """The process group of the shell whose command runs, if its marks are evidence of that; else 0."""
+        """The process group of the shell whose command runs, if its marks are evidence of that; else 0.
+
+        They are if the shell has marked how the command before ended. Then a line editor that comes without a mark is
+        the command's: `read -e`, or zsh's `select`.
+        """
         front = self._front
-        runs = front is not None and front.phase == Phase.RUNNING and front.expects and not front.editing
+        runs = front is not None and front.phase == Phase.RUNNING and front.expects
         return front.group if front is not None and runs else 0
 
     # -- what comes

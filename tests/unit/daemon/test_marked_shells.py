@@ -178,14 +178,17 @@ def test_a_prompt_alone_ends_a_command_with_the_code_that_it_knows() -> None:
     assert made.shells.prompt_group == SHELL
 
 
+def test_a_shell_that_has_not_marked_an_end_is_no_evidence_against_the_kernel() -> None:
+    made = told(ours("C=ask"))
+    assert made.shells.command_group == 0
+
+
 def test_a_command_that_edits_a_line_goes_on() -> None:
-    """As `read -e`, zsh's vared and fish's read do."""
+    """As `read -e`, zsh's vared and select, and fish's read do."""
     made = told(ours("D=0 2004h A B 2004l C=ask"))
-    assert made.shells.command_group == SHELL
-    made.tell("2004h")
-    assert made.shells.command_group == 0, "only the kernel can tell whether this is a prompt"
-    made.tell("2004l")
-    assert (made.shells.command_group, made.ended) == (SHELL, [])
+    for switch in ("", "2004h", "2004l"):
+        made.tell(switch)
+        assert (made.shells.command_group, made.ended) == (SHELL, []), "a prompt would have begun with a mark"
     made.tell(ours("2004h D=0"))
     assert made.ended == [("ask", 0, True)]
 
