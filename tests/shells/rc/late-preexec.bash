@@ -1,0 +1,17 @@
+PS1='\w $ '
+# middle
+log() { printf "%s\n" "$*" >>~/hooks; }
+
+__late_install() {
+  PROMPT_COMMAND=${PROMPT_COMMAND//__late_install}
+  PROMPT_COMMAND="__late_precmd;${PROMPT_COMMAND:-:};__late_arm"
+  trap __late_debug DEBUG
+}
+__late_precmd() { log "precmd $?"; }
+__late_arm() { __late_armed=1; }
+__late_debug() {
+  [[ -n ${__late_armed-} && $BASH_COMMAND != __late_* ]] || return 0
+  __late_armed=
+  log "preexec $BASH_COMMAND"
+}
+PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND;}__late_install

@@ -1,0 +1,4 @@
+SPACESHIP_TIME_SHOW=false
+SPACESHIP_EXEC_TIME_SHOW=false
+# middle
+. $MODULES/spaceship-prompt/spaceship.zsh

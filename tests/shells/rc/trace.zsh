@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+setopt xtrace

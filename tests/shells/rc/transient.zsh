@@ -1,0 +1,6 @@
+# middle
+PROMPT='%~ %? %# '
+transient-accept() { PROMPT='> '; zle reset-prompt; zle .accept-line }
+zle -N accept-line transient-accept
+restore() { PROMPT='%~ %? %# ' }
+precmd_functions+=(restore)
