@@ -1,7 +1,7 @@
+# atuin in bash wants bash-preexec: here a stand-in, as in preexec.bash.
 PS1='\w $ '
 # middle
 log() { printf "%s\n" "$*" >>~/hooks; }
-
 __bp_precmd_ran=
 __bp_set() { return "${1:-0}"; }
 __bp_precmd() {

@@ -1,5 +1,6 @@
 PROMPT='%~ %# '
-log() { printf "%s\n" "$*" >>~/hooks; }
 # middle
-TRAPDEBUG() { print -r -- "debug $ZSH_DEBUG_CMD" >>~/hooks }
-precmd_functions+=(one); one() { : }
+# What the rest of this file does counts for nothing: only what comes once there is a prompt.
+TRAPDEBUG() { (( ! $+prompts )) || print -r -- "debug $ZSH_DEBUG_CMD" >>~/hooks }
+one() { prompts=1 }
+precmd_functions+=(one)

@@ -1,3 +1,5 @@
+# p10k's instant prompt: it is there at once; what is printed while this file is read goes elsewhere; the first hook
+# puts all right.
 print -n '~ instant % '
 exec 8>&1 9>&2 >~/printed 2>&1
 # middle

@@ -1,7 +1,7 @@
+# It puts itself in place at the first prompt, when all else that this file does is done.
 PS1='\w $ '
 # middle
 log() { printf "%s\n" "$*" >>~/hooks; }
-
 __late_install() {
   PROMPT_COMMAND=${PROMPT_COMMAND//__late_install}
   PROMPT_COMMAND="__late_precmd;${PROMPT_COMMAND:-:};__late_arm"

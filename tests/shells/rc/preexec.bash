@@ -1,7 +1,7 @@
+# bash-preexec's way: the last PROMPT_COMMAND arms it, and the first DEBUG trap after that is the command's.
 PS1='\w $ '
 # middle
 log() { printf "%s\n" "$*" >>~/hooks; }
-
 __bp_precmd_ran=
 __bp_set() { return "${1:-0}"; }
 __bp_precmd() {

@@ -1,3 +1,4 @@
+# A prompt that is done becomes short.
 # middle
 PROMPT='%~ %? %# '
 transient-accept() { PROMPT='> '; zle reset-prompt; zle .accept-line }
