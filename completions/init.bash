@@ -1,76 +1,148 @@
 # sesh's part of bash: eval "$(sesh shell-init bash)" at the end of ~/.bashrc
-if [[ $- == *i* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
-__sesh_shell=1 __sesh_ran= __sesh_line= __sesh_none=
+#
+# A DEBUG trap sees what runs in the shell itself, an ERR trap what fails there, and each command there changes $? and
+# PIPESTATUS. So from prompt to prompt only subshells run: `(…)`, `$(…)`, `if`, `&&` and the definition of a function
+# fire no trap. What a new login brings is set in the shell itself, once for each login.
+if [[ $- == *i* && $- != *c* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
+__sesh_shell="sesh=$$" __sesh_renewed=
 
-__sesh_refresh() {
-  local line
-  [[ -r $SESH_ENV_FILE ]] || return 0
-  while IFS= read -r line; do
-    case $line in
-      SSH_AUTH_SOCK=*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "${line?}" ;;
-      *=?*) export "${line?}" ;;
-      *=) unset "${line%=}" ;;
+# Print the functions that a command line names.
+__sesh_functions() (
+  IFS=$' \t\n;&|(){}'
+  \builtin set -f
+  \builtin declare -f $1
+) 2>/dev/null
+
+# In a subshell, with the command's code in $?: print mark D, with this code only if nothing has run before.
+__sesh_end() {
+  __sesh_code=$?
+  \builtin set +eux
+  \builtin trap - DEBUG ERR RETURN
+  __sesh_caller=${FUNCNAME[${#FUNCNAME[@]} - 1]}
+  __sesh_first=${PROMPT_COMMAND[0]-}
+  if [[ $__sesh_caller == __sesh_end ]]; then
+    [[ $__sesh_first == "$__sesh_ends"* ]] && __sesh_digits=";$__sesh_code" || __sesh_digits=
+    \builtin printf '\e]133;D%s;%s\a' "$__sesh_digits" "$__sesh_shell" >/dev/tty
+  elif [[ $__sesh_first == "$__sesh_caller"* && ${precmd_functions[0]-} == __sesh_precmd ]]; then
+    \builtin printf '\e]133;D;%s;%s\a' "$__sesh_code" "$__sesh_shell" >/dev/tty
+  fi
+  \builtin exit "$__sesh_code"
+}
+
+# The first of precmd_functions, where something runs these (bash-preexec, which stands before each prompt command).
+__sesh_precmd() (__sesh_end) >/dev/null 2>&1
+
+# In a subshell, as the last prompt command: print mark A if PS1 may lack it; succeed if a login has brought anything.
+__sesh_ready() {
+  __sesh_code=$?
+  \builtin set +eux
+  \builtin trap - DEBUG ERR RETURN
+  __sesh_all= __sesh_alone=
+  for __sesh_each in "${PROMPT_COMMAND[@]}"; do
+    __sesh_all+=$__sesh_each$'\n'
+    [[ $__sesh_each != "$__sesh_readies" ]] || __sesh_alone=1  # then bash has set $? to the command's code again
+  done
+  __sesh_behind=${__sesh_all##*"$__sesh_readies"$'\n'}
+  if [[ $__sesh_all != *"$__sesh_ends"* ]]; then \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty; fi
+  if [[ ${PS1-} != *"133;A;$__sesh_shell"* || -n $__sesh_behind || $__sesh_all != "$__sesh_ends"* ]]; then
+    __sesh_mark="133;A;$__sesh_shell"
+    [[ -z $__sesh_behind ]] || __sesh_behind+=$(__sesh_functions "$__sesh_behind")
+    # What stands behind and changes the history would make the number wrong.
+    if [[ $__sesh_behind != *history* && $__sesh_behind != *'fc '* ]]; then
+      __sesh_mark+=";h=${HISTCMD-}"
+    fi
+    if [[ -n $__sesh_alone && $__sesh_all != "$__sesh_ends"* ]]; then __sesh_mark+=";code=$__sesh_code"; fi
+    \builtin printf '\e]%s\a' "$__sesh_mark" >/dev/tty
+  fi
+  [[ $__sesh_readies == if* ]] || \builtin exit "$__sesh_code"
+  __sesh_new=
+  [[ -r $SESH_ENV_FILE ]] || \builtin exit 1
+  IFS= \builtin read -rd '' __sesh_new <"$SESH_ENV_FILE"
+  [[ $__sesh_new != "$__sesh_renewed" ]]
+  \builtin exit
+}
+
+# In the shell itself, if the file has changed. It fails, so that nothing is run behind it.
+__sesh_renew() {
+  IFS= \builtin read -rd '' __sesh_renewed <"$SESH_ENV_FILE"
+  while IFS= \builtin read -r __sesh_line; do
+    case $__sesh_line in
+      SSH_AUTH_SOCK=*) [[ -S ${SSH_AUTH_SOCK-} ]] || \builtin export "${__sesh_line?}" ;;
+      *=?*) \builtin export "${__sesh_line?}" ;;
+      *=) \builtin unset -v "${__sesh_line%=}" ;;
     esac
-  done <"$SESH_ENV_FILE"
-} 2>/dev/null
-
-__sesh_precmd() {
-  local code=$?
-  { local - && set +x; } 2>/dev/null
-  if [[ -n $__sesh_ran ]]; then
-    __sesh_ran=
-    printf '\e]133;D;%s\a' "$code"
-  fi 2>/dev/null >/dev/tty
-  __sesh_line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
-  __sesh_refresh
-  printf '\e]133;A\a' 2>/dev/null >/dev/tty
-  __sesh_move_prompt
-  return "$code"
+  done <<<"$__sesh_renewed"
+  \builtin return 1
 }
 
-__sesh_prompt() {
-  local code=$?
-  { local - && set +x; } 2>/dev/null
-  [[ ${PS1-} == *'133;B'* ]] || PS1="${PS1-}"'\[\e]133;B\a\]'
-  return "$code"
+# In a subshell of PS0: print the command's text as a parameter of mark C, if the history has it.
+__sesh_text() {
+  \builtin set +eux
+  \builtin trap - DEBUG ERR RETURN
+  \builtin shopt -qo history || \builtin exit
+  __sesh_line=$(HISTTIMEFORMAT='' \builtin history 1)
+  [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] || \builtin exit
+  ((BASH_REMATCH[1] >= ${__sesh_next:-0})) || \builtin exit  # an older command
+  __sesh_line=${BASH_REMATCH[2]}
+  case $__sesh_line in ''|' '*|'\[ -e '*'.run') \builtin exit ;; esac
+  __sesh_line=${__sesh_line:0:4096}
+  __sesh_line=${__sesh_line//%/%25} __sesh_line=${__sesh_line//;/%3B}
+  __sesh_line=${__sesh_line//$'\n'/%0A} __sesh_line=${__sesh_line//$'\t'/%09}
+  \builtin printf 'cmdline_url=%s' "${__sesh_line//[[:cntrl:]]/}" >&3
 }
 
-__sesh_move_prompt() {  # to the end, behind themes, which rebuild the prompt each time
-  local each commands=()
-  if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
-    for each in "${PROMPT_COMMAND[@]}"; do [[ $each == __sesh_prompt ]] || commands+=("$each"); done
-    PROMPT_COMMAND=("${commands[@]}" __sesh_prompt)
-  else
-    PROMPT_COMMAND="${PROMPT_COMMAND//$'\n'__sesh_prompt}"$'\n'__sesh_prompt
-  fi
+# In a subshell of PS1, where PROMPT_COMMAND is readonly: print the command's code, if PS1 begins with it.
+__sesh_front() {
+  __sesh_code=$?
+  \builtin set +eux
+  \builtin trap - DEBUG ERR RETURN
+  if [[ $PS1 == "$__sesh_fronts"* ]]; then \builtin printf 'code=%s' "$__sesh_code" >&3; fi
+  \builtin exit "$__sesh_code"
 }
 
-__sesh_preexec() {
-  { set +x; } 2>/dev/null
-  local line text
-  line=$(HISTTIMEFORMAT='' builtin history 1 2>/dev/null)
-  text=$line
-  # The history does not change if the command repeats the last one (ignoredups), or begins with a space (ignorespace).
-  if [[ $line == "$__sesh_line" && ( ${HISTCONTROL-} != *ignoredups* || ${HISTCONTROL-} == *ignorespace* ) ]]; then
-    text=
-  fi
-  if [[ $text =~ ^[[:space:]]*[0-9]+\*?\ \ (.*)$ ]]; then text=${BASH_REMATCH[1]}; else text=; fi
-  case $text in
-    ''|' '*|'\[ -e '*'.run') printf '\e]133;C\a'; return ;;
-  esac
-  text=${text:0:4096}
-  text=${text//%/%25} text=${text//;/%3B} text=${text//$'\n'/%0A} text=${text//$'\t'/%09}
-  printf '\e]133;C;cmdline_url=%s\a' "${text//[[:cntrl:]]/}"
-}
-
-if [[ $(declare -p PROMPT_COMMAND 2>/dev/null) == 'declare -a'* ]]; then
-  PROMPT_COMMAND=(__sesh_precmd "${PROMPT_COMMAND[@]}")
+# `&&` and a function's definition leave $? as it is, and cost no process.
+__sesh_ends='(__sesh_end)>/dev/null 2>&1&&__sesh_none()(:)'
+__sesh_readies='if (__sesh_ready)&&__sesh_renew; then :; fi >/dev/null 2>&1'
+# \! is the number that the next command will have in the history; in PS0, the last one's. `${…:…:0}` is empty, and sets
+# __sesh_next in the shell itself without a command. Without promptvars a terminal passes over all that is in the marks.
+__sesh_fronts='\[\e]133;A;'$__sesh_shell';h=\!;${__sesh_shell:(__sesh_next=\!)*0:0}\a\]'
+__sesh_rears='\[\e]133;B;'$__sesh_shell'\a\]'
+__sesh_begins='\e]133;C;'$__sesh_shell';h=\!;$({ __sesh_text; } 3>&1 >/dev/null 2>&1)'
+__sesh_begins+='${__sesh_shell:(__sesh_next=\!+1)*0:0}\a'
+__sesh_lacks=
+if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then  # no PS0
+  __sesh_lacks=old-shell
+elif ! (\builtin unset -v PS0 && \builtin unset -v PS1) 2>/dev/null; then
+  __sesh_lacks=readonly
+elif ! \builtin shopt -q promptvars; then
+  __sesh_lacks=promptvars
+elif \builtin shopt -q restricted_shell; then  # no redirections
+  __sesh_lacks=restricted
 else
-  PROMPT_COMMAND="__sesh_precmd${PROMPT_COMMAND:+
-$PROMPT_COMMAND}"
+  if ! (\builtin unset -v PROMPT_COMMAND) 2>/dev/null; then
+    __sesh_lacks=readonly
+    __sesh_fronts='\[\e]133;D;'$__sesh_shell'\a'${__sesh_fronts#'\['}
+    __sesh_fronts=${__sesh_fronts%'\a\]'}'$({ __sesh_front; } 3>&1 >/dev/null 2>&1)\a\]'
+  elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then  # a string, in which $? and PIPESTATUS go on
+    __sesh_readies='(__sesh_ready)>/dev/null 2>&1&&__sesh_none()(:)'
+    PROMPT_COMMAND=$__sesh_ends${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}$'\n'$__sesh_readies
+  else
+    # bash restores $? and PIPESTATUS before each element. What reads PIPESTATUS gets one of its own. Else the first one
+    # goes on behind ours: what assigns PROMPT_COMMAND, or is in it and rewrites it, means this element.
+    if [[ ${PROMPT_COMMAND[0]-}$(__sesh_functions "${PROMPT_COMMAND[0]-}") == *PIPESTATUS* ]]; then
+      PROMPT_COMMAND=("$__sesh_ends" "${PROMPT_COMMAND[@]}")
+    else
+      PROMPT_COMMAND[0]=$__sesh_ends${PROMPT_COMMAND[0]:+$'\n'${PROMPT_COMMAND[0]}}
+    fi
+    PROMPT_COMMAND+=("$__sesh_readies")
+  fi
+  if [[ -n ${precmd_functions[0]-}${bash_preexec_imported-}${__bp_imported-} ]]; then
+    precmd_functions=(__sesh_precmd ${precmd_functions[@]+"${precmd_functions[@]}"})
+  fi
+  PS0=$__sesh_begins${PS0-}
+  PS1=$__sesh_fronts${PS1-}$__sesh_rears
 fi
-__sesh_move_prompt
-if shopt -q promptvars; then PS0='${__sesh_none:(__sesh_ran=1)*0:0}$(__sesh_preexec)'"${PS0-}"; fi
+{ \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty; } 2>/dev/null
 fi
 # In POSIX mode a function's name with a dash is an error.
 if [[ $- == *i* ]] && ! shopt -qo posix; then
