@@ -212,14 +212,14 @@ class Predictor:
         if row is None or model is None or row == _cursor_row(model) or not patch.patchable(model):
             return b""
         y, cells, column = row
-        unguessed = model.settle().rows[model.cursor[0]].text
+        unguessed = model.screen.rows[model.cursor[0]].text
         guessed = {x: cell for x, cell in enumerate(cells) if cell != unguessed[x]}
         changed = [*guessed]
         if self._drawn is not None:
             changed += self._drawn[1]
         columns = range(min(changed, default=0), max(changed, default=-1) + 1)
         self._drawn = y, columns
-        return _UPDATE % patch.printed(model.settle(), y, guessed, columns, column)
+        return _UPDATE % patch.printed(model.screen, y, guessed, columns, column)
 
     def _restore(self) -> bytes:
         """Return the bytes that restore the drawn cells; only output may follow them."""
@@ -228,7 +228,7 @@ class Predictor:
         if drawn is None or self._model is None:
             return b""
         y, columns = drawn  # the bytes end with the last grapheme: a combining character may follow in the output
-        return patch.restored(self._model.settle(), y, columns.start, columns.stop)
+        return patch.restored(self._model.screen, y, columns.start, columns.stop)
 
 
 def _feed(model: Emulator, data: bytes) -> bool:
@@ -242,4 +242,4 @@ def _feed(model: Emulator, data: bytes) -> bool:
 
 def _cursor_row(model: Emulator) -> CursorRow:
     y, x = model.cursor
-    return CursorRow(y, tuple(model.settle().rows[y].text), x)
+    return CursorRow(y, tuple(model.screen.rows[y].text), x)

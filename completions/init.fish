@@ -1,11 +1,70 @@
 # sesh's part of fish: sesh shell-init fish | source, in ~/.config/fish/config.fish
-if status is-interactive; and set -q SESH_ENV_FILE; and not set -q __sesh_shell
-set -g __sesh_shell 1
-set -g __sesh_code ''
+if status is-interactive; and set -q SESH_ENV_FILE; and not functions -q __sesh_prompt
+# fish calls the handlers of an event in the order of their definition. Handlers of fish_postexec that stand before ours
+# may print behind the command's output: then D has no code, but A has it.
+set -g __sesh_before (builtin functions --handlers-type generic | string replace -rf '^fish_postexec ' '')
+set -g __sesh_owed ''
+set -g __sesh_known ''
+set -g __sesh_renewed ''
+set -g __sesh_announced ''
 
-function __sesh_refresh
-    test -r $SESH_ENV_FILE; or return 0
+function __sesh_postexec --on-event fish_postexec
+    set -l code $status
+    set -l end "D;$code"
+    for each in $__sesh_before
+        if builtin functions -q $each
+            set end D
+            set __sesh_known ";code=$code"
+        end
+    end
+    if builtin functions -q __sesh_end # of `sesh run`: it stands behind this handler, and ends the output
+        set __sesh_owed $end
+    else
+        builtin printf '\e]133;%s;sesh=%s\a' $end $fish_pid >/dev/tty
+    end
+end
+
+function __sesh_prompt --on-event fish_prompt
+    if test -z "$__sesh_announced"
+        set __sesh_announced 1
+        builtin printf '\e]7373;integration;fish;;%s\a' $fish_pid >/dev/tty
+    end
+    if test -n "$__sesh_owed"
+        builtin printf '\e]133;%s;sesh=%s\a' $__sesh_owed $fish_pid >/dev/tty
+        set __sesh_owed ''
+    end
+    builtin printf '\e]133;A;sesh=%s%s\a' $fish_pid "$__sesh_known" >/dev/tty
+    set __sesh_known ''
+    __sesh_place
+    if test -r "$SESH_ENV_FILE"
+        __sesh_renew
+    end
+end
+
+# Before each prompt it becomes the last handler, so that nothing is printed behind the mark. Without its text a command
+# is not recorded.
+function __sesh_place
+    function __sesh_preexec --on-event fish_preexec
+        set -l text ''
+        if set -q fish_private_mode; or begin; set -q fish_history; and test -z "$fish_history"; end
+        else if string match -q -- ' *' $argv[1]; or test (string length -- "$argv[1]") -gt 4096
+        else if not string match -q '3.*' -- $version; and builtin functions -q fish_should_add_to_history
+            and not fish_should_add_to_history $argv[1] >/dev/null 2>&1
+        else
+            set text ';cmdline_url='(string escape --style=url -- "$argv[1]" | string collect)
+        end
+        builtin printf '\e]133;C;sesh=%s%s\a' $fish_pid $text >/dev/tty
+    end
+end
+
+function __sesh_renew
+    set -l lines
     while read -l line
+        set -a lines $line
+    end <$SESH_ENV_FILE
+    test "$lines" != "$__sesh_renewed"; or return 0
+    set __sesh_renewed "$lines"
+    for line in $lines
         set -l pair (string split -m 1 = -- $line)
         switch $pair[1]
             case SSH_AUTH_SOCK
@@ -17,43 +76,9 @@ function __sesh_refresh
                     set -e $pair[1]
                 end
         end
-    end <$SESH_ENV_FILE
+    end
 end
 
-if test (string split . -- $version)[1] -ge 4
-    function __sesh_precmd --on-event fish_prompt
-        __sesh_refresh
-    end
-else
-    function __sesh_precmd --on-event fish_prompt
-        if test -n "$__sesh_code"
-            printf '\e]133;D;%s\a' $__sesh_code >/dev/tty
-            set -g __sesh_code ''
-        end
-        __sesh_refresh
-        printf '\e]133;A\a' >/dev/tty
-        if functions -q fish_prompt; and not functions fish_prompt | string match -q '*__sesh_fish_prompt*'
-            functions -e __sesh_fish_prompt
-            functions -c fish_prompt __sesh_fish_prompt
-            function fish_prompt
-                __sesh_fish_prompt
-                printf '\e]133;B\a'
-            end
-        end
-    end
-    function __sesh_postexec --on-event fish_postexec
-        set -g __sesh_code $status
-    end
-    function __sesh_preexec --on-event fish_preexec
-        if test -z "$argv[1]"; or string match -q -- ' *' $argv[1]
-            printf '\e]133;C\a' >/dev/tty
-        else
-            set -l text (string sub -l 4096 -- $argv[1] | string collect)
-            set text (string escape --style=url -- $text)
-            printf '\e]133;C;cmdline_url=%s\a' $text >/dev/tty
-        end
-    end
-end
 end
 if status is-interactive
 function sesh-pick

@@ -1,55 +1,88 @@
 # sesh's part of zsh: eval "$(sesh shell-init zsh)" at the end of ~/.zshrc
-if [[ -o interactive && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
-typeset -g __sesh_shell=1 __sesh_ran=
+#
+# A DEBUG trap sees each list of commands in each function, before it or (without debug_before_cmd) after it. So a hook of
+# ours is one list, `a && b || c && …`: that option is off where the list begins and on where it ends, and no trap sees
+# it. What `emulate -o … -c` defines has these options in each call, whatever the user has set, and leaves the user's.
+if [[ -o interactive && -z ${ZSH_EXECUTION_STRING-} && -n ${SESH_ENV_FILE-} ]] && (( ! ${+functions[__sesh_precmd]} )); then
+if [[ $ZSH_VERSION == [1-4].* ]]; then
+'builtin' 'printf' '\e]7373;integration;zsh;old-shell;%s\a' $$ >/dev/tty
+else
+'builtin' 'emulate' zsh -o no_aliases -o no_debug_before_cmd -o no_xtrace -o extended_glob -c '
+typeset -g +x __sesh_ran= __sesh_renewed= &&
+# Prompts expand these. SHLVL is higher in a shell within this one, which may get an exported prompt: nothing there.
+typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})" &&
+typeset -g +x __sesh_line="%($((SHLVL + 1))L..%{${(g::):-\\e]133;B;sesh=$$\\a}%})" &&
 
-__sesh_refresh() {
-  emulate -L zsh
+# Put what is ours where it belongs, as other start files and themes assign these anew.
+__sesh_place() {
+  [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||
+    PROMPT_EOL_MARK=$__sesh_end${${PROMPT_EOL_MARK-%B%S%#%s%b}//"$__sesh_end"} &&
+  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${(t)PS1} == *readonly* ]] ||
+    PS1=${PS1//"$__sesh_line"}$__sesh_line &&
+  [[ -o prompt_percent || $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
+  [[ $precmd_functions[(I)__sesh_precmd] != 0 || ${(t)precmd_functions} == *readonly* ]] ||
+    precmd_functions=(__sesh_precmd $precmd_functions) &&
+  [[ $preexec_functions[-1] == __sesh_preexec || ${(t)preexec_functions} == *readonly* ]] ||
+    preexec_functions=(${preexec_functions:#__sesh_preexec} __sesh_preexec) &&
+  setopt debug_before_cmd
+} &&
+
+# End the command, unless PROMPT_EOL_MARK has done so. Where others may have printed, D has no code, but A has it.
+__sesh_precmd() {
+  local code=$? end= known= &&
+  [[ -z $__sesh_ran || ( -o prompt_sp && -o prompt_cr && ${PROMPT_EOL_MARK-} == "$__sesh_end"* ) ]] || end="D;$code" &&
+  [[ -z $end || ( ( ! -o prompt_sp || ! -o prompt_cr ) && -o notify && -z ${functions[precmd]-} &&
+    $precmd_functions[1] == __sesh_precmd ) ]] || end=D known=";code=$code" &&
+  builtin printf "%b\e]133;A;sesh=%s\a" "${end:+\\e]133;$end;sesh=$$\\a}" "$$$known" 2>/dev/null >/dev/tty || : &&
+  __sesh_ran= &&
+  [[ ! -r ${SESH_ENV_FILE-} || $(<$SESH_ENV_FILE) == "$__sesh_renewed" ]] || __sesh_renew &&
+  __sesh_place
+} &&
+
+# Begin a command. Without text it is not recorded. zsh drops a line that it refuses (zshaddhistory, hist_no_store, …)
+# only when the next one comes: a subshell looks what happens then.
+__sesh_preexec() {
+  local text= report= kept=1 MATCH MBEGIN MEND &&
+  [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
+  [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_history} &&
+    ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
+    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *} ) ) ]] || kept=$(
+      unfunction -m "TRAP*"
+      kept=$HISTCMD
+      builtin print -s x
+      builtin print $((HISTCMD - kept))
+    ) &&
+  [[ $kept == 1 ]] || text= &&
+  text=${text//([[:cntrl:]]~[[:ascii:]])/} &&
+  text=${text//(#m)[%;[:cntrl:]]/%${(l:2::0:)$(([##16]#MATCH))}} &&
+  [[ ${REPORTTIME-} == (|-*) ]] || report=${${(M)REPORTTIME:#<->}:-0} &&
+  [[ -z $report || ${(%):-%j} == 0 ]] || report=0 &&
+  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec ]] || report=0 &&
+  builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
+    2>/dev/null >/dev/tty || : &&
+  __sesh_ran=1 &&
+  __sesh_place
+} &&
+
+__sesh_renew() {
   local line
-  [[ -r $SESH_ENV_FILE ]] || return 0
-  while IFS= read -r line; do
+  __sesh_renewed=$(<$SESH_ENV_FILE)
+  for line in ${(f)__sesh_renewed}; do
     case $line in
       SSH_AUTH_SOCK=*) [[ -S ${SSH_AUTH_SOCK-} ]] || export "$line" ;;
-      *=?*) export "$line" ;;
-      *=) unset "${line%=}" ;;
+      *=?*) [[ ${(tP)line%%=*} == *readonly* ]] || export "$line" ;;
+      *=) [[ ${(tP)line%=} == *readonly* ]] || unset "${line%=}" ;;
     esac
-  done <$SESH_ENV_FILE
-}
+  done
+} &&
 
-__sesh_precmd() {
-  local code=$?
-  emulate -L zsh
-  if [[ -n $__sesh_ran ]]; then
-    __sesh_ran=
-    print -n "\e]133;D;$code\a" >/dev/tty
-  fi
-  __sesh_refresh
-  print -n '\e]133;A\a' >/dev/tty
-  # Themes rebuild the prompt each time, so the function that adds the mark is moved to the end, behind theirs.
-  precmd_functions=(${precmd_functions:#__sesh_prompt} __sesh_prompt)
-  return $code
-}
-
-__sesh_prompt() {
-  local code=$?
-  [[ $PS1 == *'133;B'* ]] || PS1+=$'%{\e]133;B\a%}'
-  return $code
-}
-
-__sesh_preexec() {
-  emulate -L zsh
-  local text=${${1:-$3}[1,4096]}
-  __sesh_ran=1
-  if [[ -z $text || $text == ' '* ]]; then
-    print -n '\e]133;C\a' >/dev/tty
-    return 0
-  fi
-  text=${text//\%/%25} text=${text//;/%3B} text=${text//$'\n'/%0A} text=${text//$'\t'/%09}
-  print -rn -- $'\e]133;C;cmdline_url='"${text//[[:cntrl:]]/}"$'\a' >/dev/tty
-}
-
-typeset -ga precmd_functions preexec_functions
-precmd_functions=(__sesh_precmd $precmd_functions __sesh_prompt)
-preexec_functions+=(__sesh_preexec)
+typeset -ga precmd_functions preexec_functions &&
+builtin printf "\e]7373;integration;zsh;%s;%s\a" \
+  "${${(M)${:-${(t)PS1}${(t)PROMPT_EOL_MARK}${(t)precmd_functions}${(t)preexec_functions}}:#*readonly*}:+readonly}" $$ \
+  >/dev/tty &&
+__sesh_place
+'
+fi
 fi
 if [[ -o interactive ]]; then
 # Widgets for a key of your choice: their stdin is /dev/null, and `zle -I` leaves the mode in which zsh runs them.

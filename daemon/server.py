@@ -8,11 +8,11 @@ import socket
 import time
 from collections.abc import Callable
 from functools import partial
-from typing import Protocol
 
 from sesh.about import PROGRAM
+from sesh.daemon.base.due import NEVER, Part
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import client_of
+from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.life import description
@@ -36,18 +36,6 @@ _WITH_RESPONSE = (protocol.PING, protocol.REQUEST, protocol.MODEL)
 FRAMES_TIME = 0.01  # seconds spent on one connection's frames in one turn
 ACCEPT_RETRY = 0.2  # seconds before accepting again, after the process ran out of descriptors
 FAULT_PAUSE = 0.1  # seconds before a part that has failed acts again
-_NEVER = float("inf")
-
-
-class Part(Protocol):
-    """A part of the session that does something when its time has come."""
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) from which on it has something to do."""
-
-    def act(self, now: float) -> None:
-        """Do it."""
 
 
 class Server:
@@ -64,7 +52,7 @@ class Server:
         self._watched: list[tuple[int, int]] = [(-1, 0)] * 3
         self._is_full = False  # so much input waits for the program that clients are not read
         self._accepts_from = 0.0  # time (monotonic) until which no connection is accepted
-        self.outbox = Outbox()
+        self.outbox: Outbox = {}
         self.connections: dict[int, PeerConnection] = {}
         self._hello_by: dict[PeerConnection, float] = {}  # when (monotonic) its HELLO must have come, soonest first
         self._backlogs: dict[PeerConnection, None] = {}  # connections with frames left from the last turn
@@ -88,30 +76,37 @@ class Server:
         """Wait until something is ready or due; then do all of it once, in this order."""
         session = self.session
         ready = self._poll.wait(self._seconds_to_wait() if waits else 0.0)
-        self._take_signals(ready)
-        self._accept(ready)
+        if self._wakeup in ready:
+            self._take_signals()
+        if self._accepts_from or self.listener.socket.fileno() in ready:
+            self._accept(ready)
         self._take_frames(ready)
         now = time.monotonic()
-        session.attached.release_keys(now)
-        self._choose_leader(now)
+        if session.attached.due <= now:
+            session.attached.release_keys(now)
+        if session.clients.due <= now:
+            self._choose_leader(now)
         self._move_bytes(ready, now)
         for part in self.parts:
             if part.due <= now:
                 self._act(part, now)
-        if session.runs.take_typed_line():
+        if session.runs.line_typed:
+            session.runs.line_typed = False
             session.activity.note_lines()  # before its echo is read: a question follows it
         if session.events.new:
             session.note_events()
-        session.acks.report_flags()
-        session.sender.send(now)
-        session.queries.route(now)
-        session.attached.say_farewell()
-        session.events.send()
+        self._send(now)
         session.pump.allowed = session.sender.allowance(now)
-        self._flush()
+        if self.outbox:
+            self._flush()
         if not session.life.running:
             session.faults.guard(self.ending.respond, "the ending")
             self._flush()
+        if session.pump.moved_at > session.activity.seen_at:
+            session.activity.wake()
+            session.plan()
+        if session.waits.all:
+            session.waits.plan(now)
         self._watch()
         replace, self.replace = self.replace, None  # first: after an error the session goes on
         if replace is not None:
@@ -123,11 +118,12 @@ class Server:
         if self._backlogs or session.events.new:
             return 0.0
         due = min([part.due for part in self.parts]) if not self._resting else min(map(self._due_of, self.parts))
-        hello_by = next(iter(self._hello_by.values()), _NEVER)
-        due = min(
-            due, session.sender.due, session.clients.due, session.attached.due, hello_by, self._accepts_from or _NEVER
-        )
-        return None if due == _NEVER else max(0.0, due - time.monotonic())
+        due = min(due, session.sender.due, session.clients.due, session.attached.due)
+        if self._hello_by:
+            due = min(due, next(iter(self._hello_by.values())))
+        if self._accepts_from:
+            due = min(due, self._accepts_from)
+        return None if due == NEVER else max(0.0, due - time.monotonic())
 
     def _due_of(self, part: Part) -> float:
         return max(part.due, self._resting[part]) if part in self._resting else part.due
@@ -171,13 +167,12 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         self._poll.watch(self._wakeup, READ)
         self.session.pump.allowed = self.session.sender.allowance(time.monotonic())
+        self.session.plan()
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     # -- signals
 
-    def _take_signals(self, ready: dict[int, int]) -> None:
-        if self._wakeup not in ready:
-            return
+    def _take_signals(self) -> None:
         session = self.session
         numbers = os.read(self._wakeup, 4096)
         if signal.SIGTERM in numbers:
@@ -240,28 +235,30 @@ class Server:
         connection = PeerConnection(opened, self.outbox, awaits_creator=awaits_creator)
         self.connections[connection.descriptor] = connection
         self._hello_by[connection] = time.monotonic() + HELLO_TIMEOUT
-        self.outbox.add(connection)
+        self.outbox[connection] = None
         return connection
 
     def _take_frames(self, ready: dict[int, int]) -> None:
         """Handle the frames that have come, which changes state, and sends nothing."""
-        now = time.monotonic()
         if self._hello_by:
-            self._discard_silent(now)
+            self._discard_silent()
         backlogs = self._backlogs
         self._backlogs = {}
         for descriptor, events in ready.items():
             peer = self.connections.get(descriptor)
-            if peer is not None:
-                self.outbox.add(peer)
-                if events & READ and not peer.closing and peer not in backlogs:
-                    self._receive(peer)
+            if peer is None:
+                continue
+            if events & WRITE:
+                self.outbox[peer] = None
+            if events & READ and not peer.closing and peer not in backlogs:
+                self._receive(peer)
         for connection in backlogs:
-            self.outbox.add(connection)
+            self.outbox[connection] = None
             self._handle_frames(connection)
 
-    def _discard_silent(self, now: float) -> None:
+    def _discard_silent(self) -> None:
         """Discard the connections whose HELLO has not come in time."""
+        now = time.monotonic()
         for connection in [each for each, by in self._hello_by.items() if by <= now]:
             self._stop_awaiting(connection)
             if connection.role == Role.UNKNOWN:
@@ -291,19 +288,25 @@ class Server:
             while backlog and not connection.closing:  # `discard` has emptied it
                 self._handle_frame(connection, *backlog.popleft())
                 if backlog and time.monotonic() >= until:
-                    self._backlogs[connection] = None
+                    self._backlogs[connection] = self.outbox[connection] = None
                     return
-            others = self.connections.values()
-            if connection.unfinished > SMALL_UNFINISHED and sum(each.unfinished for each in others) > MAX_UNFINISHED:
-                raise ProtocolError("too many requests are unfinished")
+            if connection.data or connection.decoder.held:
+                self._bound_unfinished(connection)
         except Exception as error:
             self.session.faults.note("a connection was closed", error)
             connection.discard()
         backlog.clear()
 
+    def _bound_unfinished(self, connection: PeerConnection) -> None:
+        """Raise ProtocolError if a connection has too much of what all connections have not finished."""
+        others = self.connections.values()
+        if connection.unfinished > SMALL_UNFINISHED and sum(each.unfinished for each in others) > MAX_UNFINISHED:
+            raise ProtocolError("too many requests are unfinished")
+
     def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
         attached = self.session.attached
-        if (client := client_of(connection)) is not None and kind == protocol.INPUT:
+        client = connection.reader
+        if kind == protocol.INPUT and isinstance(client, Client):
             attached.handle_input(client, payload)
         elif kind == protocol.HELLO:
             if not connection.awaits_creator:  # the creator's time also bounds the time to its first request
@@ -322,7 +325,7 @@ class Server:
         elif kind == protocol.REQUEST:
             self._stop_awaiting(connection)
             self.requests.handle(connection, codec.parse(payload))
-        elif client is not None:
+        elif isinstance(client, Client):
             attached.handle_frame(client, kind, payload)
 
     def drop(self, connection: PeerConnection) -> None:
@@ -365,41 +368,58 @@ class Server:
         """Move bytes between the pty, a job's stdin and the log."""
         session = self.session
         pump = session.pump
-        session.attached.type_keys(now)
+        if session.attached.typed:
+            session.attached.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()
         events = ready.get(pump.pty.descriptor, 0)
         if events & WRITE:
             pump.write_input()
-        if events & READ and pump.wants_read:
+        if events & READ:
             session.read_output()
 
+    def _send(self, now: float) -> None:
+        """Send each client and follower what is due to it."""
+        session = self.session
+        if session.acks.predicting:
+            session.acks.report_flags()  # they apply to the output that comes next
+        session.sender.send(now)
+        if session.queries.new or session.queries.asked:
+            session.queries.route(now)
+        if session.attached.farewells:
+            session.attached.say_farewell()
+        if session.events.followers:
+            session.events.send()
+
     def _flush(self) -> None:
-        """Send what was queued; drop the connections that are done."""
-        touched = self.outbox.take()
+        """Send what was queued; drop the connections that are done, and watch the others for what they need."""
+        touched = list(self.outbox)
+        self.outbox.clear()
         for connection in touched:
             connection.flush()
             if connection.closing and not connection.unsent:
                 self.drop(connection)
-        is_full = len(self.session.pump.unwritten) > MAX_INPUT
-        if is_full != self._is_full:  # then clients are not read, until the program has read more
-            self._is_full = is_full
-            touched += [client.connection for client in self.session.clients.all]
         for connection in touched:
-            if self.connections.get(connection.descriptor) is connection:
-                self._poll.watch(connection.descriptor, self._interest(connection))
+            self._watch_connection(connection)
 
-    def _interest(self, connection: PeerConnection) -> int:
-        """Return what a connection's socket is to be watched for."""
+    def _watch_connection(self, connection: PeerConnection) -> None:
+        """Watch a connection's socket, unless it was dropped."""
+        if self.connections.get(connection.descriptor) is not connection:
+            return
         interest = WRITE if connection.blocked else 0
         must_wait = self._is_full and client_of(connection) is not None
         if not (connection.closing or connection.backlog or must_wait):
             interest |= READ
-        return interest
+        self._poll.watch(connection.descriptor, interest)
 
     def _watch(self) -> None:
-        """Watch the listening socket, the pty and a job's stdin, as far as they are open."""
+        """Watch the listening socket, the pty and a job's stdin, as far as they are open; and clients, for input."""
         pump = self.session.pump
+        is_full = len(pump.unwritten) > MAX_INPUT
+        if is_full != self._is_full:  # then clients are not read, until the program has read more
+            self._is_full = is_full
+            for client in self.session.clients.all:
+                self._watch_connection(client.connection)
         accepts = self.session.life.named and not self._accepts_from
         watched = [
             (self.listener.socket.fileno(), READ if accepts else 0),

@@ -18,8 +18,9 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
-from sesh.daemon.screen.reports import Reports
+from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
 from sesh.daemon.watching.waits import Waits
@@ -30,24 +31,25 @@ from sesh.text.sizes import Size
 class Session:
     """The parts of a session, built from below."""
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty, reports: Reports | None = None) -> None:
+    def __init__(self, facts: Facts, size: Size, pty: Pty, program_status: ProgramStatus | None = None) -> None:
         self.facts = facts
-        reports = reports or Reports()
+        program_status = program_status or ProgramStatus()
         self.life = life = Lifecycle()
         self.faults = faults = FaultLog()
         self.log = log = OutputLog(job=facts.job)
         self.pump = pump = Pump(log, life)
         self.feed = feed = ScreenFeed(log, size, life, faults, facts.scrollback)
         self.clients = clients = Clients(size)
-        self.sender = Sender(log, feed, clients, reports, faults)
+        self.sender = Sender(log, feed, clients, program_status, faults)
         self.acks = acks = InputAcks(pump, feed, clients)
         self.events = events = Events(facts)
         self.notifications = Notifications(facts, clients, faults)
-        self.activity = activity = Activity(facts, pump, feed, reports, events)
+        self.shells = shells = MarkedShells()
+        self.activity = activity = Activity(facts, pump, feed, program_status, shells, events)
         self.runs = runs = RunQueue(facts, pump, events, faults)
         self.waits = Waits(pump, activity, runs)
         self.queries = queries = QueryRouter(pump, feed, clients, runs)
-        marks = CommandMarks(facts, pump, runs, events)
+        marks = CommandMarks(facts, pump, shells, runs, events)
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, runs)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
@@ -70,6 +72,11 @@ class Session:
             for finding in self.pump.append(piece):
                 self.faults.guard(self.findings.handle, "a finding", finding)
         return bool(block)
+
+    def plan(self) -> None:
+        """Have what is to be done with new output planned: to draw it, and to write a checkpoint."""
+        self.feed.plan()
+        self.checkpoints.plan()
 
     def note_events(self) -> None:
         """Have the new events counted for those who are away, and told if they are to be told."""

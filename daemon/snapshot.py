@@ -26,11 +26,12 @@ from sesh.daemon.screen.feed import FeedState
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import History
+from sesh.daemon.shell.marked_shells import MarkedShell
 from sesh.schema import check, codec
 from sesh.system.clock import STEADY
 from sesh.wire.messages import SendResponse
 
-FORMAT = 29  # of the snapshot; a sesh refuses any other
+FORMAT = 30  # of the snapshot; a sesh refuses any other
 FileNumber = Annotated[int, range(1 << 64)]  # a device or an inode
 
 
@@ -66,10 +67,11 @@ class _Snapshot(TypedDict):
 class Snapshot(_Snapshot, total=False):
     """A session without active `run`: the states of its parts, and what they do not have.
 
-    `times`: missing in the snapshot of a version that does not know them.
+    `times`, `shells`: missing in the snapshot of a version that does not know them.
     """
 
     times: Times
+    shells: list[MarkedShell]
 
 
 def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
@@ -83,7 +85,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "format": FORMAT,
         "facts": session.facts,
         "life": session.life.state,
-        "faults": session.faults.kept,
+        "faults": session.faults.lines,
         "log": session.log.state,
         "pump": session.pump.state,
         "feed": feed,
@@ -99,6 +101,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
         "times": {"output": session.log.times.packed, "lines": session.feed.emulator.times.packed},
+        "shells": session.shells.stack,
     }
 
 
@@ -107,15 +110,16 @@ def session_of(snapshot: Snapshot) -> Session:
     facts = snapshot["facts"]
     own = snapshot["descriptors"]
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
-    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.reports)
+    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.program_status)
     session.life.state = snapshot["life"]
-    session.faults.kept = snapshot["faults"]
+    session.faults.lines = snapshot["faults"]
     session.log.state = snapshot["log"]
     session.pump.state = snapshot["pump"]
     session.clients.state = snapshot["clients"]
     session.events.state = snapshot["events"]
     session.notifications.state = snapshot["notifications"]
     session.activity.state = snapshot["activity"]
+    session.shells.stack = snapshot.get("shells", [])
     session.runs.state = snapshot["runs"]
     session.findings.state = snapshot["findings"]
     session.queries.state = snapshot["queries"]
@@ -136,7 +140,7 @@ def _restore_times(session: Session, times: Times | None) -> None:
     if times is None:
         now = int(STEADY.wall_time(STEADY.now()))
         session.log.times.note(now, session.log.base)
-        emulator.times.note(now, emulator.settle().scrollback.first)
+        emulator.times.note(now, emulator.screen.scrollback.first)
     else:
         session.log.times.packed = times["output"]
         emulator.times.packed = times["lines"]

@@ -13,15 +13,15 @@ from sesh.errors import UsageError
 if TYPE_CHECKING:
     from typing_extensions import TypeGuard
 
-LONGEST_NAME = 64
+MAX_NAME = 64
 """Bytes: the path of the session's socket must stay within the limit of `sun_path`."""
-LONGEST_ID = 64
+MAX_ID = 64
 MAX_RESUME = 32 << 10  # bytes of a resume command, with one byte between two words
-_LONGEST_HOST = 255
-_LONGEST_LABEL = 1024
-_LONGEST_SHOWN = 1024  # characters of a user's word in a message
+_MAX_HOST = 255
+_MAX_LABEL = 1024
+_MAX_SHOWN = 1024  # characters of a user's word in a message
 
-_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{LONGEST_NAME - 1}}}")
+_NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}")
 _HOST = re.compile(
     r"([A-Za-z0-9_.+\\@][A-Za-z0-9_.+\\@-]*@)?"
     r"(\[[A-Za-z0-9:%][A-Za-z0-9:.%]*\]|[A-Za-z0-9_+%][A-Za-z0-9_.+%-]*)"
@@ -37,7 +37,7 @@ def is_name(name: object) -> TypeGuard[str]:
 
 def is_id(value: object) -> TypeGuard[str]:
     """Return whether `value` is a valid session id: 1 to 64 ASCII letters and digits."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_ID and value.isascii() and value.isalnum()
+    return isinstance(value, str) and 0 < len(value) <= MAX_ID and value.isascii() and value.isalnum()
 
 
 def is_system_text(text: str) -> bool:
@@ -71,7 +71,7 @@ def check_name(name: str) -> str:
     if name[:1] == "@":
         what = "is a host, which comes before the verb and its words"
     else:
-        letters = f"1 to {LONGEST_NAME} ASCII letters, digits, '.', '_', '+', '-'"
+        letters = f"1 to {MAX_NAME} ASCII letters, digits, '.', '_', '+', '-'"
         what = f"is not a valid session name: use {letters}, and begin with a letter, digit or '_'"
     raise UsageError(f"{printable(name)} {what}", code="invalid_name")
 
@@ -81,7 +81,7 @@ def check_host(text: str) -> str:
 
     Raises UsageError for any text that ssh or a shell could interpret differently.
     """
-    match = _HOST.fullmatch(text) if len(text) <= _LONGEST_HOST else None
+    match = _HOST.fullmatch(text) if len(text) <= _MAX_HOST else None
     if match is not None and (match["port"] is None or 0 < int(match["port"]) < 65536):
         return text
     how = "write [user@]host[:port], with an IPv6 address in brackets, or a Host from your ssh_config"
@@ -91,8 +91,8 @@ def check_host(text: str) -> str:
 def check_label(text: str) -> tuple[str, str]:
     """Return key and value of a label `K=V`. Raises UsageError."""
     key, equals, value = text.partition("=")
-    if not equals or not is_name(key) or len(value) > _LONGEST_LABEL or not value.isprintable():
-        raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE, at most {_LONGEST_LABEL:,} characters")
+    if not equals or not is_name(key) or len(value) > _MAX_LABEL or not value.isprintable():
+        raise UsageError(f"{printable(text)} is not a label: write KEY=VALUE, at most {_MAX_LABEL:,} characters")
     return key, value
 
 
@@ -122,7 +122,7 @@ def pair(key: str, value: str) -> str:
 
 def natural(name: str) -> tuple[str, str]:
     """Return the sort key of natural order: s2 before s10."""
-    return re.sub("[0-9]+", lambda number: number[0].zfill(LONGEST_NAME), name), name
+    return re.sub("[0-9]+", lambda number: number[0].zfill(MAX_NAME), name), name
 
 
 def subject(name: str) -> str:
@@ -137,7 +137,7 @@ def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
 
 def printable(text: str) -> str:
     """Return `text` for one line: quoted if needed, controls escaped, a long one cut."""
-    shown = text if len(text) <= _LONGEST_SHOWN else text[: _LONGEST_SHOWN - 1] + "…"
+    shown = text if len(text) <= _MAX_SHOWN else text[: _MAX_SHOWN - 1] + "…"
     if shown and all(character.isprintable() and character not in "'\"\\ " for character in shown):
         return shown
     return repr(shown)

@@ -61,7 +61,7 @@ def frames(recording: str) -> tuple[int, int, list[Frame]]:
         if kind == "o":
             emulator.feed(data.encode())
         elif kind == "m":
-            rows = [Row(list(row.text), list(row.pens)) for row in emulator.settle().rows]
+            rows = [Row(list(row.text), list(row.pens)) for row in emulator.screen.rows]
             found.append(Frame(data, rows))
     return header["width"], header["height"], found
 

@@ -22,9 +22,9 @@ FLOODS = 4 << 20
 """Bytes of one flood."""
 FEW_ACTS = 120.0
 """Seconds that a soak must last so that acts have their full intervals; in a shorter soak the intervals shrink."""
-MOST_AT_ONCE, MOST_FLOODS = 100, 5
+MAX_AT_ONCE, MAX_FLOODS = 100, 5
 """The most attach cycles and floods in one round, if the soak has fallen behind."""
-MOST_FAULTS = 20
+MAX_FAULTS = 20
 SAMPLES, APART = 60, 60.0
 """The most samples, and the most seconds between two."""
 
@@ -67,14 +67,14 @@ class Course:
         rest = feed.PACK_AFTER + 1 if seconds >= SHORT * 3600 else 0.0  # until what floods have left is packed
         scale = min(1.0, seconds / FEW_ACTS)
         sample_due = start
-        while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MOST_FAULTS:
+        while (now := time.monotonic()) < start + seconds and len(self.record.faults) < MAX_FAULTS:
             if now >= sample_due:
                 self.sample(rest)
                 sample_due = time.monotonic() + max(seconds / SAMPLES, min(APART, seconds / 8))
                 continue
-            for _ in range(min(MOST_AT_ONCE, int(attaches * (now - start)) - self.acts.attaches)):
+            for _ in range(min(MAX_AT_ONCE, int(attaches * (now - start)) - self.acts.attaches)):
                 self.do("attach cycles", self.acts.attach)
-            for _ in range(min(MOST_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
+            for _ in range(min(MAX_FLOODS, int((output * (now - start) - self.acts.output) / FLOODS) + 1)):
                 self.do("floods", partial(self.acts.flood, FLOODS))
             for name, (act, every) in self.acts.every.items():
                 if self.dice.random() < ROUND / (every * scale):

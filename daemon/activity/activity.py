@@ -17,21 +17,22 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import Declared, Source
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import syscalls
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
-from sesh.daemon.screen.reports import Reports
+from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell import shells
+from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
 
 FRESH = 1.0  # seconds after which the result of a check may be stale
 _UNSEEN = (Reason.OUTPUT, Reason.QUIET, Reason.XOFF)  # reasons that may end without an event
-_LEAST_DELAY = 0.01  # the fewest seconds to the next check
-_NEVER = float("inf")
+_MIN_DELAY = 0.01  # the fewest seconds to the next check
 _CTRL_C = b"\x03"
 _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 """States by the first number of OSC 9;4 (ConEmu): 1 progress, 2 error, 3 indeterminate progress."""
@@ -41,12 +42,10 @@ _PROGRESS = {b"1": State.WORKING, b"2": State.FAILED, b"3": State.WORKING}
 class ActivityMemory:
     """The part of an `Activity` that survives a reload."""
 
-    standing: ActivityState
+    decided: ActivityState  # the state that was decided last
     active_at: float  # time (monotonic) of the last output or typing
     declared: Declared
     answered_at: float = 0.0  # time (`STEADY`) of the last answer to a question
-    prompt_group: int = 0  # the shell's process group, from its mark (OSC 133) of a prompt until Enter; else 0
-    command_group: int = 0  # the shell's process group, from its mark of a command's start until its next; else 0
     entered: int = 0  # the number of the line that was entered last
     prompt_at: float = 0.0  # time (monotonic) of the last check that found a prompt, until a command starts
     work: WorkState = WorkState.NOTHING  # of a full-screen program, at the reload
@@ -56,52 +55,57 @@ class ActivityMemory:
 class Activity:
     """Decides whether the program works, waits or is idle, and tells when that changes."""
 
-    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, reports: Reports, events: Events) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        pump: Pump,
+        feed: ScreenFeed,
+        program_status: ProgramStatus,
+        marked: MarkedShells,
+        events: Events,
+    ) -> None:
         self._facts = facts
         self._pump = pump
         self._feed = feed
-        self.reports = reports
+        self.program_status = program_status
+        self._marked = marked
         self._events = events
         now = time.monotonic()
-        self.kept = ActivityMemory(ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(reports))
+        self.memory = ActivityMemory(
+            ActivityState(State.WORKING, Reason.OUTPUT, facts.created), now, Declared(program_status)
+        )
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
-        self._check_at = _NEVER  # time (monotonic) of the next check
-        self._seen_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
+        self.due = NEVER  # time (monotonic) of the next check
+        self.seen_at = 0.0  # time (monotonic) of the last output or typing that was noted
         self.checks = 0  # how often the state was decided
 
     @property
     def state(self) -> ActivityMemory:
         """What a reload keeps."""
-        return replace(self.kept, work=self.work.state, asked=self.work.question)
+        return replace(self.memory, work=self.work.state, asked=self.work.question)
 
     @state.setter
     def state(self, state: ActivityMemory) -> None:
         self.work.state, self.work.question = state.work, state.asked
-        self.kept = replace(state, work=WorkState.NOTHING, asked="")
-        self.reports = state.declared.reports
+        self.memory = replace(state, work=WorkState.NOTHING, asked="")
+        self.program_status = state.declared.program_status
 
     # -- in the turn
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next check; now, if there was output or typing."""
-        return 0.0 if self._pump.moved_at > self._seen_at else self._check_at
-
     def act(self, now: float) -> None:
-        """Note output and typing, and check the session once they have settled."""
-        if self._pump.moved_at > self._seen_at:
+        """Check the session, unless output or typing has just begun again."""
+        if self._pump.moved_at > self.seen_at:
             self.wake()
-        if self._check_at <= now:
-            self._check()
+        self._check()
 
     # -- inputs
 
     def wake(self) -> None:
         """Note output or typing; check the session once it has settled."""
-        self._seen_at = self._pump.moved_at
-        self.kept.active_at = time.monotonic()
+        self.seen_at = self._pump.moved_at
+        self.memory.active_at = time.monotonic()
         self._pump.life.last_activity = STEADY.now()
         if self._settled and self._pump.life.running:
             self._settled = False
@@ -109,36 +113,36 @@ class Activity:
 
     def key_typed(self, data: bytes) -> None:
         """Note keys: a line answers the question; some keys end a declaration."""
-        kept = self.kept
+        memory = self.memory
         self._pump.life.note_interrupt(interrupts=data[-1:] == _CTRL_C)
         self.work.begin_again()
         lines = data.count(b"\r") + data.count(b"\n")
         if lines:
             self.note_lines(lines)
-        ended = kept.declared.end_by_key(data, self._pump.log.head)
-        if kept.declared.standing is not None:
+        ended = memory.declared.end_by_key(data, self._pump.log.head)
+        if memory.declared.current is not None:
             self._decide()
         elif lines or ended:
-            kept.answered_at = STEADY.now()
+            memory.answered_at = STEADY.now()
 
     def note_lines(self, count: int = 1) -> None:
         """Note lines that are entered at the cursor: a question follows them."""
         self._feed.catch_up(DRAW_TIME)
-        self.kept.entered = question.cursor_line(self._feed.emulator) + count - 1
-        self.kept.prompt_group = 0
+        self.memory.entered = question.cursor_line(self._feed.emulator) + count - 1
+        self._marked.line_entered()
 
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
         self.work.begin_again()
         self._pump.life.note_interrupt(interrupts=False)
-        if self.kept.declared.end_by_key(b"", self._pump.log.head):
-            self.kept.answered_at = STEADY.now()
+        if self.memory.declared.end_by_key(b"", self._pump.log.head):
+            self.memory.answered_at = STEADY.now()
         self._decide()
         self.wake()
 
     def declare(self, state: State, words: str = "", *, by: Source = Source.NOTICE) -> None:
         declared = ActivityState(state, Reason.HOOK, STEADY.now(), one_line(words)[:MAX_QUESTION])
-        self.kept.declared.declare(declared, by)
+        self.memory.declared.declare(declared, by)
         self._decide()
 
     def handle_progress(self, body: bytes) -> None:
@@ -147,95 +151,90 @@ class Activity:
         if digit in _PROGRESS:
             self.declare(_PROGRESS[digit], by=Source.PROGRESS)
         elif digit == b"0":
-            self.kept.declared.end_progress()
+            self.memory.declared.end_progress()
 
     def handle_report(self, text: bytes, position: int) -> None:
         """Handle a report that ends at `position` of the log. `text` follows `OSC 7501;`."""
-        self.kept.declared.store_report(text, self._pump.foreground, position)
+        self.memory.declared.store_report(text, self._pump.foreground, position)
         self._decide()
 
     def clear_reports(self, position: int) -> None:
-        self.reports.store({"state": "clear"}, 0, position)
+        self.program_status.store({"state": "clear"}, 0, position)
         self._decide()
 
     def handle_mark(self, body: bytes, position: int) -> None:
-        """Handle a prompt mark (OSC 133); in `body`, after `133;`, C starts a command."""
-        kept = self.kept
+        """Handle a prompt mark (OSC 133), of which others know whose it is: `MarkedShells`. `body` follows `133;`."""
+        memory = self.memory
         if body[:1] == b"C":
-            kept.command_group = self._pump.foreground
-            kept.prompt_group = 0
-            kept.prompt_at = 0.0  # a check may have come after the shell read this command and before its mark
+            memory.prompt_at = 0.0  # a check may have come after the shell read this command and before its mark
             if self._feed.catch_up(DRAW_TIME, position):
-                kept.entered = question.cursor_line(self._feed.emulator) - 1
-            return
-        kept.command_group = 0
-        kept.prompt_group = self._pump.foreground
-        if body[:1] == b"A":  # at a new prompt, the program that reported has ended
-            self.reports.drop_ended(self._pump.log.head)
+                memory.entered = question.cursor_line(self._feed.emulator) - 1
+        elif body[:1] == b"A":  # at a new prompt, the program that reported has ended
+            self.program_status.drop_ended(self._pump.log.head)
             self._decide()
 
     def end(self, *, failed: bool) -> None:
         """Set the final state; the event `exited` notifies a person."""
-        self._check_at = _NEVER
-        self.reports.store({"state": "clear"}, 0, self._pump.log.head)
+        self.due = NEVER
+        self.program_status.store({"state": "clear"}, 0, self._pump.log.head)
         self._settled = True
-        self.kept.declared.last = None
-        self._set_standing(ActivityState(State.FAILED if failed else State.DONE, Reason.EXIT, STEADY.now()))
+        self.memory.declared.last = None
+        self._set_state(ActivityState(State.FAILED if failed else State.DONE, Reason.EXIT, STEADY.now()))
 
     # -- outputs
 
     @property
     def waits(self) -> bool:
         """True if the session waits for a person, and nothing has happened since."""
-        if self._pump.moved_at > self._seen_at:
+        if self._pump.moved_at > self.seen_at:
             self.wake()
-        declared = self.kept.declared.standing
-        standing = self.kept.standing
+        declared = self.memory.declared.current
+        decided = self.memory.decided
         if declared is not None:
             return declared.state == State.WAITING
-        if standing.why == Reason.STOPPED:  # output that changes no cell does not end this state
+        if decided.why == Reason.STOPPED:  # output that changes no cell does not end this state
             return self.work.state == WorkState.OVER
-        return self._settled and standing.state == State.WAITING
+        return self._settled and decided.state == State.WAITING
 
     @property
     def declared_question(self) -> ActivityState | None:
         """The waiting state that the program declared, by OSC 7501, `--hook` or `state`; else None."""
-        return self.kept.standing if self.kept.declared.asks else None
+        return self.memory.decided if self.memory.declared.asks else None
 
     @property
     def at_prompt_since_typed(self) -> bool:
         """True if nobody has typed since a shell was last found at its prompt."""
-        return self.kept.prompt_at > self._pump.input_line.input_at
+        return self.memory.prompt_at > self._pump.input_line.input_at
 
     @property
     def shell_reads(self) -> bool:
         """True if a shell is in the foreground, so that it reads typed text."""
         group = self._pump.pty.foreground()
-        return group == self.kept.prompt_group or bool(shells.kind_of(group))
+        return group == self._marked.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
-        if self.kept.standing.state != State.WORKING:
+        if self.memory.decided.state != State.WORKING:
             return ""
-        if line := self.reports.line():
+        if line := self.program_status.line():
             return line
         self._feed.catch_up(DRAW_TIME)
         return question.last_line(self._feed.emulator, begun=self._pump.line_begun)
 
     def observe(self, *, fresh: bool = False) -> ActivityState:
         """Return the state; check it first if it may be stale, or if `fresh`."""
-        stale = self.kept.standing.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
+        stale = self.memory.decided.why in _UNSEEN and time.monotonic() - self._checked_at > FRESH
         if self._settled and self._pump.life.running and (fresh or stale):
             self._check()
-        return self.kept.standing
+        return self.memory.decided
 
     def _check(self) -> None:
         """Look at the session, decide its state, and note when to check next."""
         self._settled = True  # first: after an error, the next output plans a check
-        self._check_at = _NEVER
-        kept = self.kept
+        self.due = NEVER
+        memory = self.memory
         silent = self._measure_silence()
-        if silent < SETTLED and kept.standing.state == State.WORKING:  # output has not paused
+        if silent < SETTLED and memory.decided.state == State.WORKING:  # output has not paused
             self._settled = False
             self._check_in(SETTLED - silent)
             return
@@ -244,41 +243,41 @@ class Activity:
             self.wake()  # the question is not complete
             return
         if why == Reason.PROMPT:
-            kept.prompt_at = self._checked_at
-        kept.declared.note_check(why, self._pump.foreground, self._pump.log.head)
+            memory.prompt_at = self._checked_at
+        memory.declared.note_check(why, self._pump.foreground, self._pump.log.head)
         self._settled = silent >= SETTLED
         self._decide(ActivityState(STATES[why], why, STEADY.now() - silent, asked))
-        due = rules.next_check(kept.standing, silent)
+        due = rules.next_check(memory.decided, silent)
         if due is not None:
             self._check_in(due - silent)
 
     def _check_in(self, seconds: float) -> None:
-        self._check_at = time.monotonic() + max(seconds, _LEAST_DELAY)
+        self.due = time.monotonic() + max(seconds, _MIN_DELAY)
 
     def _measure_silence(self) -> float:
         """Return the seconds since typing, or output (on a raw terminal: a changed cell)."""
         pty = self._pump.pty
-        at = self.kept.active_at
+        at = self.memory.active_at
         if self._pump.life.running and pty.raw():
             self.work.check(self._pump.log.head, at)
             at = max(self._pump.input_line.input_at, self.work.changed_at)
         return time.monotonic() - at
 
     def _decide(self, seen: ActivityState | None = None) -> None:
-        kept = self.kept
-        self._set_standing(rules.decide(kept.standing, kept.declared.standing, seen, kept.answered_at))
+        memory = self.memory
+        self._set_state(rules.decide(memory.decided, memory.declared.current, seen, memory.answered_at))
 
-    def _set_standing(self, standing: ActivityState) -> None:
-        before = self.kept.standing
-        self.kept.standing = standing
-        asked_again = standing.state == State.WAITING and before.since != standing.since
-        if asked_again or (before.state, before.question) != (standing.state, standing.question):
+    def _set_state(self, decided: ActivityState) -> None:
+        before = self.memory.decided
+        self.memory.decided = decided
+        asked_again = decided.state == State.WAITING and before.since != decided.since
+        if asked_again or (before.state, before.question) != (decided.state, decided.question):
             self._events.add(
                 "activity",
-                state=standing.state.value,
-                why=standing.why.value,
-                question=standing.question or None,
-                kind=standing.kind or None,
+                state=decided.state.value,
+                why=decided.why.value,
+                question=decided.question or None,
+                kind=decided.kind or None,
             )
         self.checks += 1
 
@@ -293,7 +292,7 @@ class Activity:
             return Reason.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group)
-        if at_prompt and group != self.kept.command_group:
+        if at_prompt and group != self._marked.command_group:
             return Reason.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
@@ -309,8 +308,8 @@ class Activity:
 
     def _question(self) -> str:
         if self._pump.line_begun:
-            return self.kept.standing.question
-        return question.in_lines(self._feed.emulator, self.kept.entered)
+            return self.memory.decided.question
+        return question.in_lines(self._feed.emulator, self.memory.entered)
 
     def _reads_line(self, pty: Pty, group: int) -> bool:
         reads_it = syscalls.reads_terminal(group, self._facts.pid, pty.device)
@@ -319,7 +318,7 @@ class Activity:
         return reads_it
 
     def _at_prompt(self, pty: Pty, group: int) -> bool:
-        if group == self.kept.prompt_group:
+        if group == self._marked.prompt_group:
             return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
         return shells.at_prompt(pty)
 

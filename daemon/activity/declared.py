@@ -7,9 +7,9 @@ from enum import Enum
 from typing import Optional
 
 from sesh.daemon.activity.rules import ActivityState, Reason, State
-from sesh.daemon.screen.reports import KINDS, STATES, Reports, parse, shown
+from sesh.daemon.screen.program_status import KINDS, STATES, ProgramStatus, parse, shown
 from sesh.system.clock import STEADY
-from sesh.text.keys import LONGEST, Key, pressed
+from sesh.text.keys import MAX_SEQUENCE, Key, pressed
 
 _CANCELS = Key.parse("Escape"), Key.parse("C-c")  # keys that may cancel work without a new report
 
@@ -25,25 +25,25 @@ class Source(str, Enum):
 class Declared:
     """What the program declares of its state: by reports, or by the newest other means."""
 
-    reports: Reports
+    program_status: ProgramStatus
     last: Optional[ActivityState] = None  # the newest declaration that is not a report
     by: Source = Source.NOTICE  # the source of `last`
 
     @property
-    def standing(self) -> ActivityState | None:
-        return self.last or (standing_of(self.reports) if self.reports.records else None)
+    def current(self) -> ActivityState | None:
+        return self.last or (state_of(self.program_status) if self.program_status.records else None)
 
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
         by_notification = self.last is not None and self.by in (Source.NOTICE, Source.PROGRESS)
-        return not by_notification and self.standing is not None and self.standing.state == State.WAITING
+        return not by_notification and self.current is not None and self.current.state == State.WAITING
 
-    def declare(self, standing: ActivityState, by: Source) -> None:
-        overridden_by_reports = self.reports.speaks and by != Source.VERB
+    def declare(self, state: ActivityState, by: Source) -> None:
+        overridden_by_reports = self.program_status.speaks and by != Source.VERB
         overridden_by_question = self.asks and by in (Source.NOTICE, Source.PROGRESS)
         if not (overridden_by_reports or overridden_by_question):
-            self.last = standing
+            self.last = state
             self.by = by
 
     def end_progress(self) -> None:
@@ -54,16 +54,16 @@ class Declared:
         """Store the report in `text`, which ends at log position `position`; drop an invalid one."""
         report = parse(text)
         if report is not None:
-            self.reports.store(report, group, position)
+            self.program_status.store(report, group, position)
             self.last = None
 
     def end_by_key(self, keys: bytes, position: int) -> bool:
         """Note typed keys (empty: a command begins); return whether they end a declaration."""
-        if self.reports.records:
-            self.reports.drop_results(position)
+        if self.program_status.records:
+            self.program_status.drop_results(position)
         if self.last is None:
             return False
-        cancels = len(keys) < LONGEST and pressed(keys, *_CANCELS)  # longer input is text, not a key
+        cancels = len(keys) < MAX_SEQUENCE and pressed(keys, *_CANCELS)  # longer input is text, not a key
         if self.last.state == State.WORKING and not cancels:
             return False
         self.last = None
@@ -71,13 +71,13 @@ class Declared:
 
     def note_check(self, why: Reason, group: int, position: int) -> None:
         """Note a check's reason: a program that reads a line does not work."""
-        self.reports.drop_if_gone(group, position)
+        self.program_status.drop_if_gone(group, position)
         if self.last is not None and self.last.state == State.WORKING and why in (Reason.PROMPT, Reason.READ):
             self.last = None
 
 
-def standing_of(reports: Reports) -> ActivityState | None:
-    report = reports.most_urgent()
+def state_of(program_status: ProgramStatus) -> ActivityState | None:
+    report = program_status.most_urgent()
     if report is None:
         return None
     state = State(STATES[report["state"]])

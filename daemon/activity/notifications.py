@@ -17,6 +17,7 @@ from typing import Any, NoReturn, Optional
 
 from sesh.config import config
 from sesh.daemon.activity.rules import Reason, State
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
@@ -35,7 +36,6 @@ MAX_RUNNING = 8  # children; further notifications are dropped
 MAX_SESSIONS = 8  # sessions whose last key is compared: those attached last
 _TIMEOUT = protocol.WELCOME_TIMEOUT  # seconds for a daemon to answer a child, which nothing waits for
 _NOT_STARTED = 120
-_NEVER = float("inf")
 
 
 @dataclass(frozen=True)
@@ -63,18 +63,25 @@ class Notifications:
         self._facts = facts
         self._clients = clients
         self._faults = faults
-        self.state = Planned()
+        self._planned = Planned()
+        self.due = NEVER  # time (monotonic) of the planned notification
 
     @property
-    def due(self) -> float:
-        """The time (monotonic) of the planned notification; none without one."""
-        return self.state.at if self.state.news is not None else _NEVER
+    def state(self) -> Planned:
+        """What a reload keeps."""
+        return self._planned
+
+    @state.setter
+    def state(self, state: Planned) -> None:
+        self._planned = state
+        self.due = state.at if state.news is not None else NEVER
 
     def act(self, _now: float) -> None:
         """Notify, unless somebody watches by now."""
         state = self.state
         news = state.news
         state.news = None
+        self.due = NEVER
         if news is None or self._silent:
             return
         if news.event == BELL:
@@ -96,6 +103,7 @@ class Notifications:
         """Plan a notification of a state that needs a person; drop an earlier one."""
         if not self._bell_is_due:
             self.state.news = None
+            self.due = NEVER
         if event["state"] in (State.WAITING, State.FAILED):
             self._plan(News(event["state"], event["why"] or "", event["question"] or ""), self.state.sent_at)
 
@@ -115,7 +123,7 @@ class Notifications:
     def _plan(self, news: News, last: float, *, least: float = 0.0) -> None:
         if not self._silent:
             self.state.news = news
-            self.state.at = max(last + NOTIFICATION_INTERVAL, time.monotonic() + least)
+            self.state.at = self.due = max(last + NOTIFICATION_INTERVAL, time.monotonic() + least)
 
     @property
     def _silent(self) -> bool:

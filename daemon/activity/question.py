@@ -14,7 +14,7 @@ from sesh.daemon.activity.rules import MAX_QUESTION
 from sesh.vt.emulator import Emulator
 from sesh.vt.reflow import unwrap
 
-_MOST_ROWS = 16  # the last rows with words, in which a question mark is searched
+_MAX_ROWS = 16  # the last rows with words, in which a question mark is searched
 _MENU_GAP = 2  # empty rows that end the menu below a question
 _TEXT_GAP = 3  # empty rows that end the text above the cursor
 _ASKS = re.compile(r"[^\s?](?:[?\uff1f][\"')\u201d]*(?:\s|$)|[ \xa0\u202f][?\uff1f]$)")
@@ -39,7 +39,7 @@ def in_lines(emulator: Emulator, entered: int) -> str:
 
 def on_screen(emulator: Emulator, known: Iterable[str]) -> str:
     """Return the question on a screen; ignore each row of `known` once."""
-    return in_rows(words_on(emulator), None if emulator.settle().cursor.hidden else emulator.cursor[0], known)
+    return in_rows(words_on(emulator), None if emulator.screen.cursor.hidden else emulator.cursor[0], known)
 
 
 def last_line(emulator: Emulator, *, begun: bool) -> str:
@@ -53,11 +53,11 @@ def last_line(emulator: Emulator, *, begun: bool) -> str:
 
 
 def words_on(emulator: Emulator) -> list[str]:
-    return [words_of(row.trimmed_text()) for row in emulator.settle().rows]
+    return [words_of(row.trimmed_text()) for row in emulator.screen.rows]
 
 
 def _lines(emulator: Emulator) -> list[str]:
-    return [words_of(line.trimmed_text()) for line in unwrap(emulator.settle().rows[: emulator.cursor[0] + 1])]
+    return [words_of(line.trimmed_text()) for line in unwrap(emulator.screen.rows[: emulator.cursor[0] + 1])]
 
 
 def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> str:
@@ -73,7 +73,7 @@ def in_rows(words: list[str], cursor: int | None, known: Iterable[str] = ()) -> 
         rows.append(row if old[row] < 0 and _has_words(row) else "")
     if cursor is not None and rows[cursor]:
         return rows[cursor][-MAX_QUESTION:]
-    last = [index for index, row in enumerate(rows) if row][-_MOST_ROWS:]
+    last = [index for index, row in enumerate(rows) if row][-_MAX_ROWS:]
     asks = next((index for index in reversed(last) if _ASKS.search(rows[index])), None)
     if asks is not None:
         return " ".join(_paragraph(rows[asks:], _MENU_GAP))[:MAX_QUESTION]

@@ -82,10 +82,10 @@ def decide(
     return found
 
 
-def next_check(standing: ActivityState, silent: float) -> float | None:
+def next_check(decided: ActivityState, silent: float) -> float | None:
     """Return the silence (seconds) at which the next check is due; None without one."""
     if silent < SETTLED:
         return SETTLED
-    if standing.state != State.WORKING or silent >= QUIET_AFTER:
+    if decided.state != State.WORKING or silent >= QUIET_AFTER:
         return None
     return min(2 * silent, QUIET_AFTER)

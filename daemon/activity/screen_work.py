@@ -78,7 +78,7 @@ class ScreenWork:
         if not self._feed.catch_up(DRAW_TIME):
             return True
         before = self._cells
-        cells = [(row.text[:], row.pens[:]) for row in self._feed.emulator.settle().rows]
+        cells = [(row.text[:], row.pens[:]) for row in self._feed.emulator.screen.rows]
         self._cells = cells
         if before is None:
             return self.state == WorkState.NOTHING  # else it was seen before a reload

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Optional
 
-from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK, LaunchSpec
+from sesh.schema.facts import MAX_SCROLLBACK, SCROLLBACK, LaunchSpec
 from sesh.system.clock import STEADY
 from sesh.text.sizes import clamped
 
@@ -55,7 +55,7 @@ class Facts:
             shell=own_shell and not spec.get("resumes"),
             persist=spec.get("persist") is True,
             outlive=spec.get("outlive"),
-            scrollback=clamped(spec.get("scrollback"), 0, MOST_SCROLLBACK, SCROLLBACK),
+            scrollback=clamped(spec.get("scrollback"), 0, MAX_SCROLLBACK, SCROLLBACK),
             ends_at=created + limit if limit is not None else None,
             resume=spec.get("resume"),
             resumed=own_shell and spec.get("resumes") is True,

@@ -21,12 +21,12 @@ class FaultLog:
     """Keeps lines about errors that the daemon survived, without bytes of the session."""
 
     def __init__(self) -> None:
-        self.kept: list[str] = []  # newest last; replaced, never changed
+        self.lines: list[str] = []  # newest last; replaced, never changed
 
     def note(self, text: str, error: BaseException | None = None) -> None:
         """Add one line, with an error's description."""
         text = text if error is None else f"{text}: {debug_log.described(error)}"
-        self.kept = [*self.kept, f"{times.stamp()} {text}"][-KEPT:]
+        self.lines = [*self.lines, f"{times.stamp()} {text}"][-KEPT:]
         debug_log.write("daemon", text)
 
     def guard(

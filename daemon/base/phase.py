@@ -9,12 +9,12 @@ from enum import Enum
 from resource import struct_rusage
 from typing import Optional
 
+from sesh.daemon.base.due import NEVER
 from sesh.errors import SIGNAL_BASE, ExitCode
 from sesh.system import platforms
 from sesh.system.clock import STEADY
 
 _INTERRUPTED = 10.0  # seconds after Ctrl-C in which it counts as the cause of an end
-_NEVER = float("-inf")
 
 
 class Phase(Enum):
@@ -77,7 +77,7 @@ class Lifecycle:
     def __init__(self) -> None:
         self.phase = Phase.RUNNING
         self.last_activity = STEADY.now()  # time (`STEADY`) of the last output or typing
-        self._interrupted_at = _NEVER  # time (monotonic) of the last key, if it was Ctrl-C
+        self._interrupted_at = -NEVER  # time (monotonic) of the last key, if it was Ctrl-C
         self.end = ProgramEnd()
 
     @property
@@ -96,18 +96,15 @@ class Lifecycle:
 
     def note_interrupt(self, *, interrupts: bool) -> None:
         """Note a key; only a Ctrl-C that comes last can be the cause of an end."""
-        self._interrupted_at = time.monotonic() if interrupts else _NEVER
+        self._interrupted_at = time.monotonic() if interrupts else -NEVER
 
     @property
-    def running(self) -> bool:
-        return self.phase in _RUNNING
+    def phase(self) -> Phase:
+        return self._phase
 
-    @property
-    def over(self) -> bool:
-        """True if the daemon exits once its peers have their responses."""
-        return self.phase in (Phase.DORMANT, Phase.REMOVED)
-
-    @property
-    def named(self) -> bool:
-        """True while the session holds its name: it runs, or is readable."""
-        return self.running or self.phase in (Phase.ENDED, Phase.KEPT)
+    @phase.setter
+    def phase(self, phase: Phase) -> None:
+        self._phase = phase
+        self.running = phase in _RUNNING
+        self.named = self.running or phase in (Phase.ENDED, Phase.KEPT)  # it holds its name: it runs, or is readable
+        self.over = phase in (Phase.DORMANT, Phase.REMOVED)  # the daemon exits once its peers have their responses

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -20,21 +21,19 @@ ACK_AFTER = 0.9
 key, and half as many bytes again as `ssh -C` (`bench.links.wire`)."""
 _NOT_TYPED = 64  # bytes of an INPUT that nobody types; it is acknowledged at once, as the next ones may wait for that
 ECHO_TIME = 0.05  # seconds after which a program should have echoed a key (mosh's value)
-_NEVER = float("inf")
 
 
 @dataclass
 class _Owed:
     """What one client is owed; times are monotonic."""
 
-    ack_at: float = _NEVER  # when its last INPUT is to be acknowledged
-    predicts: bool = False
+    ack_at: float = NEVER  # when its last INPUT is to be acknowledged
     number: int = 0  # the INPUT of its next ECHOED
-    echoed_at: float = _NEVER  # when that is to be sent
+    echoed_at: float = NEVER  # when that is to be sent
 
     @property
     def due(self) -> float:
-        return self.ack_at if self.echoed_at == _NEVER else self.echoed_at  # an ACK waits for the ECHOED before
+        return self.ack_at if self.echoed_at == NEVER else self.echoed_at  # an ACK waits for the ECHOED before
 
 
 class InputAcks:
@@ -46,48 +45,54 @@ class InputAcks:
         self._clients = clients
         self._flags = 0
         self._owed: dict[Client, _Owed] = {}
-        self._next_at = _NEVER  # time (monotonic) of the next ACK or ECHOED
+        self.predicting: list[Client] = []
+        self._next_at = NEVER  # time (monotonic) of the next ACK or ECHOED
 
     @property
     def due(self) -> float:
         """The time (monotonic) of the next ACK or ECHOED; none while the pty has not taken all input."""
-        return self._next_at if not self._pump.unwritten else _NEVER
+        return self._next_at if not self._pump.unwritten else NEVER
 
     def act(self, now: float) -> None:
         """Send what is due."""
         for client, owed in self._owed.items():
             if owed.echoed_at <= now:
-                owed.echoed_at = _NEVER
+                owed.echoed_at = NEVER
                 self.report_flags()
                 self._echoed(client, owed.number)
                 client.connection.queue(protocol.numbered(protocol.ACK, owed.number, b""))
-            if owed.ack_at <= now and owed.echoed_at == _NEVER:
-                owed.ack_at = _NEVER
-                if owed.predicts:
+            if owed.ack_at <= now and owed.echoed_at == NEVER:
+                owed.ack_at = NEVER
+                if client in self.predicting:
                     owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
                 else:
                     client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
-        self._next_at = min([owed.due for owed in self._owed.values()], default=_NEVER)
+        self._next_at = min([owed.due for owed in self._owed.values()], default=NEVER)
 
     def owe(self, client: Client, size: int, now: float) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""
         owed = self._owed.get(client)
         if owed is None:
             owed = self._owed[client] = _Owed()
-        owed.ack_at = min(owed.ack_at, now + ACK_AFTER if size < _NOT_TYPED else now)
-        self._next_at = min(self._next_at, owed.due)
+        ack_at = now + ACK_AFTER if size < _NOT_TYPED else now
+        if ack_at < owed.ack_at:
+            owed.ack_at = ack_at
+            self._next_at = min(self._next_at, owed.due)
 
     def forget(self, client: Client) -> None:
         self._owed.pop(client, None)
+        if client in self.predicting:
+            self.predicting.remove(client)
 
     # -- clients that predict
 
     def send_model(self, client: Client) -> None:
         """Send a replay, empty if the emulator lags, to a client that begins to predict."""
         feed = self._feed
-        owed = self._owed.setdefault(client, _Owed())
-        number = 0 if owed.predicts else client.last_input
-        owed.predicts = True
+        number = 0
+        if client not in self.predicting:
+            self.predicting.append(client)
+            number = client.last_input
         content = b""
         # Only where the client was sent all output: the screen follows it.
         if self._clients.shows(client, self._pump.log.head) and feed.catch_up() and not feed.emulator.in_image:
@@ -100,11 +105,10 @@ class InputAcks:
 
     def report_flags(self) -> None:
         """Queue the terminal's flags if they have changed; called before output is sent."""
-        predicting = [client for client, owed in self._owed.items() if owed.predicts]
-        flags = self._pump.pty.flags() if predicting else 0
+        flags = self._pump.pty.flags()
         if flags != self._flags:
             self._flags = flags
-            for client in predicting:
+            for client in self.predicting:
                 self._echoed(client, 0)
 
     def _echoed(self, client: Client, number: int) -> None:

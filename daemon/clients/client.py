@@ -1,12 +1,29 @@
-"""The attached clients of a session: their terminals, and what each was sent, has acknowledged and has asked for."""
+"""The attached clients of a session: their terminals, and what each was sent, has acknowledged and has asked for.
+
+The state of a client's output (`Output`) is stored nowhere: it is the first of these that is true.
+
+| state    | it is true if                          | the client gets                    | it ends                     |
+|----------|----------------------------------------|------------------------------------|-----------------------------|
+| SENDING  | a screen is drawn, and not all of it   | its next pieces, as there is room  | with the last piece; at     |
+|          | is sent                                |                                    | REDRAW                      |
+| VIEWPORT | its terminal has another size than the | the changed rows of a part of the  | when the sizes agree: then  |
+|          | session                                | screen, 30 times a second          | it is DUE                   |
+| DRAWING  | a screen for it is begun, and not      | nothing                            | once it is drawn; DUE, if   |
+|          | drawn                                  |                                    | it asks anew                |
+| DUE      | it has asked for a screen: it is new   | output, if the program waits for   | when the emulator is near   |
+|          | or left behind, has sent REDRAW, or a  | it and it needs that first; else   | and little is in flight:    |
+|          | size has changed                       | nothing                            | DRAWING                     |
+| LIVE     | else                                   | output, as there is room           | as it asks for a screen     |
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from enum import Enum
-from typing import NamedTuple, Optional
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import Optional
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.clients.window import PATIENCE, Window
@@ -19,6 +36,7 @@ from sesh.text.sizes import Size, clamp_size
 from sesh.text.times import stamp
 from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
+from sesh.wire import protocol
 from sesh.wire.messages import Hello
 
 FRAME = 16 << 10  # bytes of one frame of output: a client that leaves writes the frame that it has begun
@@ -29,12 +47,20 @@ WATCHED_FOR = 30.0  # seconds after a key in which the session counts as watched
 LEADER_RETURNS = 2.0  # seconds that a lost leader has to return; meanwhile the session keeps its size
 
 
-class Mode(Enum):
-    """How a client gets the session; the values are the words in `status`."""
+class Output(Enum):
+    """The state of a client's output: see the table above."""
 
-    LIVE = "raw"  # the program's bytes
-    DUE = "aside"  # next a screen
-    VIEWPORT = "drawn"  # a part of the screen, drawn: its terminal and the session differ in size
+    SENDING = auto()
+    VIEWPORT = auto()
+    DRAWING = auto()
+    DUE = auto()
+    LIVE = auto()
+
+
+_WORDS = {
+    Output.SENDING: "aside", Output.VIEWPORT: "drawn", Output.DRAWING: "aside", Output.DUE: "aside", Output.LIVE: "raw"
+}  # fmt: skip
+"""The words in `status`."""
 
 
 class Follower(Reader):
@@ -96,23 +122,55 @@ class LeftOut:
         return LeftOut(self.count + later.count, later.before) if later.count else self
 
 
-class Drawing(NamedTuple):
-    """A screen that is being drawn, the position of the log that it shows, and what it does not show.
+@dataclass(frozen=True)
+class AskedScreen:
+    """A screen for which a client waits, until it is drawn."""
 
-    `left_out`: lines; `images`, `effects`: what goes before and behind the screen.
+    since: float  # time (monotonic)
+    given_up: bool = False  # as leader, by a program that waited: next it gets the screen, not all output
+
+
+@dataclass
+class OutgoingScreen:
+    """A screen on its way to one client: it is drawn in steps, then sent in pieces.
+
+    `replay`: None if it is in pieces from the beginning. `images`, `effects`: what goes before and behind it.
     """
 
-    replay: Replay
-    position: int
-    left_out: LeftOut
-    images: bytes
-    effects: bytes
+    position: int  # of the log, which it shows
+    replay: Optional[Replay] = None
+    left_out: LeftOut = LeftOut()  # lines that it does not bring
+    images: bytes = b""
+    effects: bytes = b""
+    pieces: list[tuple[int, bytes]] = field(default_factory=list)  # those that are not sent, the next one last
+
+    def draw(self, size: int) -> bool:
+        """Draw the next part; return whether the screen is drawn, and in pieces of `size` bytes."""
+        if self.replay is not None and self.replay.advance():
+            return False
+        replay = b"" if self.replay is None else self.replay.finish()
+        self.pieces = [*protocol.screen_pieces(self.position, self.images + replay + self.effects, size)][::-1]
+        return True
+
+
+@dataclass
+class Viewed:
+    """A viewport that a terminal shows, and where the terminal stood before: it lacks the lines since then."""
+
+    viewport: Viewport
+    position: int  # in the log
+    rows: int  # that it had
+    due: float = 0.0  # time (monotonic) from which on it may be updated
+
+    def begin_again(self, size: Size) -> None:
+        """Draw all of the viewport anew, in a terminal of this size."""
+        self.viewport = Viewport(*size[:2], clear=False, alternate=self.viewport.alternate)
 
 
 class Client(Reader):
     """An attached client: its terminal, what it was sent and has acknowledged, and whether it has asked for a screen.
 
-    Its mode follows from these (`mode`). `place`: where its terminal stands in the log; None before its first screen.
+    `place`: where its terminal stands in the log; None before its first screen.
     """
 
     def __init__(self, connection: PeerConnection, number: int, hello: Hello) -> None:
@@ -125,19 +183,14 @@ class Client(Reader):
         self.attached_at = STEADY.now()
         self.used_at = self.attached_at  # when a person last used it
         self.place: Place | None = None
-        self.asked_at: float | None = now  # time (monotonic) since which it waits for a screen; None if it does not
-        self.was_given_up = False  # as leader, by a program that waited: next it gets the screen, not all output
+        self.asked: AskedScreen | None = AskedScreen(now)
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
         self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
-        self.drawing: Drawing | None = None  # a screen that is not complete
-        self.pieces: list[tuple[int, bytes]] = []  # of a screen that are not sent, the next one last
-        self.viewport: Viewport | None = None
-        self.viewport_due = 0.0  # time (monotonic) from which the next viewport may be sent
-        self.viewed_from = 0  # where its terminal stood in the log before it showed a viewport
-        self.viewed_rows = 0  # and how many rows it had
+        self.screen: OutgoingScreen | None = None  # a screen on its way
+        self.viewed: Viewed | None = None  # the viewport that its terminal shows
         self.left_out = LeftOut()
-        self.replies = ReplyFilter()
+        self.reply_filter = ReplyFilter()
         self.received_input = 0  # the number of the last INPUT that came, over any of its connections
         self.last_input = 0  # that of the last one that was typed
 
@@ -145,11 +198,20 @@ class Client(Reader):
     def over_link(self) -> bool:
         return self.window.over_link
 
-    def mode(self, size: Size) -> Mode:
-        """Return how the client gets a session of this size."""
+    def output(self, size: Size) -> Output:
+        """Return the state of the client's output, in a session of this size."""
+        screen = self.screen
+        if screen is not None and screen.pieces:
+            return Output.SENDING
         if self.size[:2] != size[:2]:
-            return Mode.VIEWPORT
-        return Mode.LIVE if self.asked_at is None else Mode.DUE
+            return Output.VIEWPORT
+        if screen is not None:
+            return Output.DRAWING
+        return Output.LIVE if self.asked is None else Output.DUE
+
+    def in_step(self, size: Size) -> bool:
+        """Return whether what was sent last, or is being sent, is the session itself, and no other screen is due."""
+        return self.asked is None and self.size[:2] == size[:2]
 
     # -- what it was sent, and has acknowledged
 
@@ -174,12 +236,12 @@ class Client(Reader):
 
     def behind(self, log: OutputLog) -> int:
         """Return how many bytes of output its terminal may not have shown."""
-        if self.place is None or self.viewport is not None:
+        if self.place is None or self.viewed is not None:
             return 0
         return log.head - self.place.sent + self.window.in_flight
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for it; inf if it owes nothing."""
+        """Return the time from which on nobody waits for it; NEVER if it owes nothing."""
         at = self.window.stuck_at()
         return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
@@ -188,30 +250,23 @@ class Client(Reader):
 
     # -- screens
 
-    def ask_screen(self, now: float) -> None:
-        """Note that the client needs a screen; one that is being drawn is out of date."""
-        if self.asked_at is None:
-            self.asked_at = now
-        self.drawing = None
+    def ask_screen(self, now: float, *, given_up: bool = False) -> None:
+        """Note that the client needs a screen, if it has not asked for one; one that is being drawn is out of date."""
+        if self.asked is None:
+            self.asked = AskedScreen(now, given_up)
+        if self.screen is not None and not self.screen.pieces:
+            self.screen = None
 
     def redraw_from(self, position: int, number: int, now: float) -> None:
         """Note that the terminal ignores all output between `position` and the next screen."""
         self.redraw_number = number
-        self.pieces.clear()
+        self.screen = None
         self.window.forget_positions()
         self.ask_screen(now)
-        if self.viewport is not None:
-            self.begin_viewport(clear=False, alternate=self.viewport.alternate)
+        if self.viewed is not None:
+            self.viewed.begin_again(self.size)
         if self.place is not None:
             self.place.sent = max(self.place.got, min(position, self.place.sent))
-
-    def begin_viewport(self, *, clear: bool, alternate: bool = False) -> None:
-        """Begin to draw a viewport anew.
-
-        `clear`: first scroll the terminal's content away; `alternate`: it shows its alternate screen.
-        """
-        self.viewport = Viewport(*self.size[:2], clear=clear)
-        self.viewport.alternate = alternate
 
     @property
     def takes_screen(self) -> bool:
@@ -230,7 +285,7 @@ class Client(Reader):
             "rows": rows,
             "since": stamp(STEADY.wall_time(self.attached_at)),
             "read_only": self.terminal.read_only,
-            "mode": self.mode(size).value,
+            "mode": _WORDS[self.output(size)],
         }
 
 
@@ -247,7 +302,7 @@ class Returning:
     place: Optional[Place] = None
     left_out: LeftOut = LeftOut()
     viewed: Optional[tuple[int, int, bool]] = None
-    """Of a viewport: `viewed_from`, `viewed_rows`, and whether the alternate screen showed."""
+    """Of a viewport: position and rows before it (`Viewed`), and whether the alternate screen showed."""
 
 
 @dataclass(frozen=True)
@@ -282,7 +337,7 @@ class Clients:
         self.last_number = 0  # of the newest client
         self.returning: dict[str, Returning] = {}  # by the client's token
         self.lost = LostLeader()
-        self._is_chosen = True  # nothing has changed since the leader was chosen
+        self.due = NEVER  # time (monotonic) at which the leader is to be chosen: now, or once a lost one is given up
 
     def __len__(self) -> int:
         return len(self.all)
@@ -310,15 +365,15 @@ class Clients:
     def add(self, client: Client) -> None:
         self.all.append(client)
         self.last_number = client.number
-        self._is_chosen = False
+        self.due = 0.0
 
     def remember(self, client: Client) -> None:
         """Remember a client that leaves or is about to leave, in case it reconnects."""
         if not client.terminal.token:
             return
-        viewed = (
-            None if client.viewport is None else (client.viewed_from, client.viewed_rows, client.viewport.alternate)
-        )
+        viewed = None
+        if client.viewed is not None:
+            viewed = client.viewed.position, client.viewed.rows, client.viewed.viewport.alternate
         self.returning[client.terminal.token] = Returning(
             client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
         )
@@ -329,7 +384,7 @@ class Clients:
         """Remove a client. `returns`: its connection was lost, and it may be back at once."""
         self.remember(client)
         self.all.remove(client)
-        self._is_chosen = False
+        self.due = 0.0
         if client is self.leader:
             self.leader = None
             self.lost = LostLeader(client.used_at, time.monotonic() + LEADER_RETURNS) if returns else LostLeader()
@@ -337,38 +392,31 @@ class Clients:
     def note_key(self, client: Client) -> None:
         """Note that a person has typed at a client, which is to lead."""
         client.used_at = STEADY.now()
-        self._is_chosen = self._is_chosen and client is self.leader
+        if client is not self.leader:
+            self.due = 0.0
 
     def note_size(self, client: Client, size: Size) -> None:
         """Note a client's new size."""
         client.size = size
-        self._is_chosen = False
+        self.due = 0.0
 
     def shows(self, client: Client, position: int) -> bool:
-        """Return whether a client gets the program's bytes, and was sent those up to a position."""
-        return client.mode(self.size) is Mode.LIVE and client.was_sent(position)
+        """Return whether a client's terminal shows the session itself, and was sent it up to a position."""
+        return client.in_step(self.size) and client.was_sent(position)
 
     def last_showing(self, position: int) -> Client | None:
         """Return the writable client used last among those that show the output up to a position."""
         return last_used([client for client in self.all if self.shows(client, position)])
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which a lost leader is given up."""
-        if not self._is_chosen:
-            return 0.0
-        return self.lost.until if self.lost.until and self.all else float("inf")
 
     def choose_leader(self, now: float) -> Size | None:
         """Let the last used writable client lead; return the session's new size, None if it stays.
 
         While a lost leader may return, a client that was used before it does not take its place.
         """
-        if self._is_chosen and now < (self.lost.until or float("inf")):
-            return None
-        self._is_chosen = True
+        self.due = NEVER
         leader = last_used(self.all)
         if self.leader is None and now < self.lost.until and (leader is None or leader.used_at < self.lost.used_at):
+            self.due = self.lost.until if self.all else NEVER
             return None
         self.leader = leader
         self.lost = LostLeader()

@@ -35,19 +35,8 @@ class Reader:
         self.connection = connection
 
 
-class Outbox:
-    """The connections that have something to send, or are to be closed; the turn empties it."""
-
-    def __init__(self) -> None:
-        self._connections: dict[PeerConnection, None] = {}
-
-    def add(self, connection: PeerConnection) -> None:
-        self._connections[connection] = None
-
-    def take(self) -> list[PeerConnection]:
-        taken = list(self._connections)
-        self._connections.clear()
-        return taken
+Outbox = dict["PeerConnection", None]
+"""The connections that have something to send, are to be closed, or are watched for something else from now on."""
 
 
 class PeerConnection:
@@ -92,7 +81,7 @@ class PeerConnection:
         if not self.closing:
             for part in parts:
                 self.unsent += part
-            self._outbox.add(self)
+            self._outbox[self] = None
 
     def flush(self) -> bool:
         """Send as much as the socket accepts; return False if bytes are left."""
@@ -102,7 +91,7 @@ class PeerConnection:
             except OSError as error:
                 if error.errno == EAGAIN:
                     self.blocked = True
-                    self._outbox.add(self)
+                    self._outbox[self] = None
                     return False
                 self.discard()
                 break
@@ -113,7 +102,7 @@ class PeerConnection:
 
     def close_when_sent(self) -> None:
         self.closing = True
-        self._outbox.add(self)
+        self._outbox[self] = None
 
     def discard(self) -> None:
         """Discard everything; the descriptor stays open until `drop`, so no connection gets its number."""

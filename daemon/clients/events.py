@@ -97,7 +97,7 @@ class EventsState:
     """What a reload keeps of the events."""
 
     last: int
-    kept: dict[str, list[Event]]
+    by_kind: dict[str, list[Event]]
     missed: Missed
 
 
@@ -108,8 +108,8 @@ class Events:
         self._facts = facts
         self.new: list[Event] = []  # those that nobody has taken yet
         self.last = 0  # number of the newest event
-        self.kept: dict[str, list[Event]] = {}  # by kind
-        self._followers: dict[PeerConnection, int] = {}
+        self.by_kind: dict[str, list[Event]] = {}  # by kind
+        self.followers: dict[PeerConnection, int] = {}
         self.missed = Missed()
 
     def add(self, event: str, /, **facts: Unpack[Event]) -> None:
@@ -126,19 +126,19 @@ class Events:
             "session": self._facts.name,
             **texts,  # type: ignore[typeddict-item]  # the keys depend on the kind of event
         }
-        self.kept.setdefault(event, []).append(new)
-        if sum(map(len, self.kept.values())) > KEPT:
-            del max(self.kept.values(), key=len)[0]
+        self.by_kind.setdefault(event, []).append(new)
+        if sum(map(len, self.by_kind.values())) > KEPT:
+            del max(self.by_kind.values(), key=len)[0]
         self.new.append(new)
 
     @property
     def state(self) -> EventsState:
         """What a reload keeps; followers ask again from where they are."""
-        return EventsState(self.last, self.kept, self.missed)
+        return EventsState(self.last, self.by_kind, self.missed)
 
     @state.setter
     def state(self, state: EventsState) -> None:
-        self.last, self.kept, self.missed = state.last, state.kept, state.missed
+        self.last, self.by_kind, self.missed = state.last, state.by_kind, state.missed
 
     def take_new(self) -> list[Event]:
         """Return the events since the last call."""
@@ -147,24 +147,24 @@ class Events:
         return new
 
     def after(self, seen: int) -> list[Event]:
-        newer = [event for kind in self.kept.values() for event in kind if event["seq"] > seen]
+        newer = [event for kind in self.by_kind.values() for event in kind if event["seq"] > seen]
         return sorted(newer, key=lambda event: event["seq"])
 
     def follow(self, connection: PeerConnection, since: int | None) -> None:
         """Add a follower, which gets events after number `since`; None: from now on."""
-        self._followers[connection] = self.last if since is None else min(max(since, 0), self.last)
+        self.followers[connection] = self.last if since is None else min(max(since, 0), self.last)
 
     def forget(self, connection: PeerConnection) -> None:
-        self._followers.pop(connection, None)
+        self.followers.pop(connection, None)
 
     def pending(self, connection: PeerConnection) -> bool:
-        return self._followers.get(connection, self.last) < self.last
+        return self.followers.get(connection, self.last) < self.last
 
     def send(self) -> None:
         """Send each follower new events, one DATA frame each, up to `MAX_UNREAD` bytes."""
-        for connection, seen in list(self._followers.items()):
+        for connection, seen in list(self.followers.items()):
             if seen < self.last and len(connection.unsent) < MAX_UNREAD:
-                self._followers[connection] = self._send(connection, seen)
+                self.followers[connection] = self._send(connection, seen)
 
     def _send(self, connection: PeerConnection, seen: int) -> int:
         """Queue events, with a `missed` for each gap; return the last event's number."""

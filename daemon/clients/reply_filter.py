@@ -11,13 +11,13 @@ import re
 from collections import deque
 from enum import Enum, auto
 
-from sesh.text.keys import LONGEST, paste_end
+from sesh.text.keys import MAX_SEQUENCE, paste_end
 from sesh.vt.queries import form
 
 OPEN_FOR = 5.0  # seconds that a query is open, and a conversation (`OpenQueries`) after its last query or reply
 _LATE = 30.0  # seconds after a query in which its reply may still come late
-_MOST_FORMS = 64  # at the limit, all are forgotten
-_MOST_QUERIES = 512  # of one form; the oldest is dropped
+_MAX_FORMS = 64  # at the limit, all are forgotten
+_MAX_QUERIES = 512  # of one form; the oldest is dropped
 
 
 class OpenQueries:
@@ -35,14 +35,14 @@ class OpenQueries:
 
     def open(self, form: bytes, now: float, seconds: float = OPEN_FOR) -> None:
         """Open a query for `seconds`. `form`: that of its reply."""
-        if form not in self._waiting and len(self._waiting) >= _MOST_FORMS:
+        if form not in self._waiting and len(self._waiting) >= _MAX_FORMS:
             self._waiting.clear()
-        self._waiting.setdefault(form, deque(maxlen=_MOST_QUERIES)).append(now + seconds)
+        self._waiting.setdefault(form, deque(maxlen=_MAX_QUERIES)).append(now + seconds)
         self._newest = form
         self._due_until = now + _LATE
 
     def open_talk(self, form: bytes, now: float) -> None:
-        if form not in self._talks and len(self._talks) >= _MOST_FORMS:
+        if form not in self._talks and len(self._talks) >= _MAX_FORMS:
             self._talks.clear()
         self._talks[form] = now + OPEN_FOR
 
@@ -161,12 +161,12 @@ class ReplyFilter:
         begun = self._begun
         given = self._given
         gap = now - self._at
-        due = self.queries.due(now)
         self.by_person = False
         self._at = now
         if self._state is _State.KEYS and not begun and b"\x1b" not in data:
             self.by_person = bool(data)
             return data
+        due = self.queries.due(now)
         pieces: list[bytes] = []
         if self._state is _State.PASTE and gap > _PASTE_GAP:
             self._state = _State.KEYS
@@ -212,7 +212,7 @@ class ReplyFilter:
             if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):
                 passes = self.queries.take(its_form, now) or kind == "report"
                 if kind == "string" and not passes and self._is_typed and not _ENDED_STRING.match(data, start):
-                    return (_INCOMPLETE, True) if len(data) - start < LONGEST else (piece.end(), True)
+                    return (_INCOMPLETE, True) if len(data) - start < MAX_SEQUENCE else (piece.end(), True)
                 if kind == "string":
                     self._state = _State.PASSED if passes else _State.DROPPED
                 return piece.end(), passes

@@ -1,10 +1,6 @@
 """Sends each client once in a turn what is due to it, and says how much the program may print.
 
-| a client's mode | what it gets                                                                                   |
-|-----------------|------------------------------------------------------------------------------------------------|
-| LIVE            | output from where it was sent last, up to the last mark for which there is room                |
-| DUE             | nothing until little is in flight; then the lines that its terminal lacks, and the screen      |
-| VIEWPORT        | the changed rows of a part of the screen, 30 times a second                                    |
+What a client gets follows from the state of its output: `client` has a table of them.
 
 The program waits for the leader and for each follower while they are further behind than their limit, and make
 progress. Lines are left out for a client that nobody waits for, after an outage of which the log has lost some, and
@@ -13,23 +9,37 @@ where they exceed what a client wants at an attach; it is told how many.
 
 from __future__ import annotations
 
+from math import inf
+
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.clients.client import FRAME, Client, Clients, Drawing, Follower, LeftOut, Mode
+from sesh.daemon.clients.client import (
+    FRAME,
+    AskedScreen,
+    Client,
+    Clients,
+    Follower,
+    LeftOut,
+    OutgoingScreen,
+    Output,
+    Viewed,
+)
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.clients.window import HERE, LEAST, PATIENCE
+from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
+from sesh.daemon.pty.pty import READ_LIMIT
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
-from sesh.daemon.screen.reports import Reports
+from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.vt.effects import EffectKind
 from sesh.vt.render.replay import Replay, repainting, replaying
+from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
 QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
-PIECE = LEAST >> 1  # bytes of one frame of a screen over a link
-_NEVER = float("inf")
+PIECE = MIN_WINDOW >> 1  # bytes of one frame of a screen over a link
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
 
@@ -37,18 +47,20 @@ _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 class Sender:
     """Sends output, screens and viewports."""
 
-    def __init__(self, log: OutputLog, feed: ScreenFeed, clients: Clients, reports: Reports, faults: FaultLog) -> None:
+    def __init__(
+        self, log: OutputLog, feed: ScreenFeed, clients: Clients, program_status: ProgramStatus, faults: FaultLog
+    ) -> None:
         self._faults = faults
         self._log = log
         self._feed = feed
         self._clients = clients
-        self._reports = reports
+        self._program_status = program_status
         self.followers: dict[PeerConnection, Follower] = {}
-        self.due = _NEVER  # time (monotonic) at which something is to be sent although nothing comes
+        self.due = NEVER  # time (monotonic) at which something is to be sent although nothing comes
 
     def send(self, now: float) -> None:
         """Send each reader what is due to it."""
-        self.due = _NEVER
+        self.due = NEVER
         for follower in self.followers.values():
             self._follow(follower)
         for client in self._clients.all:
@@ -60,30 +72,39 @@ class Sender:
                     client.connection.discard()
 
     def _send_to(self, client: Client, now: float) -> None:
-        log = self._log
-        if not client.terminal.acknowledges and client.connection.flush():
+        connection = client.connection
+        if not client.terminal.acknowledges and connection.flush():
             client.confirm_all(now)  # first: no other turn may come after its last bytes have left
-        if client.place is not None and client.asked_at is None and client.viewport is None and not client.pieces:
-            is_late = client.behind(log) > client.window.size
-            if client.place.sent < log.base or (is_late and not self._is_waited_for(client, now)):
-                client.ask_screen(now)
-                client.was_given_up = is_late and client is self._clients.leader
-        mode = client.mode(self._clients.size)
-        if client.pieces or (client.connection.unsent and not client.connection.flush()):
+        output = client.output(self._clients.size)
+        if output is Output.LIVE and self._ask_if_left_behind(client, now):
+            output = Output.DUE
+        if output is Output.SENDING:
             self._send_pieces(client, now)
-        elif mode is Mode.VIEWPORT:
+        elif connection.unsent and not connection.flush():
+            pass  # its socket takes nothing
+        elif output is Output.VIEWPORT:
             self._send_viewport(client, now)
-        elif mode is Mode.DUE:
-            self._send_screen(client, now)
-        else:
+        elif output is Output.LIVE:
             self._send_output(client, now)
+        else:
+            self._send_screen(client, now)
         if not client.terminal.acknowledges:
             client.confirm_all(now)
         if client.left_out.count:
             self._tell_in_time(client, now)
 
+    def _ask_if_left_behind(self, client: Client, now: float) -> bool:
+        """Note that a client needs a screen if output alone does not do for it any more; return whether that is so."""
+        log = self._log
+        place = client.place
+        is_late = client.behind(log) > client.window.size
+        if place is None or not (place.sent < log.base or (is_late and not self._is_waited_for(client, now))):
+            return False
+        client.ask_screen(now, given_up=is_late and client is self._clients.leader)
+        return True
+
     def _is_waited_for(self, client: Client, now: float) -> bool:
-        awaits_image = client.asked_at is not None and self._feed.in_image  # whose rest the program must print
+        awaits_image = client.asked is not None and self._feed.in_image  # whose rest the program must print
         return client is self._clients.leader and now <= client.stuck_at() and not awaits_image
 
     # -- output
@@ -128,7 +149,7 @@ class Sender:
     def _without_effects(self, start: int, end: int, since: int) -> bytes:
         """Return output in which no effect acts that begins before `since`: terminals ignore NUL, which replaces it."""
         output = bytearray(self._log.content(start, end))
-        for effect in self._log.effects.kept:
+        for effect in self._log.effects.all:
             first, last = max(start, effect.start), min(end, effect.end)
             if first < last and effect.start < since:
                 output[first - start : last - start] = bytes(last - first)
@@ -137,43 +158,43 @@ class Sender:
     # -- screens
 
     def _send_screen(self, client: Client, now: float) -> None:
-        """Send a client that waits for it the lines that its terminal lacks, and the screen."""
-        feed = self._feed
-        place = client.place
-        if client.drawing is None:
-            if feed.lag:
-                feed.catch_up(STEP_TIME)
-            if place is not None and self._needs_bytes(client, place, now):
-                self._go_on(client, place, now)
+        """Draw the lines that a client's terminal lacks, and the screen; once they are drawn, begin to send them."""
+        if client.screen is None:
+            if not self._is_time_for_screen(client, now):
                 return
-            if feed.lag or feed.in_image:
-                until = (client.asked_at or now) + self._patience(client)
-                if feed.lag:
-                    self.due = now
-                elif place is not None:
-                    return  # the output that ends the image begins the next turn
-                else:
-                    self.due = min(self.due, max(now, until))
-                if now < until or (feed.in_image and place is not None):
-                    return
-                if place is not None and client.viewport is None and place.sent > feed.position:
-                    self._go_on(client, place, now)
-                    return
-            if not client.takes_screen:
-                return  # a GOT, or room in the socket, begins the next turn
-            client.drawing = self._begin_screen(client)
-        drawing = client.drawing
-        if drawing.replay.advance():
+            client.screen = self._begin_screen(client)
+        screen = client.screen
+        if not screen.draw(PIECE if client.over_link else protocol.CHUNK):
             self.due = now  # goes on in the next turn
             return
-        size = PIECE if client.over_link else protocol.CHUNK
-        screen = drawing.images + drawing.replay.finish() + drawing.effects
-        client.pieces = [*protocol.screen_pieces(drawing.position, screen, size)][::-1]
-        client.drawing = None
-        client.was_given_up = False
-        client.left_out = client.left_out.and_then(drawing.left_out)
-        client.asked_at = now if feed.in_image or drawing.position > feed.position else None
+        client.left_out = client.left_out.and_then(screen.left_out)
+        needs_another = self._feed.in_image or screen.position > self._feed.position
+        client.asked = AskedScreen(now) if needs_another else None
         self._send_pieces(client, now)
+
+    def _is_time_for_screen(self, client: Client, now: float) -> bool:
+        """Return whether the screen that a client waits for is to be drawn now; send it output that it needs before."""
+        feed = self._feed
+        place = client.place
+        if feed.lag:
+            feed.catch_up(STEP_TIME)
+        if place is not None and self._needs_bytes(client, place, now):
+            self._go_on(client, place, now)
+            return False
+        if feed.lag or feed.in_image:
+            until = (now if client.asked is None else client.asked.since) + self._patience(client)
+            if feed.lag:
+                self.due = now
+            elif place is not None:
+                return False  # the output that ends the image begins the next turn
+            else:
+                self.due = min(self.due, max(now, until))
+            if now < until or (feed.in_image and place is not None):
+                return False
+            if place is not None and client.viewed is None and place.sent > feed.position:
+                self._go_on(client, place, now)
+                return False
+        return client.takes_screen  # else a GOT, or room in the socket, begins the next turn
 
     def _patience(self, client: Client) -> float:
         """Return the seconds that a screen waits for the emulator; more where the terminal has later lines."""
@@ -187,15 +208,15 @@ class Sender:
         And it needs the lines that the scrollback has lost.
         """
         feed = self._feed
-        if client.viewport is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
+        if client.viewed is not None or place.sent < self._log.base or not self._is_waited_for(client, now):
             return False
-        if client.was_given_up:
+        if client.asked is not None and client.asked.given_up:
             return False
         if place.sent < self._log.resized_at:
             return True
         if place.sent > feed.position:
             return False
-        return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.settle().scrollback.count
+        return feed.missed_since(feed.state_at(place.sent)) > feed.emulator.screen.scrollback.count
 
     def _go_on(self, client: Client, place: Place, now: float) -> None:
         """Let a client show output although it waits for a screen, which comes later."""
@@ -212,7 +233,7 @@ class Sender:
         begun = self._log.content(max(self._log.base, position - columns - 1), position).rpartition(b"\n")[2]
         return b"\r" + begun if 0 < len(begun) <= columns and begun.isascii() and begun.decode().isprintable() else b""
 
-    def _begin_screen(self, client: Client) -> Drawing:
+    def _begin_screen(self, client: Client) -> OutgoingScreen:
         """Begin to draw the lines that a client's terminal lacks, and the screen; note which lines are left out."""
         feed = self._feed
         place = client.place
@@ -226,19 +247,19 @@ class Sender:
         position = feed.position
         if place is None and client.seen_to is not None:
             position = max(position, client.seen_to)  # the output between is above this screen already
-        if place is None or client.viewport is not None:
-            client.viewport = None
+        if place is None or client.viewed is not None:
+            client.viewed = None
             client.place = Place(position, position)
             self._log.places.append(client.place)
         feed.note_state()
-        return Drawing(replay, position, left_out, images, effects)
+        return OutgoingScreen(position, replay, left_out, images, effects)
 
     def _effects(self, client: Client, place: Place | None) -> tuple[bytes, bytes]:
         """Return the effects of the output that a screen replaces: images, which it may cover, and all others.
 
         The others follow it, so that a terminal reports its cursor where the screen has it.
         """
-        if place is None or not self._log.effects.kept:
+        if place is None or not self._log.effects.all:
             return b"", b""
         between = self._log.effects.between(place.sent, self._feed.position)
         effects = [each for each in between if each.start >= client.acts_from]
@@ -260,15 +281,15 @@ class Sender:
         """Begin to draw on a terminal that shows the session, or a viewport of it."""
         feed = self._feed
         emulator = feed.emulator
-        state = feed.state_at(place.sent)
-        if client.viewport is not None:
-            state = feed.state_at(client.viewed_from)
-            first_line = state.first_line_in(client.viewed_rows)
-            state = state._replace(alternate=client.viewport.alternate, first_line=first_line)
+        viewed = client.viewed
+        state = feed.state_at(place.sent if viewed is None else viewed.position)
+        if viewed is not None:
+            first_line = state.first_line_in(viewed.rows)
+            state = state._replace(alternate=viewed.viewport.alternate, first_line=first_line)
         missed = feed.missed_since(state)
-        is_viewport = client.viewport is not None
+        is_viewport = viewed is not None
         keeps_all = client is self._clients.leader and not is_viewport and place.sent >= self._log.base
-        lines = min(missed, emulator.settle().scrollback.count if keeps_all else client.terminal.lines)
+        lines = min(missed, emulator.screen.scrollback.count if keeps_all else client.terminal.lines)
         clear = lines < missed and not is_viewport  # first the old screen goes to the terminal's scrollback
         if clear:
             missed = max(0, missed - state.on_screen)
@@ -288,22 +309,24 @@ class Sender:
     def _after_screen(self, client: Client) -> str:
         """Return what follows the screen on a client's terminal."""
         since = -1 if client.place is None else client.place.sent
-        reports = self._reports.sequences(since, self._feed.position, every=True)
+        reports = self._program_status.sequences(since, self._feed.position, every=True)
         # A program that wants reports of the colour scheme gets one from each terminal that attaches.
         wants_scheme = client.place is None and self._feed.emulator.mode(_SCHEME_REPORTS)
         return reports + (_SCHEME_QUERY if wants_scheme else "")
 
     def _send_pieces(self, client: Client, now: float) -> None:
         """Send the rest of a screen, while there is room."""
-        place = client.place
-        while client.pieces and place is not None and client.connection.flush():
-            position, data = client.pieces[-1]
+        place, screen = client.place, client.screen
+        while place is not None and screen is not None and client.connection.flush():
+            position, data = screen.pieces[-1]
             if not client.window.takes(len(data)):
                 return
-            client.pieces.pop()
+            screen.pieces.pop()
             client.connection.unsent += protocol.screen_frame(position, client.redraw_number, data)
             client.answered_number = client.redraw_number
-            client.sent(len(data), place.sent if client.pieces else position, now)
+            client.sent(len(data), place.sent if screen.pieces else position, now)
+            if not screen.pieces:
+                client.screen = screen = None
         client.connection.flush()
 
     # -- clients with a viewport
@@ -311,48 +334,47 @@ class Sender:
     def _send_viewport(self, client: Client, now: float) -> None:
         """Send a viewport's changes, if it is time for them."""
         feed = self._feed
-        if client.viewport is None:
-            self._begin_viewport(client, now)
-        viewport, place = client.viewport, client.place
-        if viewport is None or place is None or (place.sent == self._log.head and client.asked_at is None):
+        if client.viewed is None:
+            client.viewed = self._begin_viewport(client, now)
+        viewed, place = client.viewed, client.place
+        if place is None or (place.sent == self._log.head and client.asked is None):
             return
-        if now < client.viewport_due:
-            self.due = min(self.due, client.viewport_due)
+        if now < viewed.due:
+            self.due = min(self.due, viewed.due)
             return
         if not client.takes_screen:
             return
         feed.catch_up(FRAME_TIME / 2)
         feed.apply_size()
-        client.viewport_due = now + FRAME_TIME
-        client.asked_at = None
-        reports = self._reports.sequences(place.sent, feed.position, every=False)
+        viewed.due = now + FRAME_TIME
+        client.asked = None
+        reports = self._program_status.sequences(place.sent, feed.position, every=False)
         images, effects = self._effects(client, place)
-        update = images + viewport.update(feed.emulator) + reports.encode() + effects
+        update = images + viewed.viewport.update(feed.emulator) + reports.encode() + effects
         place.sent = feed.position
         if update or client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number
             client.connection.unsent += protocol.screen_frame(feed.position, client.redraw_number, update)
             client.sent(len(update), feed.position, now)
         if feed.lag:
-            self.due = min(self.due, client.viewport_due)
+            self.due = min(self.due, viewed.due)
         client.connection.flush()
 
-    def _begin_viewport(self, client: Client, now: float) -> None:
+    def _begin_viewport(self, client: Client, now: float) -> Viewed:
         """Leave the log with a client; its terminal lacks the lines that scroll off from now on."""
         place = client.place
-        client.begin_viewport(clear=place is None)
         client.ask_screen(now)
-        client.viewed_rows = client.size[1]
         if place is None:
-            self._log.hold(self._feed.position)
+            position = self._feed.position
+            self._log.hold(position)
             self._feed.note_state()
-            client.viewed_from = self._feed.position
-        elif place in self._log.places:
-            client.viewed_from = place.sent
+        else:
+            position = place.sent
             self._log.leave(place, keep=False)
             self._feed.keep_states(place)
-        sent = -1 if place is None else place.sent
+        sent = -1 if place is None else position
         client.place = Place(sent, sent)
+        return Viewed(Viewport(*client.size[:2], clear=place is None), position, client.size[1])
 
     # -- lines that are left out
 
@@ -371,7 +393,7 @@ class Sender:
         """Tell a client how many lines its terminal lacks, and how many of them the scrollback has."""
         out = client.left_out
         client.left_out = LeftOut()
-        kept = min(out.count, max(0, out.before - self._feed.emulator.settle().scrollback.first))
+        kept = min(out.count, max(0, out.before - self._feed.emulator.screen.scrollback.first))
         client.connection.queue(protocol.message(protocol.NOTICE, {"left_out": out.count, "kept": kept}))
 
     # -- the program's pace
@@ -382,16 +404,18 @@ class Sender:
         Set `due` to when a reader that makes no progress is given up.
         """
         log = self._log
-        if self._feed.lag >= MAX_LAG:
+        if log.head - self._feed.position >= MAX_LAG:
             return 0
-        allowed = _NEVER
+        allowed = inf
         needed = self._feed.position
         leader, lost = self._clients.leader, self._clients.lost
         if leader is None and lost.place is not None and now < lost.until:
             allowed = HERE - (log.head - lost.place.got)
             self.due = min(self.due, lost.until)
-        if leader is not None and self._is_waited_for(leader, now):
-            allowed = leader.window.size - leader.behind(log)
+        if leader is not None:
+            room = leader.window.size - leader.behind(log)
+            if room >= READ_LIMIT or self._is_waited_for(leader, now):  # no read takes more, whoever waits
+                allowed = room
             if allowed <= 0:
                 self.due = min(self.due, leader.stuck_at())
         for follower in self.followers.values():
@@ -402,6 +426,6 @@ class Sender:
                 if room <= 0:
                     self.due = min(self.due, follower.connection.progress_at + PATIENCE)
         if log.has_spare:
-            viewed = [each.place.got for each in self._clients.all if each.viewport and each.place]
+            viewed = [each.place.got for each in self._clients.all if each.viewed and each.place]
             log.release(needed, self._feed.position, min(viewed, default=log.head))
         return max(0, allowed)

@@ -15,12 +15,13 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
+from sesh.daemon.base.due import NEVER
 from sesh.wire import protocol
 
-LEAST, MOST = 4 << 10, 2 << 20  # bytes of a link's window
+MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
-_FREE = 0.25  # seconds above an empty link's time up to which bytes count as not queued; or a tenth of that time
+_FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
 _UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
 _FULL = 1 << 10  # bytes of room below which the window counts as full
 _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
@@ -40,25 +41,21 @@ class Window:
 
     def __init__(self, now: float, *, over_link: bool) -> None:
         self.over_link = over_link
-        self.size = LEAST if over_link else HERE  # bytes
+        self.size = MIN_WINDOW if over_link else HERE  # bytes
         # Fewer bytes in flight owe no acknowledgement.
         self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
         self._sent = self._got = 0  # bytes of frames
         self.in_flight = 0  # bytes that were sent and not acknowledged
+        self.room = self.size  # bytes that may be sent now
         self._frames: deque[_Frame] = deque()
-        self._empty_time = inf  # the least seconds that a frame and its acknowledgement have taken
+        self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
         self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
         self._taken = 0.0  # the seconds of the last frame that was measured
         self._sent_at = -inf  # when the last frame was sent
         self._shrunk_at = now
         self._full_at = 0  # the count of bytes sent when there was no room for more
         self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
-
-    @property
-    def room(self) -> int:
-        """The bytes that may be sent now."""
-        return max(0, self.size - self.in_flight)
 
     @property
     def frame(self) -> int:
@@ -70,7 +67,7 @@ class Window:
         """The seconds of a round trip."""
         if not self.over_link:
             return 0.0
-        return self._empty_time if self._empty_time < inf else _UNKNOWN
+        return self._quickest_time if self._quickest_time < inf else _UNKNOWN
 
     def takes(self, size: int) -> bool:
         """Return whether a frame may be sent now: there is room, or nothing that comes without it; note if not."""
@@ -85,24 +82,25 @@ class Window:
         return self.in_flight <= max(self._silent, self.size >> 2)
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
+        """Return the time from which on nobody waits for an acknowledgement; NEVER if none is owed."""
         if self.in_flight < self._silent:
-            return inf
+            return NEVER
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         begins = self.in_flight < self._silent
-        fresh = begins and size <= LEAST >> 1 and now - self._sent_at > 2 * self._taken
+        fresh = begins and size <= MIN_WINDOW >> 1 and now - self._sent_at > 2 * self._taken
         self._sent_at = now
         self._sent += size
         self.in_flight += size
+        self.room = max(0, self.size - self.in_flight)
         if begins and self.in_flight >= self._silent:
             self._progress_at = now
         if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
             self._full_at = self._sent
         last = self._frames[-1] if self._frames and not self.over_link else None
-        if last is not None and last.size + size <= LEAST:  # as echoed keys come one by one
+        if last is not None and last.size + size <= MIN_WINDOW:  # as echoed keys come one by one
             last.end, last.position = self._sent, position
             last.size += size
             return
@@ -119,6 +117,7 @@ class Window:
             self._growth += count - self._got
         self._got = count
         self.in_flight = self._sent - count
+        self.room = max(0, self.size - self.in_flight)
         self._progress_at = now
         frame = None
         while self._frames and self._frames[0].end <= count:
@@ -127,6 +126,7 @@ class Window:
             return None
         if self.over_link and frame.end == count:  # else its time is that of a later one, too
             self._follow(frame, now)
+            self.room = max(0, self.size - self.in_flight)
         return frame.position
 
     def forget_positions(self) -> None:
@@ -141,17 +141,17 @@ class Window:
     def _follow(self, frame: _Frame, now: float) -> None:
         """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
         taken = now - frame.sent_at
-        known = self._empty_time < inf
+        known = self._quickest_time < inf
         self._taken = taken
         if frame.fresh:
             self._fresh_times.append(taken)
             if len(self._fresh_times) == self._fresh_times.maxlen:  # one alone may have come late
-                self._empty_time = min(self._fresh_times)
-        self._empty_time = min(self._empty_time, taken)
-        queued = taken - self._empty_time
-        if known and queued <= max(_FREE, self._empty_time / 10):
-            self.size = min(MOST, self.size + self._growth)
-        elif queued > max(_QUEUED, self._empty_time / 2) and frame.sent_at >= self._shrunk_at:
-            self.size = max(LEAST, self.size // 2)
+                self._quickest_time = min(self._fresh_times)
+        self._quickest_time = min(self._quickest_time, taken)
+        queued = taken - self._quickest_time
+        if known and queued <= max(_FREE, self._quickest_time / 10):
+            self.size = min(MAX_WINDOW, self.size + self._growth)
+        elif queued > max(_QUEUED, self._quickest_time / 2) and frame.sent_at >= self._shrunk_at:
+            self.size = max(MIN_WINDOW, self.size // 2)
             self._shrunk_at = now
         self._growth = 0

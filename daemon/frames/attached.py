@@ -9,10 +9,11 @@ from typing import NamedTuple
 
 from sesh.about import __version__
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
-from sesh.daemon.clients.client import Client, Clients, Returning
+from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
 from sesh.daemon.clients.window import HERE
@@ -25,11 +26,11 @@ from sesh.schema import check
 from sesh.system import programs
 from sesh.text.sizes import Size, clamp_size
 from sesh.vt.render.clean_screen import clean_screen
+from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-_NEVER = float("inf")
 
 
 class Typed(NamedTuple):
@@ -73,32 +74,32 @@ class Attached:
         self._events = events
         self._activity = activity
         self._faults = faults
-        self._typed: deque[Typed] = deque()
-        self._farewells: list[Farewell] = []
+        self.typed: deque[Typed] = deque()
+        self.farewells: list[Farewell] = []
+        self.due = NEVER  # time (monotonic) at which the next incomplete sequence becomes a key
         self._held: dict[Client, float] = {}  # clients with an incomplete sequence, and when (monotonic) it is a key
 
     # -- in the turn
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the next incomplete sequence becomes a key."""
-        return min(self._held.values(), default=_NEVER)
 
     def release_keys(self, now: float) -> None:
         """Have the incomplete sequences typed whose rest has not come in time."""
         for client in [client for client, at in self._held.items() if at <= now]:
             del self._held[client]
             self._release(client)
+        self._plan()
+
+    def _plan(self) -> None:
+        self.due = min(self._held.values(), default=NEVER)
 
     def release_all(self) -> None:
         """Type every incomplete sequence: nobody will say how it goes on."""
-        self.release_keys(_NEVER)
+        self.release_keys(NEVER)
         self.type_keys(time.monotonic())
 
     def type_keys(self, now: float) -> None:
         """Type the keys that have come in this turn; the session has their client's size by now."""
-        while self._typed:
-            typed = self._typed.popleft()
+        while self.typed:
+            typed = self.typed.popleft()
             try:
                 self._type_one(typed, now)
             except Exception as error:  # the client comes back, and sends again what was not typed
@@ -117,8 +118,8 @@ class Attached:
 
     def say_farewell(self) -> None:
         """Send the clients that leave their last message; called once they were sent what was due."""
-        farewells = self._farewells
-        self._farewells = []
+        farewells = self.farewells
+        self.farewells = []
         for client, kind, message in farewells:
             message["used_rows"] = self.used_rows(client)
             client.connection.queue(protocol.message(kind, message))
@@ -205,14 +206,15 @@ class Attached:
             client.seen_to = seen_to
         elif created and self._log.base == 0 and self._log.head <= HERE and self._has_session_size(client):
             self._stand(client, 0)
-            client.pieces = [(0, clean_screen(*client.size[:2]))]
+            client.screen = OutgoingScreen(0, pieces=[(0, clean_screen(*client.size[:2]))])
 
     def _continue(self, client: Client, position: int, returning: Returning) -> None:
         """Go on where a returning client's terminal stands; with a screen, if output alone does not do."""
         if returning.viewed is not None:
             client.place = Place(position, position)
-            client.viewed_from, client.viewed_rows, alternate = returning.viewed
-            client.begin_viewport(clear=False, alternate=alternate)
+            before, rows, alternate = returning.viewed
+            viewport = Viewport(*client.size[:2], clear=False, alternate=alternate)
+            client.viewed = Viewed(viewport, before, rows)
             return
         self._stand(client, position)
         if position < max(self._log.base, self._log.resized_at) or not self._has_session_size(client):
@@ -222,7 +224,7 @@ class Attached:
         """Let a client's output begin at a position."""
         client.place = Place(position, position)
         self._log.places.append(client.place)
-        client.asked_at = None
+        client.asked = None
 
     def _has_session_size(self, client: Client) -> bool:
         return client.size[:2] == self._clients.size[:2]
@@ -254,21 +256,22 @@ class Attached:
             self._acks.owe(client, protocol.CHUNK, 0.0)
             return
         now = time.monotonic()
-        keys = client.replies.filter(data, now)
-        if keys is not data and client.replies.key_begun:  # unchanged input means that nothing is held
+        keys = client.reply_filter.filter(data, now)
+        if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
             self._held[client] = now + KEY_TIMEOUT
+            self._plan()
         self._type(client, keys, number, len(data))
 
     def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
         """Have what passed the filter of replies typed, of `size` bytes up to INPUT `number`."""
-        by_person = client.replies.by_person
+        by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
-        self._typed.append(Typed(client, keys, number, size, by_person))
+        self.typed.append(Typed(client, keys, number, size, by_person))
 
     def _release(self, client: Client) -> None:
         """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
-        if self._pump.life.running and (key := client.replies.release()):
+        if self._pump.life.running and (key := client.reply_filter.release()):
             self._type(client, key, client.last_input, 0)
 
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
@@ -294,8 +297,8 @@ class Attached:
         self._clients.note_size(client, size)
         if changed:
             client.ask_screen(now)
-            if client.viewport is not None:
-                client.begin_viewport(clear=False, alternate=client.viewport.alternate)
+            if client.viewed is not None:
+                client.viewed.begin_again(size)
 
     # -- leaving
 
@@ -303,14 +306,14 @@ class Attached:
         """Detach a client at the end of this turn. `asker`: the pid of the process that wants it."""
         message: Message = {
             "reason": reason,
-            "queries": client.replies.queries.due(time.monotonic()),
+            "queries": client.reply_filter.queries.due(time.monotonic()),
             "command": shells.foreground_name(self._pump.pty, asker, self._facts.command),
         }
-        self._farewells.append(Farewell(client, protocol.DETACH, message))
+        self.farewells.append(Farewell(client, protocol.DETACH, message))
 
     def switch(self, client: Client, message: Message) -> None:
         """Send a client to another session at the end of this turn."""
-        self._farewells.append(Farewell(client, protocol.SWITCH, message))
+        self.farewells.append(Farewell(client, protocol.SWITCH, message))
 
     def used_rows(self, client: Client) -> int | None:
         """Count the used rows from a client's cursor on; None if output is missing."""
@@ -333,6 +336,7 @@ class Attached:
         self.type_keys(time.monotonic())
         client.connection.reader = None
         self._held.pop(client, None)
+        self._plan()
         self._acks.forget(client)
         if client.place is not None and client.place in self._log.places:
             self._log.leave(client.place)

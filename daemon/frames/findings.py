@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Optional
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.rules import State
 from sesh.daemon.clients.events import Events
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.pump import Finding, Pump
-from sesh.daemon.shell.command_marks import Active, CommandMarks
+from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.text import safe
 from sesh.vt.queries import Kind
 
@@ -26,7 +25,6 @@ class FindingsState:
     title: str
     titled_by: int
     parts: list[bytes]
-    active: Optional[Active]
 
 
 class Findings:
@@ -37,7 +35,7 @@ class Findings:
     ) -> None:
         self._queries = queries
         self._activity = activity
-        self.marks = marks
+        self._marks = marks
         self._pump = pump
         self._events = events
         self._parts: list[bytes] = []  # parts of an incomplete notification
@@ -47,12 +45,11 @@ class Findings:
     @property
     def state(self) -> FindingsState:
         """What a reload keeps."""
-        return FindingsState(self.title, self.titled_by, self._parts, self.marks.active)
+        return FindingsState(self.title, self.titled_by, self._parts)
 
     @state.setter
     def state(self, state: FindingsState) -> None:
         self.title, self.titled_by, self._parts = state.title, state.titled_by, state.parts
-        self.marks.active = state.active
 
     def handle(self, finding: Finding) -> None:
         """Handle a finding."""
@@ -83,7 +80,11 @@ class Findings:
             self._activity.handle_progress(body)
         elif kind == Kind.MARK:
             self._activity.handle_mark(body, position)
-            self.marks.handle(body, position)
+            self._marks.handle(body, position)
+        elif kind == Kind.EDITOR:
+            self._marks.handle_editor(body)
+        elif kind == Kind.INTEGRATION:
+            self._marks.announce(body)
 
 
 def _printable(body: bytes) -> str:

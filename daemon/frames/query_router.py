@@ -6,7 +6,8 @@ import time
 from collections import Counter, deque
 from typing import NamedTuple
 
-from sesh.daemon.clients.client import Client, Clients, Mode
+from sesh.daemon.base.due import NEVER
+from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
 from sesh.daemon.screen.default_replies import reply_to, size_report
@@ -19,7 +20,6 @@ REPLY_TIME = 0.01  # seconds that the emulator gets in one turn to catch up for 
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
 MAX_DUE = 1000  # replies that wait for the emulator; more are dropped
 _SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
-_NEVER = float("inf")
 
 
 class DueReply(NamedTuple):
@@ -45,9 +45,10 @@ class QueryRouter:
         self._feed = feed
         self._clients = clients
         self._runs = runs
-        self._new: list[Finding] = []  # queries of this turn
-        self._asked: list[_Asked] = []  # those without a reply
+        self.new: list[Finding] = []  # queries of this turn
+        self.asked: list[_Asked] = []  # those without a reply
         self._due: deque[DueReply] = deque()
+        self.due = NEVER  # time (monotonic) at which the daemon's own replies are to be made: at once, if any are due
 
     @property
     def state(self) -> list[DueReply]:
@@ -57,11 +58,10 @@ class QueryRouter:
     @state.setter
     def state(self, state: list[DueReply]) -> None:
         self._due = deque(state)
+        self._plan()
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the daemon's own replies are to be made: now, if any are due."""
-        return 0.0 if self._due else _NEVER
+    def _plan(self) -> None:
+        self.due = 0.0 if self._due else NEVER
 
     def act(self, _now: float) -> None:
         """Type due replies in order, up to the position that the emulator has reached."""
@@ -71,6 +71,7 @@ class QueryRouter:
             self._type(reply_to(query, self._feed.emulator) if query else self._size())
             if time.monotonic() >= until:
                 break
+        self._plan()
 
     def note(self, finding: Finding) -> None:
         """Note a query. One for the status is replied to at once, before a terminal replies to a later DA1."""
@@ -79,25 +80,23 @@ class QueryRouter:
         elif finding.kind == Kind.SIZES:
             self._reply_at(finding.position, b"")
         else:
-            self._new.append(finding)
+            self.new.append(finding)
 
     def route(self, now: float) -> None:
         """Choose who replies to this turn's queries, once the clients were sent what is due to them.
 
         A query whose client has left before its terminal has replied is asked again.
         """
-        if not self._new and not self._asked:
-            return
-        new, asked = self._new, [each for each in self._asked if now < each.until]
-        self._new, self._asked = [], []
+        new, asked = self.new, [each for each in self.asked if now < each.until]
+        self.new, self.asked = [], []
         rest: Counter[tuple[Client, bytes]] = Counter()  # by client and form of the reply: terminals reply in order
         for each in reversed(asked):
             form_of_reply = reply_form(each.query.body)
             rest[each.client, form_of_reply] += 1
-            if rest[each.client, form_of_reply] <= each.client.replies.queries.unanswered(form_of_reply):
-                self._asked.insert(0, each)
-        for each in [each for each in self._asked if each.client not in self._clients.all]:
-            self._asked.remove(each)
+            if rest[each.client, form_of_reply] <= each.client.reply_filter.queries.unanswered(form_of_reply):
+                self.asked.insert(0, each)
+        for each in [each for each in self.asked if each.client not in self._clients.all]:
+            self.asked.remove(each)
             self._ask_again(each.query, now)
         for query in new:
             self._ask(query, now)
@@ -115,7 +114,7 @@ class QueryRouter:
     def _ask_again(self, query: Finding, now: float) -> None:
         """Send a query to another terminal, or let the daemon reply."""
         client = self._clients.last_showing(query.position)
-        if client is None or client.place is None or client.pieces or client.redraw_number != client.answered_number:
+        if client is None or client.place is None or client.screen or client.redraw_number != client.answered_number:
             if query.kind == Kind.QUERY:
                 self._reply_at(query.position, query.body)
             return
@@ -125,11 +124,11 @@ class QueryRouter:
 
     def _expect(self, client: Client, query: Finding, now: float) -> None:
         if query.kind == Kind.TALK:
-            client.replies.queries.open_talk(form(query.body), now)
+            client.reply_filter.queries.open_talk(form(query.body), now)
             return
-        client.replies.queries.open(reply_form(query.body), now)
-        if len(self._asked) < MAX_DUE:
-            self._asked.append(_Asked(query, client, now + OPEN_FOR))
+        client.reply_filter.queries.open(reply_form(query.body), now)
+        if len(self.asked) < MAX_DUE:
+            self.asked.append(_Asked(query, client, now + OPEN_FOR))
 
     def report_size(self) -> None:
         """Report the new size, which the pty has already, if mode 2048 is set."""
@@ -143,8 +142,8 @@ class QueryRouter:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""
         # A program that receives the reply to DA1 first never reports. Drop the terminals' own replies to the query.
         for client in self._clients.all:
-            if client.mode(self._clients.size) is Mode.LIVE:
-                client.replies.queries.open(b"]7501", time.monotonic(), seconds=0)
+            if client.in_step(self._clients.size):
+                client.reply_filter.queries.open(b"]7501", time.monotonic(), seconds=0)
         if not self._runs.gives_no_replies():
             self._type(b"\x1b]7501;?" + terminator)
 
@@ -152,6 +151,7 @@ class QueryRouter:
         """Reply once the emulator is at `position`; the emulator must not delay output."""
         if len(self._due) < MAX_DUE and not self._runs.gives_no_replies():
             self._due.append(DueReply(position, query))
+            self._plan()
 
     def _type(self, reply: bytes) -> None:
         if reply and len(self._pump.unwritten) < MAX_UNREAD:

@@ -65,7 +65,7 @@ def status(session: Session) -> Status:
     return {
         **summary(session),
         "clients": [client.as_status(session.clients.size) for client in session.clients.all],
-        "scrollback": {"lines": emulator.settle().scrollback.count, "bytes": emulator.settle().scrollback.bytes},
+        "scrollback": {"lines": emulator.screen.scrollback.count, "bytes": emulator.screen.scrollback.bytes},
         "modes": {
             "bracketed_paste": emulator.mode(BRACKETED_PASTE) is True,
             "alternate_screen": emulator.alternate,
@@ -76,8 +76,9 @@ def status(session: Session) -> Status:
         "version": __version__,
         "link": None,
         "position": session.log.head,
-        "faults": session.faults.kept,
-        "reports": session.activity.reports.as_json(),
+        "faults": session.faults.lines,
+        "reports": session.activity.program_status.as_json(),
+        "integration": integration.as_json() if (integration := session.shells.integration) is not None else None,
     }
 
 

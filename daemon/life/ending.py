@@ -6,6 +6,7 @@ import signal
 import time
 from dataclasses import replace
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Client, Follower, client_of
 from sesh.daemon.clients.connection import PeerConnection
@@ -23,7 +24,6 @@ from sesh.wire.messages import Message
 KILL_AFTER = 2.0  # seconds between SIGHUP and SIGKILL
 POLL = 0.05  # seconds between two checks of the processes; most are not our children, so no signal reports their end
 _FINAL_READS = 64  # reads of the pty after the program's end; later output is lost
-_NEVER = float("inf")
 LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
 
@@ -42,30 +42,32 @@ class Ending:
         self._listener = listener
         self._connections = connections
         ends_at = session.facts.ends_at
-        self._check_at = _NEVER  # time (monotonic) of the next check of the processes
-        self._times_out_at = _NEVER if ends_at is None else time.monotonic() + max(0.0, ends_at - STEADY.now())
-        self._finish_at = _NEVER  # time (monotonic) of the next look at the connections of a session that is over
+        self._check_at = NEVER  # time (monotonic) of the next check of the processes
+        self._times_out_at = NEVER if ends_at is None else time.monotonic() + max(0.0, ends_at - STEADY.now())
+        self._finish_at = NEVER  # time (monotonic) of the next look at the connections of a session that is over
+        self.due = NEVER  # time (monotonic) of the first of these
+        self._plan()
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes
         self._has_result = False  # the result is on disk
         self._killed_by_request = False  # a person has sent SIGKILL
         self._timed_out = False  # the program was a shell that nobody used, as by TMOUT
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next check of the processes, of the time limit, or of the last connections."""
-        return min(self._check_at, self._times_out_at if self._life.running else _NEVER, self._finish_at)
+    def _plan(self) -> None:
+        self.due = min(self._check_at, self._times_out_at, self._finish_at)
 
     def act(self, now: float) -> None:
         """Check the processes; end a session whose time is over. Raises OSError if processes cannot be listed."""
         if self._finish_at <= now:
-            self._finish_at = _NEVER  # the server looks at the connections after each turn
+            self._finish_at = NEVER  # the server looks at the connections after each turn
         if self._times_out_at <= now:
-            self._times_out_at = _NEVER
-            self.end_session(BY_TIMEOUT)
+            self._times_out_at = NEVER
+            if self._life.running:
+                self.end_session(BY_TIMEOUT)
         if self._check_at <= now:
             self._check_at = now + POLL  # first: listing processes can fail
             self._check_processes()
+        self._plan()
 
     # -- the processes
 
@@ -78,7 +80,7 @@ class Ending:
         elif self._life.phase == Phase.RUNNING and self._session.pump.pty.is_open:
             self._reason = reason
             self._life.phase = Phase.ENDING
-            self._check_at = 0.0
+            self._check_at = self.due = 0.0
 
     def _check_processes(self) -> None:
         """Signal the session's processes until none is alive. Raises OSError if they cannot be listed."""
@@ -105,7 +107,7 @@ class Ending:
         if not (pty.is_open and self._life.running):
             return
         if self._life.phase == Phase.ENDING:
-            self._check_at = 0.0
+            self._check_at = self.due = 0.0
         elif pty.reap():
             self._handle_program_end(pty)
 
@@ -115,18 +117,20 @@ class Ending:
         session = self._session
         guard = session.faults.guard
         for _ in range(_FINAL_READS):  # bounded: a background process may write forever
-            session.pump.allowed = _NEVER
+            session.pump.allowed = NEVER
             if not session.read_output():
                 break
         self._timed_out = session.activity.at_prompt_since_typed
         end = self._end_of(pty)
         self._life.end = end
         self._life.phase = Phase.ENDED
-        self._check_at = self._times_out_at = _NEVER
+        self._check_at = self._times_out_at = NEVER
+        self._plan()
         guard(lambda: session.activity.end(failed=bool(end.code) and not end.by_request), "the state")
         guard(session.runs.end, "the commands", end.code, end.reason or "")
         session.events.add("exited", exit_code=end.code, signal=end.signal, reason=end.reason)
         guard(session.pump.close, "the terminal")
+        session.plan()  # the screen is drawn to the end now, and no checkpoint follows but the last one
         self._has_result = bool(guard(self._store_result, "the result"))
 
     def _end_of(self, pty: Pty) -> ProgramEnd:
@@ -229,7 +233,7 @@ class Ending:
             return reader.position < session.log.head
         if not isinstance(reader, Client):
             return False
-        return not reader.was_sent(session.log.head) or reader.asked_at is not None or bool(reader.pieces)
+        return not reader.was_sent(session.log.head) or reader.asked is not None or reader.screen is not None
 
     def _respond_to_waits(self, connection: PeerConnection) -> None:
         session = self._session
@@ -257,6 +261,7 @@ class Ending:
             is_done = not (connection.unsent or waits)
             if is_done or min(since_end, time.monotonic() - connection.progress_at) > LAST_READ:
                 finished.append(connection)
-        if self._finish_at == _NEVER:
+        if self._finish_at == NEVER:
             self._finish_at = time.monotonic() + LAST_READ
+            self._plan()
         return finished

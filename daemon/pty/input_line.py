@@ -10,7 +10,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
-_MOST_BYTES = 4096  # the last bytes of one input that are parsed
+_MAX_BYTES = 4096  # the last bytes of one input that are parsed
 _ENDS = [*map(Key.parse, ("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\"))]  # they enter or discard the line
 _RECALLS = [*map(Key.parse, ("Up", "Down", "C-p", "C-n", "C-r", "C-y"))]  # they may insert text
 
@@ -39,7 +39,7 @@ class InputLine:
     def add(self, keys: bytes, *, by_person: bool = False) -> None:
         """Note typed keys."""
         self.input_at = time.monotonic()
-        for key, _ in tokens(keys[-_MOST_BYTES:]):
+        for key, _ in tokens(keys[-_MAX_BYTES:]):
             length = _length_after(key, self.estimate)
             if not length:
                 self.drafted_at = None

@@ -13,7 +13,6 @@ from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
 
 from sesh.daemon.pty.byte_log import ByteLog
-from sesh.system.clock import STEADY
 from sesh.vt.effects import EffectList
 from sesh.vt.timeline import Timeline
 
@@ -102,8 +101,8 @@ class OutputLog(ByteLog):
 
     def _note_time(self, position: int) -> None:
         """Note the second in which the output from a position on comes, unless output has come in it already."""
-        second = int(STEADY.wall_time(STEADY.now()))
-        if self.times.first_since(second) is None:
+        second = int(time.time())
+        if second > self.times.last_second:
             self.times.note(second, position)
             if len(self.times) > _MAX_TIMES:
                 self.times.keep(_MAX_TIMES // 2)
@@ -149,7 +148,7 @@ class OutputLog(ByteLog):
     @property
     def has_spare(self) -> bool:
         """True if `release` may have something to drop."""
-        return self.head - self.base >= TRIM_FROM or bool(self.effects.kept)
+        return self.head - self.base >= TRIM_FROM or bool(self.effects.all)
 
     def release(self, needed: int, noted: int, viewed: int = 1 << 62) -> None:
         """Drop what neither a reader at `needed` nor a place lacks, but keep the last bytes.
@@ -157,7 +156,7 @@ class OutputLog(ByteLog):
         Forget the places of terminals that have been away for too long; `noted`: states are noted up to there.
         """
         self.places = [place for place in self.places if self.head <= place.keeps_to or place.sent > noted]
-        if self.effects.kept:
+        if self.effects.all:
             self.effects.trim(min([noted, viewed, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
         most = self.head - MAX_LAG  # else a terminal that takes nothing would keep all that is printed

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
@@ -15,7 +16,6 @@ from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
-_NEVER = float("inf")
 
 
 class Finding(NamedTuple):
@@ -43,7 +43,7 @@ class Pump:
         self.life = life
         self.pty = Pty()  # closed before the start and in an ended session
         self.allowed: float = 0  # bytes that the program may print until the next turn; none before the first one
-        self.due = _NEVER  # time (monotonic) at which a pty that was hung up is read again
+        self.due = NEVER  # time (monotonic) at which a pty that was hung up is read again
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
         self.moved_at = 0.0  # time (monotonic) of the last output, or typed bytes, replies included
@@ -66,18 +66,14 @@ class Pump:
         """The foreground's process group; 0 without one, or if the program has ended."""
         return self.pty.foreground() if self.life.running else 0
 
-    @property
-    def paused(self) -> bool:
-        """True if the program must wait: who reads its output lags."""
-        return self.allowed <= 0
-
     def act(self, _now: float) -> None:
         """Let the pty be read again."""
-        self.due = _NEVER
+        self.due = NEVER
 
     @property
     def wants_read(self) -> bool:
-        return not self.paused and self.due == _NEVER
+        """True unless the program must wait, because who reads its output lags, or its terminal was hung up."""
+        return self.allowed > 0 and self.due == NEVER
 
     def resize(self, size: Size) -> None:
         if self.pty.is_open:
@@ -101,7 +97,7 @@ class Pump:
     def append(self, piece: bytes) -> list[Finding]:
         """Append visible output to the log; return what is found in it."""
         start = self.log.head
-        self._append(piece)
+        self.append_unscanned(piece)
         scan = self.scanner.read(piece, start)
         if scan.effects:
             self.log.effects.add(scan.effects)
@@ -110,11 +106,8 @@ class Pump:
     def append_unscanned(self, data: bytes) -> None:
         """Append bytes to the log, such as held output, in which nothing is looked for."""
         if data:
-            self._append(data)
-
-    def _append(self, data: bytes) -> None:
-        self.log.append(data)
-        self.moved_at = self.log.appended_at
+            self.log.append(data)
+            self.moved_at = self.log.appended_at
 
     # -- input
 
@@ -148,6 +141,6 @@ class Pump:
     def close(self) -> None:
         """Close the pty and the job's stdin."""
         self.unwritten.clear()
-        self.due = _NEVER
+        self.due = NEVER
         self.stdin.close()
         self.pty.close()

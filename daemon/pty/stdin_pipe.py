@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.errors import Refused
 
 MAX_WAITING = 8 << 20  # bytes that the pipe has not taken; a feeder that waits for each response has at most one chunk
@@ -29,7 +30,7 @@ class StdinPipe:
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
-        self.due = float("inf")  # time (monotonic) at which it is closed, as its feeder has gone
+        self.due = NEVER  # time (monotonic) at which it is closed, as its feeder has gone
         self.waiting = bytearray()  # bytes that the pipe has not taken
         self._fed: deque[_Fed] = deque()
         self.ends = False  # close the pipe after the waiting bytes
@@ -59,7 +60,7 @@ class StdinPipe:
     @property
     def wants_write(self) -> bool:
         """True if it has something to do once the pipe has room."""
-        return self.open and bool(self.waiting or self.ends)
+        return self.descriptor >= 0 and bool(self.waiting or self.ends)
 
     def act(self, _now: float) -> None:
         """Close the pipe."""
@@ -86,7 +87,7 @@ class StdinPipe:
         descriptor = self.descriptor
         self.descriptor = -1
         self.waiting.clear()
-        self.due = float("inf")
+        self.due = NEVER
         self._report()
         if descriptor >= 0:
             os.close(descriptor)

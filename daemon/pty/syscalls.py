@@ -18,8 +18,8 @@ _SELECTS = {"Linux x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "Linux aarch6
 """The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
 _MACHINE = "{0.sysname} {0.machine}".format(os.uname())
 
-MOST_PROCESSES = 64  # processes of the foreground that are examined
-MOST_THREADS = 64  # threads of each process that are examined
+MAX_PROCESSES = 64  # processes of the foreground that are examined
+MAX_THREADS = 64  # threads of each process that are examined
 _CONTROLLING = 5 << 8  # the number of /dev/tty
 
 
@@ -81,7 +81,7 @@ def _members(group: int, leader: int) -> Iterator[int]:
     # before the other members, for example if it was the first command of a pipeline.
     pending = [leader, group]
     seen = set[int]()
-    while pending and len(seen) < MOST_PROCESSES:
+    while pending and len(seen) < MAX_PROCESSES:
         pid = pending.pop()
         if pid in seen:
             continue
@@ -95,6 +95,6 @@ def _members(group: int, leader: int) -> Iterator[int]:
 
 def _threads(pid: int) -> list[str]:
     try:
-        return os.listdir(f"/proc/{pid}/task")[:MOST_THREADS]
+        return os.listdir(f"/proc/{pid}/task")[:MAX_THREADS]
     except OSError:
         return []

@@ -13,6 +13,7 @@ from sesh import names
 from sesh.about import PROGRAM
 from sesh.daemon.activity.declared import Source
 from sesh.daemon.activity.rules import State
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
@@ -36,7 +37,7 @@ from sesh.wire.messages import LogsResponse, Message, WaitResponse
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
 PAGE = 50_000  # lines in one response to `logs` at most
-MOST_OF_PAGE = 512 << 10  # characters in one response to `logs` at most
+MAX_PAGE = 512 << 10  # characters in one response to `logs` at most
 MAX_LABELS = 64
 _CURSOR_KEYS = 1  # the mode in which cursor keys send other bytes (DECCKM)
 MAX_NEWS = 1024  # characters of each text of a notification; the rest is cut
@@ -88,19 +89,21 @@ class RequestMethods:
         A page ends early if rendering it takes longer than one step of the emulator. `end`: see `follow_state`.
         """
         count = PAGE if lines is None else min(lines, PAGE)
-        until = facts.MOST if until is None else until
+        until = facts.MAX_NUMBER if until is None else until
         yield from self._until_drawn()
         feed = self._session.feed
         emulator = self._session.feed.emulator
         line_state = follow_state(emulator) if end else None
-        newest = emulator.lines_before(facts.MOST, 1, 1)[1] if line_state and line_state["open"] else facts.MOST
+        newest = (
+            emulator.lines_before(facts.MAX_NUMBER, 1, 1)[1] if line_state and line_state["open"] else facts.MAX_NUMBER
+        )
         lowest = min(emulator.first_since(since), newest)
-        page, first = emulator.lines_before(until, count, MOST_OF_PAGE, ansi=ansi, seconds=STEP_TIME, first=lowest)
+        page, first = emulator.lines_before(until, count, MAX_PAGE, ansi=ansi, seconds=STEP_TIME, first=lowest)
         response: LogsResponse = {
             "position": feed.position,
             "alternate": emulator.alternate,
             "first": first,
-            "older": first > max(emulator.settle().scrollback.first, lowest),
+            "older": first > max(emulator.screen.scrollback.first, lowest),
             "since": lowest,
         }
         if line_state is not None:
@@ -171,7 +174,7 @@ class RequestMethods:
             waiting=waiting,
             ignored_since=ignored_since,
             idle=math.inf if idle is None else idle,
-            until=math.inf if timeout is None else time.monotonic() + timeout,
+            until=NEVER if timeout is None else time.monotonic() + timeout,
         )
         session.waits.add(wait)
         if follow and connection.reader is None:
@@ -321,7 +324,7 @@ class RequestMethods:
         if at is None or at > stdin.received:
             raise UsageError(f"{session.name} has no input pipe")
         stdin.linger = RELINK_TIME if mends else 0.0
-        stdin.due = math.inf
+        stdin.due = NEVER
         if not stdin.open:
             request.respond(False)
             return

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sesh.about import __version__
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.requests.methods import RequestMethods
 from sesh.daemon.requests.typed_text import Typing
@@ -18,7 +19,6 @@ from sesh.wire.messages import Envelope
 
 MAX_DATA = 4 << 20
 MAX_REQUESTS = 64  # requests that are unfinished; more are refused
-_NEVER = float("inf")
 REQUESTS: dict[str, Callable[..., Steps | None]] = {
     name: method
     for owner in (Typing, RequestMethods)
@@ -35,19 +35,19 @@ class Requests:
         self.session = session
         self.typing = Typing(session)
         self._methods = methods
+        self.due = NEVER  # time (monotonic) of the next step of a request
         self.unfinished: dict[PeerRequest[Any], tuple[float, Steps]] = {}
         """The steps of each that has some left, and when (monotonic) the next one is due."""
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next step of a request."""
-        return min([at for at, _ in self.unfinished.values()]) if self.unfinished else _NEVER
 
     def act(self, now: float) -> None:
         """Take the steps that are due."""
         for request, (at, steps) in list(self.unfinished.items()):
             if at <= now:
                 self._go_on(request, steps)
+        self._plan()
+
+    def _plan(self) -> None:
+        self.due = min([at for at, _ in self.unfinished.values()], default=NEVER)
 
     def handle(self, connection: PeerConnection, keys: Mapping[str, object]) -> None:
         if connection.role == Role.FOREIGN and keys.get("verb") != "reload":
@@ -75,6 +75,7 @@ class Requests:
             request.refuse(daemon_failed())
         else:
             self.unfinished[request] = time.monotonic() + seconds, steps
+            self._plan()
 
     def _steps(self, request: PeerRequest[Any], keys: Mapping[str, object]) -> Steps:
         """Check a request, then take its steps."""

@@ -165,14 +165,14 @@ class Typing:
         taken = 0
         while pump.wants_read and taken < _MAX_READS and self._session.read_output():
             taken += 1
-        standing = activity.observe(fresh=True)
-        if taken == _MAX_READS or pump.paused or not activity.waits:
+        found = activity.observe(fresh=True)
+        if taken == _MAX_READS or not pump.wants_read or not activity.waits:
             # A "waiting" that fails `waits` is out of date: the question was answered, or output followed it.
-            problem = f"asks nothing now, it is {'working' if standing.state == State.WAITING else standing.state}"
-        elif standing.why == Reason.XOFF:
+            problem = f"asks nothing now, it is {'working' if found.state == State.WAITING else found.state}"
+        elif found.why == Reason.XOFF:
             problem = "asks nothing that can be seen, its output is stopped (Ctrl-S)"
-        elif (since, question) != (standing.as_json()["since"], standing.question):
-            other = f'"{standing.question}"' if standing.question else "something without words"
+        elif (since, question) != (found.as_json()["since"], found.question):
+            other = f'"{found.question}"' if found.question else "something without words"
             problem = f"is waiting, but asks {other} now"
         else:
             return

@@ -55,7 +55,7 @@ def _number(query: bytes) -> int:
 def _position(query: bytes, terminal: Emulator) -> bytes:
     """Reply to CPR and DECXCPR; in origin mode, the position is relative to the margins."""
     row, column = terminal.cursor
-    screen = terminal.settle()
+    screen = terminal.screen
     if screen.origin:
         row = max(0, row - screen.top)
         column = max(0, column - screen.left)
@@ -90,5 +90,5 @@ def _colour(query: bytes) -> bytes:
 
 _FROM_TERMINAL: dict[bytes, Callable[[bytes, Emulator], bytes]] = {
     b"R": _position, b"?R": _position, b"$y": _mode, b"?$y": _mode, b"t": _window,
-    b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.settle().kitty_flags,
+    b"?u": lambda _, terminal: b"\x1b[?%du" % terminal.screen.kitty_flags,
 }  # fmt: skip

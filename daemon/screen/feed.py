@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -28,8 +29,7 @@ _UNTIMED = 1024  # seconds of output that the emulator may lag, so that the log 
 STEP_TIME = 0.008  # seconds of one step of the emulator
 PACK_AFTER = 2.0  # seconds after the emulator's last step until its scrollback is compressed
 _MAX_STATES = 4096  # noted states; at the limit, the older half is dropped
-_MAX_KEPT = 1024  # states of terminals that have left; the oldest is dropped
-_NEVER = float("inf")
+_MAX_LEFT_STATES = 1024  # states of terminals that have left; the oldest is dropped
 _LIBC = ctypes.CDLL(None)  # loaded once: each CDLL makes a class, which only the garbage collector frees
 
 
@@ -59,7 +59,7 @@ class FeedState:
     scrollback_end: int  # the number after the newest line that has scrolled off
     used: Used
     states: list[tuple[int, TerminalState]]  # by position
-    kept: list[tuple[int, TerminalState]]
+    left_states: list[tuple[int, TerminalState]]  # of terminals that have left
 
     @classmethod
     def nothing(cls) -> FeedState:
@@ -82,8 +82,9 @@ class ScreenFeed:
         self.emulator = Emulator(self.columns, self.rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState] = {}  # by position
-        self._kept: dict[int, TerminalState] = {}  # of terminals that have left
-        self._pack_at = _NEVER  # time (monotonic)
+        self._left_states: dict[int, TerminalState] = {}  # of terminals that have left
+        self._pack_at = NEVER  # time (monotonic)
+        self.due = NEVER  # time (monotonic) at which the emulator should run, or its scrollback is to be compressed
         self.resize(size)
 
     @property
@@ -97,29 +98,31 @@ class ScreenFeed:
 
     # -- in the turn
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) at which the emulator should run, or its scrollback is to be compressed."""
+    def plan(self) -> None:
+        """Plan when to act; called after output has come, and whenever else the answer changes."""
         lag = self._log.head - self.position
         if not lag or not self._must_run(lag):
-            return self._pack_at
-        return 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
+            self.due = self._pack_at
+        else:
+            self.due = 0.0 if lag >= MAX_LAG else self._log.appended_at + PAUSE
 
     def _must_run(self, lag: int) -> bool:
         """Return whether the emulator lags by more than a moment, or at a resize, or at the session's end.
 
         Also if it lags by many seconds, however little was printed in them.
         """
+        if lag > SMALL_LAG or self._resizes or not self._life.running:
+            return True
         times = self._log.times
-        is_old = len(times) > _UNTIMED and times.count_from(self.position) > _UNTIMED
-        return lag > SMALL_LAG or len(self._resizes) > 0 or not self._life.running or is_old
+        return len(times) > _UNTIMED and times.count_from(self.position) > _UNTIMED
 
     def act(self, now: float) -> None:
         """Run the emulator for a few milliseconds, or compress a part of the scrollback."""
         if self.lag and self._must_run(self.lag):
             self.step()
         if self._pack_at <= now:
-            self._pack_at = _NEVER if self._pack() else 0.0
+            self._pack_at = NEVER if self._pack() else 0.0
+        self.plan()
 
     def step(self, end: int | None = None, seconds: float = STEP_TIME) -> None:
         """Feed the emulator one slice: for at most `seconds`, and up to position `end`."""
@@ -145,6 +148,7 @@ class ScreenFeed:
             self._faults.note("a fault in the emulator, in one sequence", self.emulator.last_error)
         self._apply_resizes()
         self.note_state()
+        self.plan()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
         """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
@@ -157,7 +161,7 @@ class ScreenFeed:
     def _pack(self) -> bool:
         """Compress the scrollback for `STEP_TIME`; return whether all of it is compressed."""
         until = time.monotonic() + STEP_TIME
-        for _ in self.emulator.settle().scrollback.pack():
+        for _ in self.emulator.screen.scrollback.pack():
             if time.monotonic() >= until:
                 return False
         with suppress(AttributeError):  # only some systems have malloc_trim(3)
@@ -170,13 +174,14 @@ class ScreenFeed:
         """Change the screen's size from the log's head on; the height in pixels is for images."""
         self.columns, self.rows = size[:2]
         self._log.mark_resize()
-        self.emulator.settle().cell_height = size[3] // max(1, self.rows) or CELL_HEIGHT  # 0 pixels are unknown
+        self.emulator.screen.cell_height = size[3] // max(1, self.rows) or CELL_HEIGHT  # 0 pixels are unknown
         if self._resizes and self._resizes[-1][0] == self._log.head:
             self._resizes.pop()  # no output came at that size
         self._resizes.append((self._log.head, self.columns, self.rows))
         if not self.lag:
             self._apply_resizes()
             self.note_state()
+        self.plan()
 
     def apply_size(self) -> None:
         """Give the emulator the session's current size, even before it reaches the resize."""
@@ -203,7 +208,7 @@ class ScreenFeed:
         if len(self._states) > _MAX_STATES:
             self._drop_states()
         if not all(place.goes_on for place in places):
-            self._keep(self.position, state)
+            self._keep_left(self.position, state)
 
     def _drop_states(self) -> None:
         """Drop the older half of the states at which no terminal stands."""
@@ -219,13 +224,13 @@ class ScreenFeed:
         """Keep the states of a terminal that leaves: it may come back after others have been noted in their place."""
         for position, state in self._states.items():
             if place.spans(position):
-                self._keep(position, state)
+                self._keep_left(position, state)
 
-    def _keep(self, position: int, state: TerminalState) -> None:
-        self._kept.pop(position, None)
-        self._kept[position] = state
-        if len(self._kept) > _MAX_KEPT:
-            del self._kept[next(iter(self._kept))]
+    def _keep_left(self, position: int, state: TerminalState) -> None:
+        self._left_states.pop(position, None)
+        self._left_states[position] = state
+        if len(self._left_states) > _MAX_LEFT_STATES:
+            del self._left_states[next(iter(self._left_states))]
 
     def state(self) -> TerminalState:
         """Return the state of a terminal that shows what the emulator shows."""
@@ -242,14 +247,14 @@ class ScreenFeed:
 
     def state_at(self, position: int) -> TerminalState:
         """Return the terminal's state at `position`, or the last noted one before."""
-        state = self._states.get(position) or self._kept.get(position)
+        state = self._states.get(position) or self._left_states.get(position)
         if state is not None:
             return state
-        before = [at for at in (*self._states, *self._kept) if at <= position]
+        before = [at for at in (*self._states, *self._left_states) if at <= position]
         if not before:
             return TerminalState()  # when in doubt, a screen repeats lines rather than leaving some out
         nearest = max(before)
-        return self._states.get(nearest) or self._kept[nearest]
+        return self._states.get(nearest) or self._left_states[nearest]
 
     @property
     def first_line(self) -> int:
@@ -264,11 +269,11 @@ class ScreenFeed:
 
     def dumping(self) -> Iterator[FeedState | None]:
         """Draw the emulator's present screen; yield None after each part of the work, then the state."""
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         drawn = replaying(self.emulator, lines=screen.scrollback.count, clear=False)
-        states, kept = list(self._states.items()), list(self._kept.items())
+        states, left_states = list(self._states.items()), list(self._left_states.items())
         columns, rows = self.emulator.columns, self.emulator.height
-        state = FeedState(self.position, columns, rows, b"", screen.scrollback.end, screen.used, states, kept)
+        state = FeedState(self.position, columns, rows, b"", screen.scrollback.end, screen.used, states, left_states)
         while drawn.advance():
             yield None
         state.screen = drawn.finish()
@@ -279,11 +284,11 @@ class ScreenFeed:
         self.position = state.position
         self.emulator.resize(state.columns, state.rows)
         self.emulator.feed(state.screen)
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         screen.scrollback.renumber(state.scrollback_end)
         screen.used = state.used
         self._states = dict(state.states)
-        self._kept = dict(state.kept)
+        self._left_states = dict(state.left_states)
         self._resizes.clear()
         if (state.columns, state.rows) != (self.columns, self.rows):  # a resize came after the screen was drawn
             self._resizes.append((max(self.position, self._log.resized_at), self.columns, self.rows))

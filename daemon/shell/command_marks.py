@@ -1,25 +1,29 @@
-"""Finds the commands that people type, by the marks of shell integration.
+"""Records the commands that people type, by the marks of their shells (see `marked_shells`).
 
-With `sesh shell-init` the shell prints FinalTerm's marks: `OSC 133;C;cmdline_url=COMMAND` when a command begins (in
+With `sesh shell-init` the shell prints FinalTerm's marks: `OSC 133;C;…;cmdline_url=COMMAND` when a command begins (in
 the form of kitty and fish) and `OSC 133;D;CODE` when it has ended; its output is between the marks. A command that the
-user keeps out of the shell's history has no `cmdline_url`. It causes events, but is not kept.
+shell keeps out of its own history has no `cmdline_url`, or a number that its history does not give it. It causes
+events, but is not kept.
 """
 
 from __future__ import annotations
 
+import os
 import re
-from typing import NamedTuple, Optional
+import time
 
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell.history import Begun
+from sesh.daemon.shell.integration import Announcement
+from sesh.daemon.shell.marked_shells import Active, CommandBegan, CommandEnded, Mark, MarkedShells, Step
 from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.shell.run import RunState
 from sesh.system import processes
 from sesh.text.safe import plain
 
 _END = b"\x1b]133;D"
-_LONGEST_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
+_MAX_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _PEN = rb"(?:\x1b\[[0-9;]*m|\x1b\(B|[\x0e\x0f])"  # a change of colours or charset, in any terminal's form
 _BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m" + _PEN + rb"*\r")
 """Output of fish itself, between mark C and the command's output."""
@@ -33,67 +37,111 @@ the end, a match can start at one place only."""
 _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 
-class Active(NamedTuple):
-    start: int  # the position of its output
-    begun: Optional[Begun]  # None if it is kept out of the history
+_OTHERS = re.compile(rb"\x1b\](?:133|633);[^\x07\x1b]*(?:\x07|\x1b\\)")
+"""Marks of another integration, which come when a command begins and when it has ended."""
+_DIGITS = 18  # of a number in a mark; a longer one is not read
 
 
 class CommandMarks:
     """Records the commands that people type; `sesh run` records its own."""
 
-    def __init__(self, facts: Facts, pump: Pump, runs: RunQueue, events: Events) -> None:
+    def __init__(self, facts: Facts, pump: Pump, shells: MarkedShells, runs: RunQueue, events: Events) -> None:
         self._facts = facts
         self._events = events
         self._pump = pump
+        self._shells = shells
         self._runs = runs
-        self.active: Active | None = None
 
     def handle(self, body: bytes, position: int) -> None:
         """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
-        if body.startswith(b"C"):
-            self._begin(body, position)
-        elif body.startswith(b"D"):
-            self._end(body, position)
+        run = self._runs.active
+        is_of_run = run is not None and run.state >= RunState.TYPED
+        mark, group = parse_mark(body), self._pump.foreground
+        self._take(self._shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
 
-    def _begin(self, body: bytes, position: int) -> None:
-        if self._runs.active is not None:  # then the mark is about the run
-            self.active = None
-            return
-        command = parse_command(body)
-        if command is None:
-            self.active = Active(position, None)
+    def handle_editor(self, sequence: bytes) -> None:
+        """Handle a switch of bracketed paste: `CSI ? 2004 h` or `l`."""
+        is_on = sequence.endswith(b"h")
+        self._take(self._shells.take_editor(self._pump.foreground if is_on else 0, time.monotonic(), on=is_on))
+
+    def announce(self, body: bytes) -> None:
+        """Handle the announcement of a shell. `body`: everything after `7373;integration;`."""
+        announced = Announcement.parse(body)
+        if announced is not None:
+            self._take(self._shells.take_announcement(announced, self._pump.foreground, time.monotonic()))
+
+    def _take(self, steps: list[Step]) -> None:
+        for step in steps:
+            if step.command.of_run:
+                continue
+            if isinstance(step, CommandBegan):
+                self._begin(step.command)
+            else:
+                self._end(step)
+
+    def _begin(self, command: Active) -> None:
+        if command.text is None:
             self._events.add("command_started")
             return
         cwd = processes.directory_of(self._pump.foreground) or processes.directory_of(int(self._facts.pid))
-        begun = self._runs.history.begin([command], cwd)
-        self.active = Active(position, begun)
-        self._events.add("command_started", command=begun.words, n=begun.number)
+        command.begun = self._runs.history.begin([command.text], cwd)
+        self._events.add("command_started", command=command.begun.words, n=command.begun.number)
 
-    def _end(self, body: bytes, position: int) -> None:
-        active = self.active
-        self.active = None
-        if active is None:
-            return
-        digits = body[2:].partition(b";")[0]
-        code = int(digits) if digits.isdigit() and len(digits) < 4 else None
-        begun = active.begun
+    def _end(self, ended: CommandEnded) -> None:
+        command, code, end, at = ended
+        begun = command.begun
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        data = self._pump.log.content(active.start, position)  # the log may have dropped its beginning
-        data = data[: data.rfind(_END)] if _END in data else data
-        self._runs.history.end(begun, code, own_output(data, translated=self._pump.pty.translates()))
+        output = None if end is None or _reported(command, begun.lasted(at)) else self._output(command, end)
+        self._runs.history.end(begun, code, output, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
+    def _output(self, command: Active, end: int) -> bytes:
+        data = self._pump.log.content(command.start, end)  # the log may have dropped its beginning
+        data = data[: data.rfind(_END)] if _END in data else data
+        is_fish = command.shell in ("", "fish")
+        return own_output(data, translated=self._pump.pty.translates(), fish=is_fish, late=not command.ours)
 
-def own_output(data: bytes, *, translated: bool) -> bytes:
-    """Return the output without the shell's additions. `translated`: the terminal wrote CR LF for LF."""
-    before = _BEFORE.match(data[:_LONGEST_ADDITION])
-    after = _PARTIAL_LINE.match(data[-_LONGEST_ADDITION:][::-1])
+
+def _reported(command: Active, lasted: float) -> bool:
+    """Return whether the shell may have added a line about a command's processor time (zsh's REPORTTIME)."""
+    return command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
+
+
+def own_output(data: bytes, *, translated: bool, fish: bool = True, late: bool = True) -> bytes:
+    """Return the output without the shell's additions.
+
+    `translated`: the terminal wrote CR LF for LF; `fish`: the shell may be fish; `late`: mark D may come behind the
+    line end that a shell adds.
+    """
+    data = _OTHERS.sub(b"", data)
+    before = _BEFORE.match(data[:_MAX_ADDITION]) if fish else None
+    after = _PARTIAL_LINE.match(data[-_MAX_ADDITION:][::-1]) if late else None
     start = before.end() if before else 0
     end = len(data) - (after.end() if after else 0)
     data = data[start:end]
     return data.replace(b"\r\n", b"\n") if translated else data
+
+
+def parse_mark(body: bytes) -> Mark:
+    """Return the mark in what follows `133;`."""
+    letter, *fields = body.split(b";")
+    named = dict(field.partition(b"=")[::2] for field in fields if b"=" in field)
+    shell_id = named.get(b"sesh", b"")
+    code = fields[0] if letter[:1] == b"D" and fields else named.get(b"code", b"")
+    return Mark(
+        letter[:1].decode("ascii", "replace"),
+        shell_id.decode() if _number(shell_id) is not None else "",
+        number if (number := _number(code)) is not None and number < 1000 else None,
+        _number(named.get(b"h", b"")),
+        parse_command(body) if letter[:1] == b"C" else None,
+        _number(named.get(b"report", b"")),
+    )
+
+
+def _number(digits: bytes) -> int | None:
+    return int(digits) if digits.isdigit() and len(digits) <= _DIGITS else None
 
 
 def parse_command(body: bytes) -> str | None:

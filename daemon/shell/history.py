@@ -29,7 +29,11 @@ class Begun:
 
     @property
     def duration(self) -> float:
-        return round(time.monotonic() - self.began_at, 3)
+        return self.lasted(time.monotonic())
+
+    def lasted(self, at: float) -> float:
+        """Return the seconds until a time (monotonic)."""
+        return round(max(0.0, at - self.began_at), 3)
 
 
 @dataclass
@@ -53,6 +57,9 @@ class History:
         command = self._kept(number)
         if command is None:
             raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} history {session}")
+        if command.facts["output_bytes"] is None:
+            message = f"the output of command {number} is not known: its shell did not say exactly where it ends"
+            raise NotFound(message, hint=f"see: {SESH} doctor")
         if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
             message = f"the output of command {number} is not kept any more"
             raise NotFound(message, hint=f"see: {SESH} logs {session}")
@@ -65,18 +72,20 @@ class History:
         self.count += 1
         return Begun(self.count, shorten(words, MAX_COMMAND), cwd, time.time(), time.monotonic())
 
-    def end(self, begun: Begun, code: int | None, output: bytes) -> None:
-        """Keep a command that has ended, and its output."""
+    def end(self, begun: Begun, code: int | None, output: bytes | None, *, at: float | None = None) -> None:
+        """Keep a command that has ended `at` a time (monotonic), and its output, None if that is not known exactly."""
         entry: RunFacts = {
             "n": begun.number,
             "command": begun.words,
             "cwd": begun.cwd,
             "started": begun.started,
-            "duration": begun.duration,
+            "duration": begun.duration if at is None else begun.lasted(at),
             "exit_code": code,
-            "output_bytes": len(output),
+            "output_bytes": None if output is None else len(output),
         }
-        self.commands = [*self.commands, Command(entry, output)][-MAX_ENTRIES:]
+        commands = [*self.commands, Command(entry, output or b"")]
+        commands.sort(key=lambda command: command.facts["n"])  # one that ran a shell ends after those of that shell
+        self.commands = commands[-MAX_ENTRIES:]
         self.shorten(MAX_WHOLE, MAX_WHOLE)
 
     def shorten(self, most: int = MAX_OUTPUT, budget: int = MAX_OUTPUT_IN_ALL) -> None:
@@ -104,6 +113,6 @@ class History:
         """Respond again to a reconnecting caller, which has `since` bytes of the output."""
         command = self._kept(response["n"])
         output = command.output if command is not None else b""
-        first = command.facts["output_bytes"] - len(output) if command is not None else 0
+        first = (command.facts["output_bytes"] or 0) - len(output) if command is not None else 0
         facts: RunFacts = {**response, "truncated": response["truncated"] or first > since}
         request.respond(facts, output[max(0, since - first) :])

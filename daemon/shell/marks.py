@@ -24,11 +24,11 @@ from sesh.system import files, paths
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([BCE])(?:;([0-9]+))?\x07")
-_LONGEST = 96  # bytes of a mark
-_MOST_HELD = 64 << 10  # bytes held back; more are released
+_MAX_MARK = 96  # bytes of a mark
+_MAX_HELD = 64 << 10  # bytes held back; more are released
 _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[=>]")
 """Private modes, keyboard modes, strings and queries (ECMA-48 5.4, XTerm ctlseqs)."""
-_NAMED = re.compile(rb"(?<=\x1b\]133;C);cmdline_url=[^;\x07\x1b]*")
+_NAMED = re.compile(rb"(\x1b\]133;C[^\x07\x1b]*?);cmdline_url=[^;\x07\x1b]*")
 """The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
 
@@ -57,7 +57,7 @@ class MarkFilter:
 
     def drop(self) -> bytes:
         """Discard the held output, and stop holding; return only its sequences that set modes."""
-        return _NAMED.sub(b"", b"".join(_MODES.findall(self.release())))
+        return _NAMED.sub(rb"\1", b"".join(_MODES.findall(self.release())))
 
     def release(self) -> bytes:
         held = bytes(self._held or b"")
@@ -68,7 +68,7 @@ class MarkFilter:
         """Return the marks that the block completes, and the output before, between and after them."""
         data = self.part + block
         self.part = b""
-        start = data.rfind(b"\x1b", max(0, len(data) - _LONGEST))
+        start = data.rfind(b"\x1b", max(0, len(data) - _MAX_MARK))
         if start >= 0 and self._may_begin(data[start:]):
             data, self.part = data[:start], data[start:]
         if self._start not in data:
@@ -90,7 +90,7 @@ class MarkFilter:
         if self._held is None:
             return piece
         self._held += piece
-        return self.release() if len(self._held) > _MOST_HELD else b""
+        return self.release() if len(self._held) > _MAX_HELD else b""
 
 
 _KEEP_OUT_OF_HISTORY = (

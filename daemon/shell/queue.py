@@ -14,6 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from sesh.about import SESH
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.connection import PeerConnection
@@ -31,7 +32,6 @@ MAX_RUNS = 100  # queued runs; more are refused
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
-_NEVER = float("inf")
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
 
 
@@ -44,9 +44,10 @@ class RunQueue:
         self._faults = faults
         self._pump = pump
         self.history = History()
-        self._step_at = _NEVER  # time (monotonic) of the next step
-        self._shorten_at = _NEVER  # time (monotonic) at which the history's outputs are shortened
-        self._line_typed = False
+        self.due = NEVER  # time (monotonic) of the next step, of the next timeout, or for the history
+        self._step_at = NEVER  # time (monotonic) of the next step
+        self._shorten_at = NEVER  # time (monotonic) at which the history's outputs are shortened
+        self.line_typed = False  # the line of a run was typed; the turn resets it
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
         self._any = False  # a run has ever been typed
@@ -67,34 +68,26 @@ class RunQueue:
     def name(self) -> str:
         return self._facts.name
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next step, or of the next timeout."""
-        if self.active is None and not self._waiting:
-            return min(self._step_at, self._shorten_at)
-        return min(self._step_at, self._shorten_at, *(run.times_out_at for run in self.all_runs()))
+    def _plan(self) -> None:
+        self.due = min([self._step_at, self._shorten_at, *(run.times_out_at for run in self.all_runs())])
 
     def act(self, now: float) -> None:
         """Take the next step, and respond to those whose time is out."""
         if self._shorten_at <= now:
-            self._shorten_at = _NEVER
+            self._shorten_at = NEVER
             self.history.shorten()
         for run in self.all_runs():
             if run.times_out_at <= now:
-                run.times_out_at = _NEVER
+                run.times_out_at = NEVER
                 self._time_out(run)
         if self._step_at <= now:
-            self._step_at = _NEVER
+            self._step_at = NEVER
             self.step()
-
-    def take_typed_line(self) -> bool:
-        """Return whether the line of a run was typed since the last call."""
-        typed = self._line_typed
-        self._line_typed = False
-        return typed
+        self._plan()
 
     def _step_in(self, seconds: float) -> None:
         self._step_at = time.monotonic() + seconds
+        self._plan()
 
     def all_runs(self) -> list[Run]:
         return [*([self.active] if self.active is not None else []), *self._waiting]
@@ -120,6 +113,7 @@ class RunQueue:
             self._waiting.append(run)
         if timeout is not None:
             run.times_out_at = time.monotonic() + timeout
+            self._plan()
         if self.active is None:
             self._step_in(0)
 
@@ -169,7 +163,8 @@ class RunQueue:
             self._finish(run, code, reason)
         for run in self.all_runs():
             self._refuse(run, Refused(f"{self.name} ended before the command began"))
-        self._step_at = _NEVER
+        self._step_at = NEVER
+        self._plan()
 
     # -- the program's output
 
@@ -273,7 +268,7 @@ class RunQueue:
         self._any = True
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
-        self._line_typed = True
+        self.line_typed = True
         self._pump.type(run.wrapper.line, in_line=False)
         self._pump.input_line.sent_at = self._pump.log.head
         self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
@@ -343,9 +338,10 @@ class RunQueue:
         if run.wrapper is not None:
             run.wrapper.remove()
         run.request = None
-        run.times_out_at = _NEVER
+        run.times_out_at = NEVER
         if run in self._waiting:
             self._waiting.remove(run)
         if run is self.active:
             self.active = None
             self._step_in(0)
+        self._plan()

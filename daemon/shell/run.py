@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from enum import IntEnum
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.byte_log import ByteLog
 from sesh.daemon.shell.history import Begun
@@ -42,7 +43,7 @@ class Run:
         self.wait = wait
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
-        self.times_out_at = float("inf")  # time (monotonic)
+        self.times_out_at = NEVER  # time (monotonic)
         self.attempts = 0
         self.become(RunState.DUE)
         self.wrapper: Wrapper | None = None

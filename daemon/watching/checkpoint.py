@@ -11,6 +11,7 @@ import time
 from collections.abc import Generator
 from itertools import chain
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.pty.pump import Pump
@@ -29,7 +30,6 @@ PAUSE = 4.0
 of output: this pause, and the time that a checkpoint takes."""
 LAST_CATCH_UP = 5.0  # seconds for the emulator to catch up before the last checkpoint: enough for its largest lag
 _TIMES = 512  # seconds of output that a checkpoint knows
-_NEVER = float("inf")
 APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it is rewritten
 
 
@@ -44,38 +44,40 @@ class Checkpointer:
         self._feed = feed
         self._findings = findings
         self._runs = runs
-        self._at = _NEVER  # time (monotonic) of the planned checkpoint
+        self.due = NEVER  # time (monotonic) of the next checkpoint, or of the next part of one that is being written
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._position = 0  # of the last checkpoint
         self._size = 0  # of its file, in bytes
         self._room = 0  # bytes that may be appended; without room, the file is rewritten
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next checkpoint or its next part; now, if one is wanted and not planned."""
+    def plan(self) -> None:
+        """Plan a checkpoint of what the last one lacks, unless one is planned; none after the program's end."""
         if self._steps is not None:
-            return 0.0
-        if not self._facts.persist or not self._pump.life.running:
-            return _NEVER
-        return 0.0 if self._at == _NEVER and self._position < self._log.head else self._at
+            return
+        if not (self._facts.persist and self._pump.life.running):
+            self.due = NEVER
+        elif self.due == NEVER and self._position < self._log.head:
+            self.due = max(time.monotonic() + CHECKPOINT_AFTER, self._next_at)
 
     def act(self, now: float) -> None:
-        """Plan a checkpoint, or write its next part. Raises OSError."""
-        if self._steps is None and self._at == _NEVER:
-            self._at = max(now + CHECKPOINT_AFTER, self._next_at)
-            return
+        """Begin a checkpoint, or write its next part. Raises OSError."""
         if self._steps is None:
-            self._at = _NEVER
             self._next_at = now + PAUSE
             self._steps = self._writing()
+        self.due = 0.0
         try:
             next(self._steps)
         except StopIteration:
-            self._steps = None
+            self._end_steps()
         except Exception:
-            self._steps = None
+            self._end_steps()
             raise
+
+    def _end_steps(self) -> None:
+        self._steps = None
+        self.due = NEVER
+        self.plan()
 
     def write_last(self) -> None:
         """Write the last checkpoint. Raises OSError."""
@@ -84,6 +86,7 @@ class Checkpointer:
         if self._steps is not None:
             self._steps.close()  # superseded
             self._steps = None
+            self.due = NEVER
         self._feed.catch_up(LAST_CATCH_UP)
         try:
             self._write()
@@ -118,8 +121,8 @@ class Checkpointer:
             yield
         is_exact = feed.position >= self._log.resized_at
         emulator = feed.emulator
-        emulator.settle().sync_scrollback()
-        scrollback = emulator.settle().scrollback
+        emulator.screen.sync_scrollback()
+        scrollback = emulator.screen.scrollback
         columns = emulator.columns
         parts = pieces(scrollback.since(scrollback.first), columns)
         screen = replay(emulator, lines=int(bool(scrollback.open_rows)), clear=False)
@@ -128,7 +131,7 @@ class Checkpointer:
         header: CheckpointHeader = {
             "drawn": [columns, emulator.height],
             "size": [feed.columns, feed.rows],
-            "cell_height": emulator.settle().cell_height,
+            "cell_height": emulator.screen.cell_height,
             "lines": self._facts.scrollback,
         }
         may_append = is_exact and not feed.in_image

@@ -12,6 +12,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
@@ -37,7 +38,7 @@ class Wait:
     waiting: bool = False  # waits for a question
     ignored_since: float | None = None  # the time (`ActivityState.since`) of a question that does not count
     idle: float = math.inf  # waits for so many seconds of silence
-    until: float = math.inf  # time (monotonic) at which the wait is refused
+    until: float = NEVER  # time (monotonic) at which the wait is refused
 
 
 class Waits:
@@ -48,34 +49,27 @@ class Waits:
         self._activity = activity
         self._runs = runs
         self.all: list[Wait] = []
-        self._check_at = math.inf  # time (monotonic) of the next check
+        self.due = NEVER  # time (monotonic) of the next check
         self._active_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
         self._checks = 0  # of the session's state that `act` has seen
 
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next check; now, if something has happened that a wait may wait for."""
-        return 0.0 if self.all and self._has_news else self._check_at
-
-    @property
-    def _has_news(self) -> bool:
-        return (self._active_at, self._checks) != (self._activity.kept.active_at, self._activity.checks)
+    def plan(self, now: float) -> None:
+        """Plan a check, if something has happened that a wait may wait for."""
+        active_at, checks = self._activity.memory.active_at, self._activity.checks
+        if self._active_at != active_at:
+            self._active_at = active_at
+            if any(wait.prompt or wait.idle < math.inf for wait in self.all):
+                self._check_in(QUIET, now)
+        if self._checks != checks:
+            self._checks = checks
+            if any(wait.waiting for wait in self.all):
+                self.due = now
 
     def act(self, now: float) -> None:
-        """Check the waits that are due."""
-        if self._has_news:
-            if self._active_at != self._activity.kept.active_at and any(
-                wait.prompt or wait.idle < math.inf for wait in self.all
-            ):
-                self._check_in(QUIET, now)
-            if self._checks != self._activity.checks and any(wait.waiting for wait in self.all):
-                self._check_at = now
-            self._active_at = self._activity.kept.active_at
-            self._checks = self._activity.checks
-        if self._check_at <= now:
-            self._check_at = math.inf
-            for wait in self.all[:]:
-                self._check_in(self._check(wait), now)
+        """Check all waits."""
+        self.due = NEVER
+        for wait in self.all[:]:
+            self._check_in(self._check(wait), now)
 
     def of(self, connection: PeerConnection) -> list[Wait]:
         return [wait for wait in self.all if wait.request.connection is connection]
@@ -85,13 +79,13 @@ class Waits:
         if len(self.of(wait.request.connection)) >= MAX_WAITS:
             raise Busy(f"{MAX_WAITS} requests of this connection wait already; use another connection")
         self.all.append(wait)
-        self._check_at = 0.0
+        self.due = 0.0
 
     def forget(self, connection: PeerConnection) -> None:
         self.all = [wait for wait in self.all if wait.request.connection is not connection]
 
     def _check_in(self, seconds: float, now: float) -> None:
-        self._check_at = min(self._check_at, now + max(0.0, seconds))
+        self.due = min(self.due, now + max(0.0, seconds))
 
     def _check(self, wait: Wait) -> float:
         """Respond if a condition is met; else return the seconds until the next check."""
@@ -144,4 +138,4 @@ class Waits:
         return own and shells.at_prompt(pump.pty)
 
     def _silent(self) -> float:
-        return time.monotonic() - self._activity.kept.active_at
+        return time.monotonic() - self._activity.memory.active_at

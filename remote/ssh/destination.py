@@ -91,7 +91,7 @@ OPTIONS = (
     Option("ConnectTimeout", "", "", str(CONNECT_TIMEOUT)),
 )
 VARIABLES = tuple(each.variable for each in OPTIONS if each.variable)
-_SHORTEST_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `no` the background connection never ends
+_MIN_PERSIST = "5"  # seconds, used for `SESH_PERSIST=no`: with ssh's own `no` the background connection never ends
 
 
 def environment_options() -> list[str]:
@@ -103,7 +103,7 @@ def environment_options() -> list[str]:
                 for hop in value.split(","):
                     check_host(hop)
             if each.keyword == "ControlPersist" and value == "no":
-                value = _SHORTEST_PERSIST
+                value = _MIN_PERSIST
             options += option(each.keyword, os.path.expanduser(value))
     return options
 

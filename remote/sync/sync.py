@@ -42,7 +42,7 @@ def listed() -> list[str]:
         return []
     try:
         paths.check_safe_path(path, "XDG_CONFIG_HOME")
-        lines = map(str.strip, os.fsdecode(files.read_regular(path, config.LARGEST)).splitlines())
+        lines = map(str.strip, os.fsdecode(files.read_regular(path, config.MAX_FILE)).splitlines())
     except OSError as error:
         raise Refused(f"cannot read {path}: {error.strerror}", hint="fix it, or set SESH_NO_SYNC=1") from error
     return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))

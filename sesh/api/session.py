@@ -21,7 +21,7 @@ from sesh.reach.outcome import exiting_as
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.schema import check
-from sesh.schema.facts import MOST, Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
+from sesh.schema.facts import MAX_NUMBER, Event, JobResult, JobSpec, RunFacts, Seconds, Spec, Status, Summary
 from sesh.schema.outcomes import Command
 from sesh.system.workers import Stop
 from sesh.vt.render.screen_data import ScreenFacts
@@ -321,7 +321,9 @@ class Session:
         if lines is not None and not check.fits(int, lines):
             raise UsageError("lines must be an integer, 0 or more")
         if (age := _seconds(seconds, "seconds")) is None:
-            return self._target.call(views.logs, name=self.name, lines=MOST if lines is None else lines, ansi=ansi)
+            return self._target.call(
+                views.logs, name=self.name, lines=MAX_NUMBER if lines is None else lines, ansi=ansi
+            )
         moment = session_ops.moment_there(self._target, self.name, time.time() - age)
         return self._target.call(views.logs_since, name=self.name, since=moment, lines=lines, ansi=ansi)
 

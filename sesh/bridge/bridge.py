@@ -53,7 +53,7 @@ from sesh.wire.messages import OP, ConnectedResponse, OpRequest, OpResponse, Wel
 _MAX_BLOCK = 1 << 20  # bytes of one read from a daemon
 _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link is not read
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
-MOST_BESIDE = protocol.MAX_PAYLOAD  # bytes of a response beside a list, which is one frame; a larger one is refused
+MAX_BESIDE = protocol.MAX_PAYLOAD  # bytes of a response beside a list, which is one frame; a larger one is refused
 _LEAVING = 1.0  # seconds for ops that run beside others to notice that the link has ended
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
@@ -287,7 +287,7 @@ def op_named(wire_name: str) -> Op[..., Any]:
 def _whole_response(number: int, result: Mapping[str, object]) -> bytes:
     """Return the frame of a response that has its data in itself."""
     message = codec.encode({"id": number, "result": result})
-    if len(message) > MOST_BESIDE:
+    if len(message) > MAX_BESIDE:
         return _error_frame(number, Refused("the answer is too large to come beside a list"))
     return protocol.frame(protocol.RESPONSE, message)
 

@@ -22,7 +22,7 @@ from sesh.system import descriptors
 from sesh.system.descriptors import polled
 from sesh.system.workers import Stop, Workers
 
-_MOST = 32  # hosts at a time; if the verb follows, all of them
+_MAX_HOSTS = 32  # hosts at a time; if the verb follows, all of them
 _LEAVING = 1.0  # seconds for the verbs of stopped hosts to say how far they came
 _printing = threading.Lock()  # one host prints at a time
 
@@ -125,7 +125,7 @@ class _FanOut:
 
         `stdin`: the path of a copy of standard input.
         """
-        most = len(self._invocations) if self._follows else _MOST
+        most = len(self._invocations) if self._follows else _MAX_HOSTS
         with self._interrupts, Workers[str, Union[int, Exception]](most) as workers:
             for host in self._invocations:
                 workers.begin(host, partial(self._run_on, host, stdin))

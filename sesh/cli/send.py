@@ -11,7 +11,7 @@ from sesh.about import SESH
 from sesh.cli.parameters import Context, Name, offering, refuse_unused
 from sesh.cli.printed import PrintedSent, prints
 from sesh.errors import UsageError
-from sesh.ops.send import LONGEST, send_input
+from sesh.ops.send import MAX_TEXT, send_input
 from sesh.system import descriptors
 from sesh.text.keys import CHORDS, Key
 
@@ -76,6 +76,6 @@ def send(
         refuse_unused("only TEXT with --enter, and --question, mind what a person has typed", {"--force": force})
     for pressed in keys:
         Key.parse(pressed)  # refuses an unknown key before stdin is read
-    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(LONGEST, cli.stdin)
+    typed = os.fsencode(" ".join(words)) if words != ["-"] else descriptors.whole_stdin(MAX_TEXT, cli.stdin)
     sent = send_input(cli.find_target(name), name, typed, keys=keys, enter=enter, force=force, question=question)
     return cli.out.done(name=name, **sent)

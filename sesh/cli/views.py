@@ -17,9 +17,9 @@ from sesh.errors import NotFound, Refused, UsageError, for_host
 from sesh.ops import live_log, sessions, views
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
-from sesh.schema.facts import MOST, ActivityFacts, Status, Summary
+from sesh.schema.facts import MAX_NUMBER, ActivityFacts, Status, Summary
 from sesh.store import listing
-from sesh.text import describe, safe, times
+from sesh.text import describe, integration, safe, times
 from sesh.vt.render.screen_data import ScreenFacts
 
 _DEFAULT_LINES = 300
@@ -199,7 +199,7 @@ def _follow(cli: Invocation, target: Target, name: str, count: int | None, *, an
     with stream:
         stream.audience = cli.audience
         moment = None if since is None else sessions.moment_there(target, name, since)
-        most = (_DEFAULT_LINES if since is None else MOST) if count is None else count
+        most = (_DEFAULT_LINES if since is None else MAX_NUMBER) if count is None else count
         live_log.follow(stream, most, ansi=ansi, write=write, note=cli.note, since=moment)
 
 
@@ -223,6 +223,7 @@ def status(ctx: Context, name: AnyName = None) -> int:
 
 def _described(session: Status, now: float) -> list[str]:
     front, ended = session.get("foreground"), session["state"] == "exited"  # its processes are gone
+    found = session.get("integration")
     pid, daemon = (None, None) if ended else (session.get("pid"), session.get("daemon_pid"))
     facts: dict[str, str | None] = {
         "name": session["name"],
@@ -241,6 +242,7 @@ def _described(session: Status, now: float) -> list[str]:
         "size": f"{session.get('columns')}x{session.get('rows')}",
         "modes": ", ".join(mode.replace("_", " ") for mode, on in session.get("modes", {}).items() if on),
         "scrollback": "{lines} lines, {bytes} bytes".format(**kept) if (kept := session.get("scrollback")) else None,
+        "integration": integration.in_words(found["shell"], found["missing"]) if found else None,
         "labels": " ".join(f"{key}={value}" for key, value in (session.get("labels") or {}).items()),
         "daemon": f"{daemon}, sesh {session.get('version')}" if daemon else None,
     }

@@ -20,7 +20,7 @@ from sesh import errors
 from sesh.errors import Refused, UsageError, placed
 from sesh.names import check_host, printable
 from sesh.schema import check
-from sesh.schema.facts import MOST_SCROLLBACK, SCROLLBACK
+from sesh.schema.facts import MAX_SCROLLBACK, SCROLLBACK
 from sesh.system import files, paths
 from sesh.system.programs import check_variables
 from sesh.text import safe
@@ -31,8 +31,8 @@ if sys.version_info >= (3, 11):
 else:
     import tomli as tomllib
 
-MOST_REPLAY_LINES = 1_000_000
-LARGEST = 1 << 20  # bytes of the file; a larger one is not read
+MAX_REPLAY_LINES = 1_000_000
+MAX_FILE = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
 _TABLES = ("groups", "remotes")
 
@@ -43,8 +43,8 @@ class Config:
 
     path: str
     detach_key: str = ""  # empty for the default
-    replay_lines: Annotated[int, range(MOST_REPLAY_LINES + 1)] = 1_000
-    scrollback: Annotated[int, range(MOST_SCROLLBACK + 1)] = SCROLLBACK  # lines that a new session keeps
+    replay_lines: Annotated[int, range(MAX_REPLAY_LINES + 1)] = 1_000
+    scrollback: Annotated[int, range(MAX_SCROLLBACK + 1)] = SCROLLBACK  # lines that a new session keeps
     persist: bool = True  # write checkpoints
     keep: Literal["failed", "always", "never"] = "failed"
     """The sessions to list for a week after they end without a client. Shells that exited with 0 are never listed."""
@@ -148,7 +148,7 @@ def load(path: str | None = None) -> Config:
     try:
         os.stat(config.path)  # without a file the checks below are skipped
         paths.check_safe_path(config.path, "XDG_CONFIG_HOME")
-        return _parsed(config.path, files.read_regular(config.path, LARGEST))
+        return _parsed(config.path, files.read_regular(config.path, MAX_FILE))
     except (FileNotFoundError, NotADirectoryError):
         return config
     except (Refused, OSError, ValueError, RecursionError) as error:

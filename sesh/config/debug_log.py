@@ -17,8 +17,8 @@ from sesh.system import files, paths
 from sesh.text import times
 from sesh.text.safe import one_line
 
-LARGEST = 4 << 20  # bytes at which the file no longer grows
-_LONGEST_LINE = 1000
+MAX_FILE = 4 << 20  # bytes at which the file no longer grows
+_MAX_LINE = 1000
 _FILE = "debug.log"
 
 
@@ -35,7 +35,7 @@ class _Handler(logging.Handler):
                 # The traceback's places without the message, which may contain the user's data.
                 places = traceback.format_tb(record.exc_info[2]) if record.exc_info else []
                 text = f"{times.stamp()} {os.getpid()} {record.getMessage()}\n{''.join(places)}"
-                files.append(os.path.join(folder, _FILE), text.encode("utf-8", "replace"), LARGEST)
+                files.append(os.path.join(folder, _FILE), text.encode("utf-8", "replace"), MAX_FILE)
 
 
 _LOGGER = logging.getLogger("sesh")
@@ -49,7 +49,7 @@ def write_error(part: str, error: BaseException) -> None:
 
 
 def write(part: str, text: str, error: BaseException | None = None) -> None:
-    _LOGGER.error("%s: %s", part, one_line(text)[:_LONGEST_LINE], exc_info=error)
+    _LOGGER.error("%s: %s", part, one_line(text)[:_MAX_LINE], exc_info=error)
 
 
 def described(error: BaseException) -> str:

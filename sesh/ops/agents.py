@@ -52,7 +52,7 @@ AGENTS = {
         ("SessionStart", "BeforeAgent", "Notification", "AfterAgent", "SessionEnd"),
     ),
 }  # fmt: skip
-_LARGEST = 4 << 20  # bytes; a larger settings file is refused
+_MAX_SETTINGS = 4 << 20  # bytes; a larger settings file is refused
 _SILENT = "2>/dev/null || true"
 _CONVERSATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,127}")  # the id of one
 _INDENT = re.compile(r"\{\n([ \t]+)")
@@ -74,7 +74,7 @@ class ByHand(Refused):
 
 def _read(path: str) -> bytes | None:
     try:
-        return files.read_regular(path, _LARGEST)
+        return files.read_regular(path, _MAX_SETTINGS)
     except FileNotFoundError:
         return None
     except OSError as error:

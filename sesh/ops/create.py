@@ -13,7 +13,7 @@ from contextlib import suppress
 from sesh.about import launcher
 from sesh.daemon.spawn import launch
 from sesh.errors import Exists, Refused, UsageError
-from sesh.names import LONGEST_NAME, check_label, check_labels, check_variable, is_name, printable
+from sesh.names import MAX_NAME, check_label, check_labels, check_variable, is_name, printable
 from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
@@ -28,7 +28,7 @@ from sesh.wire.connection import Connection
 PAUSE = 0.01  # seconds between two tries to take a name
 _MARKS = (".git", ".jj", ".hg")
 _ROOM = 6  # characters that a name leaves free for a number: `-12345`
-_LARGEST = 1 << 16  # bytes; a larger `.git` file is ignored
+_MAX_GIT_FILE = 1 << 16  # bytes; a larger `.git` file is ignored
 
 
 def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
@@ -235,7 +235,7 @@ def _repository_name(root: str) -> str:
 
 def _first_line(path: str) -> str:
     try:
-        content = files.read_regular(path, _LARGEST)
+        content = files.read_regular(path, _MAX_GIT_FILE)
     except OSError:
         return ""
     return os.fsdecode(content).partition("\n")[0].strip()
@@ -245,5 +245,5 @@ def valid(text: str) -> str:
     """Return a valid session name that resembles `text`."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     words = "".join(letter if letter in "_.+" or letter.isalnum() else " " for letter in plain).split()
-    name = "-".join(words).lstrip(".+-")[: LONGEST_NAME - _ROOM].rstrip(".+-")
+    name = "-".join(words).lstrip(".+-")[: MAX_NAME - _ROOM].rstrip(".+-")
     return name if is_name(name) else "session"

@@ -8,6 +8,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from importlib.util import find_spec
 
 from sesh import errors
@@ -16,6 +17,7 @@ from sesh.config import config
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import sweep
+from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.reach.origin import locale_exists
@@ -25,11 +27,14 @@ from sesh.remote.ssh.destination import program
 from sesh.schema.outcomes import Finding
 from sesh.store import listing, records, results
 from sesh.system import descriptors, files, paths, platforms, programs
+from sesh.text import integration
 from sesh.text.keys import DetachKey
+from sesh.wire.messages import STATUS
 
 OK, WARNING, ERROR = "ok", "warning", "error"
 _ROOM = 64 << 10  # bytes
 _LOCK_TIMEOUT = 2.0  # seconds; others hold it for milliseconds
+_SESSION_TIMEOUT = 2.0  # seconds for a session to answer
 _VERSION_TIMEOUT = 5.0  # seconds for a program to print its version
 
 
@@ -235,4 +240,20 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         yield row("versions", OK, f"sesh {__version__} everywhere")
 
 
-_CHECKS = (_python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions)
+def _integration(_caller: Caller) -> Iterator[Finding]:
+    """Find the sessions whose shell has the integration, but not whole."""
+    lacks: dict[str, list[str]] = {}
+    for name in paths.names():
+        record = records.readable(name)
+        if record is None or not records.here(record) or not records.alive(record):
+            continue
+        with suppress(SeshError):  # it has ended, or does not answer
+            found = find.request(name, STATUS, timeout=_SESSION_TIMEOUT)[0].get("integration")
+            for word in found["missing"] if found else ():
+                lacks.setdefault(word, []).append(name)
+    for word, names in lacks.items():
+        cost, remedy = integration.explained(word)
+        yield row("integration", WARNING, f"{', '.join(names)}: {cost}", remedy)
+
+
+_CHECKS = (_python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions, _integration)

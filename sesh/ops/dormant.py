@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from sesh.vt.emulator import Emulator
 
 _ALL = sys.maxsize
-_MOST_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
+_MAX_ABOVE = 8 << 20  # characters of old output that a restarted session shows; older lines are dropped
 _RUN_KEYS = {"n", "command", "cwd", "started", "duration", "exit_code", "output_bytes"}  # a run with fewer is dropped
 # Other questions take n for No and c for Cancel, and a person presses Enter without reading: all of them keep it.
 _AGAIN, _REPLACE, _DISCARD = "s", "r", "d"
@@ -186,7 +186,7 @@ def _old_output(emulator: Emulator) -> list[str]:
     """Return the last lines, then the alternate screen, which may have a program's unsaved text."""
     from sesh.vt.render.export import screen_ansi  # noqa: PLC0415 - loads the tables of characters
 
-    lines, _ = emulator.lines_before(_ALL, _ALL, _MOST_ABOVE, ansi=True)
+    lines, _ = emulator.lines_before(_ALL, _ALL, _MAX_ABOVE, ansi=True)
     return lines + (screen_ansi(emulator).rstrip().split("\n") if emulator.alternate else [])
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Optional
 
 from sesh.errors import DaemonDied, SeshError
-from sesh.ops.lookup import MOST_ROWS
+from sesh.ops.lookup import MAX_ROWS
 from sesh.reach.caller import Caller
 from sesh.reach.exchange import Exchange
 from sesh.reach.host_target import HostTarget
@@ -128,7 +128,7 @@ def _running() -> Iterator[tuple[str, str]]:
                 yield name, session_id
 
 
-@functools.lru_cache(maxsize=MOST_ROWS)  # two hundred records at each look would take more than all else
+@functools.lru_cache(maxsize=MAX_ROWS)  # two hundred records at each look would take more than all else
 def _id_at(name: str, _changed_at: int) -> str:
     return records.id_of(name)
 
@@ -187,7 +187,7 @@ def follow_all(target: Target) -> Iterator[Event]:
         if session_id is not None and "seq" in item:
             since.pop(session_id, None)
             since[session_id] = item["seq"]  # also for ended sessions, whose results are still reported
-            if len(since) > MOST_ROWS:
+            if len(since) > MAX_ROWS:
                 del since[next(iter(since))]
         yield item
 

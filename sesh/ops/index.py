@@ -39,7 +39,7 @@ GONE = "gone"  # the phase that is reported of a removed session
 _OPEN_TIMEOUT = 20.0  # seconds for the first link to a host
 _INDEX_TIMEOUT = 0.5  # seconds for a daemon to answer
 _ROWS = 20  # sessions in one item of `follow`
-_LARGEST = 4 << 20  # approximate characters of a host's rows; the link is closed above it
+_MAX_ROWS_SIZE = 4 << 20  # approximate characters of a host's rows; the link is closed above it
 
 
 def watch(caller: Caller) -> Generator[list[Summary], None, None]:
@@ -266,8 +266,8 @@ class _HostReports(Caller):
             else:
                 self._rows[row["name"]] = lookup.placed(row, self._host, self._home, self._clock)
                 self._sizes[row["name"]] = len(repr(row))
-        if len(self._rows) > lookup.MOST_ROWS or sum(self._sizes.values()) > _LARGEST:
-            raise errors.malformed("the list", f"is over {lookup.MOST_ROWS} sessions, or {_LARGEST >> 20} MiB")
+        if len(self._rows) > lookup.MAX_ROWS or sum(self._sizes.values()) > _MAX_ROWS_SIZE:
+            raise errors.malformed("the list", f"is over {lookup.MAX_ROWS} sessions, or {_MAX_ROWS_SIZE >> 20} MiB")
 
     def _report(self) -> Report:
         return Report([self._rows[name] for name in sorted(self._rows, key=natural)])

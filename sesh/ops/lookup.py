@@ -25,7 +25,7 @@ from sesh.text import times
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
-MOST_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
+MAX_ROWS = 10_000  # sessions of one host that a list, or a stream of events, keeps track of
 HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
 _NAMED_TIMEOUT = 5.0  # seconds for a host that the line names
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words

@@ -21,8 +21,8 @@ from sesh.system import descriptors
 from sesh.text import safe
 
 BATCH_TIMEOUT = 5.0  # seconds to search one batch of lines; a pattern that takes longer is refused
-_LEAST = 0.5  # seconds for the child to start and search, even past the deadline
-_LONGEST = 10_000  # characters; a longer pattern is refused
+_MIN_TIME = 0.5  # seconds for the child to start and search, even past the deadline
+_MAX_PATTERN = 10_000  # characters; a longer pattern is refused
 _BATCH = 1000  # lines
 # The child process reads batches of lines, and prints the matches of each.
 _CHILD = """\
@@ -64,7 +64,7 @@ class Pattern:
 
     def _search(self, lines: Sequence[str], deadline: float | None) -> list[tuple[int, str]]:
         now = time.monotonic()
-        until = now + BATCH_TIMEOUT if deadline is None else min(now + BATCH_TIMEOUT, max(now + _LEAST, deadline))
+        until = now + BATCH_TIMEOUT if deadline is None else min(now + BATCH_TIMEOUT, max(now + _MIN_TIME, deadline))
         try:
             child = self._child = self._child or self._start()
             assert child.stdin is not None and child.stdout is not None  # noqa: S101, PT018 (both are pipes)
@@ -92,8 +92,10 @@ class Pattern:
 
 def check_pattern(text: str, flags: int = 0) -> str:
     """Return `text` if it is a regular expression. Raises UsageError."""
-    if len(text) > _LONGEST:
-        raise UsageError(f"a regular expression of {len(text):,} characters is too long; {_LONGEST:,} are the limit")
+    if len(text) > _MAX_PATTERN:
+        raise UsageError(
+            f"a regular expression of {len(text):,} characters is too long; {_MAX_PATTERN:,} are the limit"
+        )
     try:
         re.compile(text, flags)
     except (re.error, RecursionError, OverflowError) as error:

@@ -15,8 +15,8 @@ from sesh.schema import codec
 from sesh.schema.outcomes import Command, Counts, Hit, Hits
 from sesh.wire import protocol
 
-_MOST_LINES, _MOST_CONTEXT = 1_000_000, 1_000
-_MOST_HITS = 10_000  # of one session; earlier hits are left out
+_MAX_LINES, _MAX_CONTEXT = 1_000_000, 1_000
+_MAX_HITS = 10_000  # of one session; earlier hits are left out
 
 
 @op(reads=True)
@@ -32,7 +32,7 @@ def grep(caller: Caller, pattern: str, names: Sequence[str] = (), context: int =
     searched = sessions.chosen(caller, names)
     with Pattern(pattern, ignore_case=ignore_case) as search:
         for name, lines in _texts(caller, searched, failed, named=bool(names)):
-            hits[name] = _hits(caller, name, lines, search, min(max(context, 0), _MOST_CONTEXT))
+            hits[name] = _hits(caller, name, lines, search, min(max(context, 0), _MAX_CONTEXT))
     result: Hits = {"hits": [], "failed": sessions.acted_on(searched, failed)["failed"]}
     if caller.origin is not None:
         most = max(map(len, hits.values()), default=0)
@@ -62,7 +62,7 @@ def _texts(
     for name in searched:
         caller.progress()
         try:
-            lines, alternate = views.last_lines(name, _MOST_LINES)
+            lines, alternate = views.last_lines(name, _MAX_LINES)
             if alternate:
                 lines = [*lines, *views.screen(caller, name)["lines"]]
         except SeshError as error:
@@ -82,13 +82,13 @@ def _last_that_fit(hits: Iterable[Sequence[Hit]], empty: Hits) -> int:
             data = encoded(hit)
             values += codec.weight(data)
             size += len(data) + 1
-        if values > codec.MOST_VALUES or size > protocol.MAX_RESPONSE:
+        if values > codec.MAX_VALUES or size > protocol.MAX_RESPONSE:
             return count
     return count + 1
 
 
 def _hits(caller: Caller, name: str, lines: list[str], search: Pattern, context: int) -> list[Hit]:
-    numbers = [number for number, _ in search.matches(lines)][-_MOST_HITS:]
+    numbers = [number for number, _ in search.matches(lines)][-_MAX_HITS:]
     commands = _commands(caller, name) if numbers else []
     return [
         {

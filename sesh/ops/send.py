@@ -21,8 +21,8 @@ from sesh.wire.protocol import CHUNK
 
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
-LONGEST = 64 << 20  # bytes; a longer text is refused
-_LONGEST_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
+MAX_TEXT = 64 << 20  # bytes; a longer text is refused
+_MAX_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
 _ANY = "."  # the pattern for any question, also an empty one
 
 
@@ -69,7 +69,7 @@ def send_input(
 
 def _check_length(text: bytes, *, as_unit: bool) -> None:
     """Raise UsageError if a text is too long; the limit is lower for one request."""
-    most = _LONGEST_UNIT if as_unit else LONGEST
+    most = _MAX_UNIT if as_unit else MAX_TEXT
     if len(text) > most:
         options = " with --enter or --question" if as_unit else ""
         message = f"a text{options} has at most {most:,} bytes; nothing was typed"

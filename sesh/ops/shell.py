@@ -29,7 +29,7 @@ from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
-_MOST_FAR = 30_000 << 10  # bytes of an output that a link carries: its base64 is below `protocol.MAX_RESPONSE`
+_MAX_FAR = 30_000 << 10  # bytes of an output that a link carries: its base64 is below `protocol.MAX_RESPONSE`
 _SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
 
 
@@ -203,9 +203,9 @@ def history(_caller: Caller, name: str) -> list[Command]:
 def history_output(caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
     command, output = find.request(name, HISTORY, n=number)
-    if caller.origin is not None and len(output) > _MOST_FAR:
-        caller.note(f"only the last {_MOST_FAR >> 10:,} KiB of the output come over a link")
-        output = output[-_MOST_FAR:]
+    if caller.origin is not None and len(output) > _MAX_FAR:
+        caller.note(f"only the last {_MAX_FAR >> 10:,} KiB of the output come over a link")
+        output = output[-_MAX_FAR:]
     facts: Mapping[str, object] = command or {}
     return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
 

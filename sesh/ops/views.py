@@ -18,7 +18,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote import known
 from sesh.schema import facts
-from sesh.schema.codec import MOST_VALUES, parse
+from sesh.schema.codec import MAX_VALUES, parse
 from sesh.schema.facts import SCROLLBACK, CheckpointFacts, CheckpointHeader, Status, Styled
 from sesh.schema.outcomes import Overview
 from sesh.store import checkpoints, listing, records, results
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 Checkpoint = tuple[CheckpointHeader, bytes]
 
 _FORMATS = ("text", "ansi")
-_MOST_FAR = MOST_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
+_MAX_FAR = MAX_VALUES // 2  # last lines that a link carries; half of the limit, which counts commas as values
 _STATUS_TIMEOUT, _SCREEN_TIMEOUT = 5.0, 30.0
 
 
@@ -78,6 +78,7 @@ def _status_without_daemon(name: str, error: SeshError) -> Status:
         "clients": [],
         "scrollback": None,
         "link": None,
+        "integration": None,
         "daemon_pid": record.get("daemon_pid"),
         "version": record.get("version"),
     }
@@ -122,7 +123,7 @@ def logs_since(
 
     `lines`: how many at most; None for all. Raises NotFound, Refused.
     """
-    return _logs(caller, name, facts.MOST if lines is None else lines, ansi=ansi, since=since)
+    return _logs(caller, name, facts.MAX_NUMBER if lines is None else lines, ansi=ansi, since=since)
 
 
 def _logs(caller: Caller, name: str, lines: int, *, ansi: bool, since: float | None = None) -> list[Styled]:
@@ -166,7 +167,7 @@ def fetch_pages(
     `fetch`: makes the request `logs` with more arguments. Return the lines, the response for the newest page, and
     whether there are older lines.
     """
-    newest, data = fetch(lines=lines, until=facts.MOST)
+    newest, data = fetch(lines=lines, until=facts.MAX_NUMBER)
     response = newest
     pages = [_lines_of(data)]
     size = len(data)
@@ -184,11 +185,11 @@ def _lines_of(page: bytes) -> list[str]:
 def _last_that_fit(texts: list[str]) -> int:
     """Return how many of the last lines fit into one response over a link."""
     left = protocol.MAX_RESPONSE - 1  # the first bracket
-    for count, text in enumerate(reversed(texts[-_MOST_FAR:])):
+    for count, text in enumerate(reversed(texts[-_MAX_FAR:])):
         left -= len(json.dumps(text)) + 1  # and a comma, or the last bracket
         if left < 0:
             return count
-    return min(len(texts), _MOST_FAR)
+    return min(len(texts), _MAX_FAR)
 
 
 # -- sessions without a daemon, and results of jobs
@@ -239,7 +240,7 @@ def emulator_of(checkpoint: Checkpoint | None, known: CheckpointFacts | None = N
     try:
         (columns, rows), size = header["drawn"], header["size"]
         emulator = _new_emulator(columns, rows, header["lines"])
-        emulator.settle().cell_height = header["cell_height"]
+        emulator.screen.cell_height = header["cell_height"]
         known = known or {}
         timed = len(data) - known.get("untimed", 0) if known.get("times") else 0
         emulator.feed(data[: max(0, timed)])

@@ -19,7 +19,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin, get_typ
 
 from sesh.errors import Malformed, placed
 from sesh.names import is_id, is_latin, is_name, is_system_text
-from sesh.schema.facts import MOST
+from sesh.schema.facts import MAX_NUMBER
 
 Test = Callable[["Check", Any], Any]  # a method of Check, with its keyword arguments: returns the checked value
 Cleaner = Callable[[str], str]  # makes a text of a host safe
@@ -179,7 +179,7 @@ _LIST, _OBJECT = _is((list, tuple), "a list"), _is(dict, "an object")
 _TESTS: dict[Any, Test] = {
     str: partial(Check.text, kind="line"),
     bool: _is(bool, "true or false"),
-    int: partial(Check.number, kind=int, bounds=range(MOST + 1)),
+    int: partial(Check.number, kind=int, bounds=range(MAX_NUMBER + 1)),
     float: partial(Check.number, kind=float, bounds=range(-(10**15), 10**15)),
     bytes: Check.octets,
     type(None): _is(type(None), "null"),

@@ -10,7 +10,7 @@ from typing import Any
 
 from sesh import errors
 
-MOST_VALUES = 500_000
+MAX_VALUES = 500_000
 """Most JSON values in one response; more raise ProtocolError. Even a short value takes some hundred bytes of memory."""
 _MARKS = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"?|([,\[{])', re.DOTALL)
 """Finds strings, and in group 1 each mark outside strings that begins a value; there is about one for each value."""
@@ -30,9 +30,9 @@ def parse(payload: bytes) -> dict[str, Any]:
 
 
 def value(data: bytes | bytearray) -> Any:
-    """Return a JSON value. Raises ProtocolError if it is invalid, or exceeds `MOST_VALUES`."""
-    if len(data) > MOST_VALUES and next(islice(_marks(data), MOST_VALUES, None), None):
-        raise errors.ProtocolError(f"the other side sent more than {MOST_VALUES} values in one answer")
+    """Return a JSON value. Raises ProtocolError if it is invalid, or exceeds `MAX_VALUES`."""
+    if len(data) > MAX_VALUES and next(islice(_marks(data), MAX_VALUES, None), None):
+        raise errors.ProtocolError(f"the other side sent more than {MAX_VALUES} values in one answer")
     try:
         return json.loads(data.decode("utf-8", "surrogateescape"))
     except (ValueError, RecursionError) as error:
@@ -40,7 +40,7 @@ def value(data: bytes | bytearray) -> Any:
 
 
 def weight(data: bytes) -> int:
-    """Return how many of the `MOST_VALUES` the JSON of a value takes up, with the comma behind it."""
+    """Return how many of the `MAX_VALUES` the JSON of a value takes up, with the comma behind it."""
     return sum(1 for _ in _marks(data)) + 1
 
 

@@ -11,9 +11,9 @@ negative, unless one of the annotations below says otherwise.
 from collections.abc import Mapping, Sequence
 from typing import Annotated, NamedTuple, Optional, TypedDict, Union
 
-MOST = 1 << 62  # the largest accepted position, count or number
-LARGEST_SIDE = 1000  # columns or rows of a terminal
-SCROLLBACK, MOST_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
+MAX_NUMBER = 1 << 62  # the largest accepted position, count or number
+MAX_SIDE = 1000  # columns or rows of a terminal
+SCROLLBACK, MAX_SCROLLBACK = 10_000, 1_000_000  # lines of a session's scrollback
 
 Moment = Annotated[str, "date-time"]  # RFC 3339 in UTC
 Name = Annotated[str, "name"]
@@ -38,7 +38,8 @@ class _RunFacts(TypedDict):
 class RunFacts(_RunFacts, total=False):
     """A daemon's facts of a run.
 
-    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run.
+    `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run;
+    `output_bytes`: None if the output is not known exactly.
     """
 
     n: int
@@ -48,7 +49,7 @@ class RunFacts(_RunFacts, total=False):
     duration: Optional[float]
     timed_out: bool
     truncated: bool
-    output_bytes: int
+    output_bytes: Optional[int]
     position: int
     key: str
     output_lost: bool
@@ -211,8 +212,20 @@ class TerminalModes(TypedDict):
     echo: bool
 
 
+class IntegrationFacts(TypedDict):
+    """The integration of a shell. `shell`: bash, zsh or fish; `missing`: why it is not whole, empty if it is.
+
+    The reasons, which `doctor` explains: old-shell, readonly, promptvars, restricted, not-first, replaced.
+    """
+
+    shell: Optional[str]
+    missing: list[str]
+
+
 class Status(Summary, total=False):
     """All facts of a session. `link`: up for a session on a host.
+
+    `integration`: of the session's shell, null without `shell-init`.
 
     `position`: bytes of output since the session's start; `faults`: recent errors of its daemon, such as failed hooks.
     """
@@ -226,6 +239,7 @@ class Status(Summary, total=False):
     position: int
     faults: list[str]
     reports: list[ReportFacts]
+    integration: Optional[IntegrationFacts]
 
 
 class Spec(TypedDict, total=False):
@@ -369,7 +383,7 @@ class JobResult(EndFacts, total=False):
 # -- the files of a session, checked when they are read (`sesh.system.files`)
 
 
-Side = Annotated[int, range(1, LARGEST_SIDE + 1)]
+Side = Annotated[int, range(1, MAX_SIDE + 1)]
 
 
 class Record(TypedDict, total=False):
@@ -414,7 +428,7 @@ class CheckpointHeader(TypedDict, total=False):
     drawn: list[Side]  # columns and rows of the terminal to feed the bytes to
     size: list[Side]  # columns and rows of the session, which may have been resized since
     cell_height: Annotated[int, range(1, 1 << 16)]  # in pixels, for the rows of images
-    lines: Annotated[int, range(MOST_SCROLLBACK + 1)]  # the limit of the session's scrollback
+    lines: Annotated[int, range(MAX_SCROLLBACK + 1)]  # the limit of the session's scrollback
 
 
 class CheckpointFacts(TypedDict, total=False):

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 
 from sesh.errors import Refused
 
-_LONGEST_POLL = 86_400_000.0
+_MAX_POLL = 86_400_000.0
 """Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
 _OTHER_DESCRIPTORS = 40  # descriptors reserved for files, pipes and links
 _USUAL_LIMIT = 4096
@@ -25,7 +25,7 @@ def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[i
     for descriptor, events in watched:
         poll.register(descriptor, events)
     while True:
-        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _LONGEST_POLL)
+        left = None if deadline is None else min(max(0.0, deadline - time.monotonic()) * 1000, _MAX_POLL)
         ready = [descriptor for descriptor, _ in poll.poll(left)]
         if ready or (deadline is not None and time.monotonic() >= deadline):
             return ready

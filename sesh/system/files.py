@@ -25,7 +25,7 @@ ABANDONED_AFTER = 600.0
 """Age in seconds at which a temporary file counts as abandoned, whichever machine wrote it."""
 UNFINISHED = re.compile(r"\.[^/]{1,100}\.(\d{1,20})\.sesh")
 """Matches the name of a temporary file, with the number of the thread that writes it."""
-_LONGEST_HEADER = 4 << 20  # bytes of the JSON before other bytes
+_MAX_HEADER = 4 << 20  # bytes of the JSON before other bytes
 
 
 def _open(path: str, mode: str, *, links: bool = False) -> FileIO:
@@ -193,7 +193,7 @@ def read_headed(path: str, check: Check, most: int) -> Any:
 
     `most`: so many bytes of what follows are read. Raises Refused.
     """
-    content = read_own(path, most, whole=False, header=_LONGEST_HEADER)
+    content = read_own(path, most, whole=False, header=_MAX_HEADER)
     if content is None:
         return None
     first, _, rest = content.partition(b"\n")

@@ -200,7 +200,7 @@ def names() -> list[str]:
 def socket_address(folder: str, entry: str) -> Iterator[str]:
     """Yield an address for a socket in `folder`, even if its path is too long."""
     path = os.path.join(folder, entry)
-    if len(os.fsencode(path)) <= platforms.LONGEST_SOCKET_PATH:
+    if len(os.fsencode(path)) <= platforms.MAX_SOCKET_PATH:
         yield path
         return
     if not os.path.isdir("/proc/self/fd"):

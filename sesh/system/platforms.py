@@ -18,7 +18,7 @@ from threading import Lock
 from sesh.system import programs
 
 LINUX = sys.platform.startswith("linux")
-LONGEST_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
+MAX_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
 PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6

@@ -61,8 +61,8 @@ def parent_of(pid: int) -> int:
 
 
 _SO_ACCEPTCON = 1 << 16
-_LONGEST_COMMAND = 64 << 10
-_LONGEST_COMM = 15
+_MAX_COMMAND = 64 << 10
+_MAX_COMM = 15
 """Bytes at which the kernel cuts a process name (TASK_COMM_LEN, less the closing NUL)."""
 
 
@@ -80,7 +80,7 @@ def directory_of(pid: int, *, quick: bool = False) -> str:
 def command_of(pid: int) -> list[str]:
     """Return the arguments of a process, program included, at most 64 KiB; empty if unknown."""
     if platforms.LINUX:
-        words = platforms.content(f"/proc/{pid}/cmdline", _LONGEST_COMMAND).rstrip(b"\0").split(b"\0")
+        words = platforms.content(f"/proc/{pid}/cmdline", _MAX_COMMAND).rstrip(b"\0").split(b"\0")
         return [word.decode("utf-8", "replace") for word in words] if words != [b""] else []
     return _ps(pid, "args").split()
 
@@ -112,7 +112,7 @@ def set_process_title(text: str) -> None:
         with open("/proc/self/mem", "r+b", buffering=0) as memory:
             os.pwrite(memory.fileno(), title[: end - start - 1].ljust(end - start, b"\0"), start)
         with open("/proc/self/comm", "wb", buffering=0) as file:
-            file.write(title[:_LONGEST_COMM])
+            file.write(title[:_MAX_COMM])
     except (OSError, ValueError):
         return
 

@@ -88,7 +88,7 @@ RENEWED = (
     "XAUTHORITY", "XDG_CURRENT_DESKTOP", "XDG_SESSION_DESKTOP", "XDG_SESSION_TYPE", "VSCODE_IPC_HOOK_CLI",
     "GIT_ASKPASS", "VSCODE_GIT_ASKPASS_MAIN", "VSCODE_GIT_ASKPASS_NODE", "VSCODE_GIT_IPC_HANDLE",
 )  # fmt: skip
-_MOST_RENEWED, _LONGEST_VALUE = 64, 1024
+_MAX_RENEWED, _MAX_VALUE = 64, 1024
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,63}\Z")
 
 
@@ -114,6 +114,6 @@ def accepted_variables(sent: Mapping[str, str]) -> dict[str, str]:
     """Return a peer's renewed variables, without those that are unsafe for shells."""
     return {
         name: value
-        for name, value in list(sent.items())[:_MOST_RENEWED]
-        if _is_variable(name) and len(value) <= _LONGEST_VALUE and value.isprintable()
+        for name, value in list(sent.items())[:_MAX_RENEWED]
+        if _is_variable(name) and len(value) <= _MAX_VALUE and value.isprintable()
     }

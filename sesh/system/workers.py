@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 Key = TypeVar("Key")
 Item = TypeVar("Item")
 
-_MOST_UNREAD = 1000  # items in the queue; a worker with one more item blocks
+_MAX_UNREAD = 1000  # items in the queue; a worker with one more item blocks
 LEAVING = 3.0  # seconds for stopped threads to end, each with its ssh; a slower thread is left running
 _ENDED = object()  # the last item of a worker that ended without an error
 
@@ -100,7 +100,7 @@ class Workers(Generic[Key, Item]):
         self._most = most
         self._stops: dict[Key, Stop] = {}  # of those that wait for their turn, too
         self._waiting: deque[tuple[Key, Stop, Callable[[Stop], Iterator[Item]]]] = deque()
-        self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MOST_UNREAD)
+        self._queue: Queue[tuple[Key, Stop, Any]] = Queue(_MAX_UNREAD)
         self._threads: list[threading.Thread] = []
         self._reader, self._writer = socket.socketpair()
         for end in (self._reader, self._writer):

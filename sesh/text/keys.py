@@ -166,7 +166,7 @@ def _no_key(name: str) -> UsageError:
 ESCAPE = b"\x1b"
 PASTE, PASTE_END = b"\x1b[200~", b"\x1b[201~"
 PRESS, REPEAT, RELEASE = 1, 2, 3
-LONGEST = 128  # bytes at which a control sequence is cut off, because one so long is neither a key nor a reply
+MAX_SEQUENCE = 128  # bytes at which a control sequence is cut off, because one so long is neither a key nor a reply
 _LOCKS = 64 | 128
 _CUT = rb"(?=[^\x80-\xbf])"
 _TOKEN = re.compile(
@@ -176,7 +176,8 @@ _TOKEN = re.compile(
     rb"|O(?:[\x40-\x7e]|(?=[^\x40-\x7e]))|[^[O\x1b]|(?=\x1b))"
     # characters in UTF-8, and single bytes.
     rb"|[\xc2-\xdf](?:[\x80-\xbf]|%(cut)s)|[\xe0-\xef](?:[\x80-\xbf]{2}|[\x80-\xbf]?%(cut)s)"
-    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]" % {b"most": LONGEST - 3, b"cut": _CUT}
+    rb"|[\xf0-\xf4](?:[\x80-\xbf]{3}|[\x80-\xbf]{0,2}%(cut)s)|[^\x1b\xc2-\xf4]"
+    % {b"most": MAX_SEQUENCE - 3, b"cut": _CUT}
 )
 _PASTED = re.compile(rb"\x1b\[200~.*?(?:\x1b\[201~|\Z)", re.DOTALL)
 
@@ -194,8 +195,9 @@ def tokens(data: bytes) -> Iterator[tuple[bytes, bool]]:
     """Yield each token, and whether it is whole; only the last one may be incomplete."""
     start = 0
     while start < len(data):
-        end, whole = token(data, start)
-        yield data[start:end], whole
+        match = _TOKEN.match(data, start)
+        end = len(data) if match is None else match.end()
+        yield data[start:end], match is not None
         start = end
 
 
@@ -229,7 +231,7 @@ def is_report(sequence: bytes) -> bool:
     if sequence[:2] != b"\x1b[":
         return False
     introduced = len(sequence) > 2 and sequence[2] in b"<=>?M"
-    return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= LONGEST
+    return introduced or sequence[-1] in b"IMOcntxy" or len(sequence) >= MAX_SEQUENCE
 
 
 def paste_end(data: bytes, start: int) -> tuple[int, int]:

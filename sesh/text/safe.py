@@ -12,8 +12,8 @@ from sesh.about import ON_HOST, SESH
 from sesh.errors import Malformed, malformed
 from sesh.schema.check import Check, test_of
 
-_MOST_MARKS = 256  # zero-width characters after which `cut` stops looking for columns
-LONGEST_LINE = 4096  # characters at which a line of a host is cut
+_MAX_MARKS = 256  # zero-width characters after which `cut` stops looking for columns
+MAX_LINE = 4096  # characters at which a line of a host is cut
 STYLES = "(\x1b\\[[0-9:;]{0,99}m|\x1b\\]8;[ -~\xa0-\ud7ff]{0,2200}\x1b\\\\)"  # SGR and links (OSC 8)
 _CONTROLS = "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069]"
 """Controls except tab and line feed, and marks that change the direction of text."""
@@ -30,7 +30,7 @@ def plain(value: object, keep: str = "") -> str:
 
 def line(text: str) -> str:
     """Return a printable line of a host, with placeholders of its sesh (see `errors.for_host`)."""
-    return plain(text[:LONGEST_LINE], SESH + ON_HOST)
+    return plain(text[:MAX_LINE], SESH + ON_HOST)
 
 
 def paragraphs(text: str) -> str:
@@ -82,7 +82,7 @@ def cut(text: str, limit: int, *, keeps_end: bool = False, mark: str = "…") ->
     """Return a text cut to `limit` columns; `mark` replaces its end, or its beginning."""
     if limit < 1:
         return ""  # even of a text without width: a mark is drawn on the character before it
-    most = limit + _MOST_MARKS
+    most = limit + _MAX_MARKS
     near = text[-most:] if keeps_end else text[:most]
     if near == text and columns(text) <= limit:
         return text

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta, timezone
 from sesh.errors import UsageError
 from sesh.names import is_decimal, printable
 
-_LONGEST = 1e9  # seconds, 31 years
+_MAX_SECONDS = 1e9  # seconds, 31 years
 _SUFFIXES = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
 
 
@@ -23,8 +23,8 @@ def parse_seconds(word: str, *, least: float = 1e-9) -> float:
         length = float(number) * _SUFFIXES[unit]
         if length < least:
             raise UsageError(f"{printable(word)} is not a time above 0")
-        if length >= _LONGEST:
-            raise UsageError(f"{printable(word)} is too long; the longest time is {int(_LONGEST // 86400)}d")
+        if length >= _MAX_SECONDS:
+            raise UsageError(f"{printable(word)} is too long; the longest time is {int(_MAX_SECONDS // 86400)}d")
         return length
     raise UsageError(f"{printable(word)} is not a time; write seconds, or a time like 90s, 5m, 2h, 7d")
 

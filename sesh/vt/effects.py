@@ -87,7 +87,7 @@ def group_of(kind: EffectKind, start: int, string: bytes, begun: dict[str, int])
 class EffectList:
     """The newest effects, within bounds. What is in parts is dropped whole, and so is what is too long to be kept."""
 
-    kept: list[Effect] = field(default_factory=list)  # in the order of their positions
+    all: list[Effect] = field(default_factory=list)  # in the order of their positions
     dropped: dict[str, int] = field(default_factory=dict)
     """By kind, the newest group that was dropped: its further parts go, too."""
 
@@ -97,12 +97,12 @@ class EffectList:
             if not effect.data:
                 self._drop({(effect.kind, effect.group)})
             elif effect.group > self.dropped.get(effect.kind.value, -1):
-                self.kept.append(effect)
-        bells = [effect for effect in self.kept if effect.kind is EffectKind.BELL]
+                self.all.append(effect)
+        bells = [effect for effect in self.all if effect.kind is EffectKind.BELL]
         gone = {(bell.kind, bell.group) for bell in bells[:-MAX_KEPT_BELLS]}
-        count, size = len(self.kept), sum(len(effect.data) for effect in self.kept)
+        count, size = len(self.all), sum(len(effect.data) for effect in self.all)
         if count > MAX_KEPT or size > MAX_KEPT_BYTES:
-            for effect in self.kept:
+            for effect in self.all:
                 if count <= MAX_KEPT * _LEFT and size <= MAX_KEPT_BYTES * _LEFT:
                     break
                 gone.add((effect.kind, effect.group))
@@ -114,16 +114,16 @@ class EffectList:
     def _drop(self, groups: set[tuple[EffectKind, int]]) -> None:
         for kind, group in groups:
             self.dropped[kind.value] = max(group, self.dropped.get(kind.value, -1))
-        self.kept = [effect for effect in self.kept if (effect.kind, effect.group) not in groups]
+        self.all = [effect for effect in self.all if (effect.kind, effect.group) not in groups]
 
     def trim(self, position: int) -> None:
         """Drop the effects that end at a position or before: every terminal has them."""
-        first = next((index for index, effect in enumerate(self.kept) if effect.end > position), len(self.kept))
-        del self.kept[:first]
+        first = next((index for index, effect in enumerate(self.all) if effect.end > position), len(self.all))
+        del self.all[:first]
 
     def between(self, start: int, end: int) -> list[Effect]:
         """Return the effects that a terminal lacks which has the output up to `start`, and a screen as of `end`.
 
         An effect that `start` cuts is among them; of one that `end` cuts, the rest comes with the output after it.
         """
-        return [effect for effect in self.kept if start < effect.end <= end]
+        return [effect for effect in self.all if start < effect.end <= end]

@@ -26,18 +26,16 @@ def _clamped(size: int) -> int:
 
 
 class Emulator:
-    """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback.
-
-    `feed` may leave the end of bulk output unparsed: call `settle` before you look at screen or scrollback.
-    """
+    """A terminal without a display. `max_lines`, `max_bytes`: limits of the scrollback."""
 
     def __init__(self, columns: int, height: int, *, max_lines: int = 10_000, max_bytes: int = 8 << 20) -> None:
         self._parser = Parser(Screen(_clamped(columns), _clamped(height), Scrollback(max_lines, max_bytes)))
         self._bulk = Bulk(self._parser)
         self.times = Timeline()  # of lines, by their numbers
 
-    def settle(self) -> Screen:
-        """Parse what `feed` has left of bulk output; return the screen."""
+    @property
+    def screen(self) -> Screen:
+        """The screen, with its scrollback; first, what `feed` has left of bulk output is parsed."""
         self._bulk.parse_tail()
         return self._parser.screen
 
@@ -65,7 +63,7 @@ class Emulator:
 
     def resize(self, columns: int, height: int) -> None:
         """Reflow the main screen, and crop the alternate one; sizes are clamped to 1..1000."""
-        self.settle().change_size(_clamped(columns), _clamped(height))
+        self.screen.change_size(_clamped(columns), _clamped(height))
 
     @property
     def columns(self) -> int:
@@ -86,7 +84,7 @@ class Emulator:
     @property
     def cursor(self) -> tuple[int, int]:
         """The cursor's row and column, from 0; with a wrap pending, the column printed last."""
-        screen = self.settle()
+        screen = self.screen
         return screen.cursor.y, screen.cursor.x - screen.pending_wrap
 
     @property
@@ -115,7 +113,7 @@ class Emulator:
         state = self.scroll_state()
         line = state.first_line + state.on_screen
         if state.open_rows and not state.on_screen:  # the cursor may be in the line that has begun above the screen
-            screen = self.settle()
+            screen = self.screen
             row = screen.other.saved.row if screen.alternate else screen.cursor.y
             line -= all(each.continues for each in screen.main_rows[: row + 1])
         return line
@@ -125,7 +123,7 @@ class Emulator:
         return self._parser.screen.get_mode(number, private)  # which bulk output leaves as it is
 
     def text(self) -> list[str]:
-        return [row.trimmed_text() for row in self.settle().rows]
+        return [row.trimmed_text() for row in self.screen.rows]
 
     def last_lines(self, count: int, *, ansi: bool = False, since: float | None = None) -> list[str]:
         """Return the last logical lines of scrollback and main screen, with SGR if `ansi`.
@@ -151,7 +149,7 @@ class Emulator:
         `most` characters in all (a single line may be longer), and fewer once `seconds` have passed.
         """
         deadline = perf_counter() + seconds
-        screen = self.settle()
+        screen = self.screen
         screen.sync_scrollback()
         scrollback = screen.scrollback
         on_screen = [encode(line) for line in unwrap(scrollback.open_rows + screen.main_rows)]
@@ -177,6 +175,6 @@ class Emulator:
 
     def used_rows(self) -> int:
         """Count the rows from the cursor's to the last one that is not blank."""
-        screen = self.settle()
+        screen = self.screen
         y = screen.cursor.y
         return max((index + 1 - y for index, row in enumerate(screen.rows) if index >= y and row.end()), default=0)

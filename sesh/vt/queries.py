@@ -63,6 +63,8 @@ class Kind(str, Enum):
     PROGRESS = "progress"  # the numbers after `9;4;`
     STATUS = "status"  # the report after `7501;`
     MARK = "mark"  # a prompt mark without `133;`, such as `D;0`: a command has ended
+    EDITOR = "editor"  # the sequence that switches bracketed paste alone, as line editors do
+    INTEGRATION = "integration"  # what a shell says of sesh's integration, after `7373;integration;`
 
 
 Finding = tuple[Kind, bytes, int]
@@ -73,7 +75,7 @@ _HEAD = 1024  # bytes that are kept of a string that is too long
 _MAX_CONTROL = 256
 _MAX_FINDINGS = {
     Kind.TITLE: 1, Kind.PROGRESS: 1, Kind.RIS: 1, Kind.BELL: 8, Kind.NOTIFICATION: 8, Kind.NOTIFICATION_PART: 8,
-    Kind.MARK: 100, Kind.STATUS: 256, Kind.STATUS_QUERY: 16,
+    Kind.MARK: 100, Kind.EDITOR: 100, Kind.INTEGRATION: 8, Kind.STATUS: 256, Kind.STATUS_QUERY: 16,
 }  # fmt: skip
 _MAX_OTHERS = 1000  # findings of any other kind that are kept for one block; earlier ones are dropped
 _QUERIES = (
@@ -82,8 +84,9 @@ _QUERIES = (
     rb"|\?(?![0-9;]*[hl])(?:u|[0-9][mg]|[0-9;]{1,32}n|[0-9]{1,16}\$p|[0-9;]{1,64}S)"
 )
 _SEQUENCES = (
-    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!2048)[0-9]*[hl])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))|(?P<ris>c)"
-    rb"|(?P<sizes>\[\?(?:[0-9;]{1,64};)?2048(?:;[0-9;]{0,64})?h)"
+    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!20(?:04|48)[hl])[0-9]*[hl])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))"
+    rb"|(?P<ris>c)|(?P<sizes>\[\?(?:[0-9;]{1,64};)?2048(?:;[0-9;]{0,64})?h)"
+    rb"|(?P<editor>\[\?2004[hl])"
     rb"|(?P<string>\][^\x07\x18\x1a\x1b]*|[P_X^][^\x18\x1a\x1b]*))"
 )
 _SILENT, _AUDIBLE = re.compile(_SEQUENCES), re.compile(_SEQUENCES + rb"|(?P<bell>\x07)")
@@ -291,6 +294,8 @@ def _notice(number: bytes, text: bytes) -> tuple[Kind, bytes] | None:
         return _kitty_notification(first, rest)
     if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D"):
         return Kind.MARK, text
+    if number == b"7373" and first == b"integration":
+        return Kind.INTEGRATION, rest
     return None
 
 

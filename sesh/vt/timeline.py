@@ -42,6 +42,11 @@ class Timeline:
         both = array("q", data)
         self.pairs = list(zip(both[: len(both) // 2], both[len(both) // 2 :]))
 
+    @property
+    def last_second(self) -> int:
+        """The last second in which something came; -1 if nothing did."""
+        return self._seconds[-1] if self._seconds else -1
+
     def note(self, second: int, number: int) -> None:
         """Note that things from a number on come in a second, or later."""
         if self._seconds:

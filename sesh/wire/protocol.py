@@ -51,7 +51,7 @@ from typing import Any
 
 from sesh import errors
 from sesh.schema.codec import encode, parse
-from sesh.schema.facts import MOST
+from sesh.schema.facts import MAX_NUMBER
 
 PROTOCOL = 1  # the protocol number; a peer with another one is refused with an error
 
@@ -61,7 +61,7 @@ BRIDGE = b"\0sesh-bridge-1\0\n"
 MAX_PAYLOAD = 1 << 20
 MAX_RESPONSE = 40 << 20
 """Most bytes of DATA with one response; more raise ProtocolError. The output of a run (32 MiB) or a scrollback fits."""
-PART = MOST  # in the place of a screen's position: the screen goes on in the next frame
+PART = MAX_NUMBER  # in the place of a screen's position: the screen goes on in the next frame
 _HEADER, _NUMBERED = struct.Struct(">BI"), struct.Struct(">BIQ")
 _ECHO, _SIZE = struct.Struct(">QQB"), struct.Struct(">4H")
 _TRUNCATED = "the other side sent a truncated frame"

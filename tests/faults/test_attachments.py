@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.clients.window import LEAST
+from sesh.daemon.clients.window import MIN_WINDOW
 from sesh.daemon.server import Server
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
@@ -362,12 +362,12 @@ def test_input_is_acknowledged_once_the_program_has_room_for_all_of_it(
 
 def test_a_client_that_lacks_output_at_its_detach_is_not_told_where_its_cursor_stands(daemons: Daemons) -> None:
     """Its last line was written over."""
-    size = LEAST // 16  # bytes at once
+    size = MIN_WINDOW // 16  # bytes at once
     piece = f"read go; head -c {size} /dev/zero | tr '\\0' x"
     daemons.sh("work", f"for piece in $(seq 32); do {piece}; done; echo; echo end; exec cat")
     client = daemons.attach("work", remote=True)
     client.wait(protocol.SCREEN)
-    for least in range(size, LEAST // 2, size):
+    for least in range(size, MIN_WINDOW // 2, size):
         client.type(b"\r")
         wait_until(
             lambda least=least: not client.step() and len(client.output) >= least,  # type: ignore[misc]

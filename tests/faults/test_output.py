@@ -14,14 +14,14 @@ from tests.support import Home, wait_until
 
 FLOOD = r'read go; yes "$(printf "%0120d\033[K" 0)" | head -n 6000; seq 1 3000; : >done; exec cat'
 """More than the emulator may lag, in a form for which it has no short cut."""
-LARGEST = 512 << 10
+MAX_BURST = 512 << 10
 
 
 @pytest.fixture
 def halt(home: Home, monkeypatch: pytest.MonkeyPatch) -> str:
     """Lower the limit of the emulator's lag; return a file that makes it rest."""
     for name in ("clients.sender.MAX_LAG", "screen.feed.MAX_LAG"):
-        monkeypatch.setattr(f"sesh.daemon.{name}", LARGEST)
+        monkeypatch.setattr(f"sesh.daemon.{name}", MAX_BURST)
     step, path = ScreenFeed.step, f"{home.path}/halt"
     monkeypatch.setattr(ScreenFeed, "step", lambda feed, *words: os.path.exists(path) or step(feed, *words))
     return path
@@ -38,8 +38,8 @@ def test_the_program_waits_for_an_emulator_that_is_far_behind_and_nothing_is_los
     begun = position()
     open(halt, "w").close()
     daemons.ask("work", "send", b"\n")
-    wait_until(lambda: begun + LARGEST <= position() == position(), "the program waits")
-    assert position() <= begun + LARGEST + (128 << 10)
+    wait_until(lambda: begun + MAX_BURST <= position() == position(), "the program waits")
+    assert position() <= begun + MAX_BURST + (128 << 10)
     os.unlink(halt)
     wait_until(lambda: os.path.exists(f"{home.path}/done"), "the flood's end", timeout=60)
     daemons.wait_for("work", "\n3000", timeout=60)  # else `logs` could answer before the flood's last bytes

@@ -78,13 +78,13 @@ class Dialect:
         self._pushed = 0
         self._saved_at = {False: 0, True: 0}
         self._saved_on_alternate = False
-        push = self.emulator.settle().scrollback.push
+        push = self.emulator.screen.scrollback.push
 
         def counted(row: Row, line_continues: bool) -> bool:
             self._pushed += 1
             return push(row, line_continues)
 
-        self.emulator.settle().scrollback.push = counted  # type: ignore[method-assign]
+        self.emulator.screen.scrollback.push = counted  # type: ignore[method-assign]
 
     def take(self, item: bytes) -> bytes:
         """Return the element as it is sent; nothing if the emulators would differ."""
@@ -96,14 +96,14 @@ class Dialect:
             if parts(self, text):
                 self.left_out[name] += 1
                 return b""
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         if _SWITCHES.fullmatch(text) and (screen.top, screen.bottom) != (0, screen.height - 1):
             item = b"\x1b[r" + item  # margins are the terminal's in xterm and kitty, each screen's in xterm.js
         self._follow(item, text)
         return item
 
     def _follow(self, item: bytes, text: str) -> None:
-        screen = self.emulator.settle()
+        screen = self.emulator.screen
         csi = _CSI.fullmatch(text)
         moves = (csi and csi[2] in "LMST") or text in {"\x1bM", "\x1b'}"} or "'" in text
         if moves and any(row.continues for row in screen.rows):
@@ -136,7 +136,7 @@ def _restores_otherwise(dialect: Dialect, text: str) -> bool:
     """DECRC, and the sequences that include a DECRC."""
     if not _RESTORES.fullmatch(text):
         return False
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     to_main = text == "\x1b[?1049l" and screen.alternate
     saved = screen.other.saved if to_main else screen.saved
     where = screen.alternate and not to_main
@@ -155,18 +155,18 @@ def _row(dialect: Dialect, text: str, letters: str) -> re.Match[str] | None:
 
 
 def _waits(dialect: Dialect) -> bool:
-    return dialect.emulator.settle().cursor.x >= dialect.emulator.columns
+    return dialect.emulator.screen.cursor.x >= dialect.emulator.columns
 
 
 def _moves_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     return screen.origin and screen.top > 0 and _row(dialect, text, "ABCDEFG`ae") is not None
 
 
 def _joins_otherwise(dialect: Dialect, text: str) -> bool:
     """Return whether xterm.js would join the marks and selectors of a text otherwise."""
     first = text[0]
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     if first < " ":
         return first != "\x1b" and any(unicodedata.category(char).startswith("M") for char in text)
     if not screen.wrap and (any(width(char) == 2 for char in text) or not screen.rows[screen.cursor.y].text[-1]):
@@ -186,7 +186,7 @@ def _joins_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _resets_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     clears = re.fullmatch(r"\x1b\[\??0*3(?:;[\d;]*)?J", text)
     if (dialect.after_replay and (clears or text == "\x1bc")) or (clears and screen.alternate):
         return True
@@ -200,7 +200,7 @@ def _resets_otherwise(dialect: Dialect, text: str) -> bool:
 
 
 def _fills_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     if text == "\x1b#8":
         return screen.pen is not DEFAULT or screen.origin or (screen.top, screen.bottom) != (0, screen.height - 1)
     if _row(dialect, text, "S"):
@@ -210,19 +210,19 @@ def _fills_otherwise(dialect: Dialect, text: str) -> bool:
 
 def _splits_otherwise(dialect: Dialect, text: str) -> bool:
     """Return whether xterm.js would split a wide character otherwise, at ICH or DECIC."""
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     if _row(dialect, text, "@"):
         return not all(screen.rows[screen.cursor.y].text)
     return text.startswith("\x1b[") and "'}" in text and not all(cell for row in screen.rows for cell in row.text)
 
 
 def _underlines_otherwise(dialect: Dialect, text: str) -> bool:
-    chosen = dialect.emulator.settle().pen.style.underline_colour != "default"
+    chosen = dialect.emulator.screen.pen.style.underline_colour != "default"
     return "[59" in text or ("[58" in text and chosen)
 
 
 def _screens_tabs(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     return bool(_SWITCHES.fullmatch(text)) and screen.tabstops != set(range(8, screen.columns, 8))
 
 
@@ -244,17 +244,17 @@ def _repeats_beyond(dialect: Dialect, text: str) -> bool:
 
 
 def _designates_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     return text in {"\x1b%@", "\x1b%G"} and screen.charsets != DEFAULT_SETS
 
 
 def _goes_back_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     return text == "\b" and not screen.wrap and bool(screen.modes.get(45))
 
 
 def _wraps_otherwise(dialect: Dialect, text: str) -> bool:
-    screen = dialect.emulator.settle()
+    screen = dialect.emulator.screen
     wide = any(width(char) == 2 or char == "\ufe0f" for char in text) or text.endswith("b")
     return wide and (screen.insert or any(row.text[-1] != " " for row in screen.rows[screen.cursor.y :]))
 
@@ -263,7 +263,7 @@ def _enters_otherwise(dialect: Dialect, text: str) -> bool:
     return (
         text in {"\x1b[?47h", "\x1b[?1047h"}
         and not dialect.emulator.alternate
-        and bool(dialect.emulator.settle().other.rows)
+        and bool(dialect.emulator.screen.other.rows)
     )
 
 

@@ -22,7 +22,7 @@ COLUMNS, ROWS = 80, 24
 #: Seconds of silence that end a step.
 QUIET = 0.4
 #: Most seconds of a step.
-LONGEST = 5.0
+MAX_SECONDS = 5.0
 
 TEXT = "".join(f"line {number}: the quick brown fox jumps over the lazy dog, é 中文\n" for number in range(200))
 SETUP = (
@@ -76,7 +76,7 @@ def record(name: str) -> bytes:
 def until_quiet(process: PtyProcess) -> bytes:
     """Return what a process writes until it pauses."""
     out = b""
-    for _ in range(int(LONGEST / QUIET)):
+    for _ in range(int(MAX_SECONDS / QUIET)):
         if not select.select([process.fd], [], [], QUIET)[0]:
             break
         try:

@@ -27,8 +27,8 @@ def _held(emulator: Emulator) -> dict[str, Any]:
     colours = {name: value for name, value in now["osc_values"].items() if value and name not in {"7", "9;4", "22"}}
     hidden = {
         "colours": colours,
-        "hidden": emulator.settle().cursor.hidden,
-        "hidden_kitty_stack": emulator.settle().other.kitty_stack,
+        "hidden": emulator.screen.cursor.hidden,
+        "hidden_kitty_stack": emulator.screen.other.kitty_stack,
     }
     return {**{key: now[key] for key in _HELD}, "modes": modes, **hidden}
 

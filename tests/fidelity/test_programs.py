@@ -44,7 +44,7 @@ def test_a_repaint_changes_nothing_that_shows(path: Path) -> None:
         client.feed(repainting(emulator, was_alternate=client.alternate, pushed=client.stacks).finish())
         assert client.text() == emulator.text()
         assert client.cursor == emulator.cursor
-        assert client.settle().scrollback.count == emulator.settle().scrollback.count
+        assert client.screen.scrollback.count == emulator.screen.scrollback.count
 
 
 def differing(xterm: Xterm, data: bytes) -> list[str]:

@@ -67,10 +67,10 @@ def test_the_cursor_stays_on_its_character() -> None:
     for width in range(2, 40):
         emulator = Emulator(20, 6)
         emulator.feed(b"first line\r\n" + bytes(range(97, 123)) + b"\x1b[3;4H")
-        assert emulator.settle().rows[2].text[3] == "x"
+        assert emulator.screen.rows[2].text[3] == "x"
         emulator.resize(width, 6)
         row, column = emulator.cursor
-        assert emulator.settle().rows[row].text[column] == "x", width
+        assert emulator.screen.rows[row].text[column] == "x", width
 
 
 def test_the_alternate_screen_is_left_to_the_program() -> None:

@@ -24,7 +24,7 @@ from tests.support import Home
 from tests.support.greeting import greet
 
 ANSWERS_WITHIN = 30.0
-MOST_SESSIONS = 8
+MAX_SESSIONS = 8
 _SIGN = b"the fuzzer's own"
 
 _SPEC: dict[str, Any] = {"command": ["cat"], "directory": "/", "env": ["A=1"], "label": ["k=v"]}
@@ -182,7 +182,7 @@ class Bridge:
         said = self.said()
         assert "Traceback" not in said, said[-2000:]
         assert "internal error" not in said, said[-2000:]
-        if len(self._home.names()) > MOST_SESSIONS:
+        if len(self._home.names()) > MAX_SESSIONS:
             self._home.sesh("kill-all", "-y", timeout=60)
 
     def _hang_up(self) -> None:

@@ -70,7 +70,7 @@ def _config() -> Iterator[Check]:
             """Any file is read: valid settings are taken, and each warning is one printable line."""
             path = home.write(".config/sesh/config.toml", case)
             found = config.load(path)
-            assert 0 <= found.replay_lines <= config.MOST_REPLAY_LINES
+            assert 0 <= found.replay_lines <= config.MAX_REPLAY_LINES
             key = DetachKey.parse(found.detach_key or "C-\\")
             assert key is None or key.name.isprintable()
             for warning in found.warnings:

@@ -26,7 +26,7 @@ from tests.fuzz.target import Check, Target, pure
 from tests.unit.vt.streams import cut
 
 #: Bytes that a fuzzed daemon may grow by: scrollback, the emulator's lag, its code, and unread answers.
-MOST_GROWTH = 96 << 20
+MAX_GROWTH = 96 << 20
 CLOSES_WITHIN = 20.0
 
 _ODD: tuple[Any, ...] = (
@@ -149,7 +149,7 @@ class Socket:
         faults = [line for line in status["faults"] if "a fault" in line]
         assert not faults, faults[-1].partition(" ")[2]
         self.largest = max(self.largest, resident(self.pid) - self._before)
-        assert self.largest < MOST_GROWTH, f"{self.largest} bytes more"
+        assert self.largest < MAX_GROWTH, f"{self.largest} bytes more"
 
 
 def _converse(descriptor: int, data: bytes) -> None:

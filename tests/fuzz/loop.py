@@ -15,7 +15,7 @@ from tests.support import ROOT
 
 CUT_DOWN_FOR = 10.0
 """Seconds that are spent on making a case smaller."""
-MOST_FAILURES = 5
+MAX_FAILURES = 5
 """Failures of different kinds after which a target is left alone."""
 
 
@@ -106,7 +106,7 @@ def turn(target: Target, check: Check, rng: random.Random, seconds: float, tally
         tally.failures[kind] = path
         text = "".join(traceback.format_exception(error)[-3:])
         print(f"{target.name} FAILED: {kind}\n{text}to repeat it: {how_to_repeat(path)}", flush=True)
-        if target.slow or len(tally.failures) >= MOST_FAILURES:
+        if target.slow or len(tally.failures) >= MAX_FAILURES:
             break  # the failure may have harmed what the target needs, such as a daemon
     tally.seconds += time.monotonic() - began
 
@@ -123,11 +123,11 @@ def rounds(
         for target in targets:
             tally = tallies[target.name]
             left = deadline - time.monotonic()
-            if left <= 0 or len(tally.failures) >= MOST_FAILURES:
+            if left <= 0 or len(tally.failures) >= MAX_FAILURES:
                 continue
             with target.open() as check:
                 turn(target, check, rng, min(share, left), tally)
             say(f"{target.name}: {tally}")
-        if all(len(tally.failures) >= MOST_FAILURES for tally in tallies.values()):
+        if all(len(tally.failures) >= MAX_FAILURES for tally in tallies.values()):
             break
     return tallies

@@ -31,7 +31,7 @@ from tests.support import wait_until
 
 NAMES = ("a", "work", "web.1", "x" * 64)
 SIZES = ((80, 24), (40, 10), (120, 40), (20, 5))
-MOST_CLIENTS = 4
+MAX_CLIENTS = 4
 _TOKEN = re.compile(r"<(\d+)>")
 
 
@@ -164,7 +164,7 @@ class Sessions(RuleBasedStateMachine):
     @rule(target=attached, session=running, size=st.sampled_from(SIZES), replace=st.booleans())
     def attach(self, session: Modelled, size: tuple[int, int], replace: bool) -> Attached | None:
         """A client attaches, together with the others or in their place."""
-        if not self._alive(session) or len(session.clients) >= MOST_CLIENTS:
+        if not self._alive(session) or len(session.clients) >= MAX_CLIENTS:
             return None
         client = self._daemons.attach(session.name, columns=size[0], rows=size[1], replace=replace)
         if replace:

@@ -42,7 +42,7 @@ _PAUSE, _MINUTE = 3.0, 61.0
 """Seconds that pass after each step, and at the end, so that the times of quiet and of notifications run out."""
 _TURNS = 10_000
 """The most turns after which a daemon rests."""
-MOST = 0.5
+MAX_CALL = 0.5
 """Seconds of one call that fail a case: ten times what is allowed, because machines may be slow."""
 
 
@@ -93,7 +93,7 @@ def check(case: bytes) -> float:
             _play(grammar.script(case), clock)
     finally:
         gc.enable()
-    assert clock.longest < MOST, f"a call of {clock.longest * 1000:.0f} ms"
+    assert clock.longest < MAX_CALL, f"a call of {clock.longest * 1000:.0f} ms"
     return clock.longest
 
 
@@ -130,7 +130,7 @@ def _play(script: grammar.Script, clock: Clock) -> None:
             session.notifications.reap()
         for link in links:
             link.close()
-    faults = [line for line in session.faults.kept if "a fault" in line]
+    faults = [line for line in session.faults.lines if "a fault" in line]
     assert not faults, faults[-1].partition(" ")[2]
 
 

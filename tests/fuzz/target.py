@@ -18,7 +18,7 @@ Check = Callable[[bytes], float | None]
 
 SEEDS = Path(__file__).with_name("seeds")
 #: The longest case of random bytes.
-LONGEST_RANDOM = 200
+MAX_RANDOM = 200
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Target:
         """Return a case of the grammar, a changed one, or random bytes."""
         chance = rng.random()
         if chance < 0.1:
-            return rng.randbytes(rng.randint(0, LONGEST_RANDOM))
+            return rng.randbytes(rng.randint(0, MAX_RANDOM))
         if chance < 0.5:
             return self.make(rng)
         base = rng.choice(known) if known and chance < 0.65 else self.make(rng)

@@ -74,7 +74,7 @@ def fed(script: Script, rng: random.Random | None = None, seconds: float | None 
 def check_bounds(emulator: Emulator) -> None:
     """Check that positions are within the screen, and that all kept things are bounded."""
     assert emulator.last_error is None, repr(emulator.last_error)
-    screen, scrollback = emulator.settle(), emulator.settle().scrollback
+    screen, scrollback = emulator.screen, emulator.screen.scrollback
     assert len(screen.rows) == screen.height
     assert all(len(row.text) == len(row.pens) == screen.columns for row in screen.rows)
     assert 0 <= screen.cursor.y < screen.height
@@ -83,7 +83,7 @@ def check_bounds(emulator: Emulator) -> None:
     assert 0 <= screen.left <= screen.right < screen.columns
     assert scrollback.count <= scrollback.max_lines + 1  # one may be unfinished
     assert scrollback.bytes <= scrollback.max_bytes + (64 << 10) * 4
-    assert len(emulator.settle().title) <= 1024
+    assert len(emulator.screen.title) <= 1024
     assert len(screen.icon_name) <= 1024
     assert len(emulator.unfinished.decode("utf-8", "replace")) <= LIMIT + 1  # and an unfinished character
     for stack in (screen.titles.entries, screen.kitty_stack, screen.other.kitty_stack):
@@ -148,7 +148,7 @@ def check_views(case: bytes) -> None:
     for form in ("text", "ansi", "json"):
         export(emulator, form).decode()
     json.loads(export(emulator, "json"))
-    list(emulator.settle().scrollback.pack())
+    list(emulator.screen.scrollback.pack())
     assert all("\n" not in line for line in emulator.last_lines(50))
 
 

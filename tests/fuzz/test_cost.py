@@ -13,7 +13,7 @@ import pytest
 from sesh.client.keys import KeyParser
 from sesh.client.terminal_reset import TerminalReset
 from sesh.daemon.pty.output_log import OutputLog
-from sesh.daemon.screen import reports
+from sesh.daemon.screen import program_status
 from sesh.daemon.shell import command_marks, marks
 from sesh.errors import SeshError
 from sesh.text.keys import DetachKey
@@ -66,7 +66,7 @@ LOOPS: dict[str, Callable[[bytes], object]] = {
     "terminal reset": _reset,
     "marks of run": _marked,
     "output of a command": lambda data: command_marks.own_output(data, translated=True),
-    "report": reports.parse,
+    "report": program_status.parse,
     "log": lambda data: OutputLog().append(data),
     "lines": _lines,
     "keys": lambda data: KeyParser(DetachKey.parse("C-\\")).feed(data),

@@ -138,7 +138,7 @@ def test_a_preview_that_is_too_large_for_the_held_link_comes_over_another_one(
     known(home, far)
     far.sesh("open", "work", "--", "sh", "-c", "echo seen; exec cat")
     far.prints("work", "seen")
-    monkeypatch.setattr(bridge, "MOST_BESIDE", 10)
+    monkeypatch.setattr(bridge, "MAX_BESIDE", 10)
     board = home.terminal("@box", "pick", columns=120)
     board.wait_for("│ seen")
     board.type("\x1b")

@@ -264,7 +264,7 @@ def test_ctrl_c_while_a_host_begins_ends_all_and_no_other_begins(
         return run_verb(cli)
 
     monkeypatch.setattr(app, "run_verb", interrupted)
-    monkeypatch.setattr(fanout, "_MOST", 1)
+    monkeypatch.setattr(fanout, "_MAX_HOSTS", 1)
     for far in hosts:
         far.fall_silent()
     done = home.sesh(*BOTH, *line.split(), "--json")

@@ -12,7 +12,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 _HEAD = f"{'cell':<34} {'missing':>8} {'repeated':>8} {'said':>16} {'echo':>7} {'seconds':>7}  outcome"
-_LONGEST = 300.0  # seconds for a cell
+_MAX_SECONDS = 300.0  # seconds for a cell
 
 
 def main() -> None:
@@ -48,10 +48,10 @@ def _play(name: str, options: list[str]) -> bool:
     begin = time.monotonic()
     words = [sys.executable, "-m", "tests.slow", "--cell", name, *options]
     try:
-        done = subprocess.run(words, capture_output=True, text=True, timeout=_LONGEST, check=False)
+        done = subprocess.run(words, capture_output=True, text=True, timeout=_MAX_SECONDS, check=False)
         row = json.loads(done.stdout) if done.returncode == 0 else {"outcome": f"broke: {done.stderr[-200:]!r}"}
     except subprocess.TimeoutExpired:
-        row = {"outcome": f"stuck for {_LONGEST:g} s"}
+        row = {"outcome": f"stuck for {_MAX_SECONDS:g} s"}
     echo = f"{row['echo']:.2f}" if row.get("echo") else ""
     said = row.get("said", "")
     print(

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 _NEWEST = 8
 """The commands of a test that its failure shows."""
-_LONGEST = 4000
+_MAX_OUTPUT = 4000
 """The characters of an output that a failure shows."""
 
 _noted: deque[tuple[Sequence[str], int | None, bytes, bytes]] = deque(maxlen=_NEWEST)
@@ -37,7 +37,7 @@ def _shown(command: Sequence[str], code: int | None, stdout: bytes, stderr: byte
             char if char.isprintable() or char == "\n" else repr(char)[1:-1]
             for char in printed.decode("utf-8", "backslashreplace")
         )
-        if len(text) > _LONGEST:
-            text = f"(the last of {len(text)} characters) {text[-_LONGEST:]}"
+        if len(text) > _MAX_OUTPUT:
+            text = f"(the last of {len(text)} characters) {text[-_MAX_OUTPUT:]}"
         lines += [f"{name}| {line}" for line in text.splitlines()]
     return "\n".join(lines)

@@ -18,7 +18,7 @@ import pytest
 from tests.support import PROMPT, Home, Sesh, processes, wait_until
 from tests.terminal.looking import screen
 
-LONGEST = 240
+MAX_ERROR = 240
 """The most characters of an error with its hint."""
 FOREIGN = re.compile(
     r"(?i:^error:|usage:|\btry ['\"])|Traceback|\bNone\b|\w(?:Error|Exception)\b|\bobject at\b|\[Errno"
@@ -168,7 +168,7 @@ def parts(line: str) -> tuple[list[str], dict[str, str]]:
 def complaints(text: str, gist: str) -> list[str]:
     """What is wrong with an error."""
     wrong = [f"more than one line: {text!r}"] if "\n" in text else []
-    wrong += [f"{len(text)} characters"] if len(text) > LONGEST else []
+    wrong += [f"{len(text)} characters"] if len(text) > MAX_ERROR else []
     wrong += [f"{match[0]!r} is not for people"] if (match := FOREIGN.search(text)) else []
     return wrong + [f"{part!r} is missing" for part in gist.split(", ") if part.lower() not in text.lower()]
 

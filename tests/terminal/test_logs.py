@@ -118,7 +118,7 @@ def test_more_lines_than_one_answer_holds_all_come_before_the_new_ones(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """No line is missing, even if the emulator is far behind the output."""
-    monkeypatch.setattr(methods, "MOST_OF_PAGE", 16 << 10)
+    monkeypatch.setattr(methods, "MAX_PAGE", 16 << 10)
     assert many_then_new(sesh, home) == (list(range(101, 601)), [])
 
 
@@ -127,7 +127,7 @@ def test_of_more_lines_than_are_held_the_newest_come_and_it_is_said(
     sesh: Sesh, home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The bound keeps a host from filling this machine's memory page by page."""
-    monkeypatch.setattr(methods, "MOST_OF_PAGE", 16 << 10)
+    monkeypatch.setattr(methods, "MAX_PAGE", 16 << 10)
     monkeypatch.setattr(protocol, "MAX_RESPONSE", 50 << 10)
     numbers, (note,) = many_then_new(sesh, home)
     assert 450 < numbers[0] < 550

@@ -56,8 +56,8 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
 
 
 LOUDER = """
-def _keep(self, lines): vars(self)["kept"] = lines
-FaultLog.kept = property(lambda self: [*vars(self)["kept"], "louder"], _keep)
+def _keep(self, lines): vars(self)["lines"] = lines
+FaultLog.lines = property(lambda self: [*vars(self)["lines"], "louder"], _keep)
 """
 """For daemon/base/faults.py: a daemon of that sesh reports the fault `louder`."""
 NOT_HERE = """

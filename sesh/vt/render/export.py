@@ -28,11 +28,11 @@ def export(emulator: Emulator, form: str) -> bytes:
 
 
 def screen_ansi(emulator: Emulator) -> str:
-    return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.settle().rows)
+    return "\n".join(encode(row, reset=True).removeprefix(PROMPT) for row in emulator.screen.rows)
 
 
 def screen_data(emulator: Emulator) -> ScreenFacts:
-    screen = emulator.settle()
+    screen = emulator.screen
     row, column = emulator.cursor
     names = {"10": "foreground", "11": "background", **{f"4;{index}": str(index) for index in range(256)}}
     colours = {names[name]: value for name, value in screen.osc_values.items() if value and name in names}
@@ -50,7 +50,7 @@ def screen_data(emulator: Emulator) -> ScreenFacts:
 
 def continued(emulator: Emulator) -> list[int]:
     """Return the rows, from 0, that continue the line of the row above."""
-    return [number for number, row in enumerate(emulator.settle().rows) if row.continues]
+    return [number for number, row in enumerate(emulator.screen.rows) if row.continues]
 
 
 def _runs(row: Row) -> list[Run]:
@@ -83,9 +83,9 @@ def _colour(form: str) -> int | str:
 
 
 def follow_state(emulator: Emulator) -> LineState:
-    rows = emulator.settle().rows
+    rows = emulator.screen.rows
     row, column = emulator.cursor
-    first = emulator.settle().line_start(row)
+    first = emulator.screen.line_start(row)
     end = row
     while end + 1 < len(rows) and rows[end + 1].continues:
         end += 1

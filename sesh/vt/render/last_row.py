@@ -27,7 +27,7 @@ def last_row(emulator: Emulator) -> bytes:
     These are the saved cursor (DECSC), margins, modes of printing, charsets, pen, cursor, and an unfinished sequence,
     but not an unfinished character.
     """
-    screen = emulator.settle()
+    screen = emulator.screen
     out = Encoder()
     out.sequence(NEUTRAL.decode("ascii"))
     if screen.used.charsets:  # the Linux console prints the B of ESC * B

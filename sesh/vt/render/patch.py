@@ -15,7 +15,7 @@ from sesh.vt.screen import Screen
 
 def patchable(emulator: Emulator) -> bool:
     """Return whether cells can be printed now: outside a sequence, without modes that affect printing."""
-    screen = emulator.settle()
+    screen = emulator.screen
     affected = screen.left_right_mode or screen.pen.link or screen.modes.get(SYNCHRONIZED_OUTPUT)
     return screen.prints_plainly and not (affected or emulator.unfinished)
 

@@ -49,7 +49,7 @@ def replay(emulator: Emulator, *, lines: int = 1000, clear: bool = True) -> byte
 def replaying(emulator: Emulator, *, lines: int, clear: bool = True, status: str = "") -> Replay:
     """Begin a `replay` in parts; `status` follows the screen."""
     start = clean_screen(emulator.columns, emulator.height) if clear else b""
-    return Replay(emulator, start + _reset_input(emulator.settle()).encode(), lines, status=status)
+    return Replay(emulator, start + _reset_input(emulator.screen).encode(), lines, status=status)
 
 
 def lines_as_bytes(lines: list[str], columns: int) -> bytes:
@@ -85,7 +85,7 @@ def repainting(
         start += (b"" if was_alternate else b"\r\x1b[K") + clean_screen(emulator.columns, emulator.height)
     else:  # after leaving the alternate screen, because that restores a pen and charsets
         start += NEUTRAL
-    start += _reset_input(emulator.settle()).encode() + b"\x1b[H"
+    start += _reset_input(emulator.screen).encode() + b"\x1b[H"
     if lines + begun > 0:
         start += _ERASE
     return Replay(emulator, start, lines, begun, pushed, status)
@@ -113,7 +113,7 @@ class Replay:
         self._columns = emulator.columns
         self._bytes = [start]
         self._pushed = pushed
-        screen = emulator.settle()
+        screen = emulator.screen
         screen.sync_scrollback()
         scrollback = screen.scrollback
         # `lines` does not count the line that the terminal has begun, but the open line, which comes with the screen.

@@ -20,10 +20,10 @@ _BLANK = "\x1b[K"
 class Viewport:
     """A terminal of `columns` by `rows`, and its state after all bytes sent to it."""
 
-    def __init__(self, columns: int, rows: int, *, clear: bool = True) -> None:
+    def __init__(self, columns: int, rows: int, *, clear: bool = True, alternate: bool = False) -> None:
         self.columns, self.rows = max(1, columns), max(1, rows)
         self.top = self.left = 0
-        self.alternate = False  # the terminal is on its alternate screen; unknown before the first update
+        self.alternate = alternate  # the terminal is on its alternate screen, as far as that is known
         self._clear = clear  # first scroll the terminal's content away; otherwise it already shows the session
         self._sent: list[str] | None = None
         self._settings = ""
@@ -31,7 +31,7 @@ class Viewport:
 
     def update(self, emulator: Emulator) -> bytes:
         """Return the bytes that update the terminal; empty without changes."""
-        screen = emulator.settle()
+        screen = emulator.screen
         self._follow(*emulator.cursor, screen)
         out: list[str] = []
         if self._sent is None:

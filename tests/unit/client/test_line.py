@@ -62,7 +62,7 @@ class Attached:
 
     def _note(self) -> None:
         session = self.session
-        open_rows = len(session.settle().scrollback.open_rows)
+        open_rows = len(session.screen.scrollback.open_rows)
         self._stood[self.head] = Stood(session.scrolled, session.alternate, session.stacks, open_rows)
 
     def _show(self, kind: int, position: int, data: bytes) -> None:

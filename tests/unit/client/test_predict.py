@@ -141,7 +141,7 @@ class Person:
     def row(self) -> str:
         """The row of the cursor as it is seen, with a mark for the cursor."""
         y, x = self.seen.cursor
-        text = self.seen.settle().rows[y].full_text()
+        text = self.seen.screen.rows[y].full_text()
         return f"{text[:x]}|{text[x:]}".rstrip()
 
     @property
@@ -161,7 +161,7 @@ def test_a_key_is_shown_at_once_where_the_program_has_echoed_one() -> None:
     person.come(1000)
     assert person.row == "$ abc|"
     assert person.type(b"d").row == "$ abcd|"
-    assert [pen.style.underline for pen in person.seen.settle().rows[0].pens[:7]] == [0, 0, 0, 1, 1, 1, 0]
+    assert [pen.style.underline for pen in person.seen.screen.rows[0].pens[:7]] == [0, 0, 0, 1, 1, 1, 0]
 
 
 def test_keys_that_edit_the_end_of_the_line_and_move_in_what_was_typed_are_shown_at_once() -> None:

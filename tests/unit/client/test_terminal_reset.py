@@ -92,7 +92,7 @@ def test_what_a_saved_cursor_brings_back_is_reset_too(stream: bytes) -> None:
     for more in (b"", b"\x1b8"):
         emulator = Emulator(80, 24)
         emulator.feed(stream + reset(stream) + more)
-        screen = emulator.settle()
+        screen = emulator.screen
         assert (screen.origin, screen.wrap, screen.insert, screen.linefeed_mode, screen.alternate) == (
             False, True, False, False, False,
         )  # fmt: skip

@@ -181,7 +181,7 @@ def test_a_file_that_cannot_be_read_is_a_warning(place: Path) -> None:
     os.mkfifo(place)
     assert config.load().warnings == [why + "not a regular file"]
     place.unlink()
-    place.write_bytes(b"#" * (config.LARGEST + 1))
+    place.write_bytes(b"#" * (config.MAX_FILE + 1))
     assert "larger than" in config.load().warnings[0]
 
 

@@ -9,7 +9,7 @@ from typing import Any
 from unittest.mock import patch
 
 from sesh.daemon.clients.client import Client
-from sesh.daemon.clients.connection import Outbox, PeerConnection
+from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.schema import check
@@ -29,7 +29,7 @@ class Link:
         ours.setblocking(False)
         self.other = ours
         self.socket = theirs
-        self.connection = PeerConnection(theirs, Outbox()) if server is None else server.admit(theirs)
+        self.connection = PeerConnection(theirs, {}) if server is None else server.admit(theirs)
         self.decoder = protocol.Decoder()
 
     def take(self, limit: int = 1 << 24) -> list[tuple[int, bytes]]:

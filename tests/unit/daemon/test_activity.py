@@ -21,7 +21,7 @@ from tests.support.data import daemon_facts
     st.none() | st.sampled_from(State),
     st.floats(0, 100), st.floats(0, 2000),
 )  # fmt: skip
-def test_the_same_facts_give_the_same_standing_which_begins_once(
+def test_the_same_facts_give_the_same_state_which_begins_once(
     why: Reason, state: State | None, silent: float, answered_at: float
 ) -> None:
     seen = ActivityState(rules.STATES[why], why, 1000.0 - silent, "go on?")
@@ -44,8 +44,7 @@ def test_output_that_is_shown_after_the_end_changes_no_final_state(monkeypatch: 
     own.pump.append_unscanned(b"held back until now")
     later = time.monotonic() + 10
     monkeypatch.setattr(time, "monotonic", lambda: later)
-    assert own.activity.due <= later
-    own.activity.act(later)
+    own.activity.wake()
     assert own.activity.due > later
-    assert own.activity.kept.standing.state == State.FAILED
+    assert own.activity.memory.decided.state == State.FAILED
     assert own.activity.observe(fresh=True).why == Reason.EXIT

@@ -153,20 +153,19 @@ def attempt(own: Session) -> None:
 
 def begin(own: Session) -> None:
     """Take the first step of a checkpoint, whether one is due or not."""
-    own.checkpoints._at = 0.0
     own.checkpoints.act(time.monotonic())
 
 
 def finish(own: Session) -> None:
     """Take the steps that are due."""
+    own.checkpoints.plan()
     while own.checkpoints.due <= time.monotonic():
         own.checkpoints.act(time.monotonic())
 
 
 def pause(own: Session) -> float:
     """Return the seconds until the next checkpoint, which is planned if it was not; inf if none comes."""
-    if own.checkpoints.due == 0.0:
-        own.checkpoints.act(time.monotonic())
+    own.checkpoints.plan()
     return own.checkpoints.due - time.monotonic()
 
 

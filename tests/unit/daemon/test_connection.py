@@ -12,13 +12,14 @@ import pytest
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.clients.acks import ECHO_TIME
-from sesh.daemon.clients.client import Follower, Mode
+from sesh.daemon.clients.client import Follower, Output
 from sesh.daemon.clients.connection import Role
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.daemon.shell.marks import MarkFilter
+from sesh.loop.poll import READ
 from sesh.wire import protocol
 from sesh.wire.connection import hello_frame
 from tests.support.data import daemon_facts
@@ -41,10 +42,11 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     own = server.session
     link.connection.reader = own.sender.followers[link.connection] = Follower(link.connection, 0)
     own.runs._any = True  # as once a run was typed
+    own.activity.due = 0.0
     prints(own, b"\x07\x1b[c")
     server.turn()
     assert link.output() == [(0, b"\x07\x1b[c")]
-    assert "StopIteration" in own.faults.kept[-1]
+    assert "StopIteration" in own.faults.lines[-1]
 
 
 def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
@@ -54,7 +56,7 @@ def test_a_query_that_a_client_was_not_sent_yet_is_answered_by_the_daemon(
     own = server.session
     client = link.attached(acknowledges=True)
     own.clients.add(client)
-    server.until(lambda: client.mode(own.clients.size) is Mode.LIVE and link.connection.flush())
+    server.until(lambda: client.output(own.clients.size) is Output.LIVE and link.connection.flush())
     typed: list[bytes] = []
     monkeypatch.setattr(own.pump, "type", lambda data, **_: typed.append(data))
     prints(own, b"seen\x1b[c")
@@ -90,7 +92,9 @@ def test_a_connection_that_gets_the_number_of_a_terminal_closed_in_the_same_turn
     server.turn()
     peer = socket.socket(socket.AF_UNIX)
     peer.connect(server.listener.socket.getsockname())
-    monkeypatch.setattr(server, "_take_signals", lambda _: server.session.pump.close())
+    server._poll.watch(server._wakeup, READ)
+    os.write(server._waker, b"\0")
+    monkeypatch.setattr(server, "_take_signals", server.session.pump.close)
     server.until(lambda: server.connections)
     assert [*server.connections] == [master]
     peer.sendall(hello_frame("request"))

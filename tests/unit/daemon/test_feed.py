@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,7 +13,6 @@ from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.daemon.screen import feed as module
 from sesh.daemon.screen.feed import FeedState, ScreenFeed
-from sesh.system.clock import STEADY
 from sesh.vt.emulator import Emulator
 from sesh.vt.render.replay import repainting
 
@@ -60,12 +61,13 @@ def test_seconds_of_output_are_known_in_a_bounded_space_however_slowly_it_comes(
     """So few bytes would not make the emulator run by itself, and each second is one more to remember."""
     log, feed = fed()
     for second in range(20_000):
-        monkeypatch.setattr(STEADY, "wall_time", lambda _now, second=second: 1_000_000.5 + second)
+        monkeypatch.setattr(time, "time", lambda second=second: 1_000_000.5 + second)
         log.append(text)
+        feed.plan()
         if feed.due < float("inf"):
             feed.act(0.0)
     assert len(log.times) <= 8192
-    assert len(feed.emulator.times) <= feed.emulator.settle().scrollback.max_lines + 24
+    assert len(feed.emulator.times) <= feed.emulator.screen.scrollback.max_lines + 24
     feed.catch_up(10)
     lines = feed.emulator.last_lines(20_000, since=1_019_990)
     assert lines == (["tick"] * 10 if b"\n" in text else ["." * 20_000])
@@ -103,7 +105,7 @@ def test_a_feed_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[s
             before, behind = behind, ScreenFeed(log, (behind.columns, behind.rows, 0, 0), Lifecycle(), FaultLog())
             behind.restore(state)
             seen.append(("stepped", None))
-            assert behind.emulator.settle().scrollback.end == before.emulator.settle().scrollback.end
+            assert behind.emulator.screen.scrollback.end == before.emulator.screen.scrollback.end
             assert repainting(behind.emulator).finish() == repainting(before.emulator).finish()
     expected = Emulator(30, 10)
     for step, value in seen:
@@ -206,7 +208,7 @@ def test_states_are_bounded_and_those_of_attached_clients_push_no_others_out() -
         noted.catch_up(10)
         log.hold(log.head)
         noted.note_state()
-    assert len(noted._kept) <= module._MAX_KEPT
+    assert len(noted._left_states) <= module._MAX_LEFT_STATES
 
 
 def test_a_state_at_which_a_terminal_stands_is_not_dropped_however_many_follow(
@@ -263,12 +265,12 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
 def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     log, faults = OutputLog(), FaultLog()
     faulty = ScreenFeed(log, (80, 24, 0, 0), Lifecycle(), faults)
-    monkeypatch.setattr(faulty.emulator.settle(), "used", frozenset())  # a title cannot be noted
+    monkeypatch.setattr(faulty.emulator.screen, "used", frozenset())  # a title cannot be noted
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
     assert faulty.catch_up(10)
     log.append(b"\x1b]0;three\x07")
     assert faulty.catch_up(10)
-    (told,) = faults.kept
+    (told,) = faults.lines
     assert "emulator" in told
     assert "AttributeError" in told
     assert faulty.emulator.text()[0] == "before after"

@@ -32,11 +32,14 @@ from sesh.daemon.pty.pump import Finding
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.command_marks import Active
 from sesh.daemon.shell.history import Begun
+from sesh.daemon.shell.integration import Integration
+from sesh.daemon.shell.marked_shells import Active, MarkedShell
+from sesh.daemon.shell.marked_shells import Phase as ShellPhase
 from sesh.errors import Malformed
 from sesh.schema import codec
 from sesh.system import paths
+from sesh.text.integration import Lack
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
@@ -54,29 +57,31 @@ OUTPUT = st.lists(PIECES, max_size=40)
 
 LOST = {
     "connections: their peers reconnect, and ask again":
-        "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Outbox._connections "
-        "Clients.all Clients.leader Sender.followers Sender.due Events._followers Waits.all InputAcks._owed "
-        "InputAcks._flags InputAcks._next_at Attached._held "
+        "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Server.outbox "
+        "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all InputAcks._owed "
+        "InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue._line_typed RunQueue._step_at "
+        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
         "MarkFilter._held MarkFilter.part",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing.busy Typing._turns Requests.unfinished Requests.due StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._killed_by_request "
-        "Ending._check_at Ending._finish_at Pty.has_ended Pty.status Pty.usage",
+        "Ending._check_at Ending._finish_at Ending.due Pty.has_ended Pty.status Pty.usage",
+    "it follows from the phase":
+        "Lifecycle.named Lifecycle.over",
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached._typed Attached._farewells Events.new QueryRouter._new QueryRouter._asked Server._resting "
-        "Server.replace Server._is_full Clients._is_chosen Pump.allowed",
+        "Attached.typed Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
+        "Server.replace Server._is_full Clients.due Pump.allowed",
     "work in progress: it begins again":
-        "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity._check_at Activity._seen_at "
+        "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at RunQueue._shorten_at "
-        "Waits._active_at Waits._check_at Waits._checks "
-        "Checkpointer._at Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
+        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed.due "
+        "RunQueue._shorten_at Waits._active_at Waits.due Waits._checks "
+        "Checkpointer.due Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at",
@@ -182,7 +187,7 @@ def test_after_a_reload_the_program_waits_for_a_leader_that_takes_nothing() -> N
     """A terminal that was stopped lost lines, as the program printed on before it came back."""
     own, link = session(), Link()
     client = link.attached(client="leader")
-    client.place, client.asked_at = Place(0, 0), None
+    client.place, client.asked = Place(0, 0), None
     own.log.places.append(client.place)
     own.clients.add(client)
     own.clients.choose_leader(0.0)
@@ -242,10 +247,18 @@ def lived() -> Session:
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)
     own.activity.handle_report(b"state=working:id=a:title=" + b2a_base64(b"t", newline=False), 5)
-    own.activity.kept = replace(own.activity.kept, standing=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?"))
+    own.activity.memory = replace(
+        own.activity.memory, decided=ActivityState(State.WAITING, Reason.STOPPED, 5.0, "why?")
+    )
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
-    own.findings.marks.active = Active(7, Begun(2, ["ls"], "/", 5.0, 6.0))
+    begun = Begun(2, ["ls"], "/", 5.0, 6.0)
+    running = Active(7, True, "bash", "ls", report=1, begun=begun, ended_at=7.0, edited_at=8.0)
+    lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
+    own.shells.stack = [
+        MarkedShell("5", 5, lacks, True, ShellPhase.RUNNING, True, "A", "AD", 3, running),
+        MarkedShell(),
+    ]
     own.runs.history.count = 2
     own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
@@ -325,7 +338,7 @@ def test_each_mutable_attribute_of_a_sessions_parts_is_handed_over_or_lost_delib
 
 def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> None:
     own = session()
-    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MOST_VALUES)]
+    own.feed.emulator.times.pairs = [(second, second) for second in range(codec.MAX_VALUES)]
     with served(own) as server, taken_over(server) as copy:
         assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.activity.declared import standing_of
-from sesh.daemon.screen.reports import MOST_RECORDS, STATES, Reports, parse
+from sesh.daemon.activity.declared import state_of
+from sesh.daemon.screen.program_status import MAX_RECORDS, STATES, ProgramStatus, parse
 
 GROUP = 100
 LONG_ID = "/".join(["a" * 17] * 7)
@@ -76,57 +76,59 @@ def test_what_drops_a_report_whole(text: str) -> None:
 
 @given(st.lists(st.binary(max_size=100).map(lambda text: b"state=working:" + text), max_size=8))
 def test_of_any_bytes_a_terminal_and_a_reload_get_the_same_records(texts: list[bytes]) -> None:
-    reports, twin = Reports(), Reports()
+    status, twin = ProgramStatus(), ProgramStatus()
     for at, text in enumerate(texts, 1):
         report = parse(text)
         if report is not None:
-            reports.store(report, GROUP, at)
-    rows = reports.as_json()
+            status.store(report, GROUP, at)
+    rows = status.as_json()
     assert all(value.isprintable() for row in rows for value in row.values() if isinstance(value, str))
-    for sequence in reports.sequences(-1, 9, every=True).split("\x1b\\")[:-1]:
+    for sequence in status.sequences(-1, 9, every=True).split("\x1b\\")[:-1]:
         take(twin, sequence.removeprefix("\x1b]7501;"))
     assert twin.as_json() == rows
-    assert Reports(**json.loads(json.dumps(asdict(reports)))) == reports
-    assert (standing_of(reports) is None) == (not rows)
+    assert ProgramStatus(**json.loads(json.dumps(asdict(status)))) == status
+    assert (state_of(status) is None) == (not rows)
 
 
 # -- the records
 
 
-def take(reports: Reports, *texts: str, at: int = 1) -> Reports:
-    """Let `reports` take these texts, which end at position `at` and the following positions."""
+def take(status: ProgramStatus, *texts: str, at: int = 1) -> ProgramStatus:
+    """Let `status` take these texts, which end at position `at` and the following positions."""
     for position, text in enumerate(texts, at):
         report = parse(text.encode())
         assert report is not None
-        reports.store(report, GROUP, position)
-    return reports
+        status.store(report, GROUP, position)
+    return status
 
 
 def test_a_report_replaces_its_record_whole_and_inherits_the_app_alone() -> None:
-    reports = take(Reports(), "state=working:progress=4:title=YQ:msg=YQ:app=own", "state=working", "state=idle:id=a/b")
+    status = take(
+        ProgramStatus(), "state=working:progress=4:title=YQ:msg=YQ:app=own", "state=working", "state=idle:id=a/b"
+    )
     blank = {"kind": None, "progress": None, "app": None, "title": None, "message": None}
-    assert reports.as_json() == [
+    assert status.as_json() == [
         {**blank, "id": None, "state": "working"},
         {**blank, "id": "a/b", "state": "idle"},
     ]
-    take(reports, "state=working:app=root", "state=working:id=a:app=nearest")
-    assert [row["app"] for row in reports.as_json()] == ["root", "nearest", "nearest"]
-    take(reports, "state=working:id=a/b:app=own")
-    assert [row["app"] for row in reports.as_json()] == ["root", "nearest", "own"]
+    take(status, "state=working:app=root", "state=working:id=a:app=nearest")
+    assert [row["app"] for row in status.as_json()] == ["root", "nearest", "nearest"]
+    take(status, "state=working:id=a/b:app=own")
+    assert [row["app"] for row in status.as_json()] == ["root", "nearest", "own"]
 
 
 def test_clear_removes_a_record_and_all_below_and_without_an_id_all() -> None:
-    reports = take(Reports(), *(f"state=idle:id={part}" for part in ("r", "a", "a/b", "ab")), "state=clear:id=a")
-    take(reports, "state=clear:id=nobody")
-    assert ([*reports.records], reports.speaks) == (["r", "ab"], True)
-    take(reports, "state=clear")
-    assert (reports.records, reports.speaks, standing_of(reports)) == ({}, False, None)
+    status = take(ProgramStatus(), *(f"state=idle:id={part}" for part in ("r", "a", "a/b", "ab")), "state=clear:id=a")
+    take(status, "state=clear:id=nobody")
+    assert ([*status.records], status.speaks) == (["r", "ab"], True)
+    take(status, "state=clear")
+    assert (status.records, status.speaks, state_of(status)) == ({}, False, None)
 
 
 def test_of_too_many_the_least_recently_updated_goes_first() -> None:
-    reports = take(Reports(), *(f"state=working:id=n{number}" for number in range(MOST_RECORDS)))
-    take(reports, "state=done:id=n0", "state=idle")
-    assert [*reports.records] == [*(f"n{number}" for number in range(2, MOST_RECORDS)), "n0", ""]
+    status = take(ProgramStatus(), *(f"state=working:id=n{number}" for number in range(MAX_RECORDS)))
+    take(status, "state=done:id=n0", "state=idle")
+    assert [*status.records] == [*(f"n{number}" for number in range(2, MAX_RECORDS)), "n0", ""]
 
 
 @pytest.mark.parametrize(
@@ -145,14 +147,14 @@ def test_of_too_many_the_least_recently_updated_goes_first() -> None:
 def test_the_most_urgent_record_says_how_the_program_stands(
     texts: tuple[str, ...], stands: tuple[str, str, str]
 ) -> None:
-    said = standing_of(take(Reports(), *texts))
+    said = state_of(take(ProgramStatus(), *texts))
     assert said is not None
     assert (said.state, said.question, said.kind) == stands
 
 
 def test_a_result_stays_after_the_programs_end_until_a_person_sees_it() -> None:
-    reports = take(Reports(), *(f"state={state}:id={state}" for state in STATES))
-    reports.drop_ended(9)
-    assert ({*reports.records}, reports.speaks) == ({"done", "error"}, False)
-    reports.drop_results(10)
-    assert reports.records == {}
+    status = take(ProgramStatus(), *(f"state={state}:id={state}" for state in STATES))
+    status.drop_ended(9)
+    assert ({*status.records}, status.speaks) == ({"done", "error"}, False)
+    status.drop_results(10)
+    assert status.records == {}

@@ -12,7 +12,7 @@ from typing import Any, get_args, get_type_hints
 
 import pytest
 
-from sesh.daemon.base.phase import Lifecycle, Phase, ProgramEnd
+from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients import connection
 from sesh.daemon.life import description
 from sesh.daemon.requests.requests import MAX_REQUESTS, REQUESTS
@@ -138,7 +138,7 @@ def test_an_interrupt_that_comes_again_over_another_link_is_sent_to_the_program_
 ) -> None:
     sent: list[int] = []
     monkeypatch.setattr(server.session.pump, "pty", SimpleNamespace(signal_foreground=sent.append))
-    monkeypatch.setattr(Lifecycle, "running", True)
+    monkeypatch.setattr(server.session.life, "running", True)
     again = Link(server)
     for each, key in ((link, "5ec1"), (again, "5ec1"), (again, "5ec2")):
         assert answer(server, each, verb="interrupt", key=key)["result"] == {}

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from sesh.daemon.base.phase import Phase
-from sesh.daemon.clients.client import Client, Mode
+from sesh.daemon.clients.client import Client, Output
 from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.watching.waits import Wait
 from sesh.wire import protocol
@@ -34,13 +34,13 @@ class Terminal:
         return self.server.session.clients.all[-1]
 
     @property
-    def mode(self) -> Mode:
-        return self.client.mode(self.server.session.clients.size)
+    def output(self) -> Output:
+        return self.client.output(self.server.session.clients.size)
 
-    def until(self, mode: Mode) -> None:
+    def until(self, output: Output) -> None:
         """Take turns until the terminal gets the session in this way, and was sent all output."""
         head = self.server.session.log.head
-        self.server.until(lambda: self.mode is mode and self.client.was_sent(head))
+        self.server.until(lambda: self.output is output and self.client.was_sent(head))
 
     def leaves(self) -> None:
         self.server.drop(self.link.connection)
@@ -82,9 +82,9 @@ def test_one_whose_first_screen_had_not_come_gets_a_screen_and_no_old_bytes(atta
     """If the link broke right after WELCOME, the program's first bytes came raw."""
     terminal = attach(lines=10)
     if sent:
-        terminal.until(Mode.LIVE)  # the link broke with the screen in its buffers
+        terminal.until(Output.LIVE)  # the link broke with the screen in its buffers
     terminal.comes_back(None)
-    terminal.until(Mode.LIVE)
+    terminal.until(Output.LIVE)
     frames = terminal.link.take()
     screen = b"".join(payload for kind, payload in frames if kind == protocol.SCREEN)
     assert protocol.OUTPUT not in {kind for kind, _ in frames}
@@ -101,7 +101,7 @@ def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_
     prints(server.session, b"".join(b"later %d\r\n" % number for number in range(50)))
     terminal = attach(seen={server.session.facts.id: seen})
     terminal.comes_back(None)
-    terminal.until(Mode.LIVE)
+    terminal.until(Output.LIVE)
     (screen,) = [payload for kind, payload in terminal.link.take() if kind == protocol.SCREEN]
     assert b"later 1\r" in screen
     assert b"line 150" not in screen
@@ -110,17 +110,17 @@ def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_
 def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Daemon, attach: Attach) -> None:
     """After the second break, output was written into a terminal that still showed the viewport."""
     terminal = attach(columns=100, rows=30, read_only=True)
-    terminal.until(Mode.VIEWPORT)
+    terminal.until(Output.VIEWPORT)
     position = server.session.pump.log.head
     terminal.comes_back(position)
     server.session.clients.size = (100, 30, 0, 0)
     terminal.comes_back(position)
-    assert terminal.mode is Mode.DUE
+    assert terminal.output is Output.DUE
 
 
 def test_a_terminal_that_waits_gets_its_response_before_the_end(server: Daemon, attach: Attach) -> None:
     terminal = attach()
-    terminal.until(Mode.LIVE)
+    terminal.until(Output.LIVE)
     connection = terminal.link.connection
     server.session.waits.add(Wait(PeerRequest(connection, 1, b"", "wait", None)))
     server.session.life.phase = Phase.KEPT

@@ -12,7 +12,7 @@ from unittest.mock import Mock
 import pytest
 
 from sesh.daemon import reload
-from sesh.daemon.clients.client import Client, Follower
+from sesh.daemon.clients.client import Client, Follower, Output
 from sesh.daemon.clients.window import HERE
 from sesh.daemon.screen.feed import FeedState
 from sesh.wire import protocol
@@ -99,7 +99,7 @@ def late(peer: Peer) -> None:
     """Print so much at once that a client over a link gets a screen instead, and has a part of it."""
     prints(peer.server.session, ROWS * 300)
     peer.server.session.feed.catch_up(10)
-    peer.server.until(lambda: peer.client.pieces)
+    peer.server.until(lambda: peer.client.screen is not None and peer.client.screen.pieces)
 
 
 # -- screens
@@ -193,6 +193,38 @@ def test_a_query_is_not_asked_again_between_the_pieces_of_a_screen(
     assert CURSOR_QUERY not in other.taken()
 
 
+def test_a_clients_output_goes_through_all_its_states(
+    server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    own = server.session
+    prints(own, ROWS * 3000)
+    own.feed.catch_up(10)
+    attach()  # leads
+    passed: list[Output] = []
+    send_to = own.sender._send_to
+
+    def note(client: Client) -> None:
+        output = client.output(own.clients.size)
+        if client.over_link and passed[-1:] != [output]:
+            passed.append(output)
+
+    def send_and_note(client: Client, now: float) -> None:
+        note(client)
+        send_to(client, now)
+        note(client)
+
+    monkeypatch.setattr(own.sender, "_send_to", send_and_note)
+    peer = attach(remote=True, read_only=True)
+    for size in (80, 24), (100, 30), (80, 24):
+        peer.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*size)))
+        for _ in range(20 * TURNS):
+            peer.take()
+            server.turn(waits=False)
+    assert passed[:5] == [Output.DUE, Output.DRAWING, Output.SENDING, Output.LIVE, Output.VIEWPORT]
+    assert (passed[5], passed[-1]) == (Output.DUE, Output.LIVE)
+    assert set(passed) == set(Output)
+
+
 # -- viewports
 
 
@@ -216,13 +248,15 @@ def test_a_viewport_gets_the_bell_and_the_clipboard_write_of_the_output_that_it_
     own = server.session
     peer = attach(**LARGE, read_only=True)
     peer.taken()
-    peer.client.viewport_due = float("inf")
+    viewed = peer.client.viewed
+    assert viewed is not None
+    viewed.due = float("inf")
     prints(own, b"before")
     turns(server)
     prints(own, BELL_AND_COPY)
     own.feed.catch_up(10)
     turns(server)
-    peer.client.viewport_due = 0.0
+    viewed.due = 0.0
     server.turn()
     assert peer.taken().endswith(BELL_AND_COPY)
 
@@ -332,7 +366,7 @@ def test_a_program_that_waits_for_a_follower_goes_on_at_once_when_the_follower_i
 
 def holds_escape(peer: Peer) -> None:
     """Type an Escape that may begin a reply, so it waits for its rest."""
-    peer.client.replies.queries.open(b"[R", time.monotonic())
+    peer.client.reply_filter.queries.open(b"[R", time.monotonic())
     peer.types(1, b"\x1b")
     peer.server.until(lambda: peer.server.session.attached.due < float("inf"))
 
@@ -379,9 +413,9 @@ def test_what_a_command_reports_counts_although_the_mark_of_its_start_came_in_th
     monkeypatch.setattr(own.runs, "visible", visible)
     prints(own, b"\x1b]9;ready\x07")
     server.turn()
-    standing = own.activity.kept.declared.standing
-    assert standing is not None
-    assert standing.question == "ready"
+    declared = own.activity.memory.declared.current
+    assert declared is not None
+    assert declared.question == "ready"
 
 
 @pytest.mark.usefixtures("typed")

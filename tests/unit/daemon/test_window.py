@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients.window import HERE, LEAST, MOST, PATIENCE, Window
+from sesh.daemon.clients.window import HERE, MAX_WINDOW, MIN_WINDOW, PATIENCE, Window
 from sesh.wire import protocol
 
 FRAME = 4 << 10  # bytes from one mark of the log to the next
@@ -77,11 +77,11 @@ class SimulatedLink:
 def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) -> None:
     link = SimulatedLink(10e6, trip)
     link.flood(15)
-    assert link.flood(3) >= min(5e6, 0.8 * MOST / trip)
+    assert link.flood(3) >= min(5e6, 0.8 * MAX_WINDOW / trip)
 
 
 @given(
-    st.sampled_from([0.2, 0.8]), st.lists(st.tuples(st.integers(1025, LEAST), st.floats(0, 1)), max_size=8),
+    st.sampled_from([0.2, 0.8]), st.lists(st.tuples(st.integers(1025, MIN_WINDOW), st.floats(0, 1)), max_size=8),
 )  # fmt: skip
 @example(0.2, [(1500, 0.95)])
 def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(trip: float, first: list[tuple[int, float]]) -> None:
@@ -90,10 +90,10 @@ def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(trip: float, 
     link.send(2500)
     for size, share in first:
         link.until(link.now + share * trip)
-        if link.window.in_flight < LEAST:
+        if link.window.in_flight < MIN_WINDOW:
             link.send(size)
     link.flood(12 * trip)
-    assert link.flood(3 * trip) >= min(5e6, 0.7 * MOST / trip)
+    assert link.flood(3 * trip) >= min(5e6, 0.7 * MAX_WINDOW / trip)
 
 
 def test_a_link_whose_round_trip_has_grown_is_filled_again_after_pauses() -> None:
@@ -127,7 +127,7 @@ def test_on_a_slow_link_a_key_waits_for_little_output(rate: float, most: float, 
         link.fill()
         assert link.queued <= most + trip - 0.2
         link.step()
-    assert link.flood(60) >= min(rate, LEAST / (trip + LEAST / rate)) * 0.7
+    assert link.flood(60) >= min(rate, MIN_WINDOW / (trip + MIN_WINDOW / rate)) * 0.7
 
 
 @pytest.mark.parametrize("trip", [0.02, 0.2, 0.8])
@@ -142,7 +142,7 @@ def test_the_window_does_not_shrink_in_a_pause(trip: float) -> None:
         link.step()
         link.now += 3.0
     assert link.window.size >= before
-    assert before > 16 * LEAST
+    assert before > 16 * MIN_WINDOW
 
 
 def test_a_session_that_is_quiet_leaves_its_window_alone() -> None:
@@ -152,7 +152,7 @@ def test_a_session_that_is_quiet_leaves_its_window_alone() -> None:
         link.send(100)
         link.step()
         link.now += 1.0
-    assert link.window.size == LEAST
+    assert link.window.size == MIN_WINDOW
 
 
 @given(
@@ -176,7 +176,7 @@ def test_the_window_is_within_its_bounds_and_counts_what_is_in_flight(
         else:
             for count in (-1, link.acknowledged, link.sent + 1):
                 assert window.confirm(count, link.now) is None
-        assert LEAST <= window.size <= MOST
+        assert MIN_WINDOW <= window.size <= MAX_WINDOW
         assert window.in_flight == link.sent - link.acknowledged
         assert window.room == max(0, window.size - window.in_flight)
 
@@ -206,7 +206,7 @@ def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are
     for size in sizes:
         ends.append(ends[-1] + size)
         window.sent(size, ends[-1], 0.0)
-    assert len(window._frames) <= 1 + 2 * ends[-1] // LEAST
+    assert len(window._frames) <= 1 + 2 * ends[-1] // MIN_WINDOW
     count = int(share * ends[-1])
     position = window.confirm(count, 1.0)
     assert position is None or (position in ends and position <= count)

@@ -11,7 +11,7 @@ from sesh.cli.main import run_line
 from sesh.wire.connection import Connection
 from tests.support import ROOT
 
-MOST = 6
+MAX_CALLS = 6
 """The most calls from the command line's last function to the first write of a link."""
 
 
@@ -53,4 +53,4 @@ def test_a_verb_reaches_a_host_in_six_calls(
         run_line(["@box", *line.split()])
     own = [path for path in calls if path.startswith(("sesh/", "client/", "remote/"))]
     last = max(at for at, path in enumerate(own) if path.startswith("sesh/cli/"))
-    assert len(own[last + 1 :]) <= MOST, own[last + 1 :]
+    assert len(own[last + 1 :]) <= MAX_CALLS, own[last + 1 :]

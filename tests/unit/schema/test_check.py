@@ -147,13 +147,13 @@ def test_a_screen_of_another_type_is_refused(value: Any, reason: str) -> None:
 
 
 def test_values_that_would_cost_much_memory_are_refused_and_text_that_looks_like_them_is_not() -> None:
-    many = b"[" + b'"",[],' * codec.MOST_VALUES + b"[]]"
+    many = b"[" + b'"",[],' * codec.MAX_VALUES + b"[]]"
     tracemalloc.start()
     with pytest.raises(ProtocolError, match="values in one answer"):
         codec.value(many)
     assert tracemalloc.get_traced_memory()[1] < 1 << 20, "counting them takes no memory"
     tracemalloc.stop()
-    text = "[,{" * codec.MOST_VALUES
+    text = "[,{" * codec.MAX_VALUES
     assert codec.value(json.dumps([text, '\\"']).encode()) == [text, '\\"']
 
 

@@ -13,7 +13,7 @@ from sesh.errors import Interrupted, SeshError
 from sesh.system.workers import Stop, Workers, each
 from tests.support import wait_until
 
-MOST_UNREAD = 1000
+MAX_UNREAD = 1000
 """The number of items that may wait to be taken."""
 
 
@@ -46,9 +46,9 @@ def test_one_that_says_more_than_is_taken_waits_and_leaving_ends_all() -> None:
     with Workers[str, str]() as workers:
         workers.begin("loud", loud)
         workers.begin("quiet", quiet)
-        wait_until(lambda: len(said) == MOST_UNREAD + 1, "it has said one more than may wait")
-        assert len(workers.take()) == MOST_UNREAD, "the last one waited"
-        wait_until(lambda: len(said) == 2 * MOST_UNREAD + 1, "it goes on once there is room")
+        wait_until(lambda: len(said) == MAX_UNREAD + 1, "it has said one more than may wait")
+        assert len(workers.take()) == MAX_UNREAD, "the last one waited"
+        wait_until(lambda: len(said) == 2 * MAX_UNREAD + 1, "it goes on once there is room")
     wait_until(lambda: sorted(ended) == ["loud", "quiet"], "both programs have ended")
 
 

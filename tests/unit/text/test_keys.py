@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from sesh.errors import UsageError
 from sesh.text.keys import (
-    LONGEST,
+    MAX_SEQUENCE,
     PASTE,
     PASTE_END,
     PRESS,
@@ -63,9 +63,9 @@ def test_a_token_ends_before_what_breaks_it_off(token: bytes) -> None:
 
 
 def test_a_control_sequence_without_end_is_cut_off() -> None:
-    data = b"\x1b[" + b"1;" * LONGEST
-    assert [len(token) for token, _ in tokens(data)][:2] == [LONGEST, 1]
-    assert is_report(data[:LONGEST])
+    data = b"\x1b[" + b"1;" * MAX_SEQUENCE
+    assert [len(token) for token, _ in tokens(data)][:2] == [MAX_SEQUENCE, 1]
+    assert is_report(data[:MAX_SEQUENCE])
 
 
 @settings(max_examples=rounds(200, 10_000))

@@ -123,7 +123,7 @@ _ALL = 10**9
 
 def state(emulator: Emulator) -> dict[str, Any]:
     """The whole state of an emulator, in a form that can be compared."""
-    screen, scrollback = emulator.settle(), emulator.settle().scrollback
+    screen, scrollback = emulator.screen, emulator.screen.scrollback
     screen.sync_scrollback()
     return {
         **{name: _plain(value) for name, value in vars(screen).items() if name != "scrollback"},

@@ -57,8 +57,8 @@ def test_a_line_that_never_ends_is_cut(character: str) -> None:
     """Storing such a line beyond ASCII blocked a session for a tenth of a second."""
     emulator = Emulator(80, 24, max_lines=10)
     emulator.feed((character * 200_000).encode())
-    assert len(emulator.settle().scrollback.open_rows) < 65536 // 80
-    assert max(map(len, emulator.settle().scrollback.last(10)), default=0) <= 65536
+    assert len(emulator.screen.scrollback.open_rows) < 65536 // 80
+    assert max(map(len, emulator.screen.scrollback.last(10)), default=0) <= 65536
 
 
 def test_a_replay_is_drawn_in_more_parts_where_its_lines_have_more_rows() -> None:

@@ -159,14 +159,14 @@ def both_ways(rng: random.Random) -> tuple[Emulator, Emulator, int]:
             if rng.random() < 0.1:
                 assert quick.last_lines(99, ansi=True) == slow.last_lines(99, ansi=True)
             if rng.random() < 0.1:
-                assert list(quick.settle().scrollback.pack()) is not None
+                assert list(quick.screen.scrollback.pack()) is not None
             if rng.random() < 0.1:
                 size = rng.choice((4, 10, 20, 41)), rng.choice((1, 2, 5))
                 quick.resize(*size)
                 slow.resize(*size)
         assert quick.last_error is slow.last_error is None, quick.last_error
         assert state(quick) == state(slow)
-        assert quick.settle().scrollback.count <= max_lines + 1
+        assert quick.screen.scrollback.count <= max_lines + 1
     return quick, slow, hidden.call_count
 
 

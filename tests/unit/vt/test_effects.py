@@ -192,39 +192,39 @@ def effect(start: int, kind: EffectKind = EffectKind.QUERY, size: int = 3, group
 
 
 def test_a_terminal_gets_the_effects_after_its_own_position_and_up_to_the_screens() -> None:
-    kept = EffectList()
-    kept.add(effect(start) for start in range(0, 100, 10))
-    assert [each.start for each in kept.between(10, 43)] == [10, 20, 30, 40], "one that is cut comes whole"
-    assert [each.start for each in kept.between(13, 42)] == [20, 30], "the rest of one comes with the output"
-    kept.trim(43)
-    assert [each.start for each in kept.between(0, 1000)] == [50, 60, 70, 80, 90]
+    effects = EffectList()
+    effects.add(effect(start) for start in range(0, 100, 10))
+    assert [each.start for each in effects.between(10, 43)] == [10, 20, 30, 40], "one that is cut comes whole"
+    assert [each.start for each in effects.between(13, 42)] == [20, 30], "the rest of one comes with the output"
+    effects.trim(43)
+    assert [each.start for each in effects.between(0, 1000)] == [50, 60, 70, 80, 90]
 
 
 def test_the_effects_that_are_kept_are_bounded() -> None:
-    kept = EffectList()
+    effects = EffectList()
     for start in range(0, 5000, 5):
-        kept.add([effect(start), effect(start + 1, EffectKind.BELL, 1)])
-        assert len(kept.kept) <= MAX_KEPT
-    assert sum(each.kind is EffectKind.BELL for each in kept.kept) == MAX_KEPT_BELLS
-    assert kept.kept[-2].start == 4995
+        effects.add([effect(start), effect(start + 1, EffectKind.BELL, 1)])
+        assert len(effects.all) <= MAX_KEPT
+    assert sum(each.kind is EffectKind.BELL for each in effects.all) == MAX_KEPT_BELLS
+    assert effects.all[-2].start == 4995
     for start in range(5000, 5000 + 10 * MAX_KEPT_BYTES, 100_000):
-        kept.add([effect(start, EffectKind.CLIPBOARD, 100_000)])
-        assert sum(len(each.data) for each in kept.kept) <= MAX_KEPT_BYTES
-    assert kept.kept[-1].start == start
+        effects.add([effect(start, EffectKind.CLIPBOARD, 100_000)])
+        assert sum(len(each.data) for each in effects.all) <= MAX_KEPT_BYTES
+    assert effects.all[-1].start == start
 
 
 @pytest.mark.parametrize("large", [0, 1, 20])
 def test_an_image_in_chunks_is_dropped_whole(large: int) -> None:
-    """`large`: the chunk that is too long to be kept, if there are so many."""
-    kept = EffectList()
+    """`large`: the chunk that is too long to be effects, if there are so many."""
+    effects = EffectList()
     first, second = effect(0), effect(10_000_000, EffectKind.IMAGE)
-    kept.add([first])
+    effects.add([first])
     for number in range(10):
         chunk = effect(10 + number * (1 << 18), EffectKind.IMAGE, 1 << 18, group=10)
-        kept.add([chunk._replace(data=b"") if number == large else chunk])
-    assert all(each.kind is EffectKind.QUERY for each in kept.kept)
-    kept.add([second])
-    assert kept.kept[-1] == second
+        effects.add([chunk._replace(data=b"") if number == large else chunk])
+    assert all(each.kind is EffectKind.QUERY for each in effects.all)
+    effects.add([second])
+    assert effects.all[-1] == second
 
 
 def test_a_flood_of_bells_is_bounded_in_a_block_too() -> None:

@@ -30,7 +30,7 @@ def test_what_joins_is_one_grapheme(text: str, cells: list[str]) -> None:
     assert [cell for cell in cells_of(text) if cell] == cells
     emulator = Emulator(20, 2)
     emulator.feed(text.encode())
-    shown = [cell for cell in emulator.settle().rows[0].text if cell]
+    shown = [cell for cell in emulator.screen.rows[0].text if cell]
     assert shown[: len(cells)] == cells
 
 

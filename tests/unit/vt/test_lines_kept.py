@@ -62,4 +62,4 @@ def test_the_lines_of_a_short_scrollback_are_the_newest(steps: list[tuple[int, i
         emulator.resize(80, height)
         lines, first = emulator.lines_before(_ALL, _ALL, _ALL)
         assert lines == [f"{number:06}" for number in range(first, count)]
-        assert emulator.settle().scrollback.count <= kept
+        assert emulator.screen.scrollback.count <= kept

@@ -18,11 +18,11 @@ def test_a_packed_scrollback_shows_the_same_lines(coloured: bool) -> None:
         for each in (plain, small):
             each.feed(b"".join(colour + LINE % (number + at) for at in range(7 if coloured else 700)))
         if number % 1400 == 0:
-            list(small.settle().scrollback.pack())
-    list(small.settle().scrollback.pack())
+            list(small.screen.scrollback.pack())
+    list(small.screen.scrollback.pack())
     for count in (1, 3, 500, 10_000):
-        assert small.settle().scrollback.last(count) == plain.settle().scrollback.last(count)
-    assert small.settle().scrollback.count == plain.settle().scrollback.count
+        assert small.screen.scrollback.last(count) == plain.screen.scrollback.last(count)
+    assert small.screen.scrollback.count == plain.screen.scrollback.count
     for each in (plain, small):
         each.resize(80, 30)
         each.feed(LINE * 1000)

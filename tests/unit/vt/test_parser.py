@@ -32,14 +32,14 @@ def test_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.Monke
 def test_a_string_does_not_swallow_what_cancels_it() -> None:
     emulator = fed(b"\x1b]2;one\x07\x1b]2;two\x18three\x1b]2;four\x1b[31mfive")
     assert emulator.text()[0] == "threefive"
-    assert emulator.settle().title == "four"
-    assert emulator.settle().pen.sgr == "0;31"
+    assert emulator.screen.title == "four"
+    assert emulator.screen.pen.sgr == "0;31"
 
 
 @pytest.mark.parametrize("control", [b"\xc2\x9b", b"\xc2\x9d", b"\xc2\x90", b"\x9b", b"\x84"])
 def test_c1_controls_are_ignored_in_utf8(control: bytes) -> None:
     emulator = fed(b"a" + control + b"0;t\x07b")
-    assert emulator.settle().title == ""
+    assert emulator.screen.title == ""
     assert emulator.text()[0].replace("\ufffd", "") == "a0;tb"
 
 
@@ -56,7 +56,7 @@ def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(d
     whole, pieces = fed(data), Emulator(20, 5)
     for byte in data:
         pieces.feed(bytes((byte,)))
-    assert (whole.text()[: len(rows)], whole.settle().title) == (rows, "t")
+    assert (whole.text()[: len(rows)], whole.screen.title) == (rows, "t")
     assert state(whole) == state(pieces)
 
 
@@ -65,7 +65,7 @@ def test_controls_within_a_sequence_act_behind_the_string_that_its_escape_ends(d
 )
 def test_nothing_joins_across_a_sequence_even_an_aborted_one(between: str) -> None:
     emulator = fed(f"e{between}\u0301".encode())
-    assert not emulator.settle().joinable  # so REP repeats nothing, and no mark follows
+    assert not emulator.screen.joinable  # so REP repeats nothing, and no mark follows
 
 
 @pytest.mark.parametrize("start", [b"\x1b]0;", b"\x1bP", b"\x1b_G", b"\x1b["])
@@ -77,7 +77,7 @@ def test_r18_sequences_without_end_cost_bounded_memory(start: bytes) -> None:
         assert len(emulator.unfinished) <= 65536
     emulator.feed(b"m\x07\x1b\\OK")
     assert emulator.text()[0] == "OK"
-    assert emulator.settle().title == ""
+    assert emulator.screen.title == ""
     assert emulator.last_error is None
 
 
@@ -99,7 +99,7 @@ def test_r18_absurd_parameters_do_no_harm() -> None:
     long = b"\x1b[" + b"1;" * 100_000 + b"m" + b"\x1b[" + b"1;" * 20_000 + b"1m"
     emulator = fed(b"\x1b[" + b"9" * 5000 + b"C" + long + b"OK")
     assert time.process_time() - begin < 1
-    assert emulator.settle().pen.sgr == "0;1"
+    assert emulator.screen.pen.sgr == "0;1"
     assert emulator.text() == [" " * 19 + "O", "K", "", "", ""]
 
 

@@ -16,7 +16,7 @@ def marked(emulator: Emulator) -> list[str]:
     """The lines, with `>` before one in which a prompt begins."""
     shown = Emulator(emulator.columns, 1)
     shown.feed(replay(emulator, lines=999, clear=False) + b"\x1b[99H\r\n")
-    return [line.replace(SENT.decode(), ">") for line in shown.settle().scrollback.last(999)]
+    return [line.replace(SENT.decode(), ">") for line in shown.screen.scrollback.last(999)]
 
 
 def test_the_prompts_of_scrollback_and_screen_come_with_a_replay_in_place() -> None:

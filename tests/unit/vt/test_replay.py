@@ -186,7 +186,7 @@ def test_a_new_session_begins_on_an_empty_screen() -> None:
     client.feed(clean_screen(20, 5))
     assert client.text() == [""] * 5
     assert client.cursor == (0, 0)
-    assert client.settle().scrollback.last(99) == ["", "old words", "more"]
+    assert client.screen.scrollback.last(99) == ["", "old words", "more"]
 
 
 @pytest.mark.parametrize("column", [0, 1, 19, 20])
@@ -197,7 +197,7 @@ def test_the_screen_is_scrolled_away_by_its_own_height(row: int, column: int) ->
     assert client.text() == [""] * 5
     assert client.cursor == (0, 0)
     left = ["x" * column] if column else []
-    assert client.settle().scrollback.last(99) == [f"row {number}" for number in range(row)] + left
+    assert client.screen.scrollback.last(99) == [f"row {number}" for number in range(row)] + left
 
 
 @pytest.mark.parametrize("lines", [0, 3, ALL])
@@ -232,7 +232,7 @@ def test_a_title_under_which_the_program_pushed_its_own_stays(output: bytes) -> 
     """The terminal lost its own title at an attach."""
     client = fed(b"\x1b]0;own\x07")
     client.feed(replay(fed(output)) + b"\x1b[23;0t")
-    assert client.settle().title == "own"
+    assert client.screen.title == "own"
 
 
 def test_kitty_flags_appear_only_where_the_program_used_them() -> None:

@@ -17,18 +17,18 @@ from tests.unit.vt.streams import fed, stream
 
 
 def style(emulator: Emulator, row: int, column: int) -> Style:
-    return emulator.settle().rows[row].pens[column].style
+    return emulator.screen.rows[row].pens[column].style
 
 
 def cells(emulator: Emulator, row: int) -> list[tuple[str, Pen]]:
-    return list(zip(emulator.settle().rows[row].text, emulator.settle().rows[row].pens, strict=True))
+    return list(zip(emulator.screen.rows[row].text, emulator.screen.rows[row].pens, strict=True))
 
 
 def test_pyte_is_the_screen_model() -> None:
     emulator = fed("\x1b[1;3;4;5;7;9;31;42mx")
-    assert isinstance(emulator.settle(), pyte.Screen)
-    assert emulator.settle().buffer[0][0] == pyte.screens.Char("x", "red", "green", *[True] * 6)
-    assert emulator.settle().buffer[4][19] == pyte.screens.Char(" ")
+    assert isinstance(emulator.screen, pyte.Screen)
+    assert emulator.screen.buffer[0][0] == pyte.screens.Char("x", "red", "green", *[True] * 6)
+    assert emulator.screen.buffer[4][19] == pyte.screens.Char(" ")
 
 
 def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
@@ -39,7 +39,7 @@ def test_a_run_that_reaches_the_left_margin_is_inserted_from_there_on() -> None:
 
 def test_what_an_insertion_moves_into_the_last_column_is_no_blank_before_a_wide_character() -> None:
     emulator = fed("abc \x1b[1;4H中\x1b[1;1H\x1b[2@", columns=4)
-    assert not any(cell is SPACER for cell in emulator.settle().rows[0].text)
+    assert not any(cell is SPACER for cell in emulator.screen.rows[0].text)
 
 
 def test_mode_45_lets_backspace_go_back_over_a_wrap_and_over_nothing_else() -> None:
@@ -88,7 +88,7 @@ def test_a_rectangle_changes_its_cells_and_the_halves_at_its_edges(seed: int, ho
     emulator = Emulator(13, 6)
     emulator.feed(b"\x1b[?1049h" + stream(random.Random(seed), 30) + b"\x18\x1b\\\x1b[?6l")
     before = [cells(emulator, y) for y in range(6)]
-    pen = emulator.settle().pen
+    pen = emulator.screen.pen
     top, left, bottom, right = edges
     emulator.feed(f"\x1b[{'65;' * (how == '$x')}{top};{left};{bottom};{right}{how}".encode())
     for y, old in enumerate(before, 1):
@@ -114,22 +114,22 @@ def test_decstr_resets_reverse_wraparound(mode: int) -> None:
 
 def test_keys_and_shapes_are_remembered() -> None:
     emulator = fed("\x1b=\x1b[>1u\x1b[>5u\x1b[>4;2m\x1b[4 q")
-    assert emulator.settle().keypad
-    assert emulator.settle().kitty_flags == 5
-    assert emulator.settle().cursor_style == 4
+    assert emulator.screen.keypad
+    assert emulator.screen.kitty_flags == 5
+    assert emulator.screen.cursor_style == 4
     emulator.feed(b"\x1b[?1049h")
-    assert emulator.settle().kitty_flags == 0
+    assert emulator.screen.kitty_flags == 0
     for sequence, flags in ((b"\x1b[>8u\x1b[?1049l\x1b[<u", 1), (b"\x1b[=2;2u", 3), (b"\x1b[=1;3u", 2)):
         emulator.feed(sequence)
-        assert emulator.settle().kitty_flags == flags
+        assert emulator.screen.kitty_flags == flags
 
 
 def test_titles_of_icon_and_window_are_pushed_apart() -> None:
     """vim pushes and pops each title by itself, which left entries over."""
     emulator = fed("\x1b]0;one\x07\x1b[22;2t\x1b[22;1t\x1b]0;two\x07\x1b[23;2t")
-    assert (emulator.settle().title, emulator.settle().icon_name) == ("one", "two")
+    assert (emulator.screen.title, emulator.screen.icon_name) == ("one", "two")
     emulator.feed(b"\x1b[23;1t")
-    assert (emulator.settle().icon_name, emulator.settle().titles.entries) == ("one", [])
+    assert (emulator.screen.icon_name, emulator.screen.titles.entries) == ("one", [])
 
 
 def test_left_and_right_margins_bound_wrapping_scrolling_and_editing() -> None:
@@ -160,15 +160,15 @@ def test_a_cursor_saved_at_home_is_restored_too(data: str) -> None:
     """The terminal still held another program's cursor, such as that of `tput sc`."""
     terminal = restored(data, more="\x1b8R")
     assert terminal.text()[0] == "R"
-    assert terminal.settle().pen is DEFAULT
+    assert terminal.screen.pen is DEFAULT
 
 
 def test_the_alternate_screen_keeps_its_saved_cursor_and_kitty_flags_over_a_switch() -> None:
     data = "\x1b[?1049h\x1b[2;9H\x1b7\x1b[>7u\x1b[?1049l"
     for emulator in (fed(data), restored(data)):
-        assert emulator.settle().kitty_flags == 0
+        assert emulator.screen.kitty_flags == 0
         emulator.feed(b"\x1b[?1049h\x1b8")
-        assert (emulator.cursor, emulator.settle().kitty_flags) == ((1, 8), 7)
+        assert (emulator.cursor, emulator.screen.kitty_flags) == ((1, 8), 7)
 
 
 def test_mode_47_leaves_the_alternate_screen_as_it_is() -> None:
@@ -198,4 +198,4 @@ def test_tabbing_back_stops_at_the_left_margin_in_origin_mode() -> None:
 
 
 def test_a_link_whose_address_is_only_controls_is_none() -> None:
-    assert fed("\x1b]8;;\x9b\x07x").settle().pen.link == ""
+    assert fed("\x1b]8;;\x9b\x07x").screen.pen.link == ""

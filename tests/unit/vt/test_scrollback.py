@@ -18,7 +18,7 @@ def numbered(count: int) -> str:
 
 def test_a_line_that_is_partly_on_screen_is_one_line() -> None:
     emulator = fed("x" * 45)
-    assert emulator.settle().scrollback.count == 1
+    assert emulator.screen.scrollback.count == 1
     assert emulator.scrolled == 1
     assert emulator.last_lines(9) == ["x" * 45]
 
@@ -26,34 +26,34 @@ def test_a_line_that_is_partly_on_screen_is_one_line() -> None:
 def test_a_default_blank_at_the_end_of_a_row_full_of_colour_is_left_out() -> None:
     """A replay leaves such a blank out, and gave another scrollback than the original."""
     emulator = fed("\x1b[41mx\r\n\r\n\x1b[41mab\x1b[m \r\n", columns=3, rows=1)
-    assert emulator.settle().scrollback.last(1) == ["\x1b[0;41mab"]
+    assert emulator.screen.scrollback.last(1) == ["\x1b[0;41mab"]
 
 
 def test_a_region_that_begins_at_the_top_scrolls_lines_off() -> None:
     """The progress bar of apt on the last row must not cost lines above it."""
     emulator = fed("\x1b[1;2r" + numbered(4))
-    assert emulator.settle().scrollback.last(9) == ["line 0", "line 1"]
+    assert emulator.screen.scrollback.last(9) == ["line 0", "line 1"]
 
 
 def test_it_is_bounded_in_lines() -> None:
     emulator = fed(numbered(50), max_lines=7)
-    assert emulator.settle().scrollback.last(99) == [f"line {number}" for number in range(40, 47)]
+    assert emulator.screen.scrollback.last(99) == [f"line {number}" for number in range(40, 47)]
     assert emulator.scrolled == 47
 
 
 def test_it_is_bounded_in_bytes() -> None:
     emulator = fed(numbered(500), max_bytes=100)
-    assert emulator.settle().scrollback.bytes <= 100
-    assert emulator.settle().scrollback.last(1) == ["line 496"]
+    assert emulator.screen.scrollback.bytes <= 100
+    assert emulator.screen.scrollback.last(1) == ["line 496"]
 
 
 def test_its_bytes_are_those_of_utf_8() -> None:
-    assert fed("漢字\r\n" * 4).settle().scrollback.bytes == 2 * len("漢字".encode())
+    assert fed("漢字\r\n" * 4).screen.scrollback.bytes == 2 * len("漢字".encode())
 
 
 def test_without_scrollback_nothing_is_kept() -> None:
     emulator = fed("x" * 100 + numbered(9), max_lines=0)
-    assert emulator.settle().scrollback.count == 0
+    assert emulator.screen.scrollback.count == 0
     assert emulator.last_lines(99) == emulator.text()
 
 
@@ -127,4 +127,4 @@ def test_a_spacer_of_another_pen_leaves_no_sgr_in_its_line(pen: str) -> None:
     emulator.feed(f"{pen}ab\x1b[0;1;44m中\x1b[m".encode())
     emulator.resize(3, 3)
     emulator.feed(f"\x1b[H{pen}X\x1b[m\x1b[3;1H\n\n\n".encode())
-    assert emulator.settle().scrollback.last(9)[0] == f"{pen.replace('[', '[0;')}Xb\x1b[0;1;44m中"
+    assert emulator.screen.scrollback.last(9)[0] == f"{pen.replace('[', '[0;')}Xb\x1b[0;1;44m中"

@@ -92,7 +92,7 @@ def test_no_line_that_came_since_is_left_out_and_the_times_go_with_the_lines(
         own.feed(piece)
     found = own.first_since(second)
     if second <= second_now and printed:
-        assert found <= max(before, own.settle().scrollback.first) + 1, "lines that are gone came before, too"
+        assert found <= max(before, own.screen.scrollback.first) + 1, "lines that are gone came before, too"
     assert len(own.times) <= 12 + 4 + 2, "no more than there are lines"
 
 

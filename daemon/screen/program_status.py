@@ -1,4 +1,4 @@
-"""The records that a terminal keeps of its program's reports (OSC 7501).
+"""The Program Status Protocol (OSC 7501): the records that a terminal keeps of its program's reports.
 
 A report replaces the record of its id. A report without an id is about the program itself, the root. An invalid report
 is dropped, because an invalid id must not be taken for the root, whose `clear` removes all records.
@@ -21,13 +21,13 @@ Report = dict[str, str]  # the known pairs of a valid report, still encoded
 STATES = {"blocked": "waiting", "error": "failed", "working": "working", "done": "done", "idle": "idle"}
 """A session's state by the state in a report, the most urgent first."""
 KINDS = {"permission": "asks for permission", "question": "asks a question", "auth": "asks for a login"}
-MOST_RECORDS = 256  # the oldest is dropped
+MAX_RECORDS = 256  # the oldest is dropped
 MAX_TEXT = 200  # characters of a text that are shown
 _RESULTS = ("done", "error")
 _KEYS = ("state", "id", "kind", "progress", "app", "title", "msg")
-_LONGEST_KEY = 16
-_LONGEST_APP = 32
-_LONGEST = {"title": 192, "msg": 2048}  # bytes of decoded texts
+_MAX_KEY = 16
+_MAX_APP = 32
+_MAX_BYTES = {"title": 192, "msg": 2048}  # bytes of decoded texts
 _ID = re.compile(r"(?=.{1,128}\Z)[\w.+-]{1,32}(?:/[\w.+-]{1,32}){0,7}\Z", re.ASCII)
 _PAIR = re.compile(r"[a-z]+=[A-Za-z0-9_.,+/=-]*\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -38,15 +38,15 @@ def parse(text: bytes) -> Report | None:
     pairs: Report = {}
     for pair in text.decode("latin-1").split(":"):
         key, equals, value = (part.strip(" \t") for part in pair.partition("="))
-        if equals and (len(key) > _LONGEST_KEY or (key == "id" and not _ID.match(value))):
+        if equals and (len(key) > _MAX_KEY or (key == "id" and not _ID.match(value))):
             return None
         if _PAIR.match(key + equals + value):
-            if key == "app" and len(value) > _LONGEST_APP:
+            if key == "app" and len(value) > _MAX_APP:
                 return None
             pairs[key] = value
     state = pairs.get("state")
     progress = pairs.get("progress", "").lstrip("0") or "0"
-    if (state not in STATES and state != "clear") or not all(_is_text(pairs.get(key, ""), key) for key in _LONGEST):
+    if (state not in STATES and state != "clear") or not all(_is_text(pairs.get(key, ""), key) for key in _MAX_BYTES):
         return None
     if state != "blocked" or pairs.get("kind") not in KINDS:
         pairs.pop("kind", None)
@@ -65,7 +65,7 @@ def _is_text(value: str, key: str) -> bool:
     except ValueError:
         return False
     encoded = b2a_base64(data, newline=False).decode()
-    return controls is None and len(data) <= _LONGEST[key] and value in (encoded, encoded.rstrip("="))
+    return controls is None and len(data) <= _MAX_BYTES[key] and value in (encoded, encoded.rstrip("="))
 
 
 def _bytes(value: str) -> bytes:
@@ -73,8 +73,8 @@ def _bytes(value: str) -> bytes:
 
 
 @dataclass
-class Reports:
-    """The records of a program and its parts, by id; the program itself has none."""
+class ProgramStatus:
+    """What a program reports of itself and its parts: their records, by id; the program itself has none."""
 
     records: dict[str, Report] = field(default_factory=dict)
     group: int = 0  # the process group that reported last
@@ -90,7 +90,7 @@ class Reports:
             return
         self.records.pop(part, None)
         self.records[part] = report
-        if len(self.records) > MOST_RECORDS:
+        if len(self.records) > MAX_RECORDS:
             del self.records[next(iter(self.records))]
         self.group = group
         self.changed_at = at

@@ -1,0 +1,308 @@
+"""Follows the shells of a session by their marks: who is at a prompt, which command runs, when it has ended. Sans-I/O.
+
+FinalTerm's marks (OSC 133): A, a prompt begins; B, the command line begins; C, a command begins; D, its output has
+ended. Those of sesh's integration name their shell (`sesh=PID`), others are of another integration. Between them comes
+the switch of bracketed paste, which every line editor makes (`CSI ? 2004 h`).
+
+            A, B, or the line editor             C
+    UNKNOWN ────────────────────────▶ PROMPT ────────▶ RUNNING
+       ▲                               │  ▲               │ D
+       └────────── a line is entered ──┘  └──── ENDED ◀───┘
+
+    what has come since C                       the command has ended
+    D with a code, first of all                 with its code and output
+    D without a code, then A with one           with its code
+    A, B or another C                           with nothing, unless A has a code; A and B only if they are sesh's
+    the line editor                             with nothing, if the shell has not marked how the last one ended
+
+A shell that has marked its prompts marks the next one, too. So the line editor alone does not end its command: that may
+be `read -e`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import NamedTuple, Optional, Union
+
+from sesh.daemon.shell.history import Begun
+from sesh.daemon.shell.integration import Announcement, Integration
+from sesh.text.integration import Lack
+
+_UNNAMED = "1"  # in place of the process id: there is one shell with the integration
+MAX_SHELLS = 16  # shells in each other; at the limit, a further one takes the place of the innermost
+
+
+class Phase(str, Enum):
+    """What a shell does, as far as its marks say."""
+
+    UNKNOWN = "unknown"  # nothing has come yet, or a line was entered: the kernel knows more
+    PROMPT = "prompt"  # it draws its prompt or reads a line
+    RUNNING = "running"  # a command runs
+    ENDED = "ended"  # the command has ended, and no prompt has come
+
+
+class Mark(NamedTuple):
+    """One mark; what it does not say is None, and `shell_id` is empty in those of another integration."""
+
+    letter: str
+    shell_id: str = ""
+    code: Optional[int] = None
+    number: Optional[int] = None  # in A, of the history's next entry; in C, of the command's
+    text: Optional[str] = None  # of the command
+    report: Optional[int] = None  # seconds of processor time from which on the shell adds a line to the output
+
+    @property
+    def ours(self) -> bool:
+        return bool(self.shell_id)
+
+
+@dataclass
+class Active:
+    """A command that a mark C began."""
+
+    start: int  # the position of its output
+    ours: bool  # its C was sesh's: so is its D
+    shell: str  # bash, zsh or fish; empty if it is not known
+    text: Optional[str] = None  # None if it is kept out of the history
+    of_run: bool = False  # `run` has typed it, and records it
+    report: Optional[int] = None  # as in its mark
+    begun: Optional[Begun] = None  # its entry in the history, if it has one
+    ended_at: Optional[float] = None  # time (monotonic) of its end, while its code is awaited
+    edited_at: Optional[float] = None  # when the line editor last began: perhaps its end
+
+
+class CommandBegan(NamedTuple):
+    """The step: a command has begun."""
+
+    command: Active
+
+
+class CommandEnded(NamedTuple):
+    """The step: a command has ended; what is not known exactly is None."""
+
+    command: Active
+    code: Optional[int] = None
+    end: Optional[int] = None  # the position of the end of mark D, before which its output ends
+    at: float = 0.0  # time (monotonic)
+
+
+Step = Union[CommandBegan, CommandEnded]
+
+
+@dataclass
+class MarkedShell:
+    """One shell, and what its marks have said."""
+
+    shell_id: str = ""  # its process, by its marks; empty while only others' have come
+    group: int = 0  # its process group
+    integration: Optional[Integration] = None
+    ours: bool = False  # a mark of sesh has come: others do not count any more
+    phase: Phase = Phase.UNKNOWN
+    editing: bool = False  # its line editor is on
+    seen: str = ""  # the letters of its marks since the last C
+    expects: str = ""  # those that came before it: the same will come when the command has ended
+    number: Optional[int] = None  # of its history's next entry, as its last mark said
+    command: Optional[Active] = None
+
+    def learn(self, *lacks: Lack) -> None:
+        """Note what the marks of a command's end show of sesh's integration; no lacks: these were whole."""
+        known = self.integration or Integration()
+        if self.ours and Lack.READONLY not in known.missing:  # which explains all that comes
+            self.integration = known.with_(*lacks) if lacks else known.without(Lack.NOT_FIRST, Lack.REPLACED)
+
+    def note(self, letter: str) -> None:
+        """Note a mark that is not C."""
+        if letter not in self.seen:
+            self.seen += letter
+
+    def end(self, now: float, code: int | None = None, end: int | None = None) -> list[Step]:
+        """End the command that runs, if one does."""
+        command, self.command = self.command, None
+        if command is None:
+            return []
+        return [CommandEnded(command, code, end, now if command.ended_at is None else command.ended_at)]
+
+
+@dataclass
+class MarkedShells:
+    """The shells of a session that have printed marks, each in the one before it.
+
+    All methods that take `group` want the foreground's process group as it is now. What the program printed may be read
+    late, when that is another one already; so a mark that names its shell counts for that shell.
+    """
+
+    stack: list[MarkedShell] = field(default_factory=list)
+
+    # -- what is known
+
+    @property
+    def _front(self) -> MarkedShell | None:
+        return self.stack[-1] if self.stack else None
+
+    @property
+    def integration(self) -> Integration | None:
+        """The integration of the innermost shell that has one."""
+        return next((shell.integration for shell in reversed(self.stack) if shell.integration is not None), None)
+
+    @property
+    def prompt_group(self) -> int:
+        """The process group of the shell that is at its prompt, by its marks, until a line is entered; else 0."""
+        front = self._front
+        return front.group if front is not None and front.phase in (Phase.PROMPT, Phase.ENDED) else 0
+
+    @property
+    def command_group(self) -> int:
+        """The process group of the shell whose command runs, if its marks are evidence of that; else 0."""
+        front = self._front
+        runs = front is not None and front.phase == Phase.RUNNING and front.expects and not front.editing
+        return front.group if front is not None and runs else 0
+
+    # -- what comes
+
+    def take_mark(self, mark: Mark, position: int, group: int, now: float, *, of_run: bool = False) -> list[Step]:
+        """Take a mark that ends at `position`. `of_run`: a line of `run` was typed, and has not ended."""
+        steps, shell = self._shell_of(mark, group, now)
+        if shell.ours != mark.ours:
+            return steps  # another integration beside sesh's: neither drops a command nor reports it twice
+        if mark.letter == "C":
+            return steps + _begin(shell, mark, position, now, of_run=of_run)
+        if mark.letter == "D":
+            return steps + _end(shell, mark, position, now)
+        return steps + _draw_prompt(shell, mark, now)
+
+    def take_editor(self, group: int, now: float, *, on: bool) -> list[Step]:
+        """Take a switch of bracketed paste: the line editor begins or ends, if it is a shell's."""
+        front = self._front
+        if not on:
+            if front is not None and front.editing:
+                front.editing = False
+                self._leave_prompt(front)
+            return []
+        owner = next((shell for shell in reversed(self.stack) if shell.group == group), None)
+        if not group or owner is None:
+            return []  # another program edits a line
+        steps = self._return_to(owner, now)
+        owner.editing = True
+        if owner.command is not None and owner.expects:
+            owner.command.edited_at = now
+            return steps  # a command that edits a line; or its end, which a mark will tell
+        if owner.command is not None:
+            owner.learn(Lack.REPLACED)
+        owner.phase = Phase.PROMPT
+        return steps + owner.end(now)
+
+    def take_announcement(self, announced: Announcement, group: int, now: float) -> list[Step]:
+        """Take the announcement of a shell that begins: in another one, or in the place of one (`exec`)."""
+        shell_id = announced.shell_id or str(group)
+        shell = next((each for each in self.stack if each.shell_id == shell_id), None)
+        steps = self._push(MarkedShell(shell_id), now) if shell is None else self._return_to(shell, now)
+        shell = self.stack[-1]
+        steps += shell.end(now)
+        self.stack[-1] = MarkedShell(shell_id, group, announced.integration)
+        return steps
+
+    def line_entered(self) -> None:
+        """Note that a line was typed: the prompt is over, whatever follows."""
+        if (front := self._front) is not None:
+            self._leave_prompt(front)
+
+    # -- which shell it is
+
+    def _leave_prompt(self, shell: MarkedShell) -> None:
+        if shell.phase in (Phase.PROMPT, Phase.ENDED):
+            shell.phase = Phase.UNKNOWN
+
+    def _shell_of(self, mark: Mark, group: int, now: float) -> tuple[list[Step], MarkedShell]:
+        """Return the shell that has printed a mark; the shells in it have ended."""
+        shell = self._known(mark, group)
+        if shell is None:
+            shell = MarkedShell(mark.shell_id)
+            steps = self._push(shell, now)
+        else:
+            steps = self._return_to(shell, now)
+        if mark.ours and not shell.ours:
+            shell.ours, shell.shell_id = True, mark.shell_id
+            shell.integration = shell.integration or Integration()
+        is_named = mark.shell_id not in ("", _UNNAMED)
+        if mark.letter == "C" and is_named and not shell.group:
+            shell.group = int(mark.shell_id)  # the command may be in the foreground already
+        elif mark.shell_id == str(group) or not shell.group or not (is_named or mark.letter == "C"):
+            shell.group = group
+        return steps, shell
+
+    def _known(self, mark: Mark, group: int) -> MarkedShell | None:
+        """Return the shell in the stack that a mark is of; None if it is of another one."""
+        front = self._front
+        if mark.ours:
+            named = next((shell for shell in self.stack if shell.shell_id == mark.shell_id), None)
+            is_front = front is not None and not front.ours and front.group == group
+            return front if named is None and is_front else named
+        if front is None or mark.letter == "C":
+            return front
+        own = next((shell for shell in reversed(self.stack) if shell.group == group), None)
+        is_within = front.phase == Phase.RUNNING and mark.letter in ("A", "B")
+        return own if own is not None or is_within else front
+
+    def _push(self, shell: MarkedShell, now: float) -> list[Step]:
+        steps = self.stack.pop().end(now) if len(self.stack) >= MAX_SHELLS else []
+        self.stack.append(shell)
+        return steps
+
+    def _return_to(self, shell: MarkedShell, now: float) -> list[Step]:
+        """Drop the shells in `shell`: they have ended."""
+        steps: list[Step] = []
+        while self.stack[-1] is not shell:
+            steps += self.stack.pop().end(now)
+        return steps
+
+
+# -- what a mark means for its shell
+
+
+def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run: bool) -> list[Step]:
+    before = shell.command
+    if before is not None and before.ended_at is None:
+        is_same = not shell.seen and before.edited_at is None
+        if is_same and not (before.ours and mark.ours):
+            before.ours = mark.ours
+            return []  # two integrations mark the same command
+        shell.learn(Lack.REPLACED)
+    steps = shell.end(now if before is None or before.edited_at is None else before.edited_at)
+    is_recorded = mark.number is None or mark.number == shell.number  # else the text is of an older command
+    text = mark.text if is_recorded and not of_run else None
+    kind = shell.integration.shell if shell.integration is not None else ""
+    shell.command = Active(position, mark.ours, kind, text, of_run, mark.report)
+    shell.phase, shell.editing = Phase.RUNNING, False
+    shell.seen, shell.expects = "", shell.seen
+    return [*steps, CommandBegan(shell.command)]
+
+
+def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step]:
+    shell.note(mark.letter)
+    command = shell.command
+    if not (shell.phase == Phase.PROMPT and shell.editing):  # else D is a part of the prompt
+        shell.phase = Phase.ENDED
+    if command is None or command.ended_at is not None:
+        return []
+    if mark.ours and mark.code is None:
+        shell.learn(Lack.NOT_FIRST)
+        if "A" not in shell.expects:
+            return shell.end(now)
+        command.ended_at = now  # mark A has the code
+        return []
+    shell.learn()
+    is_exact = mark.ours or not shell.editing  # behind the line editor, D comes too late
+    return shell.end(now, mark.code, position if is_exact else None)
+
+
+def _draw_prompt(shell: MarkedShell, mark: Mark, now: float) -> list[Step]:
+    shell.note(mark.letter)
+    shell.phase = Phase.PROMPT
+    if mark.letter == "A":
+        shell.number = mark.number
+    if shell.command is not None and shell.command.ended_at is None:
+        if not shell.ours:
+            return []  # anybody can print such a mark; D comes, or the next C
+        shell.learn(Lack.REPLACED)
+    return shell.end(now, mark.code)
