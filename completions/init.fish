@@ -1,5 +1,5 @@
 # sesh's part of fish: sesh shell-init fish | source, in ~/.config/fish/config.fish
-if status is-interactive; and set -q SESH_ENV_FILE; and not functions -q __sesh_prompt
+if status is-interactive; and set -q SESH_ENV_FILE; and not builtin functions -q __sesh_prompt
 # fish calls the handlers of an event in the order of their definition. Handlers of fish_postexec that stand before ours
 # may print behind the command's output: then D has no code, but A has it.
 set -g __sesh_before (builtin functions --handlers-type generic | string replace -rf '^fish_postexec ' '')
