@@ -66,7 +66,8 @@ _MAY_DIFFER = re.compile(
     (?: BASHPID | PPID | S?RANDOM | SECONDS | EPOCH\w+ | TTYIDLE | LINENO | COLUMNS | LINES | PIPESTATUS | _
       | BASH_ARG[VC] | BASH_LINENO | BASH_SOURCE | FUNCNAME | CMD_DURATION | TEST_RUN
     # Tables of zsh, and what is told elsewhere.
-      | history\w* | job\w+ | commands | parameters | \w+dirs | dirstack | sysparams | psvar
+      | history\w* | job\w+ | commands | functions\w* | aliases | options | parameters | modules | \w+dirs
+      | dirstack | sysparams | psvar
       | precmd_functions | preexec_functions | PROMPT_COMMAND
     # They have sesh's marks.
       | PS0 | PS1 | PROMPT | prompt | PROMPT_EOL_MARK )$
@@ -76,7 +77,7 @@ _MAY_DIFFER = re.compile(
     re.VERBOSE,
 )
 """Variables with values that may differ."""
-_ELEMENTS = re.compile(r"if \(__sesh\w*\); then __sesh\w*; fi|\(__sesh\w*\)&&\(:\)|\(__sesh\w*\)")
+_ELEMENTS = re.compile(r"if [^\n]*?__sesh[^\n]*?; fi(?: >\S+ 2>&1)?|\(__sesh[^;\n]*")
 """What sesh adds to PROMPT_COMMAND."""
 
 
@@ -122,15 +123,15 @@ def _watched(played: Played) -> Iterable[Finding]:
     if played.activity.get("state") != "idle":
         activity = {key: played.activity.get(key) for key in ("state", "why", "question")}
         yield Finding("status at the prompt", "idle", f"{activity}")
-    runs = False
+    runs: bool | None = None  # the first events may be gone
     for event in played.events:
         kind = event.get("event")
         if kind in ("command_started", "command_ended"):
-            if runs == (kind == "command_started"):
+            if runs is (kind == "command_started"):
                 command = event.get("command")
                 yield Finding("events", "started and ended in turn", f"a second {kind} {command}")
                 break
-            runs = not runs
+            runs = kind == "command_started"
     if played.waited:
         yield Finding("wait --prompt", "0", str(played.waited))
 
@@ -180,13 +181,13 @@ def _lacking(expected: list[Step], found: list[Step], played: Played) -> Iterabl
     uncoded = [row["command"] for row in played.history if row["exit_code"] is None]
     silent = [row["command"] for row in played.history if row["output"] is None]
     whole = played.setup.whole if played.place is Place.LAST else Whole.NOTHING
-    said = bool((played.integration or {}).get("missing"))
-    for what, which, may in (
-        ("commands", lacking, whole is Whole.NOTHING),
-        ("codes", uncoded, whole is Whole.NOTHING),
-        ("outputs", silent, whole is not Whole.ALL),
+    status = bool((played.integration or {}).get("missing"))
+    for what, which, may, said in (
+        ("commands", lacking, whole is Whole.NOTHING, status),
+        ("codes", uncoded, whole is Whole.NOTHING, status),
+        ("outputs", silent, whole is not Whole.ALL, bool(played.why)),
     ):
         if which and not may:
             yield Finding(f"history lacks {what}, {len(which)} of them", "there", f"{which[0]!r}")
         elif which and not said:
-            yield Finding(f"history lacks {what}, and status says no reason", "there", f"{which[0]!r}")
+            yield Finding(f"history lacks {what}, and nothing says why", "there", f"{which[0]!r}")

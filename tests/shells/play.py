@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum
+from functools import partial
 from typing import Any
 
 from sesh.ops.shell import history_output
@@ -70,7 +71,8 @@ class Played:
     told: dict[str, str] = field(default_factory=dict)
     """By name: what the shell told of itself at the end, its files, and the answers to the set-up's questions."""
     history: list[dict[str, Any]] = field(default_factory=list)
-    """As `history --json`; `output` is what `history N` printed, None if it printed nothing and said why."""
+    """As `history --json`, with `output` as text, None if it is not there."""
+    why: str = ""  # what `history N` says if the output is not there
     activity: dict[str, Any] = field(default_factory=dict)
     waited: int = 0  # the exit code of `wait --prompt`
     integration: Any = None
@@ -260,8 +262,16 @@ def _ask_sesh(scene: Scene, played: Played) -> None:
     played.waited = home.sesh("wait", "work", "--prompt", "--timeout", "5").code
     played.integration = home.summary("work").get("integration")
     for row in history(home):
-        shown = asked(home, lambda row=row: history_output(Caller(), "work", row["n"])["output"], None)  # type: ignore[misc]
-        played.history.append({**row, "output": None if shown is None else shown.decode("utf-8", "replace")})
+        output = asked(home, partial(_output, row), None)
+        played.history.append({**row, "output": output})
+        if output is None and not played.why:
+            played.why = home.sesh("history", "work", str(row["n"])).stderr
+
+
+def _output(row: dict[str, Any]) -> str | None:
+    """Return the output of a command of the history, None if it is not there."""
+    output = history_output(Caller(), "work", row["n"])["output"]
+    return None if row["output_bytes"] is None else output.decode("utf-8", "replace")
 
 
 def _within(condition: Callable[[], bool], seconds: float = _STILL) -> None:

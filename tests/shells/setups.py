@@ -113,7 +113,7 @@ _of(
     whole=Whole.NOTHING,
 )
 _of(
-    *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
+    *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh", "events-fish"),
     whole=Whole.NO_OUTPUT,
 )
 _of(
