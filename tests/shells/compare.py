@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tests.shells.play import WITH_LINE, Place, Played
@@ -66,7 +66,7 @@ _MAY_DIFFER = re.compile(
     (?: BASHPID | PPID | S?RANDOM | SECONDS | EPOCH\w+ | TTYIDLE | LINENO | COLUMNS | LINES | PIPESTATUS | _
       | BASH_ARG[VC] | BASH_LINENO | BASH_SOURCE | FUNCNAME | CMD_DURATION | TEST_RUN
     # Tables of zsh, and what is told elsewhere.
-      | history\w* | job\w+ | commands | functions\w* | aliases | options | parameters | modules | \w+dirs
+      | history\w* | job\w+ | commands | functions\w* | \w*aliases | options | parameters | modules | \w+dirs
       | dirstack | sysparams | psvar
       | precmd_functions | preexec_functions | PROMPT_COMMAND
     # They have sesh's marks.
@@ -106,7 +106,8 @@ def _comparable(name: str, text: str) -> Counter[str]:
 def _may_differ(entry: str) -> bool:
     match = _SETS.match(entry)  # (fish writes a line for each fact of a variable)
     variable = (match[1] or match[2] or "") if match else ""
-    return not variable or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
+    # A framework that keeps the prompt of before keeps our marks.
+    return not variable or "]133;" in entry or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
 
 
 def _some(lines: list[str]) -> str:
@@ -164,14 +165,18 @@ def _history(reference: Played, played: Played) -> Iterable[Finding]:
 
 
 def _recorded(reference: Played) -> list[Step]:
-    """Return the steps with a command that the plain shell has in its own history."""
+    """Return the steps with a command that the plain shell has in its own history, with the text that it has there."""
     text = reference.told.get("recorded", "")
     lines = {line.strip() for line in text.splitlines()}
     run = "".join(text.replace("\\n", "").split())  # shells show a command of several lines in different ways
-    kept = [step for step in reference.steps if step.text]
-    return [
-        each for each in kept if each.text.strip() in lines or ("\n" in each.text and "".join(each.text.split()) in run)
-    ]
+    out = []
+    for step in reference.steps:
+        reduced = " ".join(step.text.split())  # as an option of zsh does it
+        if step.text.strip() in lines or ("\n" in step.text and "".join(step.text.split()) in run):
+            out.append(step)
+        elif reduced in lines:
+            out.append(replace(step, text=reduced))
+    return [step for step in out if step.text]
 
 
 def _lacking(expected: list[Step], found: list[Step], played: Played) -> Iterable[Finding]:

@@ -125,10 +125,10 @@ class Scene:
         env["MODULES"] = MODULES
         if self.place is Place.PLAIN:
             plain = {**env, "PWD": self.home.path}
-            self.terminal = self.home.terminal(command=[self.shell], env=plain)
+            self.terminal = self.home.terminal(command=[self.shell], env=plain, answers=True)
             self.pid = self.terminal.pid
         else:
-            self.terminal = self.home.terminal("work", env=env)
+            self.terminal = self.home.terminal("work", env=env, answers=True)
             self.pid = wait_until(lambda: int(self.home.summary("work").get("pid") or 0), "the session has a shell")
 
     # -- a step

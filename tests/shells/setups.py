@@ -113,7 +113,8 @@ _of(
     whole=Whole.NOTHING,
 )
 _of(
-    *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh", "events-fish"),
+    *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
+    *("events-fish", "atuin-fish"),
     whole=Whole.NO_OUTPUT,
 )
 _of(
