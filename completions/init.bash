@@ -3,7 +3,7 @@
 # A DEBUG trap sees what runs in the shell itself, an ERR trap what fails there, and each command there changes $? and
 # PIPESTATUS. So from prompt to prompt only subshells run: `(…)`, `$(…)`, `if`, `&&` and the definition of a function
 # fire no trap. What a new login brings is set in the shell itself, once for each login.
-if [[ $- == *i* && $- != *c* && -n ${SESH_ENV_FILE-} && -z ${__sesh_shell-} ]]; then
+if [[ $- == *i* && $- != *c* && -n ${SESH_ENV_FILE-} && ${__sesh_shell-} != "sesh=$$" ]]; then
 __sesh_shell="sesh=$$" __sesh_renewed=
 
 # Print the functions that a command line names.
@@ -75,20 +75,25 @@ __sesh_renew() {
   \builtin return 1
 }
 
-# In a subshell of PS0: print the command's text as a parameter of mark C, if the history has it.
+# In a subshell of PS0, which leaves $? as it is: print the command's text for mark C, if the history has it.
 __sesh_text() {
+  __sesh_code=$?
   \builtin set +eux
   \builtin trap - DEBUG ERR RETURN
-  \builtin shopt -qo history || \builtin exit
   __sesh_line=$(HISTTIMEFORMAT='' \builtin history 1)
-  [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] || \builtin exit
-  ((BASH_REMATCH[1] >= ${__sesh_next:-0})) || \builtin exit  # an older command
-  __sesh_line=${BASH_REMATCH[2]}
-  case $__sesh_line in ''|' '*|'\[ -e '*'.run') \builtin exit ;; esac
-  __sesh_line=${__sesh_line:0:4096}
-  __sesh_line=${__sesh_line//%/%25} __sesh_line=${__sesh_line//;/%3B}
-  __sesh_line=${__sesh_line//$'\n'/%0A} __sesh_line=${__sesh_line//$'\t'/%09}
-  \builtin printf 'cmdline_url=%s' "${__sesh_line//[[:cntrl:]]/}" >&3
+  if \builtin shopt -qo history && [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] &&
+    ((BASH_REMATCH[1] >= ${__sesh_next:-0})); then  # else it is an older command
+    __sesh_line=${BASH_REMATCH[2]:0:4096}
+    case $__sesh_line in
+      ' '*|'\[ -e '*'.run') ;;
+      *)
+        __sesh_line=${__sesh_line//%/%25} __sesh_line=${__sesh_line//;/%3B}
+        __sesh_line=${__sesh_line//$'\n'/%0A} __sesh_line=${__sesh_line//$'\t'/%09}
+        \builtin printf 'cmdline_url=%s' "${__sesh_line//[[:cntrl:]]/}" >&3
+        ;;
+    esac
+  fi
+  \builtin exit "$__sesh_code"
 }
 
 # In a subshell of PS1, where PROMPT_COMMAND is readonly: print the command's code, if PS1 begins with it.
@@ -112,14 +117,14 @@ __sesh_begins+='${__sesh_shell:(__sesh_next=\!+1)*0:0}\a'
 __sesh_lacks=
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then  # no PS0
   __sesh_lacks=old-shell
-elif ! (\builtin unset -v PS0 && \builtin unset -v PS1) 2>/dev/null; then
+elif ! (\builtin unset -v PS0 && \builtin unset -v PS1); then
   __sesh_lacks=readonly
 elif ! \builtin shopt -q promptvars; then
   __sesh_lacks=promptvars
 elif \builtin shopt -q restricted_shell; then  # no redirections
   __sesh_lacks=restricted
 else
-  if ! (\builtin unset -v PROMPT_COMMAND) 2>/dev/null; then
+  if ! (\builtin unset -v PROMPT_COMMAND); then
     __sesh_lacks=readonly
     __sesh_fronts='\[\e]133;D;'$__sesh_shell'\a'${__sesh_fronts#'\['}
     __sesh_fronts=${__sesh_fronts%'\a\]'}'$({ __sesh_front; } 3>&1 >/dev/null 2>&1)\a\]'
@@ -142,10 +147,10 @@ else
   PS0=$__sesh_begins${PS0-}
   PS1=$__sesh_fronts${PS1-}$__sesh_rears
 fi
-{ \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty; } 2>/dev/null
-fi
+\builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty
+fi 2>/dev/null  # as for a trace
 # In POSIX mode a function's name with a dash is an error.
 if [[ $- == *i* ]] && ! shopt -qo posix; then
 sesh-pick() { sesh pick; }
 sesh-next() { sesh next; }
-fi
+fi 2>/dev/null

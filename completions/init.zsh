@@ -1,9 +1,9 @@
 # sesh's part of zsh: eval "$(sesh shell-init zsh)" at the end of ~/.zshrc
 #
-# A DEBUG trap sees each list of commands in each function, before it or (without debug_before_cmd) after it. So a hook of
-# ours is one list, `a && b || c && …`: that option is off where the list begins and on where it ends, and no trap sees
-# it. What `emulate -o … -c` defines has these options in each call, whatever the user has set, and leaves the user's.
-if [[ -o interactive && -z ${ZSH_EXECUTION_STRING-} && -n ${SESH_ENV_FILE-} ]] && (( ! ${+functions[__sesh_precmd]} )); then
+# A DEBUG trap sees each list of commands in a function, before it or (without debug_before_cmd) behind it. So a hook of
+# ours is one list, `a && b || c && …`: that option is off where it begins and on where it ends, so no trap sees it.
+# What `emulate -o … -c` defines has these options in each call, whatever the user has set, and leaves the user's.
+if [[ -o interactive && -z ${ZSH_EXECUTION_STRING-} && -n ${SESH_ENV_FILE-} && -z ${functions[__sesh_precmd]-} ]]; then
 if [[ $ZSH_VERSION == [1-4].* ]]; then
 'builtin' 'printf' '\e]7373;integration;zsh;old-shell;%s\a' $$ >/dev/tty
 else
@@ -12,19 +12,25 @@ typeset -g +x __sesh_ran= __sesh_renewed= &&
 # Prompts expand these. SHLVL is higher in a shell within this one, which may get an exported prompt: nothing there.
 typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})" &&
 typeset -g +x __sesh_line="%($((SHLVL + 1))L..%{${(g::):-\\e]133;B;sesh=$$\\a}%})" &&
+typeset -g +x __sesh_default="%B%S%#%s%b" &&
 
 # Put what is ours where it belongs, as other start files and themes assign these anew.
 __sesh_place() {
-  [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||
-    PROMPT_EOL_MARK=$__sesh_end${${PROMPT_EOL_MARK-%B%S%#%s%b}//"$__sesh_end"} &&
   [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${(t)PS1} == *readonly* ]] ||
     PS1=${PS1//"$__sesh_line"}$__sesh_line &&
   [[ -o prompt_percent || $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
-  [[ $precmd_functions[(I)__sesh_precmd] != 0 || ${(t)precmd_functions} == *readonly* ]] ||
+  [[ -n ${(M)precmd_functions:#__sesh_precmd} || ${(t)precmd_functions} == *readonly* ]] ||
     precmd_functions=(__sesh_precmd $precmd_functions) &&
   [[ $preexec_functions[-1] == __sesh_preexec || ${(t)preexec_functions} == *readonly* ]] ||
     preexec_functions=(${preexec_functions:#__sesh_preexec} __sesh_preexec) &&
   setopt debug_before_cmd
+} &&
+
+# Become the last of preexec_functions, as others do in their precmd: this is called once, between that and preexec.
+__sesh_zshaddhistory() {
+  zshaddhistory_functions=(${zshaddhistory_functions:#__sesh_zshaddhistory}) &&
+  [[ -n $zshaddhistory_functions ]] || unset zshaddhistory_functions &&
+  __sesh_place
 } &&
 
 # End the command, unless PROMPT_EOL_MARK has done so. Where others may have printed, D has no code, but A has it.
@@ -34,8 +40,12 @@ __sesh_precmd() {
   [[ -z $end || ( ( ! -o prompt_sp || ! -o prompt_cr ) && -o notify && -z ${functions[precmd]-} &&
     $precmd_functions[1] == __sesh_precmd ) ]] || end=D known=";code=$code" &&
   builtin printf "%b\e]133;A;sesh=%s\a" "${end:+\\e]133;$end;sesh=$$\\a}" "$$$known" 2>/dev/null >/dev/tty || : &&
+  [[ $__sesh_ran != unset || ${PROMPT_EOL_MARK-} != "$__sesh_end$__sesh_default" ]] || unset PROMPT_EOL_MARK &&
+  [[ ${PROMPT_EOL_MARK-} != "$__sesh_end"* ]] || PROMPT_EOL_MARK=${PROMPT_EOL_MARK#"$__sesh_end"} &&
   __sesh_ran= &&
   [[ ! -r ${SESH_ENV_FILE-} || $(<$SESH_ENV_FILE) == "$__sesh_renewed" ]] || __sesh_renew &&
+  [[ ${(t)zshaddhistory_functions} == *readonly* || -n ${(M)zshaddhistory_functions:#__sesh_zshaddhistory} ]] ||
+    zshaddhistory_functions+=(__sesh_zshaddhistory) &&
   __sesh_place
 } &&
 
@@ -44,7 +54,7 @@ __sesh_precmd() {
 __sesh_preexec() {
   local text= report= kept=1 MATCH MBEGIN MEND &&
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
-  [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_history} &&
+  [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_*} &&
     ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
     ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *} ) ) ]] || kept=$(
       unfunction -m "TRAP*"
@@ -60,7 +70,9 @@ __sesh_preexec() {
   [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec ]] || report=0 &&
   builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
     2>/dev/null >/dev/tty || : &&
-  __sesh_ran=1 &&
+  __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&
+  [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||
+    PROMPT_EOL_MARK=$__sesh_end${PROMPT_EOL_MARK-$__sesh_default} &&
   __sesh_place
 } &&
 
@@ -77,6 +89,7 @@ __sesh_renew() {
 } &&
 
 typeset -ga precmd_functions preexec_functions &&
+[[ ${(t)zshaddhistory_functions} == *readonly* ]] || zshaddhistory_functions+=(__sesh_zshaddhistory) &&
 builtin printf "\e]7373;integration;zsh;%s;%s\a" \
   "${${(M)${:-${(t)PS1}${(t)PROMPT_EOL_MARK}${(t)precmd_functions}${(t)preexec_functions}}:#*readonly*}:+readonly}" $$ \
   >/dev/tty &&

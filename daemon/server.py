@@ -102,11 +102,7 @@ class Server:
         if not session.life.running:
             session.faults.guard(self.ending.respond, "the ending")
             self._flush()
-        if session.pump.moved_at > session.activity.seen_at:
-            session.activity.wake()
-            session.plan()
-        if session.waits.all:
-            session.waits.plan(now)
+        self._plan(now)
         self._watch()
         replace, self.replace = self.replace, None  # first: after an error the session goes on
         if replace is not None:
@@ -167,7 +163,6 @@ class Server:
         signal.pthread_sigmask(signal.SIG_SETMASK, ())
         self._poll.watch(self._wakeup, READ)
         self.session.pump.allowed = self.session.sender.allowance(time.monotonic())
-        self.session.plan()
         self.ending.check_program()  # the program may have ended before SIGCHLD had a handler
 
     # -- signals
@@ -390,6 +385,16 @@ class Server:
             session.attached.say_farewell()
         if session.events.followers:
             session.events.send()
+
+    def _plan(self, now: float) -> None:
+        """Have planned what is to be done later because of this turn."""
+        session = self.session
+        if session.pump.moved_at > session.activity.seen_at:
+            session.activity.wake()
+        if session.log.head > session.planned_to:
+            session.plan()
+        if session.waits.all:
+            session.waits.plan(now)
 
     def _flush(self) -> None:
         """Send what was queued; drop the connections that are done, and watch the others for what they need."""

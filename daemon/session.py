@@ -53,6 +53,7 @@ class Session:
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, runs)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
+        self.planned_to = 0  # the position up to which `plan` has seen the output
         events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty.is_open:
             self.begin(pty)
@@ -75,6 +76,7 @@ class Session:
 
     def plan(self) -> None:
         """Have what is to be done with new output planned: to draw it, and to write a checkpoint."""
+        self.planned_to = self.log.head
         self.feed.plan()
         self.checkpoints.plan()
 

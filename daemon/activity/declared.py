@@ -36,8 +36,10 @@ class Declared:
     @property
     def asks(self) -> bool:
         """True if the program declares that it waits; a notification alone is no such declaration."""
-        by_notification = self.last is not None and self.by in (Source.NOTICE, Source.PROGRESS)
-        return not by_notification and self.current is not None and self.current.state == State.WAITING
+        current = self.current
+        if current is None or current.state != State.WAITING:
+            return False
+        return self.last is None or self.by not in (Source.NOTICE, Source.PROGRESS)
 
     def declare(self, state: ActivityState, by: Source) -> None:
         overridden_by_reports = self.program_status.speaks and by != Source.VERB

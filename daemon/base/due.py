@@ -12,7 +12,10 @@ class Part(Protocol):
 
     @property
     def due(self) -> float:
-        """The time (monotonic) from which on it has something to do."""
+        """The time (monotonic) from which on it has something to do.
+
+        A turn asks for it twice. So a part keeps it, and changes it with what it follows from.
+        """
 
     def act(self, now: float) -> None:
         """Do it."""

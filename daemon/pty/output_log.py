@@ -21,6 +21,9 @@ JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains th
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
 TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
+ROW_KEPT = (
+    4 << 10
+)  # bytes kept before what a terminal lacks: the begun row, of which a line of sesh's own may cover some
 _MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
 _MAX_TIMES = 8 << 10  # seconds whose output is known; at the limit, those of the older half count as the newer half's
 _MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory
@@ -160,7 +163,7 @@ class OutputLog(ByteLog):
             self.effects.trim(min([noted, viewed, *(place.got for place in self.places)]))
         retained = MAX_LAG if self.whole else self._retained
         most = self.head - MAX_LAG  # else a terminal that takes nothing would keep all that is printed
-        kept = [max(place.got, most) for place in self.places if self.head <= place.keeps_to]
+        kept = [max(place.got - ROW_KEPT, most) for place in self.places if self.head <= place.keeps_to]
         needed = min([needed, self.head - retained, *kept])
         if needed - self.base < TRIM_FROM:
             return

@@ -148,7 +148,6 @@ class ScreenFeed:
             self._faults.note("a fault in the emulator, in one sequence", self.emulator.last_error)
         self._apply_resizes()
         self.note_state()
-        self.plan()
 
     def catch_up(self, seconds: float = CATCH_UP_TIME, position: int | None = None) -> bool:
         """Feed the emulator for at most `seconds`; return whether it has reached `position` (None: head)."""
@@ -156,6 +155,7 @@ class ScreenFeed:
         until = time.monotonic() + seconds
         while self.position < end and time.monotonic() < until:
             self.step(end)
+        self.plan()
         return self.position >= end
 
     def _pack(self) -> bool:

@@ -25,7 +25,9 @@ from sesh.text.safe import plain
 _END = b"\x1b]133;D"
 _MAX_ADDITION = 4096  # bytes searched for the two patterns below; a match is about as long as a terminal's row
 _PEN = rb"(?:\x1b\[[0-9;]*m|\x1b\(B|[\x0e\x0f])"  # a change of colours or charset, in any terminal's form
-_BEFORE = re.compile(rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07]*\x07)*\x1b\[30m" + _PEN + rb"*\r")
+_BEFORE = re.compile(
+    rb"(?:\x1b\[\?2004l|\x1b\][02];[^\x07\x1b]*(?:\x07|\x1b\\))*(?:\x1b\[30m" + _PEN + rb"*|\x1b\[m)\r"
+)
 """Output of fish itself, between mark C and the command's output."""
 _PEN_REVERSED = rb"(?:m[0-9;]*\[\x1b|B\(\x1b|[\x0e\x0f])*"
 _PARTIAL_LINE = re.compile(
@@ -39,6 +41,8 @@ _PERCENT = re.compile(rb"%([0-9A-Fa-f]{2})")
 
 _OTHERS = re.compile(rb"\x1b\](?:133|633);[^\x07\x1b]*(?:\x07|\x1b\\)")
 """Marks of another integration, which come when a command begins and when it has ended."""
+_ZSH_REPORT = re.compile(rb"^zsh: exit [0-9]", re.MULTILINE)
+"""A line of zsh's own (PRINT_EXIT_VALUE) amid the output."""
 _DIGITS = 18  # of a number in a mark; a longer one is not read
 
 
@@ -93,18 +97,20 @@ class CommandMarks:
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        output = None if end is None or _reported(command, begun.lasted(at)) else self._output(command, end)
+        output = None if end is None or _may_be_reported(command, begun.lasted(at)) else self._output(command, end)
         self._runs.history.end(begun, code, output, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
-    def _output(self, command: Active, end: int) -> bytes:
+    def _output(self, command: Active, end: int) -> bytes | None:
         data = self._pump.log.content(command.start, end)  # the log may have dropped its beginning
         data = data[: data.rfind(_END)] if _END in data else data
+        if command.shell == "zsh" and _ZSH_REPORT.search(data):
+            return None
         is_fish = command.shell in ("", "fish")
         return own_output(data, translated=self._pump.pty.translates(), fish=is_fish, late=not command.ours)
 
 
-def _reported(command: Active, lasted: float) -> bool:
+def _may_be_reported(command: Active, lasted: float) -> bool:
     """Return whether the shell may have added a line about a command's processor time (zsh's REPORTTIME)."""
     return command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
 

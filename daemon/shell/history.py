@@ -44,6 +44,10 @@ class Command:
     output: bytes = b""  # its end; empty if it was dropped
 
 
+def _ended(command: Command) -> float:
+    return command.facts["started"] + (command.facts["duration"] or 0.0)
+
+
 @dataclass
 class History:
     """The commands that have ended, with their outputs, and the responses to runs."""
@@ -84,8 +88,10 @@ class History:
             "output_bytes": None if output is None else len(output),
         }
         commands = [*self.commands, Command(entry, output or b"")]
-        commands.sort(key=lambda command: command.facts["n"])  # one that ran a shell ends after those of that shell
-        self.commands = commands[-MAX_ENTRIES:]
+        if len(commands) > MAX_ENTRIES:
+            commands.remove(min(commands, key=_ended))
+        # A command that runs a shell began before those of that shell, and ends after them.
+        self.commands = sorted(commands, key=lambda command: command.facts["n"])
         self.shorten(MAX_WHOLE, MAX_WHOLE)
 
     def shorten(self, most: int = MAX_OUTPUT, budget: int = MAX_OUTPUT_IN_ALL) -> None:

@@ -162,6 +162,8 @@ class MarkedShells:
 
     def take_mark(self, mark: Mark, position: int, group: int, now: float, *, of_run: bool = False) -> list[Step]:
         """Take a mark that ends at `position`. `of_run`: a line of `run` was typed, and has not ended."""
+        if self._is_inherited(mark, group):
+            return []
         steps, shell = self._shell_of(mark, group, now)
         if shell.ours != mark.ours:
             return steps  # another integration beside sesh's: neither drops a command nor reports it twice
@@ -196,6 +198,9 @@ class MarkedShells:
         """Take the announcement of a shell that begins: in another one, or in the place of one (`exec`)."""
         shell_id = announced.shell_id or str(group)
         shell = next((each for each in self.stack if each.shell_id == shell_id), None)
+        front = self._front
+        if shell is None and front is not None and not front.shell_id and front.group == group:
+            shell = front  # it has marks of its own
         steps = self._push(MarkedShell(shell_id), now) if shell is None else self._return_to(shell, now)
         shell = self.stack[-1]
         steps += shell.end(now)
@@ -244,6 +249,13 @@ class MarkedShells:
         is_within = front.phase == Phase.RUNNING and mark.letter in ("A", "B")
         return own if own is not None or is_within else front
 
+    def _is_inherited(self, mark: Mark, group: int) -> bool:
+        """Return whether a shell within another one draws that one's prompt, which was exported."""
+        named = next((shell for shell in self.stack if shell.shell_id == mark.shell_id), None)
+        if named is None or not mark.ours or mark.letter not in ("A", "B") or named.phase != Phase.RUNNING:
+            return False
+        return named.shell_id == str(named.group) and group not in (0, named.group)
+
     def _push(self, shell: MarkedShell, now: float) -> list[Step]:
         steps = self.stack.pop().end(now) if len(self.stack) >= MAX_SHELLS else []
         self.stack.append(shell)
@@ -279,8 +291,10 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
 
 
 def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step]:
-    shell.note(mark.letter)
     command = shell.command
+    if command is None and mark.code is not None and "D" in shell.seen and "A" not in shell.seen:
+        shell.learn(Lack.REPLACED)  # the last prompt had no mark
+    shell.note(mark.letter)
     if not (shell.phase == Phase.PROMPT and shell.editing):  # else D is a part of the prompt
         shell.phase = Phase.ENDED
     if command is None or command.ended_at is not None:
@@ -291,7 +305,7 @@ def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step
             return shell.end(now)
         command.ended_at = now  # mark A has the code
         return []
-    shell.learn()
+    shell.learn(*(() if "A" in shell.expects else (Lack.REPLACED,)))
     is_exact = mark.ours or not shell.editing  # behind the line editor, D comes too late
     return shell.end(now, mark.code, position if is_exact else None)
 

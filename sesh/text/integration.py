@@ -30,10 +30,11 @@ class Explanation(NamedTuple):
 _LAST_LINE = "make sesh's line the last one of the shell's startup file"
 _EXPLANATIONS: Mapping[str, Explanation] = {
     Lack.OLD_SHELL.value: Explanation(
-        "this bash is older than 4.4: what is typed is not recorded", "run bash 4.4 or a newer one in the session"
+        "the shell is too old (bash before 4.4, zsh before 5): what is typed is not recorded", "run a newer one"
     ),
     Lack.READONLY.value: Explanation(
-        "PS0, PS1 or PROMPT_COMMAND is readonly: what is typed is recorded without codes and outputs, or not at all",
+        "a variable that holds its marks is readonly (PROMPT_COMMAND, PS0, PS1): commands have no output, or are not "
+        "recorded",
         "leave readonly out of the file that sets it, such as one of /etc/profile.d",
     ),
     Lack.PROMPTVARS.value: Explanation(
@@ -41,14 +42,17 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
         "put above sesh's line: shopt -s promptvars (liquidprompt switches it off)",
     ),
     Lack.RESTRICTED.value: Explanation(
-        "a restricted shell cannot write marks: what is typed is not recorded",
-        "use sesh run, which records its commands",
+        "the shell is restricted, and cannot write marks: what is typed is not recorded",
+        "run one that is not restricted",
     ),
     Lack.NOT_FIRST.value: Explanation(
-        "another command of PROMPT_COMMAND runs first: outputs are not recorded, nor are some exit codes", _LAST_LINE
+        "another hook runs first (PROMPT_COMMAND, precmd, fish_postexec): commands have no output, or no exit code",
+        f"{_LAST_LINE}, in fish the first one",
     ),
     Lack.REPLACED.value: Explanation(
-        "PROMPT_COMMAND was set after sesh's line: outputs are not recorded, nor are some exit codes", _LAST_LINE
+        "its hooks (PROMPT_COMMAND, precmd_functions, PS1) were set anew below its line: commands have no output, "
+        "or are not recorded",
+        _LAST_LINE,
     ),
 }
 

@@ -64,6 +64,7 @@ ZSH_HOOKS = {
     "hooks that print": """
         precmd() { print -r -- precmd $? $pipestatus $_ }; before() { print -r -- "preexec $1 $?" }
         preexec_functions+=(before); setopt print_exit_value no_unset prompt_subst; PROMPT_EOL_MARK='%K{white} %k'
+        mark() { print -r -- "mark ${PROMPT_EOL_MARK-none}" }; precmd_functions+=(mark)
     """,
     "traps": """
         trap '[[ -n $n ]] && print debug $((++n))' DEBUG; trap 'print failed' ZERR; TRAPEXIT() { print bye }
@@ -106,7 +107,7 @@ FISH_HOOKS = {
         function again --on-event fish_prompt; echo prompt $status; end
     """,
     "its own way": """
-        fish_vi_key_bindings; function functions; echo mine; end
+        fish_vi_key_bindings; function each; echo mine; end
         function fish_title; end; set -g fish_private_mode 1
     """,
 }
@@ -207,7 +208,10 @@ def test_what_zsh_keeps_out_of_its_history_is_not_recorded(home: Home) -> None:
 
 def test_the_output_of_zsh_is_exact_whatever_stands_behind_an_unfinished_line(home: Home, sesh: Sesh) -> None:
     home.write("init", home.sesh("shell-init", "zsh").raw)
-    hooks = "precmd() { print hook }; before() { print hook }; preexec_functions+=(before)"
+    hooks = """
+        precmd() { print hook }; before() { print hook }
+        late() { preexec_functions=(${preexec_functions:#before} before) }; precmd_functions=(late)
+    """
     home.write(".zshrc", f"{ZSH.basis}. ~/init\n{hooks}\n")
     home.env["SHELL"] = need("zsh")
     terminal = home.terminal("work")

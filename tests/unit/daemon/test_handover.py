@@ -80,7 +80,7 @@ LOST = {
         "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed.due "
-        "RunQueue._shorten_at Waits._active_at Waits.due Waits._checks "
+        "RunQueue._shorten_at Session.planned_to Waits._active_at Waits.due Waits._checks "
         "Checkpointer.due Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
@@ -343,13 +343,13 @@ def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> 
         assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
 
 
-def test_what_an_older_sesh_hands_over_without_times_counts_as_of_the_reload() -> None:
+def test_what_an_older_sesh_hands_over_without_times_and_shells_counts_as_of_the_reload() -> None:
     own = session()
     printed(own, [b"one\r\n" * 40])
     with served(own) as server:
         own.feed.catch_up()
         state = codec.parse(encoded(server))
-        del state["times"]
+        del state["times"], state["shells"]
         with reload.memory_file(json.dumps(state).encode()) as file:
             copy = snapshot.session_of(snapshot.decoded(os.dup(file.fileno())))
     now = time.time()

@@ -9,14 +9,40 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.daemon.shell.command_marks import own_output, parse_command
+from sesh.daemon.shell.command_marks import own_output, parse_command, parse_mark
 from sesh.daemon.shell.history import MAX_COMMAND, MAX_ENTRIES, History
+from sesh.daemon.shell.integration import Announcement, Integration
+from sesh.daemon.shell.marked_shells import Mark
+from sesh.errors import NotFound
 from sesh.schema.facts import CheckpointFacts
 from sesh.store import checkpoints
+from sesh.text.integration import Lack
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
 _FISH_ENDS = b"\x1b[2m\xe2\x8f\x8e\x1b(B\x1b[m" + b" " * 78 + b"\r\xe2\x8f\x8e \r\x1b[K"
+
+
+@given(st.binary(max_size=60))
+def test_no_mark_of_a_shell_raises(body: bytes) -> None:
+    for mark in (body, b"A;sesh=" + body, b"C;sesh=7;h=" + body, b"D;" + body, b"D;1;sesh=" + body):
+        parsed = parse_mark(mark)
+        assert parsed.shell_id == "" or parsed.shell_id.isdigit()
+        assert parsed.code is None or 0 <= parsed.code < 1000
+    Announcement.parse(body)
+    Announcement.parse(b"bash;" + body)
+
+
+def test_marks_say_what_their_shell_knows() -> None:
+    assert parse_mark(b"D;7;sesh=12") == Mark("D", "12", 7)
+    assert parse_mark(b"D;sesh=12") == Mark("D", "12")
+    assert parse_mark(b"D;1;aid=x") == Mark("D", "", 1)
+    assert parse_mark(b"A;sesh=12;h=3;code=130") == Mark("A", "12", 130, 3)
+    assert parse_mark(b"A;sesh=12;h=3;${__sesh_shell:(__sesh_next=3)*0:0}") == Mark("A", "12", None, 3)
+    assert parse_mark(b"C;sesh=12;report=2;cmdline_url=a%3Bb") == Mark("C", "12", None, None, "a;b", 2)
+    assert parse_mark(b"C;sesh=12;h=4;") == Mark("C", "12", None, 4)
+    assert Announcement.parse(b"zsh;readonly,of-later;34") == Announcement(Integration("zsh", (Lack.READONLY,)), "34")
+    assert Announcement.parse(b"csh;;34") is None
 
 
 @given(st.binary(max_size=200))
@@ -66,3 +92,23 @@ def test_what_a_shell_prints_around_a_command_is_not_its_output(begins: bytes, e
     for printed in (b"", b"100 %\r \r", b"one\r\n\x1b[31mtwo\x1b[m!"):
         assert own_output(begins + printed + ends, translated=False) == printed
     assert own_output(begins + b"one\r\n" + ends, translated=True) == b"one\n"
+
+
+def test_nothing_is_taken_from_an_output_that_sesh_marks_itself() -> None:
+    for printed in (_ZSH_ENDS, _FISH_ENDS, b"\x1b[30m\r", b"100 %\r \r", b"\r\x1b[m\r"):
+        assert own_output(printed, translated=False, fish=False, late=False) == printed
+    for begins in (b"\x1b]0;ls\x1b\\\x1b[m\r", b"\x1b[m\r", _FISH_BEGINS):
+        assert own_output(begins + b"\rone" + _FISH_ENDS, translated=False, late=False) == b"\rone" + _FISH_ENDS
+    marked = b"\x1b]133;C\x07one\x1b]133;D;0\x1b\\\x1b]633;D\x07"
+    assert own_output(marked, translated=False, fish=False, late=False) == b"one"
+
+
+def test_a_command_that_ran_others_stands_before_them_and_is_kept_as_long() -> None:
+    history = History()
+    outer = history.begin(["bash"], "/")
+    for _ in range(MAX_ENTRIES):
+        history.end(history.begin(["ls"], "/"), 0, None)
+    history.end(outer, 3, b"")
+    assert [command.facts["n"] for command in history.commands] == [1, *range(3, MAX_ENTRIES + 2)]
+    with pytest.raises(NotFound, match="the output of command 3 is not known"):
+        history.find(3, "work")

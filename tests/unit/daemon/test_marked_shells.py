@@ -134,8 +134,16 @@ def test_an_end_that_something_precedes_has_the_code_of_the_prompt_and_no_output
     assert made.missing == {Lack.NOT_FIRST}
     without = told(ours("D 2004h 2004l C=ls D 2004h 2004l C=cd D"))
     assert without.ended == [("ls", None, False), ("cd", None, False)], "a theme draws each prompt, without a mark"
-    made.tell(ours("2004l C=ls D=0"))
+    made.tell(ours("A C=ls D=0"))
     assert made.missing == set(), "it is whole again"
+
+
+def test_a_shell_whose_prompts_have_no_mark_is_not_whole() -> None:
+    """As zsh, where both lists of hooks were assigned below."""
+    assert told("bash;;100", ours("D=0")).missing == set()
+    assert told("bash;;100", ours("D=0 D=1")).missing == {Lack.REPLACED}
+    assert told("bash;;100", ours("D=0 C=ls D=1")).missing == {Lack.REPLACED}
+    assert told("bash;;100", ours("D=0 A D=1 A C=ls D=0 D")).missing == set()
 
 
 def test_a_shell_that_marks_no_ends_is_at_its_prompt_when_its_line_editor_begins() -> None:
@@ -196,6 +204,16 @@ def test_a_shell_without_the_line_in_one_with_it_is_passed_over() -> None:
     assert (made.ended, made.shells.prompt_group) == ([], 0)
     made.tell(ours("D=0 2004h A"))
     assert made.ended == [("bash", 0, True)]
+
+
+def test_a_prompt_that_a_shell_within_has_inherited_is_none_of_the_shell_that_it_names() -> None:
+    """As with `export PS1`."""
+    made = told(ours("D=0 2004h A B 2004l C=bash"))
+    made.tell(ours("2004h A=0 B 2004l 2004h A=1 B"), INNER)
+    assert (made.ended, made.shells.prompt_group) == ([], 0)
+    made.tell(ours("D=3 A"))
+    assert made.ended == [("bash", 3, True)]
+    assert made.missing == set()
 
 
 def test_a_shell_of_another_integration_within_is_followed() -> None:
@@ -261,6 +279,7 @@ def test_each_command_that_began_ends_once_whatever_comes(things: list[tuple[str
             assert runs == (shell.phase == Phase.RUNNING) or not shell.ours
     assert alternates(made.shells, made.events, MAX_SHELLS)
     assert all(start < end for start, end in made.outputs)
+    assert "refused" not in {command.text for command in made.began}
 
 
 NOISE = st.lists(

@@ -152,6 +152,18 @@ def test_a_terminal_that_has_left_is_forgotten_once_more_was_printed_than_is_kep
     assert log.base > 700
 
 
+def test_the_row_that_a_terminal_had_begun_when_it_left_is_kept_with_what_it_lacks(_real: None) -> None:
+    log = OutputLog()
+    log.append(b"\n" * (2 * TRIM_FROM) + b"the row")
+    place = Place(log.head, log.head)
+    log.places.append(place)
+    log.leave(place)
+    log.append(bytes(RETAINED))
+    log.release(log.head, log.head)
+    assert log.base > 0
+    assert log.content(place.got - 7, place.got) == b"the row"
+
+
 def test_a_mark_at_which_a_terminal_stands_stays(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(output_log, "_MAX_MARKS", 64)
     log = OutputLog()

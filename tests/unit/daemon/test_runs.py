@@ -77,9 +77,12 @@ def test_what_holds_no_mark_passes_whole(blocks: list[bytes]) -> None:
     assert filtered(blocks) == (b"".join(blocks), [])
 
 
-def test_of_an_echo_only_the_modes_pass() -> None:
-    echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;C\x07\x1b[31m"
-    assert filtered([echo, MARK + b"out"], hold=True) == (b"\x1b[?2004l\x1b]133;C\x07out", [("5ec.1.1", "B", None)])
+@pytest.mark.parametrize("mark", [b"C", b"C;sesh=12;h=3;"])
+@pytest.mark.parametrize("older", [b"", b";cmdline_url=an%20older"])
+def test_of_an_echo_only_the_modes_pass(mark: bytes, older: bytes) -> None:
+    echo = b" . /x/y\x1b[K\r\x1b[3C\x1b[?2004l\r\r\n\x1b]133;" + mark + older + b"\x07\x1b[31m"
+    passed = b"\x1b[?2004l\x1b]133;" + mark + b"\x07out"
+    assert filtered([echo, MARK + b"out"], hold=True) == (passed, [("5ec.1.1", "B", None)])
 
 
 @given(st.text("a\r\n", max_size=9), st.data())

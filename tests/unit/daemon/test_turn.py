@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import select
 import socket
+import sys
 import time
 from collections.abc import Callable, Iterator
 from functools import partial
+from types import FrameType
 from typing import Any
 from unittest.mock import Mock
 
@@ -14,8 +18,11 @@ import pytest
 from sesh.daemon import reload
 from sesh.daemon.clients.client import Client, Follower, Output
 from sesh.daemon.clients.window import HERE
+from sesh.daemon.pty.pty import Pty
 from sesh.daemon.screen.feed import FeedState
+from sesh.daemon.session import Session
 from sesh.wire import protocol
+from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Daemon, Link, prints
 
 LARGE = {"columns": 100, "rows": 30}
@@ -432,3 +439,38 @@ def test_two_large_inputs_of_a_client_that_predicts_do_not_make_turns_spin(
         turns(server, 2)
     assert peer.client.last_input == 2
     assert time.monotonic() < server.session.acks.due < float("inf")
+
+
+def calls(call: Callable[[], object]) -> int:
+    """Return how many Python functions are called by a call."""
+    count = 0
+
+    def note(_frame: FrameType, event: str, _argument: object) -> None:
+        nonlocal count
+        count += event == "call"
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        call()
+    finally:
+        sys.setprofile(before)
+    return count
+
+
+def test_what_a_person_waits_for_at_a_key_and_at_its_echo_is_few_calls(serve: Callable[[Session], Daemon]) -> None:
+    """Each turn asked all parts and clients for what none of them had: 117 calls for a key, 106 for its echo."""
+    master, slave = os.openpty()  # its line discipline echoes
+    server = serve(Session(daemon_facts(), (80, 24, 0, 0), Pty(master, slave, os.getpid())))
+    peer = Peer(server)
+    turns(server)
+    for number in range(1, 4):
+        peer.types(number, b"x")
+        key = calls(server.turn)
+        select.select([master], [], [])
+        echo = calls(server.turn)
+    peer.take()
+    assert peer.output == b"xxx"
+    assert max(key, echo) <= 60
+    peer.link.close()
+    server.session.pump.close()
