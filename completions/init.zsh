@@ -16,7 +16,7 @@ typeset -g +x __sesh_default="%B%S%#%s%b" &&
 
 # Put what is ours where it belongs, as other start files and themes assign these anew.
 __sesh_place() {
-  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${(t)PS1} == *readonly* ]] ||
+  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${PS1//\%\%} == *%(|-)[0-9]# || ${(t)PS1} == *readonly* ]] ||
     PS1=${PS1//"$__sesh_line"}$__sesh_line &&
   [[ -o prompt_percent || $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
   [[ -n ${(M)precmd_functions:#__sesh_precmd} || ${(t)precmd_functions} == *readonly* ]] ||
