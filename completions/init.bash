@@ -19,13 +19,13 @@ __sesh_end() {
   \builtin set +eux
   \builtin trap - DEBUG ERR RETURN
   __sesh_caller=${FUNCNAME[${#FUNCNAME[@]} - 1]}
-  __sesh_first=${PROMPT_COMMAND[0]-}
-  if [[ $__sesh_caller == __sesh_end ]]; then
-    [[ $__sesh_first == "$__sesh_ends"* ]] && __sesh_digits=";$__sesh_code" || __sesh_digits=
-    \builtin printf '\e]133;D%s;%s\a' "$__sesh_digits" "$__sesh_shell" >/dev/tty
-  elif [[ $__sesh_first == "$__sesh_caller"* && ${precmd_functions[0]-} == __sesh_precmd ]]; then
-    \builtin printf '\e]133;D;%s;%s\a' "$__sesh_code" "$__sesh_shell" >/dev/tty
-  fi
+  case $__sesh_caller,${FUNCNAME[1]-},${precmd_functions[0]-} in
+    __sesh_end,*) __sesh_begin=$__sesh_ends ;;
+    *,__sesh_precmd,__sesh_precmd) __sesh_begin=$__sesh_caller ;;
+    *) __sesh_begin=none ;;
+  esac
+  [[ ${PROMPT_COMMAND[0]-} == "$__sesh_begin"* ]] && __sesh_digits=";$__sesh_code" || __sesh_digits=
+  \builtin printf '\e]133;D%s;%s\a' "$__sesh_digits" "$__sesh_shell" >/dev/tty
   \builtin exit "$__sesh_code"
 }
 
@@ -40,7 +40,8 @@ __sesh_ready() {
   __sesh_all= __sesh_alone=
   for __sesh_each in "${PROMPT_COMMAND[@]}"; do
     __sesh_all+=$__sesh_each$'\n'
-    [[ $__sesh_each != "$__sesh_readies" ]] || __sesh_alone=1  # then bash has set $? to the command's code again
+    # Then bash has set $? to the command's code again.
+    [[ ${#FUNCNAME[@]} != 1 || $__sesh_each != "$__sesh_readies" ]] || __sesh_alone=1
   done
   __sesh_behind=${__sesh_all##*"$__sesh_readies"$'\n'}
   if [[ $__sesh_all != *"$__sesh_ends"* ]]; then \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty; fi
@@ -150,7 +151,7 @@ fi
 \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty
 fi 2>/dev/null  # as for a trace
 # In POSIX mode a function's name with a dash is an error.
-if [[ $- == *i* ]] && ! shopt -qo posix; then
+if [[ $- == *i* ]] && ! \builtin shopt -qo posix; then
 sesh-pick() { sesh pick; }
 sesh-next() { sesh next; }
 fi 2>/dev/null
