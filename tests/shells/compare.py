@@ -77,6 +77,8 @@ _MAY_DIFFER = re.compile(
     re.VERBOSE,
 )
 """Variables with values that may differ."""
+_NOISE = re.compile(r"(?<=-)s[\d.]+-r\d+-|\[sesh-(?:pick|next)\]=\d+ ")
+"""Random names of zsh-syntax-highlighting, and what zsh-autosuggestions counts of our widgets."""
 _ELEMENTS = re.compile(r"if [^\n]*?__sesh[^\n]*?; fi(?: >\S+ 2>&1)?|\(__sesh[^;\n]*")
 """What sesh adds to PROMPT_COMMAND."""
 
@@ -91,6 +93,7 @@ def _told(reference: Played, played: Played) -> Iterable[Finding]:
 
 def _comparable(name: str, text: str) -> Counter[str]:
     """Return the lines of a story, without those that may differ."""
+    text = _NOISE.sub("", text)
     if name == "variables":
         entries = re.split(r"\n(?=declare |typeset |export |\$\w)", text)
         return Counter(entry.rstrip("\n") for entry in entries if not _may_differ(entry))
