@@ -56,7 +56,7 @@ __sesh_preexec() {
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
   [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_*} &&
     ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
-    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *} ) ) ]] || kept=$(
+    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *}${(M)saliases:# *} ) ) ]] || kept=$(
       unfunction -m "TRAP*"
       kept=$HISTCMD
       builtin print -s x

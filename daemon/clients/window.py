@@ -1,10 +1,10 @@
 """The bytes in flight to a terminal, and the window that bounds them.
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
-no more bytes are in flight than the window allows. The window follows the link: it grows while bytes come without
-queueing, and shrinks while they queue. Queueing shows in time alone: a frame's acknowledgement takes longer than the
-quickest one did. The frames after a pause show whether the link has become slower. Nothing is computed from bytes per
-second, and a pause changes nothing else.
+no more bytes are in flight than the window allows. The window follows the link: it grows by what comes without
+queueing, eight times as fast until a frame has queued for the first time, and shrinks while they queue. Queueing shows
+in time alone: a frame's acknowledgement takes longer than the quickest one did. The frames after a pause show whether
+the link has become slower. Nothing is computed from bytes per second, and a pause changes nothing else.
 
 Sans-I/O: times (monotonic) are arguments.
 """
@@ -23,6 +23,7 @@ HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
 _FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
 _UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
+_OPENING = 8  # times as fast the window grows until a frame has queued, for that part of `_FREE`
 _FULL = 1 << 10  # bytes of room below which the window counts as full
 _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
 
@@ -34,6 +35,7 @@ class _Frame:
     size: int
     sent_at: float
     fresh: bool  # it is small and comes after a pause, so that nothing is queued before it
+    follows: bool  # as many bytes were sent at once before it, for which it waits: over a slow link it queues
 
 
 class Window:
@@ -53,7 +55,9 @@ class Window:
         self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
         self._taken = 0.0  # the seconds of the last frame that was measured
         self._sent_at = -inf  # when the last frame was sent
+        self._burst = 0  # bytes sent at that moment
         self._shrunk_at = now
+        self._has_queued = False  # so long that eight times as many bytes would queue too long
         self._full_at = 0  # the count of bytes sent when there was no room for more
         self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
 
@@ -91,6 +95,8 @@ class Window:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         begins = self.in_flight < self._silent
         fresh = begins and size <= MIN_WINDOW >> 1 and now - self._sent_at > 2 * self._taken
+        self._burst = self._burst + size if now == self._sent_at else size
+        follows = self._burst >= 2 * size >= 2 * _FULL
         self._sent_at = now
         self._sent += size
         self.in_flight += size
@@ -104,7 +110,7 @@ class Window:
             last.end, last.position = self._sent, position
             last.size += size
             return
-        self._frames.append(_Frame(self._sent, position, size, now, fresh))
+        self._frames.append(_Frame(self._sent, position, size, now, fresh, follows))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
@@ -149,8 +155,11 @@ class Window:
                 self._quickest_time = min(self._fresh_times)
         self._quickest_time = min(self._quickest_time, taken)
         queued = taken - self._quickest_time
-        if known and queued <= max(_FREE, self._quickest_time / 10):
-            self.size = min(MAX_WINDOW, self.size + self._growth)
+        free = max(_FREE, self._quickest_time / 10)
+        self._has_queued = self._has_queued or queued > free / _OPENING
+        if known and queued <= free:
+            times = _OPENING if frame.follows and not self._has_queued else 1
+            self.size = min(MAX_WINDOW, self.size + times * self._growth)
         elif queued > max(_QUEUED, self._quickest_time / 2) and frame.sent_at >= self._shrunk_at:
             self.size = max(MIN_WINDOW, self.size // 2)
             self._shrunk_at = now

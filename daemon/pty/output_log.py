@@ -21,9 +21,7 @@ JOB_RETAINED = 1 << 20  # bytes kept of a job's output, whose result contains th
 MAX_LAG = 8 << 20  # bytes that the emulator may lag; at the limit, the program waits
 MARK_EVERY = 2 << 10  # bytes from one mark to the next at most: a frame over a slow link carries no more
 TRIM_FROM = 64 << 10  # bytes that nobody needs at which the log is trimmed
-ROW_KEPT = (
-    4 << 10
-)  # bytes kept before what a terminal lacks: the begun row, of which a line of sesh's own may cover some
+ROW_KEPT = 4 << 10  # bytes kept before what a terminal lacks: of a begun row, sesh's own line may cover the beginning
 _MAX_LEFT = 64  # places of terminals that have left; the oldest is dropped
 _MAX_TIMES = 8 << 10  # seconds whose output is known; at the limit, those of the older half count as the newer half's
 _MAX_MARKS = 16 << 10  # at the limit the older half is thinned out, so that keys that come one by one cost no memory

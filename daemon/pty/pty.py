@@ -19,7 +19,8 @@ _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
 READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn
 _WRITE_TIME = 10  # milliseconds in which a write in progress makes output readable
-_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS = 0, 1, 3
+_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS, _CHARACTERS = 0, 1, 3, 6
+_NO_CHARACTER = b"\0"  # of a key that the terminal does not have
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 
 
@@ -131,6 +132,25 @@ class Pty:
         ready = select.poll()
         ready.register(self.descriptor, select.POLLIN)
         return bool(ready.poll(0))
+
+    def readable(self) -> int:
+        """Return the number of bytes that can be read: at most 4,095, though the program may have printed more."""
+        try:
+            return int.from_bytes(ioctl(self.descriptor, termios.FIONREAD, bytes(4)), byteorder)
+        except (OSError, ValueError):
+            return 0
+
+    def flushes_at(self, keys: bytes | bytearray) -> bool:
+        """Return whether one of the keys makes the terminal discard its output: Ctrl-C, Ctrl-\\, Ctrl-Z."""
+        try:
+            modes = termios.tcgetattr(self.descriptor)
+        except (OSError, ValueError, termios.error):
+            return False
+        local, characters = modes[_LOCAL_FLAGS], modes[_CHARACTERS]
+        if not local & termios.ISIG or local & termios.NOFLSH:
+            return False
+        own = [characters[each] for each in (termios.VINTR, termios.VQUIT, termios.VSUSP)]
+        return any(each != _NO_CHARACTER and each in keys for each in own)
 
     def unread(self) -> int:
         """Return the number of unread bytes: at most 4,095, 0 just after a write."""

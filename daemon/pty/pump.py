@@ -12,6 +12,7 @@ from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import READ_LIMIT, Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
+from sesh.system import platforms
 from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
@@ -46,6 +47,7 @@ class Pump:
         self.due = NEVER  # time (monotonic) at which a pty that was hung up is read again
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
+        self._flushed = 0  # bytes of output from before a key that discards it, which are still to be read
         self.moved_at = 0.0  # time (monotonic) of the last output, or typed bytes, replies included
         self.input_line = InputLine()
         self.stdin = StdinPipe()
@@ -88,6 +90,9 @@ class Pump:
 
     def read(self) -> bytes:
         """Return output of the program, at most as much as it may print now."""
+        while self._flushed:
+            block, _ = self.pty.read(self._flushed)
+            self._flushed -= len(block) or self._flushed
         block, hung_up = self.pty.read(int(min(self.allowed, READ_LIMIT)))
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self.due = time.monotonic() + REOPEN_AFTER
@@ -115,11 +120,20 @@ class Pump:
         """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
         if in_line:
             self.input_line.note_reader(self.pty)
+        self._note_flush(data)
         self.unwritten += data
         self.write_input()
         self.moved_at = time.monotonic()
         if in_line:
             self.input_line.add(data, by_person=by_person)
+
+    def _note_flush(self, keys: bytes) -> None:
+        """Note the output that a key discards, of a program that waits: over a slow link it takes seconds to show.
+
+        Linux discards what it holds itself, and leaves what the pty's master can read.
+        """
+        if self.allowed <= 0 and not self._flushed and platforms.FLUSH_LEAVES_OUTPUT and self.pty.flushes_at(keys):
+            self._flushed = self.pty.readable()
 
     def write_input(self) -> None:
         """Write as much input as the pty accepts."""

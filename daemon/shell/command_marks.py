@@ -143,6 +143,7 @@ def parse_mark(body: bytes) -> Mark:
         _number(named.get(b"h", b"")),
         parse_command(body) if letter[:1] == b"C" else None,
         _number(named.get(b"report", b"")),
+        not any(field.startswith(b"$") for field in fields),
     )
 
 

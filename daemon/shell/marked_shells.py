@@ -51,6 +51,7 @@ class Mark(NamedTuple):
     number: Optional[int] = None  # in A, of the history's next entry; in C, of the command's
     text: Optional[str] = None  # of the command
     report: Optional[int] = None  # seconds of processor time from which on the shell adds a line to the output
+    expanded: bool = True  # False: bash has left variables in it as they are
 
     @property
     def ours(self) -> bool:
@@ -105,11 +106,11 @@ class MarkedShell:
     number: Optional[int] = None  # of its history's next entry, as its last mark said
     command: Optional[Active] = None
 
-    def learn(self, *lacks: Lack) -> None:
-        """Note what the marks of a command's end show of sesh's integration; no lacks: these were whole."""
+    def learn(self, lack: Lack, *, lacks: bool = True) -> None:
+        """Note what marks show of sesh's integration: that it lacks something, or that it does not."""
         known = self.integration or Integration()
         if self.ours and Lack.READONLY not in known.missing:  # which explains all that comes
-            self.integration = known.with_(*lacks) if lacks else known.without(Lack.NOT_FIRST, Lack.REPLACED)
+            self.integration = known.with_(lack) if lacks else known.without(lack)
 
     def note(self, letter: str) -> None:
         """Note a mark that is not C."""
@@ -280,6 +281,7 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
             before.ours = mark.ours
             return []  # two integrations mark the same command
         shell.learn(Lack.REPLACED)
+    shell.learn(Lack.PROMPTVARS, lacks=not mark.expanded)
     steps = shell.end(now if before is None or before.edited_at is None else before.edited_at)
     is_recorded = mark.number is None or mark.number == shell.number  # else the text is of an older command
     text = mark.text if is_recorded and not of_run else None
@@ -305,7 +307,8 @@ def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step
             return shell.end(now)
         command.ended_at = now  # mark A has the code
         return []
-    shell.learn(*(() if "A" in shell.expects else (Lack.REPLACED,)))
+    shell.learn(Lack.NOT_FIRST, lacks=False)
+    shell.learn(Lack.REPLACED, lacks="A" not in shell.expects)
     is_exact = mark.ours or not shell.editing  # behind the line editor, D comes too late
     return shell.end(now, mark.code, position if is_exact else None)
 
@@ -314,6 +317,8 @@ def _draw_prompt(shell: MarkedShell, mark: Mark, now: float) -> list[Step]:
     shell.note(mark.letter)
     shell.phase = Phase.PROMPT
     if mark.letter == "A":
+        if shell.command is None and not shell.expects and (mark.number or 0) > (shell.number or mark.number or 0):
+            shell.learn(Lack.REPLACED)  # the shell has recorded a command whose C has not come
         shell.number = mark.number
     if shell.command is not None and shell.command.ended_at is None:
         if not shell.ours:

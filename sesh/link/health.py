@@ -4,7 +4,7 @@
 the link receives. The keeper, and `Link.receive` for a request, call `act` when `act` is `due`.
 
 UP ──no PONG for 0.3 s + 1.5 round trips──▶ DOUBTED ──10 s without a byte after the PING──▶ SILENT
- ▲ ◀── a PONG, or any byte 0.05 s after PING and nudge ─┘
+ ▲ ◀── a PONG, or any byte (after a nudge, 0.05 s later) ┘
 UP, DOUBTED ──ssh ends──▶ CLOSED                         a link that is SILENT or CLOSED is lost for good
 """
 
@@ -20,7 +20,7 @@ BUSY_PING_INTERVAL = 60.0  # most seconds between two PINGs on a busy link: the 
 DOUBTED_AFTER = 0.3  # seconds, plus 1.5 round trips, from a PING without a PONG to the doubt
 NUDGE_TIMEOUT = 0.06  # seconds from a nudge without a PONG to the doubt
 LOST_AFTER = 10.0  # seconds from a PING without a byte to the loss
-_STALE_TIME = 0.05  # seconds after a PING or nudge in which only the PONG proves a link: other bytes may be older
+_STALE_TIME = 0.05  # seconds after a nudge and its PING in which only the PONG proves a link: other bytes may be older
 _MAX_ROUND_TRIP = 1.0  # seconds; a longer round trip had an outage in it, and counts as this one
 _SAMPLES = 3  # newest samples; the round trip is their minimum, as load makes some longer, and none shorter
 STOP_TIME = 2.0  # seconds by which `act` is overdue after a stop of this process or a sleep of the machine
@@ -53,7 +53,8 @@ class LinkHealth:
         self._pinged_at = now
         self._awaited_pong = b""  # the payload of the newest PING until its PONG comes
         self._samples: list[float] = []  # the newest round trips
-        self._fresh_at = now  # earlier bytes may have been sent before the newest PING or nudge
+        self._nudged_at = -inf
+        self._fresh_at = now  # earlier bytes may have been sent before the newest nudge
         self._ping_at = now + PING_AFTER
         self._doubt_at = inf
         self._lost_at = inf
@@ -92,6 +93,7 @@ class LinkHealth:
 
     def nudge(self, now: float) -> None:
         """Test the link: the network has changed, or this machine or process woke."""
+        self._nudged_at = now
         self._fresh_at = now + _STALE_TIME
         if self.state is Health.UP:
             self._doubt_at = min(self._doubt_at, now + NUDGE_TIMEOUT)
@@ -109,7 +111,8 @@ class LinkHealth:
         """Return the payload of a PING to send now."""
         self._pings += 1
         self._pinged_at = now
-        self._fresh_at = now + _STALE_TIME
+        if self._ping_at == self._nudged_at:  # else it asks into silence: the next byte of a slow link comes late
+            self._fresh_at = now + _STALE_TIME
         self._awaited_pong = b"%d" % self._pings
         return self._awaited_pong
 

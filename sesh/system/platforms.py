@@ -21,6 +21,7 @@ LINUX = sys.platform.startswith("linux")
 MAX_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
 PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
+FLUSH_LEAVES_OUTPUT = LINUX  # a terminal that discards its output leaves what the pty's master can read already
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
 _AF_ROUTE = 17
 _LOCAL_PEERCRED = 0x001

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import shlex
 from contextlib import nullcontext
+from pathlib import Path
 
 import pytest
 
+from sesh.daemon.clients.window import MIN_WINDOW
 from tests.support import PROMPT, Home, Terminal
 from tests.support.load import loaded
 from tests.support.slow import Slow
@@ -40,6 +43,20 @@ def test_ctrl_c_in_a_flood_waits_for_no_old_output_and_a_flood_that_ends_comes_w
     )
     assert "\n".join(terminal.screen()).rstrip() == home.sesh("screen", "work").stdout.rstrip()
     assert len(terminal.raw) - mark > sum(len(f"{number}\r\n") for number in range(1, 200_001))
+
+
+@pytest.mark.soak
+def test_ctrl_c_over_the_slowest_link_waits_for_one_window_and_keeps_the_link(home: Home) -> None:
+    """As much again came from the kernel. And the silence between two frames passed for that of a lost link."""
+    home.env["SESH_EVENT_LOG"] = log = f"{home.path}/events"
+    terminal = Slow(home, 100, 2000, predict="never").attach()
+    terminal.type("yes\r")
+    terminal.wait_until(lambda: len(terminal.raw) > 4 * MIN_WINDOW, "the flood has filled the window for a while")
+    mark = len(terminal.raw)
+    terminal.type("\x03")
+    terminal.wait_for_raw(PROMPT.encode(), 20, mark)
+    assert len(terminal.raw) - mark < MIN_WINDOW + 200
+    assert not os.path.exists(log) or "reconnect" not in Path(log).read_text()
 
 
 @pytest.mark.soak

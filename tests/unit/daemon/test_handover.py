@@ -58,8 +58,8 @@ OUTPUT = st.lists(PIECES, max_size=40)
 LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Server.outbox "
-        "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all InputAcks._owed "
-        "InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
+        "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all "
+        "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
@@ -84,7 +84,8 @@ LOST = {
         "Checkpointer.due Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
-        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at",
+        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at "
+        "Pump._flushed",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 

@@ -38,7 +38,7 @@ def test_marks_say_what_their_shell_knows() -> None:
     assert parse_mark(b"D;sesh=12") == Mark("D", "12")
     assert parse_mark(b"D;1;aid=x") == Mark("D", "", 1)
     assert parse_mark(b"A;sesh=12;h=3;code=130") == Mark("A", "12", 130, 3)
-    assert parse_mark(b"A;sesh=12;h=3;${__sesh_shell:(__sesh_next=3)*0:0}") == Mark("A", "12", None, 3)
+    assert parse_mark(b"A;sesh=12;h=3;${__sesh_shell:(__sesh_next=3)*0:0}") == Mark("A", "12", None, 3, expanded=False)
     assert parse_mark(b"C;sesh=12;report=2;cmdline_url=a%3Bb") == Mark("C", "12", None, None, "a;b", 2)
     assert parse_mark(b"C;sesh=12;h=4;") == Mark("C", "12", None, 4)
     assert Announcement.parse(b"zsh;readonly,of-later;34") == Announcement(Integration("zsh", (Lack.READONLY,)), "34")

@@ -146,6 +146,18 @@ def test_a_shell_whose_prompts_have_no_mark_is_not_whole() -> None:
     assert told("bash;;100", ours("D=0 A D=1 A C=ls D=0 D")).missing == set()
 
 
+def test_what_is_changed_below_the_line_shows_in_the_marks() -> None:
+    """PS0 is set anew, or bash's option promptvars is switched off."""
+    silent = told("bash;;100", "D;0;sesh=100 A;sesh=100;h=3; D;0;sesh=100 A;sesh=100;h=3;")
+    assert silent.missing == set(), "after Enter alone"
+    silent.tell("D;0;sesh=100 A;sesh=100;h=4;")
+    assert silent.missing == {Lack.REPLACED}
+    unexpanded = told("bash;;100", "D;0;sesh=100 A;sesh=100;h=3; C;sesh=100;h=3;${__sesh_shell:0:0} D;0;sesh=100")
+    assert (unexpanded.missing, unexpanded.ended) == ({Lack.PROMPTVARS}, [(None, 0, True)])
+    unexpanded.tell("A;sesh=100;h=4; C;sesh=100;h=4;cmdline_url=ls D;0;sesh=100")
+    assert (unexpanded.missing, unexpanded.ended[1:]) == (set(), [("ls", 0, True)])
+
+
 def test_a_shell_that_marks_no_ends_is_at_its_prompt_when_its_line_editor_begins() -> None:
     made = told("bash;;100", ours("2004h 2004l C=ls"))
     assert made.shells.command_group == 0, "nothing says that the command's end will be marked"

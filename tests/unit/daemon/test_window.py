@@ -73,6 +73,17 @@ class SimulatedLink:
         return max(0.0, self.free_at - self.now)
 
 
+def quiet_link(rate: float, trip: float, keys: int) -> SimulatedLink:
+    """Return a link over which the first screen has come, and the echoes of `keys`, one by one."""
+    link = SimulatedLink(rate, trip)
+    link.send(600)
+    for _ in range(keys):
+        link.send(40)
+        link.step()
+    link.now += 10.0  # nothing is acknowledged that is not owed
+    return link
+
+
 @pytest.mark.parametrize("trip", [0.2, 0.8])
 def test_a_fast_link_is_filled_as_far_as_the_largest_window_allows(trip: float) -> None:
     link = SimulatedLink(10e6, trip)
@@ -96,6 +107,37 @@ def test_a_fast_link_is_filled_whenever_its_first_frames_were_sent(trip: float, 
     assert link.flood(3 * trip) >= min(5e6, 0.7 * MAX_WINDOW / trip)
 
 
+@pytest.mark.parametrize("trip", [0.1, 0.2, 0.8])
+@pytest.mark.parametrize("keys", [0, 60])
+def test_a_fast_link_is_filled_after_six_round_trips(trip: float, keys: int) -> None:
+    """It took eleven, in which a link of 0.8 s carried a seventh of what it can."""
+    link = quiet_link(10e6, trip, keys)
+    link.flood(6 * trip)
+    assert link.window.size == MAX_WINDOW
+
+
+@pytest.mark.parametrize("trip", [0.02, 0.2])
+@pytest.mark.parametrize("rate", [20e3, 65e3, 1e6])
+@pytest.mark.parametrize("keys", [0, 60])
+def test_a_key_waits_for_little_output_from_the_first_moment_of_a_flood(rate: float, trip: float, keys: int) -> None:
+    link = quiet_link(rate, trip, keys)
+    began = link.now
+    while link.now < began + 8:
+        link.fill()
+        assert link.queued <= 1.0
+        link.step()
+    assert link.flood(8) >= 0.9 * rate
+
+
+def test_a_frame_behind_a_small_one_does_not_show_that_a_link_is_fast() -> None:
+    link = SimulatedLink(2700, 0.02)
+    link.send(MIN_WINDOW >> 1)  # the least time that is known is that of a large frame
+    link.until(link.now + 3)
+    link.send(40)
+    link.flood(8)
+    assert link.largest <= 2 * MIN_WINDOW
+
+
 def test_a_link_whose_round_trip_has_grown_is_filled_again_after_pauses() -> None:
     """It carried 7 KB/s for ever, because the least time of all counted."""
     link = SimulatedLink(10e6, 0.02)
@@ -115,13 +157,7 @@ def test_a_link_whose_round_trip_has_grown_is_filled_again_after_pauses() -> Non
     [(20e3, 1.0, 0), (20e3, 1.0, 60), (2e3, 2.3, 60), (2e3, 2.3, 0)],
 )
 def test_on_a_slow_link_a_key_waits_for_little_output(rate: float, most: float, keys: int, trip: float) -> None:
-    """`keys`: those that were echoed one by one before the flood."""
-    link = SimulatedLink(rate, trip)
-    link.send(600)  # the first screen
-    for _ in range(keys):
-        link.send(40)
-        link.step()
-    link.now += 10.0  # nothing is acknowledged that is not owed
+    link = quiet_link(rate, trip, keys)
     link.flood(60)
     for _ in range(200):
         link.fill()

@@ -122,6 +122,18 @@ def test_bytes_that_were_under_way_before_a_question_are_no_answer_and_the_answe
         assert clock.state() is state
 
 
+@pytest.mark.parametrize("late", [0.001, 0.03, 0.3])
+def test_a_slow_link_whose_next_bytes_come_just_after_the_question_is_not_doubted(late: float) -> None:
+    """A key beside a flood over 2 KB/s had another link opened, and what was on its way sent again."""
+    clock = Clock(round_trip=0.1)
+    clock.heard()
+    clock.link.key_sent(clock.now)
+    clock.run(PING_AFTER_KEY + late)
+    clock.heard()
+    clock.run(PING_AFTER_KEY)
+    assert (clock.pings, clock.state()) == ([PING_AFTER_KEY], Health.UP)
+
+
 def test_a_process_that_was_stopped_asks_before_it_gives_up() -> None:
     clock = Clock()
     clock.run(PING_AFTER + 0.1)
