@@ -45,7 +45,7 @@ __sesh_ready() {
   done
   __sesh_behind=${__sesh_all##*"$__sesh_readies"$'\n'}
   if [[ $__sesh_all != *"$__sesh_ends"* ]]; then \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty; fi
-  if [[ ${PS1-} != *"133;A;$__sesh_shell"* || -n $__sesh_behind || $__sesh_all != "$__sesh_ends"* ]]; then
+  if [[ ${PS1-} != *"133;A;$__sesh_shell"* || $__sesh_all != "$__sesh_ends"* || -n $__sesh_behind ]]; then
     __sesh_mark="133;A;$__sesh_shell"
     [[ -z $__sesh_behind ]] || __sesh_behind+=$(__sesh_functions "$__sesh_behind")
     # What stands behind and changes the history would make the number wrong.
@@ -80,8 +80,23 @@ __sesh_renew() {
 __sesh_text() {
   __sesh_code=$?
   \builtin set +eux
+  __sesh_line=$(
+    \builtin trap -p DEBUG
+    \builtin trap - DEBUG ERR RETURN
+    \builtin echo $'\n\1'
+    HISTTIMEFORMAT='' \builtin history 1
+  )
   \builtin trap - DEBUG ERR RETURN
-  __sesh_line=$(HISTTIMEFORMAT='' \builtin history 1)
+  # What stands behind in PS0, or a DEBUG trap, as that which runs preexec_functions, may print into the output.
+  __sesh_trap=${__sesh_line%%$'\n\1\n'*} __sesh_line=${__sesh_line#*$'\n\1\n'}
+  if [[ -n $__sesh_trap ]]; then
+    __sesh_trap+=" ${preexec_functions[*]-}"
+    __sesh_trap+=$(__sesh_functions "$__sesh_trap")
+    __sesh_trap+=$(__sesh_functions "$__sesh_trap")
+  fi
+  if [[ $PS0 != *"$__sesh_begins" || ${__sesh_trap//printf -v/} =~ print|echo|tput|'cat '|/dev/(tty|std) ]]; then
+    \builtin printf 'report=0;' >&3
+  fi
   if \builtin shopt -qo history && [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] &&
     ((BASH_REMATCH[1] >= ${__sesh_next:-0})); then  # else it is an older command
     __sesh_line=${BASH_REMATCH[2]:0:4096}
@@ -145,7 +160,7 @@ else
   if [[ -n ${precmd_functions[0]-}${bash_preexec_imported-}${__bp_imported-} ]]; then
     precmd_functions=(__sesh_precmd ${precmd_functions[@]+"${precmd_functions[@]}"})
   fi
-  PS0=$__sesh_begins${PS0-}
+  PS0=${PS0-}$__sesh_begins
   PS1=$__sesh_fronts${PS1-}$__sesh_rears
 fi
 \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty
