@@ -84,7 +84,7 @@ test-on:
 	    $(VENV)-$(VERSION)/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(VERSION)/.cache tests/unit; \
 	else echo 'make test-on: no Python $(VERSION) here'; fi
 
-# The root is made once, in two minutes, and stays in ~/.cache/sesh-roots.
+# The root is made once, in two minutes, and stays in ~/.cache/sesh-roots. The table of set-ups of shells takes half an hour.
 test-in: $(STAMP)
 	@sh .ci/test-in.sh $(or $(SUITE),$(error make test-in SUITE=sid, or another release of Debian))
 
