@@ -72,7 +72,7 @@ _MAY_DIFFER = re.compile(
     # They have sesh's marks.
       | PS0 | PS1 | PROMPT | prompt | PROMPT_EOL_MARK )$
     # A framework's word for the terminal, a time or a process.
-    | ATUIN_ | DIRENV_ | .* (?i: time | tty | terminal_device | seconds | async | worker | pid )
+    | ATUIN_ | DIRENV_ | STARSHIP_(?: DURATION | SESSION_KEY ) | .* (?i: time | tty | terminal_device | seconds | async | worker | pid )
     """,
     re.VERBOSE,
 )
@@ -109,8 +109,13 @@ def _comparable(name: str, text: str) -> Counter[str]:
 def _may_differ(entry: str) -> bool:
     match = _SETS.match(entry)  # (fish writes a line for each fact of a variable)
     variable = (match[1] or match[2] or "") if match else ""
-    # A framework that keeps the prompt of before keeps our marks.
-    return not variable or "]133;" in entry or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
+    # A framework that keeps the prompt and the hooks that it has found keeps ours, too.
+    return (
+        not variable
+        or "]133;" in entry
+        or "__sesh" in entry
+        or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
+    )
 
 
 def _some(lines: list[str]) -> str:
