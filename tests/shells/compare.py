@@ -69,10 +69,13 @@ _MAY_DIFFER = re.compile(
       | history\w* | job\w+ | commands | functions\w* | \w*aliases | options | parameters | modules | \w+dirs
       | dirstack | sysparams | psvar
       | precmd_functions | preexec_functions | PROMPT_COMMAND
+    # liquidprompt leaves it behind where PROMPT_COMMAND is not empty.
+      | i
     # They have sesh's marks.
       | PS0 | PS1 | PROMPT | prompt | PROMPT_EOL_MARK )$
     # A framework's word for the terminal, a time or a process.
-    | ATUIN_ | DIRENV_ | STARSHIP_(?: DURATION | SESSION_KEY ) | .* (?i: time | tty | terminal_device | seconds | async | worker | pid )
+    | ATUIN_ | DIRENV_ | STARSHIP_(?: DURATION | SESSION_KEY )
+    | .* (?i: time | tty | terminal_device | seconds | async | worker | pid )
     """,
     re.VERBOSE,
 )
@@ -85,18 +88,38 @@ _ELEMENTS = re.compile(r"if [^\n]*?__sesh[^\n]*?; fi(?: >\S+ 2>&1)?|\(__sesh[^;\
 
 def _told(reference: Played, played: Played) -> Iterable[Finding]:
     for name in sorted({*reference.told, *played.told} - {"recorded"}):
-        plain, own = (_comparable(name, each.told.get(name, "")) for each in (reference, played))
+        texts = [_NOISE.sub("", each.told.get(name, "")) for each in (reference, played)]
+        plain, own = _variables(*texts) if name == "variables" else (_lines(name, text) for text in texts)
         if plain != own:
             lost, added = list((plain - own).elements()), list((own - plain).elements())
             yield Finding(name, _some(lost), _some(added))
 
 
-def _comparable(name: str, text: str) -> Counter[str]:
-    """Return the lines of a story, without those that may differ."""
-    text = _NOISE.sub("", text)
-    if name == "variables":
-        entries = re.split(r"\n(?=declare |typeset |export |\$\w)", text)
-        return Counter(entry.rstrip("\n") for entry in entries if not _may_differ(entry))
+def _variables(*texts: str) -> list[Counter[str]]:
+    """Return the variables that plays have told, without those that may differ."""
+    all_entries = [re.split(r"\n(?=declare |typeset |export |\$\w)", text) for text in texts]
+    # A framework that keeps the prompt and the hooks that it has found keeps ours, too.
+    keeping = {
+        _variable(entry) for entries in all_entries for entry in entries if "]133;" in entry or "__sesh" in entry
+    }
+    out = []
+    for entries in all_entries:
+        pairs = [(_variable(entry), entry.rstrip("\n")) for entry in entries]
+        out.append(Counter(entry for name, entry in pairs if name not in keeping and not _may_differ(name)))
+    return out
+
+
+def _variable(entry: str) -> str:
+    match = _SETS.match(entry)
+    return (match[1] or match[2]) if match else ""
+
+
+def _may_differ(variable: str) -> bool:
+    return not variable or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
+
+
+def _lines(name: str, text: str) -> Counter[str]:
+    """Return the lines of another story, without what sesh adds."""
     lines = [line for line in text.splitlines() if line.strip() and (name.startswith("~/") or not _OURS.search(line))]
     if name.endswith("fish_history"):  # what is repeated stands there once after some while
         return Counter({line for line in lines if not line.startswith("  when: ")})
@@ -104,18 +127,6 @@ def _comparable(name: str, text: str) -> Counter[str]:
         text = _ELEMENTS.sub("", text)
         return Counter(each.strip() for each in re.split(r"[;\n]", text) if each.strip() and not _OURS.search(each))
     return Counter(lines)
-
-
-def _may_differ(entry: str) -> bool:
-    match = _SETS.match(entry)  # (fish writes a line for each fact of a variable)
-    variable = (match[1] or match[2] or "") if match else ""
-    # A framework that keeps the prompt and the hooks that it has found keeps ours, too.
-    return (
-        not variable
-        or "]133;" in entry
-        or "__sesh" in entry
-        or bool(_OURS.search(variable) or _MAY_DIFFER.match(variable))
-    )
 
 
 def _some(lines: list[str]) -> str:

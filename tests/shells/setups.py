@@ -114,7 +114,7 @@ _of(
 )
 _of(
     *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
-    *("events-fish", "atuin-fish"),
+    *("events-fish", "atuin-fish", "late-preexec-bash"),
     whole=Whole.NO_OUTPUT,
 )
 _of(
