@@ -8,7 +8,7 @@ __sesh_shell="sesh=$$" __sesh_renewed=
 
 # Print the functions that a command line names.
 __sesh_functions() (
-  IFS=$' \t\n;&|(){}'
+  IFS=$' \t\n;&|(){}<>"`$\''
   \builtin set -f
   \builtin declare -f $1
 ) 2>/dev/null

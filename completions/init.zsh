@@ -9,16 +9,13 @@ if [[ $ZSH_VERSION == [1-4].* ]]; then
 else
 'builtin' 'emulate' zsh -o no_aliases -o no_debug_before_cmd -o no_xtrace -o extended_glob -c '
 typeset -g +x __sesh_ran= __sesh_renewed= &&
-# Prompts expand these. SHLVL is higher in a shell within this one, which may get an exported prompt: nothing there.
+# SHLVL is higher in a shell within a command, which may get an exported PROMPT_EOL_MARK: it prints nothing.
 typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})" &&
-typeset -g +x __sesh_line="%($((SHLVL + 1))L..%{${(g::):-\\e]133;B;sesh=$$\\a}%})" &&
+typeset -g +x __sesh_line="%{${(g::):-\\e]133;B;sesh=$$\\a}%}" &&
 typeset -g +x __sesh_default="%B%S%#%s%b" &&
 
-# Put what is ours where it belongs, as other start files and themes assign these anew.
+# Put our hooks where they belong, as other start files and themes assign these arrays anew.
 __sesh_place() {
-  [[ $PS1 == *"$__sesh_line" || ! -o prompt_percent || ${PS1//\%\%} == *%(|-)[0-9]# || ${(t)PS1} == *readonly* ]] ||
-    PS1=${PS1//"$__sesh_line"}$__sesh_line &&
-  [[ -o prompt_percent || $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
   [[ -n ${(M)precmd_functions:#__sesh_precmd} || ${(t)precmd_functions} == *readonly* ]] ||
     precmd_functions=(__sesh_precmd $precmd_functions) &&
   [[ $preexec_functions[-1] == __sesh_preexec || ${(t)preexec_functions} == *readonly* ]] ||
@@ -42,6 +39,8 @@ __sesh_precmd() {
   builtin printf "%b\e]133;A;sesh=%s\a" "${end:+\\e]133;$end;sesh=$$\\a}" "$$$known" 2>/dev/null >/dev/tty || : &&
   [[ $__sesh_ran != unset || ${PROMPT_EOL_MARK-} != "$__sesh_end$__sesh_default" ]] || unset PROMPT_EOL_MARK &&
   [[ ${PROMPT_EOL_MARK-} != "$__sesh_end"* ]] || PROMPT_EOL_MARK=${PROMPT_EOL_MARK#"$__sesh_end"} &&
+  [[ ! -o prompt_percent || ${PS1//\%\%} == *%(|-)[0-9]# || $PS1 == *"$__sesh_line" || ${(t)PS1} == *readonly* ]] ||
+    PS1+=$__sesh_line &&
   __sesh_ran= &&
   [[ ! -r ${SESH_ENV_FILE-} || $(<$SESH_ENV_FILE) == "$__sesh_renewed" ]] || __sesh_renew &&
   [[ ${(t)zshaddhistory_functions} == *readonly* || -n ${(M)zshaddhistory_functions:#__sesh_zshaddhistory} ]] ||
@@ -50,13 +49,13 @@ __sesh_precmd() {
 } &&
 
 # Begin a command. Without text it is not recorded. zsh drops a line that it refuses (zshaddhistory, hist_no_store, …)
-# only when the next one comes: a subshell looks what happens then.
+# only when the next one comes: a subshell looks what happens then. An alias may bring the blank of hist_ignore_space.
 __sesh_preexec() {
   local text= report= kept=1 MATCH MBEGIN MEND &&
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
   [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_*} &&
     ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
-    ( ! -o hist_ignore_space || -z ${(M)aliases:# *}${(M)galiases:# *}${(M)saliases:# *} ) ) ]] || kept=$(
+    ( ! -o hist_ignore_space || $3 == "$1" ) ) ]] || kept=$(
       unfunction -m "TRAP*"
       kept=$HISTCMD
       builtin print -s x
@@ -73,6 +72,7 @@ __sesh_preexec() {
   __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&
   [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||
     PROMPT_EOL_MARK=$__sesh_end${PROMPT_EOL_MARK-$__sesh_default} &&
+  [[ $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&
   __sesh_place
 } &&
 

@@ -50,7 +50,7 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
         f"{_LAST_LINE}, in fish the first one",
     ),
     Lack.REPLACED.value: Explanation(
-        "its hooks (PROMPT_COMMAND, precmd_functions, PS1) were set anew below its line: commands have no output, "
+        "its hooks (PROMPT_COMMAND, PS0, precmd_functions) were set anew below its line: commands have no output, "
         "or are not recorded",
         _LAST_LINE,
     ),

@@ -149,9 +149,11 @@ def test_a_shell_in_the_place_of_another_is_at_its_prompt(home: Home, bash: Home
 
 
 def test_a_prompt_that_is_left_is_no_command(home: Home, bash: Home) -> None:
-    """By Enter alone or Ctrl-C; and a background job that prints there is none either."""
+    """By Enter alone or Ctrl-C; what a stopped program reads on belongs to `fg`."""
     terminal = begun(home)
     terminal.type("\r")
+    terminal.wait_for(f"{PROMPT}\n{PROMPT}")
+    at_prompt(home, terminal)  # else the terminal echoes what comes, and Ctrl-C ends a prompt that is not drawn yet
     terminal.type("half a line")
     terminal.wait_for("half a line")
     terminal.type("\x03")
