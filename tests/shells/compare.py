@@ -59,7 +59,7 @@ def _first_difference(plain: dict[str, Any], own: dict[str, Any]) -> tuple[str, 
 # -- what the shell tells of itself
 
 _SETS = re.compile(r"^(?:declare|typeset|export)(?: -\S+)* (\w+)|^\$(\w+)")
-_OURS = re.compile(r"__sesh|\bsesh-(?:pick|next)\b|^SESH_")
+_OURS = re.compile(r"__sesh|sesh-(?:pick|next)\b|^SESH_")
 _MAY_DIFFER = re.compile(
     r"""
     # They differ from run to run.

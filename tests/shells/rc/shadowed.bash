@@ -3,4 +3,4 @@ PS1='\w $ '
 printf() { echo shadowed; }
 history() { echo shadowed; }
 test() { echo no; }
-alias :='echo alias' true='echo alias' printf='echo alias'
+alias :='echo alias' printf='echo alias'
