@@ -141,6 +141,18 @@ def test_each_shell_within_a_shell_has_its_own_commands(home: Home, bash: Home) 
     assert lacks(home) == []
 
 
+def test_what_is_typed_ahead_is_whole_in_each_shell(home: Home, bash: Home) -> None:
+    """When the daemon reads the marks of one command, the next one or another shell may be in the foreground."""
+    terminal = begun(home)
+    within, without = [[f"sh -c 'echo {code}; exit {code}'" for code in codes] for codes in (range(9), range(10, 19))]
+    terminal.type("".join(f"{line}\r" for line in ["bash", *within, "exit 99", *without, "true"]))
+    wait_until(lambda: commands(home)[-1:] == [("true", 0, 0)], "the last command is known")
+    bash_, *inner, leaves = commands(home)[:11]
+    assert (bash_[:2], leaves[:2]) == (("bash", 99), ("exit 99", None))
+    assert inner == [(line, code, 2) for code, line in enumerate(within)]
+    assert commands(home)[11:-1] == [(line, code, 3) for code, line in enumerate(without, 10)]
+
+
 def test_a_shell_in_the_place_of_another_is_at_its_prompt(home: Home, bash: Home) -> None:
     terminal = begun(home)
     entered(home, terminal, ["exec bash", "echo one"])
