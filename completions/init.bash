@@ -37,22 +37,27 @@ __sesh_ready() {
   __sesh_code=$?
   \builtin set +eux
   \builtin trap - DEBUG ERR RETURN
-  __sesh_all= __sesh_alone=
+  __sesh_all= __sesh_exact=
   for __sesh_each in "${PROMPT_COMMAND[@]}"; do
     __sesh_all+=$__sesh_each$'\n'
-    # Then bash has set $? to the command's code again.
-    [[ ${#FUNCNAME[@]} != 1 || $__sesh_each != "$__sesh_readies" ]] || __sesh_alone=1
+    # Before each element bash sets $? to the command's code again, and so does ble.sh.
+    [[ $__sesh_each != "$__sesh_readies" || ${#FUNCNAME[@]} != 1 && -z ${BLE_ATTACHED-} ]] || __sesh_exact=1
   done
   __sesh_behind=${__sesh_all##*"$__sesh_readies"$'\n'}
-  if [[ $__sesh_all != *"$__sesh_ends"* ]]; then \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty; fi
-  if [[ ${PS1-} != *"133;A;$__sesh_shell"* || $__sesh_all != "$__sesh_ends"* || -n $__sesh_behind ]]; then
+  if [[ ${#FUNCNAME[@]} != 1 ]]; then  # a function reads PS1, too (ble.sh), in which numbers are others
+    __sesh_first= __sesh_number=$(HISTTIMEFORMAT='' \builtin history 1)
+    [[ $__sesh_number =~ ^[[:space:]]*([0-9]+) ]] && __sesh_number=$((BASH_REMATCH[1] + 1)) || __sesh_number=1
+  else
+    [[ $__sesh_all == "$__sesh_ends"* ]] && __sesh_first=1 || __sesh_first=
+    [[ $__sesh_all == *"$__sesh_ends"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
+    __sesh_number=${HISTCMD-}
+  fi
+  if [[ -z $__sesh_first || -n $__sesh_behind || ${PS1-} != *"A;$__sesh_shell"* ]]; then
     __sesh_mark="133;A;$__sesh_shell"
     [[ -z $__sesh_behind ]] || __sesh_behind+=$(__sesh_functions "$__sesh_behind")
     # What stands behind and changes the history would make the number wrong.
-    if [[ $__sesh_behind != *history* && $__sesh_behind != *'fc '* ]]; then
-      __sesh_mark+=";h=${HISTCMD-}"
-    fi
-    if [[ -n $__sesh_alone && $__sesh_all != "$__sesh_ends"* ]]; then __sesh_mark+=";code=$__sesh_code"; fi
+    [[ $__sesh_behind == *history* || $__sesh_behind == *'fc '* ]] || __sesh_mark+=";h=$__sesh_number"
+    [[ -n $__sesh_first || -z $__sesh_exact ]] || __sesh_mark+=";code=$__sesh_code"
     \builtin printf '\e]%s\a' "$__sesh_mark" >/dev/tty
   fi
   [[ $__sesh_readies == if* ]] || \builtin exit "$__sesh_code"
@@ -125,8 +130,9 @@ __sesh_front() {
 __sesh_ends='(__sesh_end)>/dev/null 2>&1&&__sesh_none()(:)'
 __sesh_readies='if (__sesh_ready)&&__sesh_renew; then :; fi >/dev/null 2>&1'
 # \! is the number that the next command will have in the history; in PS0, the last one's. `${…:…:0}` is empty, and sets
-# __sesh_next in the shell itself without a command. Without promptvars a terminal passes over all that is in the marks.
-__sesh_fronts='\[\e]133;A;'$__sesh_shell';h=\!;${__sesh_shell:(__sesh_next=\!)*0:0}\a\]'
+# __sesh_next in the shell itself without a command. If a function reads PS1 (ble.sh), its numbers are others, and it is
+# no mark A. Without promptvars a terminal passes over all that is in the marks.
+__sesh_fronts='\[\e]133;${FUNCNAME[0]+-;}A;'$__sesh_shell';h=\!;${__sesh_shell:(__sesh_next=\!)*0:0}\a\]'
 __sesh_rears='\[\e]133;B;'$__sesh_shell'\a\]'
 __sesh_begins='\e]133;C;'$__sesh_shell';h=\!;$({ __sesh_text; } 3>&1 >/dev/null 2>&1)'
 __sesh_begins+='${__sesh_shell:(__sesh_next=\!+1)*0:0}\a'
