@@ -114,7 +114,7 @@ _of(
 )
 _of(
     *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
-    *("events-fish", "second-marks-fish", "atuin-fish"),  # a handler of theirs stands before ours
+    *("events-fish", "second-marks-fish", "starship-fish", "atuin-fish"),  # a handler of theirs stands before ours
     # What a DEBUG trap prints cannot be told from what the command prints.
     *("preexec-bash", "late-preexec-bash", "debug-timer-bash", "debug-functrace-bash", "atuin-bash"),
     "liquidprompt-bash",

@@ -87,12 +87,13 @@ builtin bind -s -X -p >~/told/keys
 } 2>/dev/null
 """,
     "zsh": r"""
-{
+builtin setopt >~/told/options
+() {
+builtin emulate -L zsh
 builtin typeset -p >~/told/variables
 builtin print -l ${(ok)functions} >~/told/functions
 builtin print -rl -- chpwd $chpwd_functions precmd $precmd_functions preexec $preexec_functions >~/told/hooks
 builtin alias >~/told/aliases
-builtin setopt >~/told/options
 builtin trap >~/told/traps
 builtin fc -ln 1 >~/told/recorded
 builtin zle -lL >~/told/widgets
