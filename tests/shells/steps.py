@@ -37,7 +37,7 @@ def _common(status: str, failing: str, loop: tuple[str, ...], looped: str) -> li
         _typed("pipes", failing, code=4),
         _typed("state after pipes", status, None),
         _typed("cd", "cd place", None),
-        _typed("half a line", "printf unfinished", "unfinished"),
+        _typed("half a line", "builtin printf unfinished", "unfinished"),
         Step("loop", loop, looped, 0, "item 1\nitem 2\n"),
         Step("blank", (" echo secret",), " echo secret", 0, "secret\n"),
         _typed("again", "echo one", "one\n"),
