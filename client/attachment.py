@@ -68,6 +68,9 @@ class Attachment:
         self.channel = Channel()
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
+        self._is_new = False  # the session, which nobody has had before
+        self._typed = False  # a key, and not only reports of the terminal
+        self._first_size = display.terminal.size()
         self.keeper = keeper
         if keeper is not None:
             keeper.current_peer = lambda: Peer(self.name, self.session_id, self._hello())
@@ -198,6 +201,9 @@ class Attachment:
 
     def finish(self, kind: EndKind = EndKind.DETACHED, code: int = 0) -> None:
         """End the attachment, unless it has ended. `code`: the exit code."""
+        if self.view.feedback.found:
+            joined = self._is_new and not self._typed
+            self.end = self.end or AttachmentEnd.feedback(self.name, self.host, joined=joined)
         self.end = self.end or AttachmentEnd(kind, self.name, self.host, code)
 
     def _lose(self, error: SeshError | None = None) -> None:
@@ -206,12 +212,21 @@ class Attachment:
 
     def _detach(self) -> None:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
+        self.view.feedback.let_go()
         self.view.clear()  # first: the screen comes before the daemon's DETACH
         if not self._attached or not self.channel.send(protocol.message(protocol.DETACH, {})):
             self.finish()
             return
         self.leaving = True
         self.timers.set(self.finish, DETACH_TIMEOUT)
+
+    def _leave_loop(self) -> None:
+        """Detach from a session that shows this terminal, with the size that the terminal had.
+
+        A multiplexer fits its window to its terminals, so the session's has made this one smaller and smaller.
+        """
+        self.channel.send(protocol.frame(protocol.RESIZE, protocol.size_payload(*self._first_size)))
+        self._detach()
 
     def close(self) -> None:
         """Close the connection; record what the terminal has been given of a session that goes on."""
@@ -240,6 +255,8 @@ class Attachment:
         if offline and pressed(data, _CTRL_C):
             self._lose()
             return
+        self.view.feedback.keys()
+        self._typed = self._typed or not data.startswith(ESCAPE)
         if self.keeper is not None:
             enter = not self.keeper.up and pressed(data, *_ENTER)
             if enter and self.keeper.refusal is not None:
@@ -272,6 +289,8 @@ class Attachment:
         """Handle the received frames until the attachment ends."""
         while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
+        if self.view.feedback.found and not self.leaving and self.end is None:
+            self._leave_loop()
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
         channel = self.channel
@@ -288,6 +307,7 @@ class Attachment:
         elif kind == protocol.RELOADED:
             self._handle_disconnect(ConnectionLost("the session's daemon was reloaded"))
         elif kind == protocol.PONG and self.keeper is not None:
+            self.view.feedback.round_trip = self.keeper.health.round_trip
             self.view.follow_round_trip(self.keeper.health.round_trip)
         elif kind in (protocol.ECHOED, protocol.MODEL):
             self.view.handle_prediction(kind, payload)
@@ -303,6 +323,7 @@ class Attachment:
             return
         self.session_id = str(welcome.get("id") or "")
         self.name = str(welcome.get("name") or self.name)
+        self._is_new = self._is_new or welcome.get("new") is True
         if self.keeper is not None:
             self.keeper.session_connected(self.name, since=self.view.position, joined=bridge)
             if not returns:

@@ -15,6 +15,9 @@ from sesh.names import check_host, check_name
 from sesh.schema.outcomes import Ended
 from sesh.wire.messages import Message
 
+AUTO_JOIN = "let your shell's startup file join this terminal only if SESH_SESSION is not set"
+"""What to do if a new session's shell joins the multiplexer in which its client runs."""
+
 
 class EndKind(Enum):
     """How an attachment ends. The event log has the values."""
@@ -24,6 +27,7 @@ class EndKind(Enum):
     LOST = "lost"  # the daemon died, or the link broke
     SIGNAL = "signal"  # of this process
     SWITCH = "switch"  # to the session that the daemon names
+    FEEDBACK = "feedback"  # the session shows this terminal, so it would show itself without end
 
 
 @dataclass
@@ -62,6 +66,14 @@ class AttachmentEnd:
         elif host is not None:
             line = f"lost the link to @{host}{f' ({error})' if error else ''}; {name} may still run there"
         return cls(EndKind.LOST, name, host, 1, line)
+
+    @classmethod
+    def feedback(cls, name: str, host: str | None, *, joined: bool) -> AttachmentEnd:
+        """Return the end for a session that shows this terminal; `joined`: a new one, which nobody has typed in."""
+        line = f"detached: {name} shows this terminal, and so itself, without end; "
+        if joined:
+            line += f"{AUTO_JOIN}; "
+        return cls(EndKind.FEEDBACK, name, host, 1, line + f"to end {name}: {for_host(f'{SESH} kill {name}', host)}")
 
     @classmethod
     def switched(cls, left_host: str | None, message: Message) -> AttachmentEnd:

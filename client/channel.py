@@ -17,10 +17,12 @@ class UnacknowledgedInput:
     """Input in numbered frames, kept until acknowledged, to be sent again over the next link.
 
     Sans-I/O: the methods return frames. `number`: of the newest frame. `unframed`: input that is in no frame yet.
+    `held`: no frame is made.
     """
 
     def __init__(self) -> None:
         self.number = 0
+        self.held = False
         self.unframed = bytearray()
         self._in_flight: deque[tuple[int, bytes]] = deque()
         self._bytes_in_flight = 0
@@ -38,7 +40,7 @@ class UnacknowledgedInput:
     def next_frames(self) -> bytes:
         """Frame queued input, as far as the window allows; return the frames."""
         frames = b""
-        while self.unframed and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
+        while self.unframed and not self.held and (window := protocol.INPUT_WINDOW - self._bytes_in_flight) > 0:
             piece = bytes(self.unframed[: min(_MAX_FRAME, window)])
             del self.unframed[: len(piece)]
             self.number += 1
@@ -103,6 +105,11 @@ class Channel:
             self.unwritten = b""
             return False
         return True
+
+    def send_input(self) -> None:
+        """Send queued input, if the daemon takes input over this connection."""
+        if self.connection is not None and self.connection.welcome:
+            self.send(self.input.next_frames())
 
     def acknowledge_output(self, pending: int, every: int) -> None:
         """Send GOT for the bytes that the terminal has taken, once they are `every` more.

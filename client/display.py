@@ -33,7 +33,8 @@ BELL = b"\a"
 class Display:
     """A queue of bytes for the terminal, and the settings that those bytes have changed.
 
-    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row.
+    `started`: the terminal shows the session. `covered`: sesh's own line covers the last row. `held`: the queue waits,
+    though the terminal would take bytes.
     """
 
     def __init__(self, terminal: RawTerminal) -> None:
@@ -41,6 +42,7 @@ class Display:
         self.queue = TerminalQueue()
         self._notification = b""
         self._was_alternate = False
+        self.held = False
         self._reset()
 
     def _reset(self) -> None:
@@ -102,11 +104,12 @@ class Display:
             self.flush()
 
     def flush(self) -> None:
-        if self.queue:
+        if self.queue and not self.held:
             self.queue.take(self.terminal.write(self.queue.waiting))
 
     def drain(self, seconds: float) -> bool:
         """Write the whole queue; return False if the terminal takes no byte for `seconds`."""
+        self.held = False
         while self.queue:
             self.flush()
             if self.queue and not self.terminal.wait_for_room(seconds):

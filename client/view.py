@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, MAX_NOTIFICATION, Display, notification
+from sesh.client.feedback import Feedback
 from sesh.loop.timers import Timers
 from sesh.wire import protocol
 
@@ -67,6 +68,7 @@ class TerminalView:
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
+        self.feedback = Feedback(display, channel, timers, self._draw_mark, self._take_mark_away, self.resize)
 
     @property
     def continues(self) -> bool:
@@ -75,8 +77,8 @@ class TerminalView:
 
     @property
     def pending(self) -> int:
-        """The number of bytes that wait for the terminal."""
-        return len(self.display.queue) + len(self._frame)
+        """The number of bytes that wait for the terminal; none while it is given nothing on purpose."""
+        return 0 if self.display.held else len(self.display.queue) + len(self._frame)
 
     # -- frames of the daemon
 
@@ -86,6 +88,10 @@ class TerminalView:
         position, data = protocol.split_number(payload)
         answered, data = (0, data) if is_output else protocol.split_number(data)
         self._channel.received += len(data)
+        if data:
+            self.feedback.output(data)
+        if self.feedback.found:
+            return
         if self._awaits_screen and answered != self.redraws:
             if is_output:
                 self._skip(data)
@@ -216,6 +222,17 @@ class TerminalView:
         self.display.draw_over_last_row(self._line)
         self._note_drawn()
 
+    def _draw_mark(self, text: str) -> None:
+        """Draw a line that stays until output comes."""
+        self.withdraw_guesses()
+        self.display.draw_over_last_row(text)
+
+    def _take_mark_away(self) -> None:
+        if self._line_state is LineState.DRAWN:
+            self._draw()
+        elif self.display.covered and not self._awaits_screen:
+            self.redraw()
+
     def _note_drawn(self) -> None:
         self._line_state = LineState.DRAWN
         self._drawn_at = time.monotonic()
@@ -340,6 +357,8 @@ class TerminalView:
 
     def resize(self) -> None:
         """Send the terminal's size; remove the notice, and draw a pinned line again with the next screen."""
+        if not self.feedback.takes_size():
+            return
         self._channel.send(self.size_frame())
         self._covered = self._screen = None
         self._end_notice()

@@ -52,7 +52,8 @@ __sesh_ready() {
     [[ $__sesh_all == *"$__sesh_ends"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
     __sesh_number=${HISTCMD-}
   fi
-  if [[ -z $__sesh_first || -n $__sesh_behind || ${PS1-} != *"A;$__sesh_shell"* ]]; then
+  # Before the first prompt it is not known who reads PS1.
+  if [[ -z $__sesh_first || -n $__sesh_behind || ${PS1-} != *"A;$__sesh_shell"* || -z ${__sesh_next-} ]]; then
     __sesh_mark="133;A;$__sesh_shell"
     [[ -z $__sesh_behind ]] || __sesh_behind+=$(__sesh_functions "$__sesh_behind")
     # What stands behind and changes the history would make the number wrong.

@@ -16,7 +16,7 @@ elif command -v apk >/dev/null 2>&1; then
 else
     pairs="ps:procps ssh:openssh sshd:openssh"
 fi
-for tool in bash zsh fish dash tcsh autossh busybox vim less tmux htop rsync npm; do
+for tool in bash zsh fish dash tcsh autossh busybox vim less tmux screen dtach htop rsync npm; do
     pairs="$pairs $tool:$tool"
 done
 pairs="$pairs nvim:neovim node:nodejs"

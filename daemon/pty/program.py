@@ -29,17 +29,26 @@ _IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lack
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 FALLBACK_TERM = "xterm-256color"  # every terminal understands it, and every system has its terminfo
 
-_FOREIGN = frozenset((
-    "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "COLORFGBG", "COLUMNS", "GHOSTTY_BIN_DIR",
-    "GHOSTTY_SHELL_FEATURES", "GNOME_TERMINAL_SCREEN", "GNOME_TERMINAL_SERVICE", "GPG_TTY", "INSIDE_EMACS",
-    "LC_TERMINAL", "LC_TERMINAL_VERSION", "LINES", "NVIM", "OLDPWD", "PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION",
-    "SSH_TTY", "STY", "TERMCAP", "TERMINATOR_DBUS_NAME", "TERMINATOR_DBUS_PATH", "TERMINATOR_UUID", "TERM_SESSION_ID",
-    "TILIX_ID", "VIM_TERMINAL", "VTE_VERSION", "WINDOW", "WINDOWID", "WT_PROFILE_ID", "WT_SESSION", "XTERM_LOCALE",
-    "XTERM_SHELL", "XTERM_VERSION", "ZMX_SESSION", "_",
+OF_THE_CREATORS_TERMINAL = frozenset((
+    "COLORFGBG", "COLUMNS", "GPG_TTY", "LINES", "SSH_TTY", "TERMCAP", "TERM_PROGRAM", "TERM_PROGRAM_VERSION",
+    "TERM_SESSION_ID", "VTE_VERSION", "WINDOWID",
+    "ALACRITTY_LOG", "ALACRITTY_SOCKET", "ALACRITTY_WINDOW_ID", "GHOSTTY_BIN_DIR", "GHOSTTY_SHELL_FEATURES",
+    "GNOME_TERMINAL_SCREEN", "GNOME_TERMINAL_SERVICE", "ITERM_PROFILE", "ITERM_SESSION_ID",
+    "KITTY_INSTALLATION_DIR", "KITTY_LISTEN_ON", "KITTY_PID", "KITTY_PUBLIC_KEY", "KITTY_SHELL_INTEGRATION",
+    "KITTY_WINDOW_ID", "KONSOLE_DBUS_ACTIVATION_COOKIE", "KONSOLE_DBUS_SERVICE", "KONSOLE_DBUS_SESSION",
+    "KONSOLE_DBUS_WINDOW", "KONSOLE_PROFILE_NAME", "KONSOLE_VERSION", "LC_TERMINAL", "LC_TERMINAL_VERSION",
+    "SHELL_SESSION_ID", "TERMINATOR_DBUS_NAME", "TERMINATOR_DBUS_PATH", "TERMINATOR_UUID", "TILIX_ID",
+    "WEZTERM_EXECUTABLE", "WEZTERM_EXECUTABLE_DIR", "WEZTERM_PANE", "WEZTERM_UNIX_SOCKET", "WT_PROFILE_ID",
+    "WT_SESSION", "XTERM_LOCALE", "XTERM_SHELL", "XTERM_VERSION",
+    "INSIDE_EMACS", "NVIM", "VIM_TERMINAL", "VSCODE_INJECTION", "VSCODE_NONCE", "VSCODE_SHELL_ENV_REPORTING",
+    "VSCODE_SHELL_INTEGRATION", "VSCODE_SHELL_LOGIN",
+    "ABDUCO_SESSION", "ABDUCO_SOCKET", "DVTM", "DVTM_WINDOW_ID", "SHPOOL_SESSION_NAME", "STY", "TMUX", "TMUX_PANE",
+    "WINDOW", "ZELLIJ", "ZELLIJ_PANE_ID", "ZELLIJ_SESSION_NAME", "ZMX_SESSION",
 ))  # fmt: skip
-"""Variables that describe the creator's terminal, multiplexer or directory."""
+"""Variables by which programs know one window, or one session of a multiplexer; users' settings for those stay."""
 
-_FOREIGN_FAMILIES = ("TMUX", "KITTY_", "TERM_PROGRAM", "ITERM_", "KONSOLE_", "WEZTERM_", "ZELLIJ", "VSCODE_SHELL_")
+_OF_THE_CREATOR = frozenset(("OLDPWD", "PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION", "_"))
+"""Variables of the creating process, in its directory and session."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +124,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     variables = {
         name: value
         for name, value in creator.items()
-        if name not in _FOREIGN and not name.startswith(_FOREIGN_FAMILIES) and not (login and name == "SHLVL")
+        if name not in OF_THE_CREATORS_TERMINAL and name not in _OF_THE_CREATOR and not (login and name == "SHLVL")
     }
     variables["TERM"] = term if platforms.has_terminfo(term, variables) else FALLBACK_TERM
     variables["SHELL"] = programs.shell(creator)

@@ -130,12 +130,14 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
                 carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
             raise
         if is_missing:
-            yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
+            sha256 = hashlib.sha256(package.archive).hexdigest()
+            found = yield from _carried_out(destination, carrier, [*order, sha256])
     known.record(host, __version__, login_prompted=destination.login_prompted)
     facts: DeployedHost = {
         "host": host, "ok": True, "version": __version__, "python": found["python"], "platform": found["platform"],
         "path": found["path"], "bytes": len(package.archive) * is_missing, "changed": is_missing,
         "seconds": round(time.monotonic() - began, 3),
+        "integration": one_line(found["integration"])[:_MAX_SHOWN] or None,
     }  # fmt: skip
     eventlog.log("deploy_done", **{name: value for name, value in facts.items() if name != "ok"})
     yield facts
@@ -254,6 +256,9 @@ def _deploy_at_once(
             if "error" in results[host] or not eventlog.wanted():
                 line = f"{PROGRAM}: {one_line(_line(results[host], upgrading=upgrading))}"
                 bars.console.print(line, soft_wrap=True)  # the terminal wraps the line
+            if (integration := results[host].get("integration")) and not eventlog.wanted():
+                line = f"{PROGRAM}: {host}: to record what you type there, write {integration}"
+                bars.console.print(line, soft_wrap=True)
     return results
 
 

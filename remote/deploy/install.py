@@ -36,6 +36,7 @@ class Report(TypedDict):
     step: Step  # that failed, if there is a reason; else "done", or "upload" if the archive is wanted
     reason: Annotated[str, "text"]  # why a step failed
     foreign: bool  # the order failed because another project's sesh is in the way
+    integration: Annotated[str, "text"]  # where to write which line; empty if the shell loads the integration, or none
 
 
 VERSIONS = ".local/share/sesh/versions"  # in HOME
@@ -43,6 +44,13 @@ SIGNATURE = "# sesh's launcher, written by sesh --deploy"  # the second line of 
 ARCHIVE, START, TEMPORARY = "archive", "start.py", ".tmp-"
 STALE = 3600.0  # seconds without a change, then a scratch directory is removed, as its deploy was killed
 TRIAL = "--trial"  # the verb that the new version must carry out: it starts a daemon and a program, and tells its end
+_INTEGRATE = """\
+import os, sys
+sys.path.insert(0, sys.argv[1])
+from sesh.system import startup
+startup.put_vendor_file(os.environ)
+print("" if startup.is_loaded(os.environ) else startup.startup_line(os.environ) or "")
+"""
 TRIAL_TIMEOUT = 60.0  # seconds; the first run on a small board is slow
 
 
@@ -75,6 +83,7 @@ class Installer:
         self.python = sys.executable if sys.prefix == sys.base_prefix else os.path.realpath(sys.executable)
         self.step: Step = "detect_platform"
         self.foreign = False
+        self.integration = ""
 
     def look(self) -> None:
         """Look for the version; without it, make a scratch directory that is the user's alone."""
@@ -123,6 +132,7 @@ class Installer:
         self.program.parent.mkdir(0o755, parents=True, exist_ok=True)
         os.rename(launcher, self.program)
         self.step = "done"
+        self.integrate()
 
     def carry_out(self, sha256: str = "") -> Report:
         """Install the archive with this hash, or look."""
@@ -142,7 +152,7 @@ class Installer:
         platform = f"{os.uname().sysname} {os.uname().machine}"
         return {
             "python": self.python, "platform": platform, "path": str(self.final),
-            "step": self.step, "reason": reason, "foreign": self.foreign,
+            "step": self.step, "reason": reason, "foreign": self.foreign, "integration": self.integration,
         }  # fmt: skip
 
     def launcher(self, version: Path) -> bytes:
@@ -179,6 +189,12 @@ class Installer:
         except OSError:
             if not self.works():  # else another deploy of this version was faster
                 raise
+
+    def integrate(self) -> None:
+        """Have fish load the integration; find out which line does that in another shell. Sesh works without."""
+        with contextlib.suppress(OSError, subprocess.TimeoutExpired):
+            done = _run([self.python, "-I", "-S", "-B", "-c", _INTEGRATE, self.final / "lib"])
+            self.integration = done.stdout.strip() if done.returncode == 0 else ""
 
 
 def _run(words: Sequence[str | Path], env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:

@@ -14,7 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.verbs import similar_verb, words_for
 from sesh.client.attach import attach as run_client
 from sesh.client.attach import first_hello
-from sesh.client.attachment_end import AttachmentEnd, EndKind
+from sesh.client.attachment_end import AUTO_JOIN, AttachmentEnd, EndKind
 from sesh.client.options import AttachOptions
 from sesh.errors import NotFound, Refused, SeshError, Unreachable, UsageError, for_host
 from sesh.names import check_name, is_name
@@ -119,10 +119,10 @@ def attach_terminal(
         _check_switch(current, flags, named, host)
     options = _options(cli, flags)
     hello = first_hello(host, options) if current is None and host is not None else None
-    name, connection, _ = target.connect_by(op, hello, **arguments)
+    name, connection, created = target.connect_by(op, hello, **arguments)
     cli.note_verb(name, host, attaching=current is None)
     with _saying_that_it_runs(name, host):
-        _check_not_inside(name, host, connection)
+        _check_not_inside(name, host, connection, created=created)
         if current is not None:
             connection.close()
             if target.call(views.status, name=name)["state"] == "exited":  # the client would end at once
@@ -236,8 +236,12 @@ def _switch(current: Record, name: str, host: str | None, *, probe: bool = False
         raise Refused(f"no attached client of {current['name']} can switch; use another terminal")
 
 
-def _check_not_inside(name: str, host: str | None, connection: Connection) -> None:
-    """Raise Refused if this terminal is in that session: the session would print itself endlessly."""
+def _check_not_inside(name: str, host: str | None, connection: Connection, *, created: bool = False) -> None:
+    """Raise Refused if this terminal is in that session: the session would print itself endlessly.
+
+    `created`: the session is new, so its program has joined this terminal by itself.
+    """
     if host is None and listing.contains_this_terminal(name):
         connection.close()
-        raise Refused(f"this terminal is in {name} already", hint="use another terminal")
+        hint = f"{AUTO_JOIN}; to end {name}: {SESH} kill {name}" if created else "use another terminal"
+        raise Refused(f"this terminal is in {name} already", hint=hint)

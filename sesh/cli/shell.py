@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from functools import partial
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Ansi, AnyName, Context, Name, Timeout, refuse_unused
 from sesh.cli.printed import PrintedOutput, prints
 from sesh.cli.printing import command_json
-from sesh.errors import ENDS, Fate, NotFound, UsageError, fated, for_host
+from sesh.errors import ENDS, Fate, NotFound, SeshError, UsageError, fated, for_host
 from sesh.names import printable, subject
 from sesh.ops import shell
 from sesh.reach.stream import Stream
@@ -129,8 +130,12 @@ def _print_history(cli: Invocation, target: Target, name: str) -> int:
     if cli.line.json:
         return cli.out.value(commands)
     if not commands:
-        integration = for_host(f"the shell integration: {SESH} shell-init bash (zsh, fish)", target.host)
-        cli.note(f"no commands known of {name}; those of sesh run are kept, typed ones with {integration}")
+        line = ""
+        with suppress(SeshError):  # an older sesh on a host does not know it
+            line = one_line(target.call(shell.startup_line, name=name))
+        where = f" on @{target.host}" if target.host is not None else ""
+        hint = f"; to record what you type{where}, write {line}" if line else ""
+        cli.note(f"no commands known of {name}{hint}")
     rows = []
     for command in commands:
         code = "-" if command["exit_code"] is None else command["exit_code"]

@@ -24,9 +24,10 @@ from sesh.reach.origin import locale_exists
 from sesh.reach.target import Target
 from sesh.remote import known
 from sesh.remote.ssh.destination import program
+from sesh.schema.facts import IntegrationFacts
 from sesh.schema.outcomes import Finding
 from sesh.store import listing, records, results
-from sesh.system import descriptors, files, paths, platforms, programs
+from sesh.system import descriptors, files, paths, platforms, programs, startup
 from sesh.text import integration
 from sesh.text.keys import DetachKey
 from sesh.wire.messages import STATUS
@@ -240,20 +241,44 @@ def _versions(_caller: Caller) -> Iterator[Finding]:
         yield row("versions", OK, f"sesh {__version__} everywhere")
 
 
-def _integration(_caller: Caller) -> Iterator[Finding]:
-    """Find the sessions whose shell has the integration, but not whole."""
-    lacks: dict[str, list[str]] = {}
+def _integrations() -> Iterator[tuple[str, IntegrationFacts]]:
+    """Yield the sessions whose shell has the integration."""
     for name in paths.names():
         record = records.readable(name)
         if record is None or not records.here(record) or not records.alive(record):
             continue
+        found = None
         with suppress(SeshError):  # it has ended, or does not answer
             found = find.request(name, STATUS, timeout=_SESSION_TIMEOUT)[0].get("integration")
-            for word in found["missing"] if found else ():
-                lacks.setdefault(word, []).append(name)
+        if found is not None:
+            yield name, found
+
+
+def _integration(_caller: Caller) -> Iterator[Finding]:
+    """Find the sessions whose shell has the integration, but not whole."""
+    lacks: dict[str, list[str]] = {}
+    for name, found in _integrations():
+        for word in found["missing"]:
+            lacks.setdefault(word, []).append(name)
     for word, names in lacks.items():
         cost, remedy = integration.explained(word)
         yield row("integration", WARNING, f"{', '.join(names)}: {cost}", remedy)
 
 
-_CHECKS = (_python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions, _integration)
+def _startup(_caller: Caller) -> Iterator[Finding]:
+    """Check that the user's shell loads the integration when it starts."""
+    line = startup.startup_line(os.environ)
+    if line is None:
+        return
+    # The line may stand in a file that the startup file reads.
+    if startup.is_loaded(os.environ) or any(found["shell"] == line.shell for _, found in _integrations()):
+        yield row("startup", OK, f"{line.shell} loads the shell integration")
+    else:
+        message = f"no startup file of {line.shell} loads the shell integration: what you type is not recorded"
+        yield row("startup", WARNING, message, f"write {line}")
+
+
+_CHECKS = (
+    _python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions, _startup,
+    _integration,
+)  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import select
 import time
@@ -22,10 +23,12 @@ from sesh.schema import codec, outcomes
 from sesh.schema.facts import RunFacts
 from sesh.schema.outcomes import Command, CommandOutput
 from sesh.store import listing
+from sesh.store.own import HINTED
+from sesh.system import paths, startup
 from sesh.text import times
 from sesh.vt import grammar
 from sesh.wire import protocol
-from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, WAIT, RequestKeys
+from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, STATUS, WAIT, RequestKeys
 
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
@@ -197,6 +200,32 @@ def history(_caller: Caller, name: str) -> list[Command]:
     except NotFound:
         commands = dormant.history(name)
     return [_dated(facts) for facts in commands]
+
+
+@op(reads=True)
+def startup_line(_caller: Caller, name: str) -> str:
+    """Return the line by which the user's shell records what is typed, and where to write it.
+
+    It is empty if the session's shell does so, and if this has been asked before in the directory of sessions.
+    """
+    line = startup.startup_line(os.environ)
+    if line is None or startup.is_loaded(os.environ):
+        return ""
+    try:
+        if find.request(name, STATUS)[0].get("integration") is not None:
+            return ""
+    except NotFound:
+        return ""  # the session does not run
+    return str(line) if _is_first_hint() else ""
+
+
+def _is_first_hint() -> bool:
+    """Note in the directory of sessions that the hint was given; return whether it was not before."""
+    try:
+        os.close(os.open(os.path.join(paths.directory(), HINTED), os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
+    except OSError:  # it is there, or the disk is full
+        return False
+    return True
 
 
 @op(reads=True)

@@ -14,7 +14,7 @@ from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
 from sesh.store import listing, own
-from sesh.system import paths
+from sesh.system import paths, startup
 from sesh.system.files import UNFINISHED
 
 
@@ -40,6 +40,7 @@ def remove(caller: Caller) -> list[str]:
             _clear(folder, pattern)
         if is_launcher(Path(launcher)):
             os.unlink(launcher)
+        fish_file = startup.remove_vendor_file(os.environ)
         for entry in os.listdir(versions):  # last, as this process runs from one of them
             path = os.path.join(versions, entry)
             if own.is_version(path) or entry.startswith(TEMPORARY):
@@ -48,6 +49,10 @@ def remove(caller: Caller) -> list[str]:
         raise Refused(f"cannot remove {error.filename}: {error.strerror}", hint="remove it by hand") from error
     _remove_empty(versions)
     _remove_empty(os.path.dirname(versions))
+    if fish_file:
+        present.append(fish_file)
+        _remove_empty(os.path.dirname(fish_file))
+        _remove_empty(os.path.dirname(os.path.dirname(fish_file)))
     for path in filter(os.path.lexists, present):
         caller.note(f"{path} stays: not all of it was made by sesh")
     return [path for path in present if not os.path.lexists(path)]

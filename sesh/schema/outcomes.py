@@ -30,7 +30,11 @@ class _DeployedHost(TypedDict):
 
 
 class DeployedHost(_DeployedHost, total=False):
-    """The result of a deployment: facts of the installed sesh, or the error."""
+    """The result of a deployment: facts of the installed sesh, or the error.
+
+    `integration`: the line that loads the shell integration there, and its place; null if it is loaded, or if sesh was
+    installed already.
+    """
 
     version: str
     python: str
@@ -39,6 +43,7 @@ class DeployedHost(_DeployedHost, total=False):
     bytes: int
     seconds: float
     changed: bool
+    integration: Optional[str]
     error: PrintedDeployError
 
 

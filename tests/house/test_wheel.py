@@ -25,6 +25,7 @@ DATA = {
     "share/zsh/site-functions/_sesh",
     "share/fish/vendor_completions.d/sesh.fish",
     "share/fish/vendor_completions.d/sesh-mux.fish",
+    "share/fish/vendor_conf.d/00-sesh.fish",
 }
 """Files below the prefix, where man and the shells look for them."""
 

@@ -74,6 +74,8 @@ def test_verbs_work_over_there_whatever_the_login_shell_prints_and_a_second_depl
     assert isinstance(first, dict)
     assert (first["version"], first["changed"], first["bytes"] > 1_000_000) == (__version__, True, True)
     assert (versions(far), litter(far)) == ([os.path.basename(first["path"])], [])
+    line = 'at the end of ~/.bashrc: eval "$(sesh shell-init bash)"' if shell == "bash" else None
+    assert (first["integration"], far.exists(".local/share/fish/vendor_conf.d/00-sesh.fish")) == (line, True)
     job = far.run(f"{PROGRAM} exec --print -- sesh --version", env={"PATH": "/usr/bin:/bin"})
     assert (job.stdout, job.code) == (f"sesh {__version__}\n", 0)
     second = deploy_to("box")

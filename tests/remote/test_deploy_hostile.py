@@ -29,6 +29,7 @@ STATE = {
     "step": "upload",
     "reason": "",
     "foreign": False,
+    "integration": "",
 }
 FAILURE = {**STATE, "step": "unpack", "reason": "full"}
 
@@ -68,6 +69,15 @@ def test_a_hosts_words_are_one_line_of_text_in_the_progress_display(home: Home, 
     assert len(rows[0]) < 280
 
 
+def test_the_line_that_a_host_names_is_one_line_of_text(home: Home) -> None:
+    host(home, "box", [{**STATE, "step": "done", "integration": f"{ATTACK}\n{'x' * 10_000}"}])
+    terminal = home.terminal("deploy", "@box", columns=300)
+    assert terminal.exit_code() == 0
+    assert b"\x1b]" not in terminal.raw
+    rows = [row for row in terminal.text().splitlines() if row.strip()]
+    assert [row.split()[2] for row in rows] == ["has", "to"]
+
+
 MALFORMED: list[list[object]] = [
     ["no json"],
     ["[" * 5_000],
@@ -76,6 +86,7 @@ MALFORMED: list[list[object]] = [
     [{**FAILURE, "step": ["unpack"]}],
     [{**STATE, "python": None}],
     [{**STATE, "foreign": ["none"]}],
+    [{**STATE, "integration": None}],
     ["null"],
 ]
 

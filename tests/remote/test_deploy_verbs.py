@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from sesh.about import __version__
@@ -62,15 +64,19 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     deployed(far, "1.0-0123456789ab", f"exec(open({farm.ground.runtime.launcher!r}).read())\n")
     assert home.sesh("@one", "open", "work", "--", "sleep", "1000").code == 0
     far.write(".sesh/notes.txt", "mine")
+    fish_file = ".local/share/fish/vendor_conf.d/00-sesh.fish"
+    far.write(fish_file, "# sesh's part of fish, of a deploy\n")
     refused = home.sesh("forget", "--remove", "@one", "--json")
     assert (refused.code, refused.json()["error"]["code"]) == (1, "refused")
     assert "one: the host has sessions: work" in home.sesh("forget", "--remove", "@one", "@nowhere.invalid").stderr
     assert home.sesh("@one", "kill", "work").code == 0, "nothing was removed"
     done = home.sesh("forget", "--remove", "@one", "--json")
-    assert done.json()["removed"]["one"] == [f"{far.home}/.local/bin/sesh", f"{far.home}/.local/share/sesh/versions"]
+    gone = (".local/bin/sesh", ".local/share/sesh/versions", fish_file)
+    assert done.json()["removed"]["one"] == [f"{far.home}/{path}" for path in gone]
     assert far.exists(".sesh/notes.txt")
     assert not far.exists(".local/bin/sesh")
     assert not far.exists(".local/share/sesh")
+    assert not far.exists(os.path.dirname(fish_file))
     assert "@one is not a known remote" in home.sesh("forget", "@one").stderr
     several = home.sesh("forget", "@one", "@two", "--json").json()["error"]["message"]
     assert all(f"@{host} is not a known remote" in several for host in ("one", "two")), several

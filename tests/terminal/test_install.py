@@ -25,6 +25,7 @@ SHARED = {
     "fish": "fish/vendor_completions.d/sesh.fish",
 }
 MANUAL = "man/man1/sesh.1"
+INTEGRATION = "fish/vendor_conf.d/00-sesh.fish"
 
 
 @pytest.fixture(scope="module")
@@ -101,6 +102,7 @@ def test_make_installs_by_what_the_machine_has_and_takes_exactly_that_away(
         shared = Path(home.path, ".local", "share", path).read_text(encoding="utf-8")
         assert shared in (home.sesh("completions", shell).stdout, "# mine\n")
     assert Path(home.path, ".local", "share", MANUAL).is_file()
+    assert "shell-init fish" in Path(home.path, ".local", "share", INTEGRATION).read_text(encoding="utf-8")
     assert "sesh reload" in make(home, checkout, "install"), "what runs is to be moved"
     assert home.sesh("reload").code == 0
     assert home.sesh("kill", "work").code == 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pwd
+import re
 import subprocess
 from contextlib import closing
 from pathlib import Path
@@ -11,12 +12,13 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.pty.program import Program, environment, resolve, shell_words
+from sesh.daemon.pty.program import OF_THE_CREATORS_TERMINAL, Program, environment, resolve, shell_words
 from sesh.errors import SeshError
 from sesh.store import records
 from sesh.system import paths, platforms
 from sesh.system.platforms import has_terminfo
 from sesh.system.programs import shell
+from tests.support.tools import ROOT
 
 CREATOR = {"HOME": "/home/ann", "PATH": "/usr/bin:/bin", "SHELL": "/bin/sh", "LANG": "de_DE.UTF-8", "EDITOR": "vim"}
 
@@ -55,6 +57,20 @@ def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating
     extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose", "SSH_AUTH_SOCK": "/mine"}
     assert made(extra=extra) == made() | extra
     assert made({"SESH_DIR": "x"})["SESH_DIR"] == paths.directory(), "a relative one would mean another directory there"
+
+
+def test_settings_of_multiplexers_and_terminals_stay() -> None:
+    """They went by their prefix, so `tmux` in a session asked another server than outside."""
+    names = "TMUX_TMPDIR ZELLIJ_CONFIG_DIR ZELLIJ_SOCKET_DIR KITTY_CONFIG_DIRECTORY WEZTERM_CONFIG_FILE SCREENDIR"
+    settings = dict.fromkeys(names.split(), "x")
+    assert made(settings) == made() | settings
+
+
+def test_the_page_lists_what_a_session_does_not_inherit() -> None:
+    with open(os.path.join(ROOT, "docs", "CONFIG.md"), encoding="utf-8") as page:
+        (section,) = re.findall(r"### What a session does not inherit\n(.*?)\nYour settings", page.read(), re.DOTALL)
+    listed = re.findall(r"\b[A-Z_]{3,}\b", section)
+    assert sorted(listed) == sorted(OF_THE_CREATORS_TERMINAL)
 
 
 def test_term_is_the_creating_terminals_if_this_host_has_its_terminfo(described: Path) -> None:

@@ -38,7 +38,7 @@ WIRE_NAMES = {
     "layout": "make sessions",
     "search": "count grep",
     "sessions": "detach kill kill_all label reload rename resume_with signal_foreground there",
-    "shell": "history history_output",
+    "shell": "history history_output startup_line",
     "sweep": "clear leftovers",
     "undeploy": "remove",
     "views": "cells logs logs_since overview screen status",

@@ -129,6 +129,7 @@ def test_a_deploy_that_is_stopped_before_the_host_unpacks_has_it_remove_the_arch
 ) -> None:
     report: install.Report = {
         "python": "/p", "platform": "x", "path": "/v", "step": "upload", "reason": "", "foreign": False,
+        "integration": "",
     }  # fmt: skip
     lines = list[str]()
 

@@ -21,7 +21,7 @@ import pytest
 
 from sesh.remote.deploy import deploy, install
 from sesh.remote.deploy.bundle import Bundle, packed
-from tests.support import wait_until
+from tests.support import ROOT, wait_until
 
 _MAIN = "import sys, time\n\ndef start():\n    print('ran', sys.argv[1:], sys.flags.isolated)\n"
 _FILES = {"lib/sesh/__init__.py": b"", "lib/sesh/__main__.py": _MAIN.encode()}
@@ -102,6 +102,24 @@ def test_a_version_is_unpacked_tried_and_put_into_service(host: Host, bundle: Bu
     assert not host.current(bundle)
     host.install(bundle)
     assert (host.current(bundle), host.versions()) == (True, sorted([bundle.name, other().name])), "it switches back"
+
+
+def test_a_version_in_service_is_loaded_by_fish_and_names_the_line_for_another_shell(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in ("XDG_DATA_HOME", "XDG_CONFIG_HOME", "ZDOTDIR"):
+        monkeypatch.delenv(variable, raising=False)
+    installer = install.Installer("token", "1.0")
+    installer.final.mkdir(parents=True)
+    (installer.final / "lib").symlink_to(ROOT)
+    for shell, line in (("bash", 'at the end of ~/.bashrc: eval "$(sesh shell-init bash)"'), ("sh", ""), ("fish", "")):
+        path = host.home / shell
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+        monkeypatch.setenv("SHELL", str(path))
+        installer.integrate()
+        assert installer.integration == line
+    assert (host.home / ".local/share/fish/vendor_conf.d/00-sesh.fish").is_file()
 
 
 def test_a_version_that_does_not_run_any_more_is_replaced(host: Host, bundle: Bundle) -> None:
