@@ -71,7 +71,8 @@ ZSH_HOOKS = {
         precmd() { true }; zshaddhistory() { [[ $1 != *secret* ]] }
     """,
     "a trap behind each command": """
-        unsetopt debug_before_cmd; TRAPDEBUG() { [[ -n $n ]] && print debug $((++n)) }; export PROMPT_EOL_MARK=; PROMPT='ready> %'
+        unsetopt debug_before_cmd; TRAPDEBUG() { [[ -n $n ]] && print debug $((++n)) }
+        export PROMPT_EOL_MARK=; PROMPT='ready> %'
         h() { [[ $1 != *secret* ]] }; zshaddhistory_functions=(h); setopt hist_ignore_space
     """,
     "a prompt that is another one while it is typed at": """
