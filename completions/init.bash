@@ -49,9 +49,9 @@ __sesh_ready() {
     [[ $__sesh_number =~ ^[[:space:]]*([0-9]+) ]] && __sesh_number=$((BASH_REMATCH[1] + 1)) || __sesh_number=1
   else
     [[ $__sesh_all == "$__sesh_ends"* ]] && __sesh_first=1 || __sesh_first=
-    [[ $__sesh_all == *"$__sesh_ends"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
     __sesh_number=${HISTCMD-}
   fi
+  [[ $__sesh_all == *"$__sesh_ends"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
   # Before the first prompt it is not known who reads PS1.
   if [[ -z $__sesh_first || -n $__sesh_behind || ${PS1-} != *"A;$__sesh_shell"* || -z ${__sesh_next-} ]]; then
     __sesh_mark="133;A;$__sesh_shell"
