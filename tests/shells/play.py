@@ -19,7 +19,7 @@ from sesh.ops.shell import history_output
 from sesh.reach.caller import Caller
 from tests.fidelity.xterm import Xterm, seen
 from tests.shells.setups import MODULES, OWN, Setup
-from tests.shells.steps import CTRL_C, FEW, STEPS, TELL, Step
+from tests.shells.steps import CTRL_C, FEW, STEPS, TELL, TRACED, UNTRACED, Step
 from tests.support import Home, Terminal, need, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.looking import asked, history
@@ -227,7 +227,10 @@ def play(
     `few`: only some of the steps.
     """
     scene = Scene(setup, place, home, xterm)
-    played = Played(setup, place, [each for each in STEPS[setup.shell] if each.name in FEW or not few])
+    steps = [each for each in STEPS[setup.shell] if each.name in FEW or not few]
+    if setup.traces:
+        steps = [steps[0], TRACED, *(each for each in steps[1:] if each.name not in UNTRACED)]
+    played = Played(setup, place, steps)
     scene.lay()
     scene.open()
     scene.begin()

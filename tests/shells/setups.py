@@ -40,6 +40,7 @@ class Setup:
     files: Mapping[str, str] = field(default_factory=dict)
     asks: tuple[str, ...] = ()  # lines of sh, whose output at the end is compared
     whole: Whole = Whole.ALL
+    traces: bool = False  # `set -x` is typed first: what the shell prints of a command is output of it
     quiet: float = 0.0  # seconds without output after which its prompt is complete
 
     def missing(self) -> list[str]:
@@ -113,13 +114,14 @@ _of(
     whole=Whole.NOTHING,
 )
 _of(
-    *("trace-bash", "trace-zsh", "hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
+    *("hooks-print-zsh", "hooks-print-fish", "print-exit-value-zsh"),
     *("events-fish", "second-marks-fish", "starship-fish", "atuin-fish"),  # a handler of theirs stands before ours
     # What a DEBUG trap prints cannot be told from what the command prints.
     *("preexec-bash", "late-preexec-bash", "debug-timer-bash", "debug-functrace-bash", "atuin-bash"),
     "liquidprompt-bash",
     whole=Whole.NO_OUTPUT,
 )
+_of("trace-bash", "trace-zsh", whole=Whole.NO_OUTPUT, traces=True)
 _of(
     "vi-bash",
     files={".inputrc": "set show-mode-in-prompt on\nset vi-ins-mode-string +\nset vi-cmd-mode-string :\n"},

@@ -71,6 +71,11 @@ STEPS = {
     ),
 }
 
+TRACED = Step("trace", ("set -x",), "set -x", 0, None)
+"""What is typed first where commands are traced."""
+UNTRACED = frozenset({"pipes", "state after pipes"})
+"""Steps that are left out then: the shell traces two processes, in any order."""
+
 # Each block is a file in ~/told. What a set-up has shadowed must not be called.
 TELL = {
     "bash": r"""
