@@ -164,7 +164,7 @@ class Scene:
         terminal = self.terminal
         self.rest(max(self.quiet, self.setup.quiet))
         if self.place is not Place.PLAIN:
-            terminal.wait_for("new session work")
+            terminal.wait_for_raw(b"new session work")
         terminal.type("x")
         terminal.wait_until(lambda: self._before_cursor().endswith("x"), "a key before the cursor")
         terminal.type("\x7f")
