@@ -31,6 +31,8 @@ __sesh_end() {
 
 # The first of precmd_functions, where something runs these (bash-preexec, which stands before each prompt command).
 __sesh_precmd() (__sesh_end) >/dev/null 2>&1
+# The last of preexec_functions: its mark says that the output begins, behind what others have printed.
+__sesh_preexec() (\builtin printf '\e]133;O;%s\a' "$__sesh_shell" >/dev/tty || \builtin :) >/dev/null 2>&1
 
 # In a subshell, as the last prompt command: print mark A if PS1 may lack it; succeed if a login has brought anything.
 __sesh_ready() {
@@ -96,7 +98,11 @@ __sesh_text() {
   # What stands behind in PS0, or a DEBUG trap, as that which runs preexec_functions, may print into the output.
   __sesh_trap=${__sesh_line%%$'\n\1\n'*} __sesh_line=${__sesh_line#*$'\n\1\n'}
   if [[ -n $__sesh_trap ]]; then
-    __sesh_trap+=" ${preexec_functions[*]-}"
+    __sesh_behind=
+    for __sesh_each in "${preexec_functions[@]}"; do
+      [[ $__sesh_each == __sesh_preexec ]] && __sesh_behind= || __sesh_behind+=" $__sesh_each"
+    done
+    __sesh_trap+=$__sesh_behind
     __sesh_trap+=$(__sesh_functions "$__sesh_trap")
     __sesh_trap+=$(__sesh_functions "$__sesh_trap")
   fi
@@ -166,6 +172,7 @@ else
   fi
   if [[ -n ${precmd_functions[0]-}${bash_preexec_imported-}${__bp_imported-} ]]; then
     precmd_functions=(__sesh_precmd ${precmd_functions[@]+"${precmd_functions[@]}"})
+    preexec_functions+=(__sesh_preexec)
   fi
   PS0=${PS0-}$__sesh_begins
   PS1=$__sesh_fronts${PS1-}$__sesh_rears

@@ -48,25 +48,19 @@ __sesh_precmd() {
   __sesh_place
 } &&
 
-# Begin a command. Without text it is not recorded. zsh drops a line that it refuses (zshaddhistory, hist_no_store, …)
-# only when the next one comes: a subshell looks what happens then. An alias may bring the blank of hist_ignore_space.
+# Begin a command. Without text it is not recorded; `report` says that others may print into its output. Whether zsh has
+# refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its number. A DEBUG
+# trap may print; the subshell lists the traps, and drops them before one sees it.
 __sesh_preexec() {
-  local text= report= kept=1 MATCH MBEGIN MEND &&
-  [[ -z $1 || $1 == " "* || $#1 -gt 4096 ]] || text=$1 &&
-  [[ -z $text || ( -z ${functions[zshaddhistory]-} && -z ${zshaddhistory_functions:#__sesh_*} &&
-    ( ! -o hist_no_store || $3 != (b|h|r|f)* ) && ( ! -o hist_no_functions || $3 != *\(\)* ) &&
-    ( ! -o hist_ignore_space || $3 == "$1" ) ) ]] || kept=$(
-      unfunction -m "TRAP*"
-      kept=$HISTCMD
-      builtin print -s x
-      builtin print $((HISTCMD - kept))
-    ) &&
-  [[ $kept == 1 ]] || text= &&
+  local text= report= seen= MATCH MBEGIN MEND &&
+  seen=$(builtin trap && builtin trap - && seen=$HISTCMD && builtin print -s x && (( HISTCMD > seen )) &&
+    builtin print kept) || : &&
+  [[ -z $1 || $1 == " "* || $#1 -gt 4096 || $seen != *kept ]] || text=$1 &&
   text=${text//([[:cntrl:]]~[[:ascii:]])/} &&
   text=${text//(#m)[%;[:cntrl:]]/%${(l:2::0:)$(([##16]#MATCH))}} &&
   [[ ${REPORTTIME-} == (|-*) ]] || report=${${(M)REPORTTIME:#<->}:-0} &&
   [[ -z $report || ${(%):-%j} == 0 ]] || report=0 &&
-  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec ]] || report=0 &&
+  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec && $seen != *DEBUG* ]] || report=0 &&
   builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
     2>/dev/null >/dev/tty || : &&
   __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&

@@ -1,8 +1,9 @@
 """Follows the shells of a session by their marks: who is at a prompt, which command runs, when it has ended. Sans-I/O.
 
 FinalTerm's marks (OSC 133): A, a prompt begins; B, the command line begins; C, a command begins; D, its output has
-ended. Those of sesh's integration name their shell (`sesh=PID`), others are of another integration. Between them comes
-the switch of bracketed paste, which every line editor makes (`CSI ? 2004 h`).
+ended. Those of sesh's integration name their shell (`sesh=PID`), others are of another integration. Of sesh alone is O:
+the hooks that run before a command have ended, and its output begins. Between them comes the switch of bracketed paste,
+which every line editor makes (`CSI ? 2004 h`).
 
             A, B, or the line editor             C
     UNKNOWN ────────────────────────▶ PROMPT ────────▶ RUNNING
@@ -163,7 +164,7 @@ class MarkedShells:
 
     def take_mark(self, mark: Mark, position: int, group: int, now: float, *, of_run: bool = False) -> list[Step]:
         """Take a mark that ends at `position`. `of_run`: a line of `run` was typed, and has not ended."""
-        if self._is_inherited(mark, group):
+        if self._is_inherited(mark, group) or (mark.letter == "O" and not mark.ours):
             return []
         steps, shell = self._shell_of(mark, group, now)
         if shell.ours != mark.ours:
@@ -172,6 +173,10 @@ class MarkedShells:
             return steps + _begin(shell, mark, position, now, of_run=of_run)
         if mark.letter == "D":
             return steps + _end(shell, mark, position, now)
+        if mark.letter == "O":  # what hooks print in front of the command's output ends here
+            if shell.command is not None and shell.command.ended_at is None:
+                shell.command.start, shell.phase = position, Phase.RUNNING
+            return steps
         return steps + _draw_prompt(shell, mark, now)
 
     def take_editor(self, group: int, now: float, *, on: bool) -> list[Step]:

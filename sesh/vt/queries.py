@@ -292,7 +292,7 @@ def _notice(number: bytes, text: bytes) -> tuple[Kind, bytes] | None:
         return Kind.NOTIFICATION, rest.replace(b";", b": ", 1)
     if number == b"99":
         return _kitty_notification(first, rest)
-    if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D"):
+    if number == b"133" and text[:1] in (b"A", b"B", b"C", b"D", b"O"):  # O is of sesh alone
         return Kind.MARK, text
     if number == b"7373" and first == b"integration":
         return Kind.INTEGRATION, rest

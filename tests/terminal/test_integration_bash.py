@@ -15,7 +15,7 @@ from tests.terminal.looking import history
 BASIS = f"PS1='{PROMPT} '; PROMPT_COMMAND=; unset PROMPT_COMMAND; HISTFILE=~/recorded\n"
 LINE = 'eval "$(cat ~/init)"\n'
 READY = b"\x1b[?2004h"  # readline edits a line
-OURS = re.compile(rb"\x1b\](?:133;[ABCD](?:;\d+)?;sesh=\d+|7373;integration)[^\x07]*\x07")
+OURS = re.compile(rb"\x1b\](?:133;[A-DO](?:;\d+)?;sesh=\d+|7373;integration)[^\x07]*\x07")
 NUMBERS = re.compile(rb";sesh=\d+")
 LINES = (
     "begun=1",
@@ -42,7 +42,7 @@ LINES = (
 )
 CHANGE = r"""
 BASHPID BASH_ARGC BASH_ARGV BASH_COMMAND BASH_LINENO BASH_SOURCE EPOCHREALTIME EPOCHSECONDS HISTCMD LINENO PPID RANDOM
-SECONDS SRANDOM _ PROMPT_COMMAND PS0 PS1 precmd_functions __sesh.* sesh-.*
+SECONDS SRANDOM _ PROMPT_COMMAND PS0 PS1 precmd_functions preexec_functions __sesh.* sesh-.*
 """
 """Variables and functions that two plain shells have differently, and those of the integration, as patterns."""
 
@@ -98,6 +98,13 @@ INSTALLER = """
     PROMPT_COMMAND+=${PROMPT_COMMAND:+$'\\n'}$'trap - DEBUG\\ninstall'
 """
 """As bash-preexec: what goes into PROMPT_COMMAND at the first prompt has to be the first and the last there."""
+PREEXEC = (
+    INSTALLER.replace("echo", "run_preexec #", 1).replace("; }; }\n", "\n}; }\n", 1)
+    + """
+    run_preexec() { local each; for each in "${preexec_functions[@]}"; do "$each"; done; }
+    before() { echo before; }; preexec_functions+=(before)
+"""
+)
 SETUPS = {
     "nothing": "",
     "a hook": "PROMPT_COMMAND='echo \"$? $_\"'",
@@ -105,6 +112,7 @@ SETUPS = {
         h() { echo "$? ${PIPESTATUS[*]} $_"; }; PROMPT_COMMAND=(h 'echo "$? ${PIPESTATUS[*]} $_"')
     """,
     "an installer": INSTALLER,
+    "an installer that runs preexec_functions": PREEXEC,
     "a trap that has to be armed last": """
         arm() { armed=1; }; seen() { [[ -z $armed ]] || { armed=; echo "<$BASH_COMMAND>"; }; }
         PROMPT_COMMAND=${PROMPT_COMMAND:+$PROMPT_COMMAND; }arm; trap seen DEBUG
@@ -228,6 +236,7 @@ NO_OUTPUT = [(text, code, None) for text, code, _ in EXACT]
     [
         ("theme() { PS1='ready> '; }; PROMPT_COMMAND='theme; echo hook'", "", MANY, EXACT),
         (INSTALLER, "", MANY, NO_OUTPUT),  # its trap prints
+        (PREEXEC, "", MANY, EXACT),
         (INSTALLER.replace("echo", "last+=", 1) + "PROMPT_COMMAND+=$'\\nhistory -a'", "", MANY, EXACT),
         (
             "",

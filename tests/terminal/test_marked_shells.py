@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
+from sesh.daemon.pty.syscalls import Call, call_of
 from tests.support import PROMPT, Home, Sesh, Terminal, need, wait_until
 from tests.terminal.looking import history
 
@@ -168,6 +169,8 @@ def test_a_prompt_that_is_left_is_no_command(home: Home, bash: Home) -> None:
     at_prompt(home, terminal)  # else the terminal echoes what comes, and Ctrl-C ends a prompt that is not drawn yet
     terminal.type("half a line")
     terminal.wait_for("half a line")
+    # Ctrl-C that comes before bash sleeps again has no effect until the next key.
+    wait_until(lambda: call_of(f"/proc/{home.summary('work')['pid']}")[0] is not Call.OTHER, "bash sleeps")
     terminal.type("\x03")
     terminal.wait_for("^C\n")
     at_prompt(home, terminal)

@@ -252,6 +252,12 @@ def test_what_is_read_late_counts_for_the_shell_that_printed_it() -> None:
     assert made.ended == [("ls", 1, True), ("exit", None, False), ("bash", 3, True), ("make", 2, True)]
 
 
+def test_the_output_begins_behind_what_hooks_print() -> None:
+    told = Told()
+    told.tell("A;sesh=100;h=1 C;sesh=100;h=1;cmdline_url=ls O;sesh=100 D;0;sesh=100 O;sesh=100 A;sesh=100;h=2")
+    assert told.outputs == [(30, 40)]
+
+
 def test_the_line_of_run_is_none_of_a_person() -> None:
     made = told(ours("D=0 A B"))
     mark = parse_mark(ours("C=before").encode())
@@ -264,7 +270,7 @@ MARKS = st.sampled_from(
     [mark for prints in (ours, others) for mark in prints("A B A=3 C C=ls C=cd D D=0 D=1").split()]
     + ["A;sesh=200", "C;sesh=200;cmdline_url=in", "D;0;sesh=200", "A;sesh=1;h=3", "C;sesh=1;h=3;cmdline_url=x"]
     + ["C;sesh=100;h=4;cmdline_url=refused", "A;sesh=100;h=7", "2004h", "2004l", "2004h", "2004l", "Enter", "bash;;100"]
-    + ["bash;readonly;200"]
+    + ["bash;readonly;200", "O", "O;sesh=100", "O;sesh=200"]
 )
 ANYTHING: SearchStrategy[list[tuple[str, int]]] = st.lists(st.tuples(MARKS, GROUPS), max_size=40)
 
