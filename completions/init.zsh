@@ -49,18 +49,20 @@ __sesh_precmd() {
 } &&
 
 # Begin a command. Without text it is not recorded; `report` says that others may print into its output. Whether zsh has
-# refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its number. A DEBUG
-# trap may print; the subshell lists the traps, and drops them before one sees it.
+# refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its number. It lists
+# the traps, and drops them before one sees it. With one of DEBUG their words, and functions named there, may print.
 __sesh_preexec() {
-  local text= report= seen= MATCH MBEGIN MEND &&
+  local text= report= seen= traps= MATCH MBEGIN MEND &&
   seen=$(builtin trap && builtin trap - && seen=$HISTCMD && builtin print -s x && (( HISTCMD > seen )) &&
     builtin print kept) || : &&
+  [[ $seen != *DEBUG* ]] || traps=$seen$(builtin trap - && builtin functions ${(Qz)${(Qz)seen}} 2>/dev/null) || : &&
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 || $seen != *kept ]] || text=$1 &&
   text=${text//([[:cntrl:]]~[[:ascii:]])/} &&
   text=${text//(#m)[%;[:cntrl:]]/%${(l:2::0:)$(([##16]#MATCH))}} &&
   [[ ${REPORTTIME-} == (|-*) ]] || report=${${(M)REPORTTIME:#<->}:-0} &&
   [[ -z $report || ${(%):-%j} == 0 ]] || report=0 &&
-  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec && $seen != *DEBUG* ]] || report=0 &&
+  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec &&
+    ${traps//(print|echo)[^[:cntrl:];|&]#\>[^&]/} != *(print|echo|tput|cat |/dev/(tty|std))* ]] || report=0 &&
   builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
     2>/dev/null >/dev/tty || : &&
   __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&
