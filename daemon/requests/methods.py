@@ -124,7 +124,7 @@ class RequestMethods:
 
     def history(self, request: PeerRequest[Optional[RunFacts]], n: Optional[int] = None) -> None:
         """Respond with the list of commands, or with the output of command `n`."""
-        history = self._session.runs.history
+        history = self._session.history
         if n is None:
             request.respond(None, codec.encode({"commands": [command.facts for command in history.commands]}))
             return

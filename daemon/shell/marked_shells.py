@@ -60,7 +60,7 @@ class Mark(NamedTuple):
 
 
 @dataclass
-class Active:
+class MarkedCommand:
     """A command that a mark C began."""
 
     start: int  # the position of its output
@@ -77,13 +77,13 @@ class Active:
 class CommandBegan(NamedTuple):
     """The step: a command has begun."""
 
-    command: Active
+    command: MarkedCommand
 
 
 class CommandEnded(NamedTuple):
     """The step: a command has ended; what is not known exactly is None."""
 
-    command: Active
+    command: MarkedCommand
     code: Optional[int] = None
     end: Optional[int] = None  # the position of the end of mark D, before which its output ends
     at: float = 0.0  # time (monotonic)
@@ -105,7 +105,7 @@ class MarkedShell:
     seen: str = ""  # the letters of its marks since the last C
     expects: str = ""  # those that came before it: the same will come when the command has ended
     number: Optional[int] = None  # of its history's next entry, as its last mark said
-    command: Optional[Active] = None
+    command: Optional[MarkedCommand] = None
 
     def learn(self, lack: Lack, *, lacks: bool = True) -> None:
         """Note what marks show of sesh's integration: that it lacks something, or that it does not."""
@@ -295,7 +295,7 @@ def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run:
     is_recorded = mark.number is None or mark.number == shell.number  # else the text is of an older command
     text = mark.text if is_recorded and not of_run else None
     kind = shell.integration.shell if shell.integration is not None else ""
-    shell.command = Active(position, mark.ours, kind, text, of_run, mark.report)
+    shell.command = MarkedCommand(position, mark.ours, kind, text, of_run, mark.report)
     shell.phase, shell.editing = Phase.RUNNING, False
     shell.seen, shell.expects = "", shell.seen
     return [*steps, CommandBegan(shell.command)]

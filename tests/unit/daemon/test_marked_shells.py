@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from sesh.daemon.shell.command_marks import parse_mark
 from sesh.daemon.shell.integration import Announcement, Integration
-from sesh.daemon.shell.marked_shells import MAX_SHELLS, Active, CommandBegan, MarkedShells, Phase, Step
+from sesh.daemon.shell.marked_shells import MAX_SHELLS, CommandBegan, MarkedCommand, MarkedShells, Phase, Step
 from sesh.text.integration import Lack
 from tests.support import rounds
 
@@ -27,7 +27,7 @@ class Told:
 
     shells: MarkedShells = field(default_factory=MarkedShells)
     position: int = 0
-    began: list[Active] = field(default_factory=list)
+    began: list[MarkedCommand] = field(default_factory=list)
     ended: list[Outcome] = field(default_factory=list)
     events: str = ""  # + a command has begun, - one has ended
     outputs: list[tuple[int, int]] = field(default_factory=list)
