@@ -129,7 +129,7 @@ class RequestMethods:
             request.respond(None, codec.encode({"commands": [command.facts for command in history.commands]}))
             return
         command = history.find(n, self._session.name)
-        request.respond(command.facts, command.output)
+        request.respond({**command.facts, "truncated": command.is_cut}, command.output)
 
     def typed(self, request: PeerRequest[Optional[float]]) -> None:
         """Respond with the time of the last key on a notifiable terminal, or None."""

@@ -108,11 +108,12 @@ class CommandMarks:
             self._events.add("command_ended", exit_code=code)
             return
         output = None if end is None or _may_be_reported(command, begun.lasted(at)) else self._output(command, end)
-        self._history.end(begun, code, output, at=at)
+        dropped = 0 if command.start >= self._pump.log.base else None  # the log keeps only the last output
+        self._history.end(begun, code, output, dropped=dropped, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
     def _output(self, command: MarkedCommand, end: int) -> bytes | None:
-        data = self._pump.log.content(command.start, end)  # the log may have dropped its beginning
+        data = self._pump.log.content(command.start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         if command.shell == "zsh" and _ZSH_REPORT.search(data):
             return None

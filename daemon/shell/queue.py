@@ -305,7 +305,7 @@ class RunQueue:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
         facts = run.result(code, reason=reason)
         self._history.keep_response(run.key, facts)
-        self._history.end(run.begun, code, run.text())
+        self._history.end(run.begun, code, run.text(), dropped=run.output.base)
         self._shorten_at = time.monotonic() + WHOLE_TIME
         self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.begun.number)
         if run.request is not None and code is None:

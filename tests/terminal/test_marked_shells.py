@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -60,6 +61,22 @@ def commands(home: Home) -> list[tuple[str, int | None, int | None]]:
 
 def lacks(home: Home) -> list[str]:
     return list(home.summary("work")["integration"]["missing"])
+
+
+def test_an_output_of_which_the_log_keeps_the_end_alone_is_told_as_its_end(home: Home, bash: Home) -> None:
+    home.write(".bashrc", BASH + LINE)
+    home.sesh("open", "work")
+    home.sesh("wait", "work", "--prompt")
+    home.sesh("send", "work", "seq 200000; read; echo end", "--enter")
+    wait_until(lambda: home.summary("work")["activity"]["why"] == "tty-read", "all of it is drawn")
+    home.sesh("send", "work", "", "--enter")
+    wait_until(lambda: history(home), "the command has ended")
+    assert commands(home) == [("seq 200000; read; echo end", 0, None)]
+    shown = home.sesh("history", "work", "1")
+    assert shown.stdout.endswith("\n199999\n200000\n\nend\n")
+    assert "\n100\n" not in shown.stdout
+    assert re.search(r"only the last [0-9,.]+ KiB of the output were kept", shown.stderr)
+    assert home.sesh("history", "work", "1", "--json").json()["truncated"] is True
 
 
 @pytest.mark.parametrize(("before", "after"), [(SECOND, ""), ("", SECOND)])
