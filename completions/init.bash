@@ -107,7 +107,7 @@ __sesh_text() {
     __sesh_trap+=$(__sesh_functions "$__sesh_trap")
   fi
   if [[ $PS0 != *"$__sesh_begins" || ${__sesh_trap//printf -v/} =~ print|echo|tput|'cat '|/dev/(tty|std) ]]; then
-    \builtin printf 'report=0;' >&3
+    \builtin printf 'mixed=1;' >&3
   fi
   if \builtin shopt -qo history && [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] &&
     ((BASH_REMATCH[1] >= ${__sesh_next:-0})); then  # else it is an older command

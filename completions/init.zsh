@@ -48,11 +48,13 @@ __sesh_precmd() {
   __sesh_place
 } &&
 
-# Begin a command. Without text it is not recorded; `report` says that others may print into its output. Whether zsh has
-# refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its number. It lists
-# the traps, and drops them before one sees it. With one of DEBUG their words, and functions named there, may print.
+# Begin a command. Without text it is not recorded. `report`: zsh adds a line to the output of a command that has used so
+# many seconds of processor time. `mixed`: others, or zsh for a job, may print into the output at any time.
+# Whether zsh has refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its
+# number. It lists the traps, and drops them before one sees it. With one of DEBUG their words, and functions named
+# there, may print.
 __sesh_preexec() {
-  local text= report= seen= traps= MATCH MBEGIN MEND &&
+  local text= report= mixed= seen= traps= MATCH MBEGIN MEND &&
   seen=$(builtin trap && builtin trap - && seen=$HISTCMD && builtin print -s x && (( HISTCMD > seen )) &&
     builtin print kept) || : &&
   [[ $seen != *DEBUG* ]] || traps=$seen$(builtin trap - && builtin functions ${(Qz)${(Qz)seen}} 2>/dev/null) || : &&
@@ -60,10 +62,10 @@ __sesh_preexec() {
   text=${text//([[:cntrl:]]~[[:ascii:]])/} &&
   text=${text//(#m)[%;[:cntrl:]]/%${(l:2::0:)$(([##16]#MATCH))}} &&
   [[ ${REPORTTIME-} == (|-*) ]] || report=${${(M)REPORTTIME:#<->}:-0} &&
-  [[ -z $report || ${(%):-%j} == 0 ]] || report=0 &&
+  [[ -z $report || ${(%):-%j} == 0 ]] || mixed=1 &&
   [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec &&
-    ${traps//(print|echo)[^[:cntrl:];|&]#\>[^&]/} != *(print|echo|tput|cat |/dev/(tty|std))* ]] || report=0 &&
-  builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
+    ${traps//(print|echo)[^[:cntrl:];|&]#\>[^&]/} != *(print|echo|tput|cat |/dev/(tty|std))* ]] || mixed=1 &&
+  builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${mixed:+;mixed=1}${text:+;cmdline_url=$text}" \
     2>/dev/null >/dev/tty || : &&
   __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&
   [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||

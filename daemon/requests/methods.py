@@ -128,7 +128,8 @@ class RequestMethods:
         if n is None:
             request.respond(None, codec.encode({"commands": [command.facts for command in history.commands]}))
             return
-        command = history.find(n, self._session.name)
+        integration = self._session.marked_shells.integration
+        command = history.find(n, self._session.name, whole=integration is None or not integration.missing)
         request.respond({**command.facts, "truncated": command.is_cut}, command.output)
 
     def typed(self, request: PeerRequest[Optional[float]]) -> None:

@@ -107,7 +107,7 @@ class CommandMarks:
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        output = None if end is None or _may_be_reported(command, begun.lasted(at)) else self._output(command, end)
+        output = None if end is None or _may_be_mixed(command, begun.lasted(at)) else self._output(command, end)
         dropped = 0 if command.start >= self._pump.log.base else None  # the log keeps only the last output
         self._history.end(begun, code, output, dropped=dropped, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
@@ -121,9 +121,13 @@ class CommandMarks:
         return own_output(data, translated=self._pump.pty.translates(), fish=is_fish, late=not command.ours)
 
 
-def _may_be_reported(command: MarkedCommand, lasted: float) -> bool:
-    """Return whether the shell may have added a line about a command's processor time (zsh's REPORTTIME)."""
-    return command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
+def _may_be_mixed(command: MarkedCommand, lasted: float) -> bool:
+    """Return whether something else may have printed into a command's output.
+
+    The shell's mark says so of hooks and traps. zsh itself adds a line to what has used much processor time.
+    """
+    is_reported = command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
+    return command.mixed or is_reported
 
 
 def own_output(data: bytes, *, translated: bool, fish: bool = True, late: bool = True) -> bytes:
@@ -154,7 +158,8 @@ def parse_mark(body: bytes) -> Mark:
         _number(named.get(b"h", b"")),
         parse_command(body) if letter[:1] == b"C" else None,
         _number(named.get(b"report", b"")),
-        not any(field.startswith(b"$") for field in fields),
+        mixed=named.get(b"mixed") == b"1",
+        expanded=not any(field.startswith(b"$") for field in fields),
     )
 
 

@@ -61,14 +61,18 @@ class History:
     commands: list[Command] = field(default_factory=list)
     responses: dict[str, RunFacts] = field(default_factory=dict)  # to runs that have begun, by their keys
 
-    def find(self, number: int, session: str) -> Command:
-        """Return a command. Raises NotFound; its message names `session`."""
+    def find(self, number: int, session: str, *, whole: bool = True) -> Command:
+        """Return a command. Raises NotFound; its message names `session`, whose integration may not be whole."""
         command = self._kept(number)
         if command is None:
             raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} history {session}")
         if command.facts["output_bytes"] is None and not command.facts.get("truncated"):
-            message = f"the output of command {number} is not known: its shell did not say exactly where it ends"
-            raise NotFound(message, hint=f"see: {SESH} doctor")
+            if not whole:
+                message = f"the output of command {number} is not known: its shell did not say exactly where it ends"
+                raise NotFound(message, hint=f"see: {SESH} doctor")
+            whose = "a hook, a trap or the shell itself may have printed into it"
+            message = f"the output of command {number} is not known exactly: {whose}"
+            raise NotFound(message, hint=f"see: {SESH} logs {session}")
         if not command.output and command.facts["output_bytes"] != 0:  # dropped, or restored without output
             message = f"the output of command {number} is not kept any more"
             raise NotFound(message, hint=f"see: {SESH} logs {session}")

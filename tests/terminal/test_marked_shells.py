@@ -110,6 +110,29 @@ def test_an_assignment_below_the_line_leaves_an_idle_prompt_and_exact_commands(
     assert [(row["state"], row["message"].partition(":")[0]) for row in found] == [("warning", "work")]
 
 
+@pytest.mark.parametrize(
+    ("after", "why", "look"),
+    [
+        (
+            "trap '[[ $BASH_COMMAND != echo* ]] || printf trap' DEBUG\n",
+            "a hook, a trap or the shell itself",
+            "logs work",
+        ),
+        ('PROMPT_COMMAND=(true "${PROMPT_COMMAND[@]}")\n', "did not say exactly where it ends", "doctor"),
+    ],
+)
+def test_an_output_that_is_not_known_has_its_reason(home: Home, bash: Home, after: str, why: str, look: str) -> None:
+    """The history sent everybody to `doctor`, which had nothing to say of a trap."""
+    entered(home, begun(home, after=after), ["echo one"])
+    wait_until(lambda: history(home), "the command has ended")
+    assert [size for *_, size in commands(home)] == [None]
+    assert bool(lacks(home)) == (look == "doctor")
+    shown = home.sesh("history", "work", "1")
+    assert (shown.code, shown.stdout) == (1, "")
+    assert why in shown.stderr
+    assert look in shown.stderr
+
+
 def test_a_mark_c_alone_is_no_evidence(sesh: Sesh, home: Home, bash: Home) -> None:
     """PS0 stood, what marks the end was gone, and each prompt waited for a person for ever."""
     terminal = begun(home, after=f"PROMPT_COMMAND=(:); PS1='{PROMPT}'\n")

@@ -254,10 +254,10 @@ def lived() -> Session:
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     begun = Begun(2, ["ls"], "/", 5.0, 6.0)
-    running = MarkedCommand(7, True, "bash", "ls", report=1, begun=begun, ended_at=7.0, edited_at=8.0)
+    running = MarkedCommand(7, True, "bash", "ls", report=1, mixed=True, begun=begun, ended_at=7.0, edited_at=8.0)
     lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
     own.marked_shells.stack = [
-        MarkedShell("5", 5, lacks, True, ShellPhase.RUNNING, True, "A", "AD", 3, running),
+        MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", 3, running),
         MarkedShell(),
     ]
     own.history.count = 2

@@ -44,6 +44,7 @@ def test_marks_say_what_their_shell_knows() -> None:
     assert parse_mark(b"A;sesh=12;h=3;code=130") == Mark("A", "12", 130, 3)
     assert parse_mark(b"A;sesh=12;h=3;${__sesh_shell:(__sesh_next=3)*0:0}") == Mark("A", "12", None, 3, expanded=False)
     assert parse_mark(b"C;sesh=12;report=2;cmdline_url=a%3Bb") == Mark("C", "12", None, None, "a;b", 2)
+    assert parse_mark(b"C;sesh=12;mixed=1;cmdline_url=a") == Mark("C", "12", text="a", mixed=True)
     assert parse_mark(b"C;sesh=12;h=4;") == Mark("C", "12", None, 4)
     assert Announcement.parse(b"zsh;readonly,of-later;34") == Announcement(Integration("zsh", (Lack.READONLY,)), "34")
     assert Announcement.parse(b"csh;;34") is None
@@ -114,8 +115,13 @@ def test_a_command_that_ran_others_stands_before_them_and_is_kept_as_long() -> N
         history.end(history.begin(["ls"], "/"), 0, None)
     history.end(outer, 3, b"")
     assert [command.facts["n"] for command in history.commands] == [1, *range(3, MAX_ENTRIES + 2)]
-    with pytest.raises(NotFound, match="the output of command 3 is not known"):
-        history.find(3, "work")
+    for whole, why, look in (
+        (True, "a hook, a trap or the shell itself", "logs work"),
+        (False, "where it ends", "doctor"),
+    ):
+        with pytest.raises(NotFound, match=f"the output of command 3 is not known.*{why}") as error:
+            history.find(3, "work", whole=whole)
+        assert look in error.value.hint
 
 
 def test_an_output_whose_beginning_is_not_kept_is_never_told_as_all_of_it() -> None:
