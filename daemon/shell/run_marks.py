@@ -175,7 +175,7 @@ class Wrapper:
         inner = quoted(self._inner, self.shell.kind)
         end = self._mark("E")
         if self.shell.kind == FISH:
-            ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
+            ends = f"function __sesh_run_end --on-event fish_postexec; {end}; functions -e __sesh_run_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"
             return f"{ends}; {self._mark('B')}; {reads}"
         reads = f"\\[ -e {inner} ] && "
