@@ -48,7 +48,7 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Lack.NOT_FIRST.value: Explanation(
         "another hook runs first (PROMPT_COMMAND, precmd, fish_postexec): commands have no output, or no exit code",
-        f"{_LAST_LINE}, in fish the first one",
+        f"{_LAST_LINE}, in fish the first one; with ble.sh, or in zsh with prompt_sp off and a precmd, it stays so",
     ),
     Lack.REPLACED.value: Explanation(
         "its hooks (PROMPT_COMMAND, PS0, precmd_functions) were set anew below its line: commands have no output, "

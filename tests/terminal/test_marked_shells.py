@@ -133,6 +133,22 @@ def test_an_output_that_is_not_known_has_its_reason(home: Home, bash: Home, afte
     assert look in shown.stderr
 
 
+@pytest.mark.parametrize(
+    ("after", "missing", "texts"),
+    [
+        (f"PS1='{PROMPT}'; PROMPT_COMMAND+=('history -a')\n", ["no-number"], []),
+        (f"PS1='{PROMPT}'\n", [], ["echo one", "echo two"]),
+        ("PROMPT_COMMAND+=('history -a')\n", [], ["echo one", "echo two"]),
+    ],
+)
+def test_a_prompt_that_does_not_say_which_command_comes_next_is_told(
+    home: Home, bash: Home, after: str, missing: list[str], texts: list[str]
+) -> None:
+    entered(home, begun(home, after=after), ["echo one", "echo two"])
+    assert lacks(home) == missing
+    assert [text for text, *_ in commands(home)] == texts
+
+
 def test_a_mark_c_alone_is_no_evidence(sesh: Sesh, home: Home, bash: Home) -> None:
     """PS0 stood, what marks the end was gone, and each prompt waited for a person for ever."""
     terminal = begun(home, after=f"PROMPT_COMMAND=(:); PS1='{PROMPT}'\n")
