@@ -1,8 +1,8 @@
 """Acknowledges input. For clients that predict echoes: sends them a screen to predict on, and says what was echoed.
 
-A program echoes a key some time after it was typed. So the ACK of a client that predicts waits for `ECHO_TIME`, and
-goes with ECHOED. The terminal's flags are sent before the output that they apply to, so that a password is never
-predicted.
+An ACK of all input comes `ACK_AFTER` after the first INPUT that has none, and at once after a long INPUT. A program
+echoes a key some time after it was typed: so to a client that predicts, each ACK comes `ECHO_TIME` later, with ECHOED.
+The terminal's flags are sent before the output that they apply to, so that a password is never predicted.
 """
 
 from __future__ import annotations
