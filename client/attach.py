@@ -76,7 +76,7 @@ def _run(attachment: Attachment) -> AttachmentEnd:
 
 def _closing_line(attachment: Attachment, end: AttachmentEnd) -> str:
     keeper, message = attachment.keeper, attachment.last_message
-    confirmed = keeper is None or (keeper.up and (not attachment.leaving or message != {}))
+    confirmed = keeper is None or (keeper.up and (not attachment.channel.leaving or message != {}))
     arrived = confirmed or attachment.channel.input.arrived
     end.complete(attachment.options, message, was_attached=attachment.session_id != "", arrived=arrived)
     return end.line

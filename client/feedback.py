@@ -50,7 +50,8 @@ class Feedback:
     """Looks for the loop while output or keys flow; else it does nothing.
 
     `mark` draws a line over the last row, and `unmark` puts that row back. `send_size` sends the terminal's size to the
-    daemon: it comes round, too, so it waits during a look. `round_trip`: of the link, in seconds.
+    daemon, and `send_input` the input: they come round, too, so they wait during a look. `round_trip`: of the link, in
+    seconds.
     """
 
     def __init__(
@@ -61,11 +62,12 @@ class Feedback:
         mark: Callable[[str], object],
         unmark: Callable[[], object],
         send_size: Callable[[], object],
+        send_input: Callable[[], object],
     ) -> None:
         self.state = FeedbackState.WATCHING
         self.round_trip = 0.0
         self._display, self._channel, self._timers = display, channel, timers
-        self._mark, self._unmark, self._send_size = mark, unmark, send_size
+        self._mark, self._unmark, self._send_size, self._send_input = mark, unmark, send_size, send_input
         self._word, self._tail = b"", b""
         self._under_way = self._silence = 0.0  # seconds of a look until what comes refutes a loop, and from then on
         self._silent_from = 0.0  # time (monotonic) at which the second begins
@@ -162,7 +164,7 @@ class Feedback:
         """Pass on what is held."""
         self._display.held = self._channel.input.held = False
         self._display.flush()
-        self._channel.send_input()
+        self._send_input()
 
     def _release(self) -> None:
         self.state = FeedbackState.RELEASED

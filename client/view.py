@@ -68,7 +68,9 @@ class TerminalView:
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
-        self.feedback = Feedback(display, channel, timers, self._draw_mark, self._take_mark_away, self.resize)
+        self.feedback = Feedback(
+            display, channel, timers, self._draw_mark, self._take_mark_away, self.resize, self.send_input
+        )
 
     @property
     def continues(self) -> bool:
@@ -87,7 +89,7 @@ class TerminalView:
         is_output = kind == protocol.OUTPUT
         position, data = protocol.split_number(payload)
         answered, data = (0, data) if is_output else protocol.split_number(data)
-        self._channel.received += len(data)
+        self._channel.count(data)
         if data:
             self.feedback.output(data)
         if self.feedback.found:
@@ -309,12 +311,17 @@ class TerminalView:
         self._pinned = ""
         self._end_notice()
 
-    def input_sent(self, number: int, data: bytes) -> None:
-        """Remove the notice, and show the predicted effect of the input of this number."""
-        if self._notice:
+    def send_input(self, *, typed: bool = False) -> None:
+        """Send queued input, if the daemon takes it now, and show its predicted effect. `typed`: remove the notice."""
+        sent = self._channel.send_input()
+        if typed and self._notice:
             self._end_notice()
-        if self._predictor is not None and not self._pinned:
-            self.display.write(self._predictor.input_sent(number, data))
+        if self._predictor is not None:
+            for number, data in sent:
+                if self._pinned:  # guesses and the line would share the last row
+                    self._predictor.pass_over(number)
+                else:
+                    self.display.write(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
         if self._predictor is not None:
@@ -332,7 +339,10 @@ class TerminalView:
         if self._predictor is None:
             from sesh.client.predict import Predictor  # noqa: PLC0415 - loads pyte
 
-            self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
+            unechoed = self._channel.input
+            self._predictor = Predictor(
+                self._channel.send, self.display.terminal.grid, unechoed.number, unechoed.acknowledged
+            )
         self._predictor.request_model()
 
     def withdraw_guesses(self) -> None:

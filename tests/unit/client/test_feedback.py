@@ -31,11 +31,14 @@ class Look:
         self.sizes: list[float] = []
         self.held: list[float] = []
         self.feedback = Feedback(
-            self.display, Channel(), self.timers, self.marks.append, self._unmark, lambda: self.sizes.append(self.now)
+            self.display, Channel(), self.timers, self.marks.append, self._unmark, self._send_size, lambda: None
         )
 
     def _unmark(self) -> None:
         self.unmarked += 1
+
+    def _send_size(self) -> None:
+        self.sizes.append(self.now)
 
     def output(self, data: bytes, *, unless: object = False) -> None:
         """Note output, if there is any."""
