@@ -87,7 +87,7 @@ class Attachment:
         self.timers.set(self._handle_disconnect, protocol.RELOAD_TIMEOUT if is_reloaded else protocol.WELCOME_TIMEOUT)
         if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
-        if self.session_id and not self.view.continues:
+        if self.session_id and not self.view.needs_only_output:
             self.display.resume()
             self.view.redraw()
 
@@ -242,7 +242,7 @@ class Attachment:
             self._detach()
 
     def _handle_keys(self, data: bytes) -> None:
-        """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
+        """Send input; without a link, Ctrl-C ends the attachment, and Enter has the link attempted again."""
         offline = self.channel.connection is None
         if offline and pressed(data, _CTRL_C):
             self._lose()

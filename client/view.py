@@ -37,17 +37,27 @@ _MAX_COVERED = 1 << 20  # bytes of a screen to keep for the emulator; a larger o
 class LineState(Enum):
     """Where sesh's line is on its way to the terminal.
 
-    NONE ──▶ WAITING ──a pause──▶ REQUESTED ──the screen──▶ DRAWN ──a key, or time──▶ NONE
+    NONE ──▶ WAITING ──a pause──▶ REQUESTED ──the screen──▶ DRAWN
+    NONE, WAITING, REQUESTED ──a pinned line──▶ DRAWN       it waits for nothing
+    WAITING ──a pause──▶ DRAWN                              the row below it is known already
+    DRAWN ──more comes, and the row below is unknown──▶ REQUESTED
+    DRAWN ──a frame that no line may cover──▶ NONE ──▶ WAITING
+    any ──a resize; a key, or time, unless a line is pinned; the end of that one──▶ NONE
     """
 
     NONE = auto()
     WAITING = auto()  # for a pause of the output
-    REQUESTED = auto()  # drawn with the screen that the daemon was asked for
+    REQUESTED = auto()  # to be drawn with the screen that the daemon was asked for
     DRAWN = auto()  # over the last row
 
 
 class TerminalView:
-    """Shows frames on the display. `predict`: on which links to show keys before their echo."""
+    """Shows frames on the display. `predict`: on which links to show keys before their echo.
+
+    `display.covered` says whether any line covers the last row: it stays true until the row is put back, also once the
+    line is to go, and is true of the line that `feedback` draws. `LineState` is about the notice and the pinned line
+    alone; DRAWN is one of them over the last row, with output that waits for frames.
+    """
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predict: str) -> None:
         self.display = display
@@ -63,7 +73,7 @@ class TerminalView:
         self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
         self._frame = bytearray()  # output that waits for the next frame, after `position`
         self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
-        self._covered: CoveredScreen | None = None  # the screen below the line, once output has come
+        self._below: CoveredScreen | None = None  # the screen below the line; None until output comes, or if unknown
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
@@ -73,8 +83,8 @@ class TerminalView:
         )
 
     @property
-    def continues(self) -> bool:
-        """True if the terminal needs only the output from `position` on."""
+    def needs_only_output(self) -> bool:
+        """True if output from `position` on is all that the terminal needs: no screen, and no row put back."""
         return self.display.started and not (self.display.covered or self._awaits_screen or self._parts)
 
     @property
@@ -135,16 +145,17 @@ class TerminalView:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()
             return
-        # Else perhaps only changed rows, or nothing: then output goes on, and the screen comes later.
+        # A screen that nobody asked for, behind the first one, may bring only the changed rows of a part. An empty one
+        # answers a request, too: output goes on, and the screen comes later.
         is_full = is_whole and screen != b"" and (self._awaits_screen or self.position is None)
         self._awaits_screen = False
         self._skipped = b""
         self.withdraw_guesses()
-        is_drawn = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
+        gets_line = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
         self._set_position(position if is_whole else None)
-        self.display.show_screen(screen, self.position if is_whole else None, line=self._line if is_drawn else "")
+        self.display.show_screen(screen, self.position if is_whole else None, line=self._line if gets_line else "")
         self._screen = screen if is_full and len(screen) <= _MAX_COVERED else None
-        if is_drawn:
+        if gets_line:
             self._note_drawn()
         else:
             self._await_pause()
@@ -162,7 +173,7 @@ class TerminalView:
     def finish(self) -> None:
         """Show the output that waits, without sesh's line."""
         self.withdraw_guesses()
-        if self._frame or self._covered is not None:
+        if self._frame or self._below is not None:
             self._show_below_line(stays=False)
 
     # -- sesh's own line
@@ -257,35 +268,35 @@ class TerminalView:
 
         Return False, and do nothing, if the last row is unknown.
         """
-        covered = self._follow()
-        if covered is None:
+        below = self._follow()
+        if below is None:
             return False
-        put_back, data = covered.last_row, bytes(self._frame)
+        put_back, data = below.last_row, bytes(self._frame)
         self._frame.clear()
         self._set_position((self.position or 0) + len(data))
-        is_drawn = covered.follow(data + screen) and covered.coverable and stays
-        line = self._line if is_drawn else ""
+        gets_line = below.follow(data + screen) and below.coverable and stays
+        line = self._line if gets_line else ""
         self.display.show(data, self.position, put_back, line="" if screen else line)
         if screen:
             self._set_position(position)
             self.display.show_screen(screen, self.position if position is not None else None, line=line)
-        if is_drawn:
+        if gets_line:
             self._note_drawn()
         else:
-            self._covered = None
+            self._below = None
             self._line_state = LineState.NONE
             self._await_pause()
         return True
 
     def _follow(self) -> CoveredScreen | None:
         """Return the screen below the line; None if it is unknown."""
-        if self._covered is None and self._screen is not None:
+        if self._below is None and self._screen is not None:
             from sesh.client.covered import CoveredScreen  # noqa: PLC0415 - loads pyte
 
-            covered = CoveredScreen(*self.display.terminal.grid())
-            self._covered = covered if covered.follow(self._screen) else None
+            below = CoveredScreen(*self.display.terminal.grid())
+            self._below = below if below.follow(self._screen) else None
         self._screen = None
-        return self._covered
+        return self._below
 
     def _end_notice(self) -> None:
         """Forget the notice, unless it waits for the first screen; put the last row back."""
@@ -300,7 +311,7 @@ class TerminalView:
     def _uncover(self) -> None:
         """Put the last row back, without the daemon if it is known here."""
         was_drawn, self._line_state = self._line_state is LineState.DRAWN, LineState.NONE
-        is_known = was_drawn and (self._covered is not None or self._frame)  # else it costs time to find out
+        is_known = was_drawn and (self._below is not None or self._frame)  # else it costs time to find out
         if is_known and self._show_below_line(stays=False):
             return
         if self.display.covered and not self._awaits_screen:
@@ -354,7 +365,7 @@ class TerminalView:
         self.withdraw_guesses()
         if self._line_state is LineState.DRAWN:
             self._line_state = LineState.REQUESTED
-        self._covered = self._screen = None
+        self._below = self._screen = None
         self._parts.clear()
         self.redraws += 1
         self._awaits_screen = True
@@ -370,7 +381,7 @@ class TerminalView:
         if not self.feedback.takes_size():
             return
         self._channel.send(self.size_frame())
-        self._covered = self._screen = None
+        self._below = self._screen = None
         self._end_notice()
         if self._pinned:
             self._uncover()
