@@ -130,7 +130,10 @@ class Channel:
         return framed
 
     def _send_inputs(self, inputs: list[Input]) -> None:
-        self.send(b"".join([protocol.numbered(protocol.INPUT, number, data) for number, data in inputs]))
+        frames = b""
+        for number, data in inputs:
+            frames += protocol.numbered(protocol.INPUT, number, data)
+        self.send(frames)
 
     def detach(self) -> bool:
         """Send DETACH; return False if the daemon cannot get it."""

@@ -136,7 +136,7 @@ class Feedback:
             if now - self._began >= _FIRST_LOOK and now >= self._next_look and self._display.started:
                 self._look_unless_typed_to(now)
         elif self.state is FeedbackState.HOLDING:
-            if now >= self._silent_from or len(self._display.queue) > MAX_PENDING:
+            if now >= self._silent_from or len(self._display.queue.waiting) > MAX_PENDING:
                 self._end_look()
         elif self.state is FeedbackState.RELEASED:
             self._timers.clear(self._end_look)

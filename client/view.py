@@ -90,7 +90,7 @@ class TerminalView:
     @property
     def pending(self) -> int:
         """The number of bytes that wait for the terminal; none while it is given nothing on purpose."""
-        return 0 if self.display.held else len(self.display.queue) + len(self._frame)
+        return 0 if self.display.held else len(self.display.queue.waiting) + len(self._frame)
 
     # -- frames of the daemon
 
@@ -117,8 +117,8 @@ class TerminalView:
 
     def _show_output(self, position: int, data: bytes) -> None:
         shown_to = (self.position or 0) + len(self._frame)
-        data = data[max(0, shown_to - position) :]  # drop the bytes that have come over an earlier link
-        position = max(position, shown_to)
+        if position < shown_to:
+            data, position = data[shown_to - position :], shown_to  # without what has come over an earlier link
         if self._line_state is LineState.DRAWN:
             self._frame += data
             self.show_frame()
@@ -255,7 +255,7 @@ class TerminalView:
 
     def show_frame(self) -> None:
         """Show the output that waits, once the last frame was seen for a while, and the terminal has taken it."""
-        if not self._frame or self.display.queue:
+        if not self._frame or self.display.queue.waiting:
             return
         left = self._drawn_at + FRAME_TIME - time.monotonic()
         if left > 0:
