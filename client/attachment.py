@@ -41,9 +41,8 @@ class Attachment:
     """One client attached to one session; survives a lost link.
 
     Without a connection, and until the WELCOME over another one, it keeps the input. `keeper`: of the link to `host`;
-    None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment.
-    `end`: None while the attachment lasts; once `end` is set, the attachment
-    handles no frame, key or link.
+    None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment. `end`:
+    None while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
     """
 
     def __init__(
