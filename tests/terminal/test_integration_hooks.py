@@ -155,7 +155,7 @@ def test_the_end_of_a_command_in_zsh_is_exact_or_has_no_code(
     _, raw = ZSH.play(home, f"{rc}\n. ~/init\n" if behind else f". ~/init\n{rc}\n", ["true", "(exit 3)"])
     *_, begun, ended, prompt, last = marks(raw)
     assert [ended, prompt] == expected
-    assert begun == (b"C;report=0" if "print trap" in rc else b"C") + b";cmdline_url=(exit 3)"
+    assert begun == (b"C;mixed=1" if "print trap" in rc else b"C") + b";cmdline_url=(exit 3)"
     assert last == begun.replace(b"(exit 3)", b"exit 0")
 
 

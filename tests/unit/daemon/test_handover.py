@@ -34,7 +34,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.integration import Integration
-from sesh.daemon.shell.marked_shells import Active, MarkedShell
+from sesh.daemon.shell.marked_shells import MarkedCommand, MarkedShell
 from sesh.daemon.shell.marked_shells import Phase as ShellPhase
 from sesh.errors import Malformed
 from sesh.schema import codec
@@ -254,13 +254,13 @@ def lived() -> Session:
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     begun = Begun(2, ["ls"], "/", 5.0, 6.0)
-    running = Active(7, True, "bash", "ls", report=1, begun=begun, ended_at=7.0, edited_at=8.0)
+    running = MarkedCommand(7, True, "bash", "ls", report=1, mixed=True, begun=begun, ended_at=7.0, edited_at=8.0)
     lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
-    own.shells.stack = [
-        MarkedShell("5", 5, lacks, True, ShellPhase.RUNNING, True, "A", "AD", 3, running),
+    own.marked_shells.stack = [
+        MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", 3, running),
         MarkedShell(),
     ]
-    own.runs.history.count = 2
+    own.history.count = 2
     own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
