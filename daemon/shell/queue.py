@@ -259,7 +259,7 @@ class RunQueue:
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
         self.line_typed = True
-        self._pump.type(run.wrapper.line, in_line=False)
+        self._pump.type(run.wrapper.line, counts=False)
         self._pump.input_line.sent_at = self._pump.log.head
         self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
 
@@ -270,7 +270,7 @@ class RunQueue:
         self._pump.append_unscanned(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
-            self._pump.type(b"\x03", in_line=False)
+            self._pump.type(b"\x03", counts=False)
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:

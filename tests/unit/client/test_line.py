@@ -117,7 +117,7 @@ def play(rng: random.Random, attached: Attached) -> None:
         elif act == 1:
             view.show_notice(WORDS)
         elif act == 2:
-            view.input_sent(1, b"x")
+            view.send_input(typed=True)
         elif act == 3:
             view.resize()
         attached.output(block)

@@ -74,7 +74,7 @@ LOST = {
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached.typed Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
+        "Attached.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
         "Server.replace Server._is_full Clients.due Pump.allowed",
     "work in progress: it begins again":
         "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
@@ -266,7 +266,7 @@ def lived() -> Session:
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     own.queries.note(Finding(Kind.SIZES, b"", own.log.head))
     pump = own.pump
-    pump.input_line.add(b"draft", by_person=True)
+    pump.input_line.add(b"draft", drafts=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
     pump.unwritten += b"unread"
     pump.stdin.received = 9
