@@ -72,6 +72,8 @@ class CommandMarks:
         is_of_run = run is not None and run.state >= RunState.TYPED
         mark, group = parse_mark(body), self._pump.foreground
         self._take(self._marked_shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
+        if mark.letter in ("A", "B"):
+            self._marked_shells.note_image(processes.image_of(group))
 
     def handle_editor(self, sequence: bytes) -> None:
         """Handle a switch of bracketed paste: `CSI ? 2004 h` or `l`."""
