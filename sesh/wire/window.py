@@ -1,4 +1,4 @@
-"""The bytes in flight to a terminal, and the window that bounds them.
+"""The bytes in flight to a reader, such as a terminal, and the window that bounds them.
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
 no more bytes are in flight than the window allows. The window follows the link: it grows by what comes without
@@ -15,7 +15,6 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
-from sesh.daemon.base.due import NEVER
 from sesh.wire import protocol
 
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
@@ -86,9 +85,9 @@ class Window:
         return self.in_flight <= max(self._silent, self.size >> 2)
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for an acknowledgement; NEVER if none is owed."""
+        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
         if self.in_flight < self._silent:
-            return NEVER
+            return inf
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def sent(self, size: int, position: int, now: float) -> None:
