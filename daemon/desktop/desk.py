@@ -25,6 +25,7 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.streams import Carried, PortStream
+from sesh.daemon.shell import variables
 from sesh.errors import Malformed, ProtocolError
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
@@ -113,12 +114,20 @@ class Desk:
         leader = self._clients.leader
         if leader is not None:
             self._display.set(self._facts.id, exists=leader.terminal.has_display)
+            self._offer_browser(leader)
         if self._new:
             self.due = 0.0
 
-    def created(self, variables: Mapping[str, str]) -> None:
+    def _offer_browser(self, client: Client) -> None:
+        """Have programs open pages if the leader's desktop can, once it has said so."""
+        desktop = self.desktop_of(client)
+        if client is self._clients.leader and desktop is not None:
+            can_open = desktop.get("open", False) and desktop.get("listen", False)
+            variables.offer_browser(self._facts, can_open=can_open)
+
+    def created(self, login: Mapping[str, str]) -> None:
         """Follow the creator's variables, until a client leads."""
-        self._display.set(self._facts.id, exists=platforms.brings_display(variables))
+        self._display.set(self._facts.id, exists=platforms.brings_display(login))
 
     def _forget(self, client: Client) -> None:
         """End the exchanges with a client that has left."""
@@ -330,6 +339,7 @@ class Desk:
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
+            self._offer_browser(client)
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))
         elif kind == protocol.TOLD:
