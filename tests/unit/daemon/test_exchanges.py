@@ -88,14 +88,15 @@ class Stub:
 class Client:
     """A client's channel and exchanges, attached to a daemon, and a caller of that daemon."""
 
-    def __init__(self, server: Daemon) -> None:
+    def __init__(self, server: Daemon, desktop: Stub | None = None) -> None:
         self.server = server
+        self.beside: Callable[[], None] = lambda: None  # what else is to run
         self.link, self.caller = Link(server), Link(server)
         hello = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, "remote": True}
         server.session.attached.handle_hello(self.link.connection, hello)
         server.session.attached.handle_hello(self.caller.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
         self.channel = Channel()
-        self.desktop = Stub()
+        self.desktop = desktop or Stub()
         self.exchanges = self.desktop.exchanges = Exchanges(self.channel, self.desktop, over_link=True)
         descriptor = os.dup(self.link.other.fileno())
         connection = Connection(descriptor, descriptor, "work")
@@ -120,6 +121,7 @@ class Client:
 
         def runs() -> object:
             self.run()
+            self.beside()
             return true()
 
         self.server.until(runs)
@@ -137,14 +139,17 @@ class Client:
         (response,) = (codec.parse(payload) for kind, payload in frames if kind == protocol.RESPONSE)
         return response["result"], b"".join(payload for kind, payload in frames if kind == protocol.DATA)
 
+    def close(self) -> None:
+        self.channel.close()
+        self.link.close()
+        self.caller.close()
+
 
 @pytest.fixture
 def client(server: Daemon) -> Iterator[Client]:
     client = Client(server)
     yield client
-    client.channel.close()
-    client.link.close()
-    client.caller.close()
+    client.close()
 
 
 def test_a_list_a_read_a_write_and_a_page_come_to_the_desktop_and_back(client: Client) -> None:
