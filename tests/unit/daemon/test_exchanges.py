@@ -218,6 +218,15 @@ def test_a_lost_link_ends_every_exchange_and_none_begins_without_one(client: Cli
         client.exchanges.run([], 0.0)
 
 
+def test_a_host_that_writes_without_end_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sesh.client.desktop.exchanges.MAX_BYTES", 100)
+    client.exchanges.handle_frame(protocol.ASK, codec.encode({"number": 2, "wish": "write", "type": "text/plain"}))
+    piece = protocol.numbered(protocol.PIECE, 2, b"x" * 101)
+    client.exchanges.handle_frame(protocol.PIECE, piece[protocol.HEADER_SIZE :])
+    assert client.desktop.moves[-1].state is State.TOLD
+    assert client.desktop.clipboard == b"content"
+
+
 def test_keys_go_before_pieces(client: Client) -> None:
     client.desktop.clipboard = os.urandom(1 << 20)
     client.exchanges.handle_frame(protocol.ASK, codec.encode({"number": 2, "wish": "read", "type": "image/png"}))
