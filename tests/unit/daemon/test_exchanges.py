@@ -5,84 +5,19 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from math import inf
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from sesh.client.channel import Channel
-from sesh.client.desktop.exchanges import Exchange, Exchanges, State
+from sesh.client.desktop.exchanges import Exchanges, State
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, request_frames
-from sesh.wire.messages import DesktopFacts, Why
+from tests.support.desk import EXCHANGE_FRAMES, Stub
 from tests.unit.daemon.connections import Daemon, Link
-
-EXCHANGE_FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD)
-
-
-class Stub:
-    """A desktop with a clipboard in memory, which agrees to all unless `agrees` is False."""
-
-    due = inf
-
-    def __init__(self) -> None:
-        self.facts: DesktopFacts = {"read": True, "write": True, "pictures": ["image/png"]}
-        self.agrees = True
-        self.clipboard = b"content"
-        self.opened: list[str] = []
-        self.moves: list[Exchange] = []
-        self.exchanges: Exchanges
-
-    def watched(self) -> Mapping[int, int]:
-        return {}
-
-    def act(self, ready: Collection[int], now: float) -> None: ...
-
-    def keys(self, data: bytes) -> bytes:
-        return data
-
-    def close(self) -> None: ...
-
-    def decide(self, exchange: Exchange) -> None:
-        if self.agrees:
-            self.exchanges.begin(exchange)
-        else:
-            exchange.refuse(Why.CONSENT)
-
-    def list(self, exchange: Exchange) -> None:
-        exchange.tell(types=["text/plain"])
-
-    def read(self, exchange: Exchange) -> None:
-        exchange.data = memoryview(self.clipboard)
-        self.moved(exchange)
-
-    def write(self, exchange: Exchange) -> None:
-        exchange.data = b""
-
-    def open(self, exchange: Exchange) -> None:
-        self.opened.append(exchange.ask["url"])
-        exchange.tell()
-
-    def listen(self, port: int) -> bool:
-        return port > 0
-
-    def moved(self, exchange: Exchange) -> None:
-        self.moves.append(exchange)
-        if exchange.wish.value == "read" and not exchange.over:
-            rest: Any = exchange.data
-            size = exchange.room
-            exchange.give(bytes(rest[:size]))
-            exchange.data = rest[size:]
-            if not exchange.data:
-                exchange.tell(type_=exchange.ask["type"])
-        elif exchange.wish.value == "write" and not exchange.over:
-            exchange.data += exchange.take()  # type: ignore[operator]
-            if exchange.ended:
-                self.clipboard = exchange.data  # type: ignore[assignment]
-                exchange.tell()
 
 
 class Client:

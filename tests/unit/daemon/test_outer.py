@@ -12,8 +12,9 @@ from sesh.client.desktop.outer import Outer
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from tests.support.data import daemon_facts
+from tests.support.desk import Stub
 from tests.unit.daemon.connections import Daemon
-from tests.unit.daemon.test_exchanges import Client, Stub
+from tests.unit.daemon.test_exchanges import Client
 
 
 class Forwarding(Stub):
