@@ -1,0 +1,1 @@
+"""What a program wants of this machine: consent, exchanges, queries, listeners. Loaded once a screen shows."""
