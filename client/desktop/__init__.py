@@ -1,1 +1,1 @@
-"""What a program wants of this machine: consent, exchanges, queries, listeners. Loaded once a screen shows."""
+"""What programs wish of the machine of their person: asked by the daemon, decided and done here."""

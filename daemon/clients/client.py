@@ -26,7 +26,6 @@ from typing import Optional
 from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
-from sesh.daemon.clients.window import PATIENCE, Window
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient
 from sesh.system.clock import STEADY
@@ -38,6 +37,7 @@ from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello
+from sesh.wire.window import PATIENCE, Window
 
 FRAME = 16 << 10  # bytes of one frame of output: a client that leaves writes the frame that it has begun
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default

@@ -24,7 +24,6 @@ from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.clients.window import HERE
 from sesh.daemon.life import description
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
@@ -43,6 +42,7 @@ from sesh.text.integration import Lack
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
+from sesh.wire.window import HERE
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link, prints
