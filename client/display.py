@@ -25,6 +25,9 @@ _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
+_ADDRESS = re.compile(r"https?://[!-~]*[!-'*-+\--:<-~]")  # the stop behind an address is not its own
+_MAX_LINK = 2083  # bytes of a link that VTE takes
+
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
 BELL = b"\a"
@@ -137,7 +140,7 @@ class Display:
         They cancel an unfinished sequence, and change the saved cursor (DECSC), margins, and other settings of drawing.
         """
         columns, _ = self.terminal.grid()
-        line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
+        line = f" {_linked(plain(text), columns - 2)} ".encode("utf-8", "replace")
         # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
         # may draw a character wider than expected.
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
@@ -201,6 +204,16 @@ class Display:
         """After `suspend`, enter the alternate screen again, or clear the main one."""
         if not self.started:
             self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+
+
+def _linked(text: str, columns: int) -> str:
+    """Cut a line to columns; make its address a link to click (OSC 8), which leads to the whole address."""
+    shown = cut(text, columns)
+    address = _ADDRESS.search(text)
+    if address is None or address.start() >= len(shown) or len(address[0]) > _MAX_LINK:
+        return shown
+    start, end = address.span()
+    return f"{shown[:start]}\x1b]8;;{address[0]}\x1b\\{shown[start:end]}\x1b]8;;\x1b\\{shown[end:]}"
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:
