@@ -125,6 +125,7 @@ def _execute(server: Server, program: Callable[[int], list[str]], screen: FeedSt
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
     try:
+        server.session.desk.end_all("was reloaded")
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()

@@ -91,6 +91,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: Connection) ->
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
                 records.link_agent(session.facts.id, agent)
+            session.desk.created(spec["environment"])
             server = Server(session, listener, creator, reload.steps)
             session.begin(program.start())
         finally:

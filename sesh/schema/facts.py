@@ -345,6 +345,9 @@ class Event(TypedDict, total=False):
     before: str
     exit_code: Optional[ShellCode]
     signal: Optional[Code]
+    wish: str
+    program: str
+    bytes: int
     title: str
     text: str
     state: str

@@ -209,6 +209,13 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
     return any(os.path.isfile(os.path.join(folder, entry)) for folder in present for entry in entries)
 
 
+def brings_display(login: Mapping[str, str]) -> bool:
+    """Return whether a login with these variables shows this machine's programs on the display of its person."""
+    if not LINUX and not login.get("SSH_CONNECTION"):
+        return True  # macOS: its clipboard and its browser need no variable
+    return bool(login.get("DISPLAY") or login.get("WAYLAND_DISPLAY"))
+
+
 def logind_kills() -> bool:
     """Return whether logind kills a user's processes at logout, by the last setting."""
     paths = ["/etc/systemd/logind.conf"]
