@@ -100,6 +100,8 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     if channel.connection is not None and channel.connection.inbound in ready:
         attachment.receive()
     attachment.timers.run()
+    if attachment.exchanges is not None:
+        attachment.exchanges.run(ready, time.monotonic())
     every = protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK
     channel.acknowledge_output(attachment.view.pending, every)
     if attachment.keeper is not None:
@@ -116,6 +118,9 @@ def _poll(attachment: Attachment) -> list[int]:
     if (keeper := attachment.running_keeper) is not None:
         deadline = min(deadline, keeper.due)
         watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+    if (exchanges := attachment.exchanges) is not None:
+        deadline = min(deadline, exchanges.due)
+        watched |= exchanges.desktop.watched()
     if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
         watched[terminal.inbound] = select.POLLIN
     if pending:

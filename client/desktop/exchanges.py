@@ -126,6 +126,12 @@ class Desktop(Protocol):
     def act(self, ready: Collection[int], now: float) -> None:
         """Go on with what has become ready or due."""
 
+    def keys(self, data: bytes) -> bytes:
+        """Note what the person types; return what is for the program, without a key that was consent."""
+
+    def close(self) -> None:
+        """Let go of everything: the client ends."""
+
     def decide(self, exchange: Exchange) -> None:
         """Decide on a wish: call `Exchanges.begin` or `Exchange.refuse`, now or later."""
 
@@ -155,7 +161,7 @@ class Exchanges:
         self._channel = channel
         self.desktop = desktop
         self._over_link = over_link
-        self._pieces = Pieces(over_link=over_link)
+        self._pieces = Pieces(time.monotonic(), over_link=over_link)
         self._all: dict[int, Exchange] = {}
         self._next_number = 1
         self.unfinished = False  # `send` has stopped although more may be sent
@@ -178,9 +184,14 @@ class Exchanges:
         """End every exchange: the connection is lost, or its daemon has been replaced."""
         exchanges = list(self._all.values())
         self._all.clear()
-        self._pieces = Pieces(over_link=self._over_link)
+        self._pieces = Pieces(time.monotonic(), over_link=self._over_link)
         for exchange in exchanges:
             self._lose(exchange)
+
+    def close(self) -> None:
+        """End every exchange, and what listens: the client ends."""
+        self.disconnected()
+        self.desktop.close()
 
     def run(self, ready: Collection[int], now: float) -> None:
         """Let the desktop act, and send what may be sent."""
@@ -220,7 +231,7 @@ class Exchanges:
         number = self._next_number
         self._next_number += 2
         ask["number"] = number
-        exchange = Exchange(wish, ask, self._pieces.open(number, time.monotonic()), State.WORKING)
+        exchange = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
         connection = self._channel.connection
         if connection is None or not connection.welcome:
             exchange.state = State.GONE
@@ -240,7 +251,7 @@ class Exchanges:
         """Handle an ASK, PIECE, TAKEN or TOLD. Raises ProtocolError."""
         now = time.monotonic()
         if kind == protocol.ASK:
-            self._handle_ask(safe.checked_from_host(Ask, codec.parse(payload), "ASK"), now)
+            self._handle_ask(safe.checked_from_host(Ask, codec.parse(payload), "ASK"))
         elif kind == protocol.TOLD:
             told: Told = safe.checked_from_host(Told, codec.parse(payload), "TOLD")
             exchange = self._all.pop(told.get("number", 0), None)
@@ -249,24 +260,19 @@ class Exchanges:
                 exchange.answer = told
                 self._lose(exchange, State.TOLD)
         elif kind == protocol.TAKEN:
-            number, count = protocol.split_taken(payload)
-            if number in self._all:
-                self._all[number].flow.confirm(count, now)
-        else:
-            number, data = protocol.split_number(payload)
-            exchange = self._all.get(number)
-            if exchange is not None and not exchange.over:
-                exchange.flow.receive(data)
-                if exchange.state is not State.DECIDING:
-                    exchange.state = State.FLOWING
-                    self.desktop.moved(exchange)
+            self._pieces.confirm(payload, now)
+        elif (flow := self._pieces.receive(payload)) is not None:
+            exchange = self._all.get(flow.number)
+            if exchange is not None and exchange.state in (State.WORKING, State.FLOWING):
+                exchange.state = State.FLOWING
+                self.desktop.moved(exchange)
         self.send(now)
 
-    def _handle_ask(self, ask: Ask, now: float) -> None:
+    def _handle_ask(self, ask: Ask) -> None:
         number = ask.get("number", 0)
-        if number % 2 or number in self._all:
+        if number % 2 or not number or number in self._all:
             raise ProtocolError("the session's daemon began an exchange twice")
-        flow = self._pieces.open(number, now)
+        flow = self._pieces.open(number)
         wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
         exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
         self._all[number] = exchange

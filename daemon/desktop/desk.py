@@ -25,6 +25,7 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.streams import Carried, PortStream
+from sesh.daemon.shell import variables
 from sesh.errors import Malformed, ProtocolError
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
@@ -73,7 +74,7 @@ class Link:
     def __init__(self, client: Client) -> None:
         self.client = client
         self.desktop: DesktopFacts | None = None
-        self.pieces = Pieces(over_link=client.over_link)
+        self.pieces = Pieces(time.monotonic(), over_link=client.over_link)
         self.asked: dict[int, Asked] = {}
         self.streams: dict[int, PortStream] = {}
         self.watched: dict[int, int] = {}  # ports on which somebody listens, by the number of their exchange
@@ -113,12 +114,20 @@ class Desk:
         leader = self._clients.leader
         if leader is not None:
             self._display.set(self._facts.id, exists=leader.terminal.has_display)
+            self._offer_browser(leader)
         if self._new:
             self.due = 0.0
 
-    def created(self, variables: Mapping[str, str]) -> None:
+    def _offer_browser(self, client: Client) -> None:
+        """Have programs open pages if the leader's desktop can, once it has said so."""
+        desktop = self.desktop_of(client)
+        if client is self._clients.leader and desktop is not None:
+            can_open = desktop.get("open", False) and desktop.get("listen", False)
+            variables.offer_browser(self._facts, can_open=can_open)
+
+    def created(self, login: Mapping[str, str]) -> None:
         """Follow the creator's variables, until a client leads."""
-        self._display.set(self._facts.id, exists=platforms.brings_display(variables))
+        self._display.set(self._facts.id, exists=platforms.brings_display(login))
 
     def _forget(self, client: Client) -> None:
         """End the exchanges with a client that has left."""
@@ -246,7 +255,7 @@ class Desk:
             self._respond(asked, _refusal(Why.NONE, self._absence(leader, link)))
             return
         number = link.next_number()
-        asked.link, asked.flow = link, link.pieces.open(number, now)
+        asked.link, asked.flow = link, link.pieces.open(number)
         link.asked[number] = asked
         asked.ask["number"] = number
         asked.ask["wish"] = asked.wish.value
@@ -330,32 +339,24 @@ class Desk:
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
+            self._offer_browser(client)
         elif kind == protocol.ASK:
-            self._handle_ask(link, _checked(Ask, payload), now)
+            self._handle_ask(link, _checked(Ask, payload))
         elif kind == protocol.TOLD:
             self._handle_told(link, _checked(Told, payload))
         elif kind == protocol.TAKEN:
-            number, count = protocol.split_taken(payload)
-            if number in link.pieces.flows:
-                link.pieces.flows[number].confirm(count, now)
-                self._progress(link, number, now)
-        else:
-            number, data = protocol.split_number(payload)
-            if number in link.pieces.flows:
-                link.pieces.flows[number].receive(data)
-                self._progress(link, number, now)
-                self._bound(link, number)
+            link.pieces.confirm(payload, now)
+        elif (flow := link.pieces.receive(payload)) is not None:
+            self._note_progress(link, flow, now)
 
-    def _progress(self, link: Link, number: int, now: float) -> None:
-        asked = link.asked.get(number)
-        if asked is not None:
-            asked.state = State.FLOWING
-            asked.until = now + TIME
-
-    def _bound(self, link: Link, number: int) -> None:
-        """End a read of more bytes than a clipboard may have."""
-        asked, flow = link.asked.get(number), link.pieces.flows[number]
-        if asked is not None and asked.bytes + len(flow.incoming) > MAX_BYTES:
+    def _note_progress(self, link: Link, flow: Flow, now: float) -> None:
+        """Note that bytes have come; end a read of more of them than a clipboard may have."""
+        asked = link.asked.get(flow.number)
+        if asked is None:
+            return
+        asked.state = State.FLOWING
+        asked.until = now + TIME
+        if asked.bytes + len(flow.incoming) > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
             self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
 
@@ -375,12 +376,12 @@ class Desk:
             asked.request.connection.queue(protocol.data_frames(data))
         self._respond(asked, told)
 
-    def _handle_ask(self, link: Link, ask: Ask, now: float) -> None:
+    def _handle_ask(self, link: Link, ask: Ask) -> None:
         """Begin an exchange of a client: a connection to a port, or a look at one."""
         number, port = ask.get("number", 0), ask.get("port", 0)
         if not number % 2 or number in link.pieces.flows:
             raise ProtocolError("a client began an exchange twice")
-        flow = link.pieces.open(number, now)
+        flow = link.pieces.open(number)
         self.busy = True
         is_own = len(link.pieces.flows) <= MAX_EXCHANGES and bool(ports.own_loopback(port))
         if ask.get("wish") == Wish.STREAM.value and is_own:

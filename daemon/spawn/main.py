@@ -13,8 +13,9 @@ from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
 from sesh.daemon.life.description import write_record
-from sesh.daemon.pty.program import Program, environment, resolve
+from sesh.daemon.pty.program import Program, browser, environment, resolve
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
@@ -92,6 +93,7 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: Connection) ->
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
                 records.link_agent(session.facts.id, agent)
             session.desk.created(spec["environment"])
+            session.faults.guard(lambda: shims.put(os.environ), "the shims")
             server = Server(session, listener, creator, reload.steps)
             session.begin(program.start())
         finally:
@@ -125,7 +127,9 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables.get("PATH", os.defpath))
     size = sizes.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
-    session = Session(Facts.of(spec, session_id, command), size, Pty())
+    facts = Facts.of(spec, session_id, command)
+    facts.variables = browser(spec["environment"], can_open=spec.get("browser") is True)
+    session = Session(facts, size, Pty())
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     if earlier := spec.get("history"):

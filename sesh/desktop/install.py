@@ -8,9 +8,11 @@ import shlex
 from contextlib import suppress
 
 from sesh.about import __version__
-from sesh.desktop.shim import NAMES
 from sesh.system import files, paths
 
+BROWSERS = ("xdg-open", "x-www-browser", "www-browser", "sensible-browser", "sesh-browser")
+CLIPBOARDS = ("xclip", "xsel", "wl-copy", "wl-paste", "lemonade", "pbcopy", "pbpaste")
+NAMES = (*BROWSERS, *CLIPBOARDS)
 _SOURCE = os.path.join(os.path.dirname(__file__), "shims", "shim.sh")
 MARK = ".sesh"
 """The file by which one shim knows a directory of shims."""
@@ -22,11 +24,6 @@ _LARGEST = 64 << 10  # bytes of a file that are read
 def folder() -> str:
     """Return the directory of the shims, for PATH."""
     return os.path.join(paths.directory(), "bin")
-
-
-def browser() -> str:
-    """Return the path of the shim for BROWSER."""
-    return os.path.join(folder(), "sesh-browser")
 
 
 def install(launcher: str) -> None:

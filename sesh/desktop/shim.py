@@ -16,11 +16,9 @@ from enum import Enum
 from typing import Optional
 
 from sesh.desktop import targets
+from sesh.desktop.install import BROWSERS
 from sesh.desktop.targets import TEXT
 
-BROWSERS = ("xdg-open", "x-www-browser", "www-browser", "sensible-browser", "sesh-browser")
-CLIPBOARDS = ("xclip", "xsel", "wl-copy", "wl-paste", "lemonade", "pbcopy", "pbpaste")
-NAMES = (*BROWSERS, *CLIPBOARDS)
 _PAGE = re.compile(r"https?://", re.IGNORECASE)
 
 

@@ -30,7 +30,10 @@ from sesh.schema.facts import (
 
 
 class OriginFacts(TypedDict, total=False):
-    """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`)."""
+    """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
+
+    `opens_pages`: it has a desktop that shows pages.
+    """
 
     host: str
     home: str
@@ -38,6 +41,7 @@ class OriginFacts(TypedDict, total=False):
     term: Optional[str]
     colorterm: Optional[str]
     locale: dict[str, str]
+    opens_pages: bool
 
 
 class Hello(LoginFacts, total=False):

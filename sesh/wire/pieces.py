@@ -1,11 +1,13 @@
 """The bytes of exchanges between a daemon and the desktop of its person, in pieces that nothing waits for.
 
 An *exchange* is one wish under way: ASK begins it, TOLD ends it, and in between PIECE carries bytes, each way until a
-PIECE without bytes. TAKEN says how many of them the other side has taken. The numbers of exchanges that the daemon
-begins are even, those of the client odd; a frame of an exchange that has ended is ignored.
+PIECE without bytes. The numbers of exchanges that the daemon begins are even, from 2 on, those of the client odd; a
+frame of an exchange that has ended is ignored.
 
 Keys and output share the connection, and go first: a piece is asked for only while nothing else is to be sent, and no
-more of them are in flight than a window of their own allows, which shrinks as soon as they queue.
+more bytes of pieces are in flight than a window of their own allows, which shrinks as soon as they queue. TAKEN with
+the number 0 says how many have arrived, of all exchanges. TAKEN of an exchange says how many of its bytes somebody has
+taken: one that nobody takes from, such as a program that does not read, stops, and stops no other.
 
 Sans-I/O: times (monotonic) are arguments.
 """
@@ -15,34 +17,32 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import MAX_WINDOW, Window
+from sesh.wire.window import Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
+CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
+_ALL = 0  # in a TAKEN, in the place of an exchange's number
 _SMALL = 1 << 10  # bytes of room below which a piece waits for more
-_FREE = 0.04  # seconds that pieces may queue: a key or output that comes meanwhile waits for them
 
 
 class Flow:
     """The bytes of one exchange, both ways.
 
     `unsent`: those that wait to be sent; `incoming`: those that have come, until somebody takes them; `ended`: no more
-    of them come.
+    of them come. `sent`: how many were sent; `closed`: no more are given; `told`: its last frame ends the exchange.
     """
 
-    def __init__(self, number: int, now: float, *, over_link: bool) -> None:
+    def __init__(self, number: int) -> None:
         self.number = number
-        self.window = Window(now, over_link=over_link, free=_FREE)
         self.unsent = bytearray()
         self.incoming = bytearray()
-        self.ended = False
-        self.sent = self.taken = 0  # bytes, since the beginning
-        self._every = 1 if over_link else HERE  # bytes that are taken between two TAKEN
-        self._said = 0  # bytes of the last TAKEN
-        self._largest = OVER_LINK if over_link else HERE
+        self.ended = self.closed = self.told = False
+        self.sent = 0
+        self._confirmed = 0  # bytes that the other side has taken
+        self._taken = self._said = 0  # bytes that were taken here, and of the last TAKEN
         self._last = b""  # the frame after the last piece
-        self.closed = self.told = False  # no more bytes are given; the exchange ends with the last frame
 
     # -- bytes to the other side
 
@@ -71,79 +71,95 @@ class Flow:
             self.unsent.clear()
         self._last = protocol.message(protocol.TOLD, {**told, "number": self.number})
 
-    # -- bytes of the other side
+    def confirm(self, count: int) -> None:
+        """Handle a TAKEN; an invalid count is ignored."""
+        if self._confirmed < count <= self.sent:
+            self._confirmed = count
 
-    def receive(self, data: bytes) -> None:
-        """Handle the bytes of a PIECE. Raises ProtocolError if the other side ignores its window."""
-        self.ended = self.ended or not data
-        self.incoming += data
-        if len(self.incoming) > MAX_WINDOW + HERE:
-            raise ProtocolError("the other side sent more than its window allows")
+    @property
+    def sendable(self) -> int:
+        """The bytes that the other side is ready for."""
+        return min(len(self.unsent), CREDIT - (self.sent - self._confirmed))
 
-    def take(self, count: int = MAX_BYTES) -> bytes:
-        """Take bytes that have come, at most `count`; the other side may send as many more."""
-        data = bytes(self.incoming[:count])
-        del self.incoming[: len(data)]
-        self.taken += len(data)
-        return data
-
-    def confirm(self, count: int, now: float) -> None:
-        """Handle a TAKEN."""
-        self.window.confirm(count, now)
-
-    # -- frames
-
-    def acknowledgement(self) -> bytes:
-        """Return a TAKEN if one is owed."""
-        if self.taken - self._said < self._every:
-            return b""
-        self._said = self.taken
-        return protocol.taken(self.number, self.taken)
-
-    def next_size(self) -> int:
-        """Return the size of the next piece by the window alone; 0 if there is none."""
-        size = min(len(self.unsent), self._largest)
-        if size > (free := self.window.frame) and free >= _SMALL:
-            size = free
-        return size if size and self.window.takes(size) else 0
-
-    def piece(self, size: int, now: float) -> bytes:
+    def next_piece(self, size: int) -> bytes:
         """Return the next piece."""
         data = bytes(self.unsent[:size])
         del self.unsent[:size]
         self.sent += size
-        self.window.sent(size, 0, now)
         return protocol.numbered(protocol.PIECE, self.number, data)
 
-    def last(self) -> bytes:
+    def last_frame(self) -> bytes:
         """Return the frame after the last piece, once, when it is its turn."""
         if self.unsent:
             return b""
         frame, self._last = self._last, b""
         return frame
 
+    # -- bytes of the other side
+
+    def receive(self, data: bytes) -> None:
+        """Handle the bytes of a PIECE. Raises ProtocolError if the other side sends more than it may."""
+        self.ended = self.ended or not data
+        self.incoming += data
+        if len(self.incoming) > CREDIT + (CREDIT >> 1):  # it may not know yet what was taken
+            raise ProtocolError("the other side sent more than its window allows")
+
+    def take(self, count: int = MAX_BYTES) -> bytes:
+        """Take bytes that have come, at most `count`; the other side may send as many more."""
+        data = bytes(self.incoming[:count])
+        del self.incoming[: len(data)]
+        self._taken += len(data)
+        return data
+
+    def acknowledgement(self) -> bytes:
+        """Return a TAKEN if one is owed."""
+        if self._taken - self._said < CREDIT >> 2:
+            return b""
+        self._said = self._taken
+        return protocol.taken(self.number, self._taken)
+
 
 class Pieces:
     """The exchanges of one connection; they take turns."""
 
-    def __init__(self, *, over_link: bool) -> None:
-        self.over_link = over_link
+    def __init__(self, now: float, *, over_link: bool) -> None:
         self.flows: dict[int, Flow] = {}
+        self._window = Window(now, over_link=over_link, yields=True)
+        self._largest = OVER_LINK if over_link else HERE
+        self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
+        self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
 
-    def open(self, number: int, now: float) -> Flow:
-        flow = self.flows[number] = Flow(number, now, over_link=self.over_link)
+    def open(self, number: int) -> Flow:
+        flow = self.flows[number] = Flow(number)
         return flow
 
     def close(self, number: int) -> None:
         self.flows.pop(number, None)
 
+    def confirm(self, payload: bytes, now: float) -> None:
+        """Handle a TAKEN. Raises ProtocolError."""
+        number, count = protocol.split_taken(payload)
+        if number == _ALL:
+            self._window.confirm(count, now)
+        elif number in self.flows:
+            self.flows[number].confirm(count)
+
+    def receive(self, payload: bytes) -> Flow | None:
+        """Handle a PIECE; return its flow, None if its exchange has ended. Raises ProtocolError."""
+        number, data = protocol.split_number(payload)
+        self._arrived += len(data)
+        flow = self.flows.get(number)
+        if flow is not None:
+            flow.receive(data)
+        return flow
+
     def next_frame(self, now: float) -> bytes:
         """Return the frame that is to be sent next, if nothing else is to be sent; empty if there is none."""
+        if self._arrived - self._said >= self._every:
+            self._said = self._arrived
+            return protocol.taken(_ALL, self._arrived)
         for number, flow in list(self.flows.items()):
-            frame = flow.acknowledgement()
-            if not frame and (size := flow.next_size()) and self._has_room(size, now):
-                frame = flow.piece(size, now)
-            frame = frame or flow.last()
+            frame = flow.acknowledgement() or self._piece(flow, now) or flow.last_frame()
             if frame:
                 del self.flows[number]
                 if not (flow.told and frame[0] == protocol.TOLD):
@@ -151,10 +167,12 @@ class Pieces:
                 return frame
         return b""
 
-    def _has_room(self, size: int, now: float) -> bool:
-        """Return whether a piece may be sent beside those of the other exchanges, which share the link."""
-        if not self.over_link:
-            return True
-        windows = [flow.window for flow in self.flows.values()]
-        in_flight = sum(each.owed for each in windows if each.stuck_at() > now)
-        return in_flight + size <= max(each.size for each in windows)
+    def _piece(self, flow: Flow, now: float) -> bytes:
+        """Return a flow's next piece; empty if there is none, or no room."""
+        size = min(flow.sendable, self._largest)
+        if size > (free := self._window.frame) and free >= _SMALL:
+            size = free
+        if size <= 0 or not self._window.takes(size):
+            return b""
+        self._window.sent(size, 0, now)
+        return flow.next_piece(size)

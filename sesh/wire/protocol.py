@@ -41,7 +41,8 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
 | ASK      | both   | JSON: number, wish, and the wish's own keys: begins an exchange (see `sesh.wire.pieces`)|
 | PIECE    | both   | an exchange's number (8 bytes), some of its bytes; without bytes: no more come this way |
-| TAKEN    | both   | an exchange's number, how many bytes of its pieces have been taken (8 bytes each)       |
+| TAKEN    | both   | an exchange's number, how many of its bytes somebody has taken (8 bytes each); with the |
+|          |        | number 0: how many bytes of pieces have arrived                                         |
 | TOLD     | both   | JSON: number, ok, why, and what the wish is answered with: ends an exchange             |
 | DESKTOP  | client | JSON: what the machine of its person can do (see `messages.DesktopFacts`); once after   |
 |          |        | each WELCOME, and again whenever that changes; without one nothing is asked of it       |

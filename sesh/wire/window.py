@@ -20,9 +20,10 @@ from sesh.wire import protocol
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
-FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
+_FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
+_YIELDED = 0.04  # the same, where others are not to wait for them
 _UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
-_OPENING = 8  # times as fast the window grows until a frame has queued, for that part of `FREE`
+_OPENING = 8  # times as fast the window grows until a frame has queued, for that part of `_FREE`
 _FULL = 1 << 10  # bytes of room below which the window counts as full
 _QUEUED = 0.4  # seconds above it from which the window shrinks; or half of that time
 
@@ -40,12 +41,12 @@ class _Frame:
 class Window:
     """The frames in flight to one reader. `over_link`: its size follows the link; else it is `HERE`.
 
-    `free`: seconds above the quickest time up to which bytes count as not queued; what others wait behind has less.
+    `yields`: others go first, and are not to wait: few bytes may queue.
     """
 
-    def __init__(self, now: float, *, over_link: bool, free: float = FREE) -> None:
+    def __init__(self, now: float, *, over_link: bool, yields: bool = False) -> None:
         self.over_link = over_link
-        self._free = free
+        self._yields = yields
         self.size = MIN_WINDOW if over_link else HERE  # bytes
         # Fewer bytes in flight owe no acknowledgement.
         self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
@@ -87,11 +88,6 @@ class Window:
     def nearly_empty(self) -> bool:
         """True if what is sent now arrives soon."""
         return self.in_flight <= max(self._silent, self.size >> 2)
-
-    @property
-    def owed(self) -> int:
-        """The bytes in flight, except so few that no acknowledgement of them is owed."""
-        return max(0, self.in_flight - self._silent)
 
     def stuck_at(self) -> float:
         """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
@@ -163,7 +159,7 @@ class Window:
                 self._quickest_time = min(self._fresh_times)
         self._quickest_time = min(self._quickest_time, taken)
         queued = taken - self._quickest_time
-        free = max(self._free, self._quickest_time / 10)
+        free = max(_YIELDED if self._yields else _FREE, self._quickest_time / 10)
         self._has_queued = self._has_queued or queued > free / _OPENING
         if known and queued <= free:
             times = _OPENING if frame.follows and not self._has_queued else 1

@@ -15,7 +15,7 @@ import pytest
 
 from sesh.about import __version__
 from sesh.desktop import install
-from sesh.desktop.shim import BROWSERS, CLIPBOARDS, NAMES
+from sesh.desktop.install import BROWSERS, CLIPBOARDS, NAMES
 
 URL = "https://auth.example.org/?a=b&c='d'"
 SHELLS = [path for shell in ("dash", "bash") if (path := shutil.which(shell))]

@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.desktop import shim, targets
+from sesh.desktop.install import BROWSERS, NAMES
 from sesh.desktop.shim import Act, Answer, Call
 
 LIST, READ, WRITE, OPEN = Act
@@ -121,13 +122,13 @@ def test_what_is_not_ours_is_for_the_next_program(line: str) -> None:
     assert shim.parse(name, words) is None
 
 
-@pytest.mark.parametrize("name", [*shim.BROWSERS, "lemonade open"])
+@pytest.mark.parametrize("name", [*BROWSERS, "lemonade open"])
 def test_one_page_is_opened(name: str) -> None:
     assert call(f"{name} '{URL}'").url == URL
     assert call(f"{name} HTTP://example.org").act is OPEN
 
 
-@given(st.sampled_from(shim.NAMES), st.lists(st.text() | st.sampled_from(["-", "--", "-o", "-t", "-sel", "c"])))
+@given(st.sampled_from(NAMES), st.lists(st.text() | st.sampled_from(["-", "--", "-o", "-t", "-sel", "c"])))
 def test_no_words_break_a_shim(name: str, words: list[str]) -> None:
     shim.parse(name, words)
 
