@@ -30,6 +30,7 @@ _MAX_LINK = 2083  # bytes of a link that VTE takes
 
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
+_MAX_INSERTED = 32 << 20  # bytes
 BELL = b"\a"
 
 
@@ -44,6 +45,7 @@ class Display:
         self.terminal = terminal
         self.queue = TerminalQueue()
         self._notification = b""
+        self._inserted = b""  # sequences that wait for the end of the program's
         self._was_alternate = False
         self.held = False
         self._reset()
@@ -96,8 +98,8 @@ class Display:
             self.queue.add_session(data, position, output_from, before, after)
         if is_idle:
             self.flush()
-        if self._notification:
-            self._send_notification()
+        if self._notification or self._inserted:
+            self._send_inserted()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
@@ -122,12 +124,18 @@ class Display:
     def notify(self, sequence: bytes) -> None:
         """Send a notification, between two sequences; it replaces one that waits."""
         self._notification = sequence
-        self._send_notification()
+        self._send_inserted()
 
-    def _send_notification(self) -> None:
+    def insert(self, sequence: bytes) -> None:
+        """Send sequences, between two of the program's; none if they would be too many."""
+        if len(self._inserted) + len(sequence) <= _MAX_INSERTED:
+            self._inserted += sequence
+        self._send_inserted()
+
+    def _send_inserted(self) -> None:
         if self.started and not self.terminal_reset.unfinished:
-            self.write(self._notification)
-            self._notification = b""
+            self.write(self._inserted + self._notification)
+            self._inserted = self._notification = b""
 
     def draw_over_last_row(self, text: str) -> None:
         """Draw a line over the last row; the caller must put the row back later."""

@@ -8,6 +8,7 @@ an emulator that follows the screen (`CoveredScreen`); without one, the daemon d
 
 from __future__ import annotations
 
+import binascii
 import os
 import time
 from enum import Enum, auto
@@ -216,6 +217,13 @@ class TerminalView:
                 self._draw()
             else:
                 self._uncover()
+
+    def write_clipboard(self, text: bytes) -> bool:
+        """Put text on the terminal's clipboard (OSC 52), between two sequences; False if it ignores that."""
+        if os.environ.get("VTE_VERSION"):
+            return False
+        self.display.insert(b"\x1b]52;c;%s\x1b\\" % binascii.b2a_base64(text, newline=False))
+        return True
 
     def _await_pause(self) -> None:
         """Draw the line in the next pause, or soon if there is none."""

@@ -25,6 +25,7 @@ OPEN_TIME = 30.0  # seconds after a key in which a page may be opened
 OPEN_EVERY = 2.0  # seconds between two pages
 OPENS_FOR_KEY = 3
 MAX_ROUND_TRIP = 1.5  # seconds; a host that is slow to answer must not make the times long
+_LATEST_CLAIM = 30.0  # seconds from the decision to the data of a slow tool
 _MAX_DELIVERIES = 8  # of a key that is held
 _ASKS_IN_VAIN = 3  # lines in a row without their key; then a program is asked for no more until a paste key
 _MAX_PROGRAMS = 3  # that are asked for until the next key, as a host may call its programs what it likes
@@ -105,8 +106,8 @@ class Consent:
 
     def delivers(self, now: float) -> bool:
         """Return whether a key allows to read the clipboard."""
-        self._deliveries = [until for until in self._deliveries if now < until]
-        return self._deliveries != []
+        self._deliveries = [until for until in self._deliveries if now < until + _LATEST_CLAIM]
+        return any(now < until for until in self._deliveries)
 
     def known(self, now: float) -> list[str]:
         """Return the types of what may be read at once if it is still there."""
@@ -147,11 +148,20 @@ class Consent:
         self._asked.add(program)
         self._asked_in_vain[program] = self._asked_in_vain.get(program, 0) + 1
 
-    def gave(self, content: Content, now: float) -> None:
-        """Note that data was given, which ends a delivery."""
-        if self.delivers(now):
-            self._deliveries.remove(min(self._deliveries))
+    def claim(self, content: Content, decided_at: float, now: float) -> bool:
+        """Return whether data may be given that a read has found, which was allowed before; that ends a delivery.
+
+        Another read may have got what the key gave meanwhile.
+        """
+        if self.paste != "key":
+            return self.paste == "always"
+        self.known(now)  # drops what is known no longer
+        is_known = content == self._written or content in self._given
+        allowing = [until for until in self._deliveries if decided_at < until]
+        if allowing:
+            self._deliveries.remove(min(allowing))
             self._given[content] = now + AGAIN_TIME
+        return is_known or allowing != []
 
     def wrote(self, content: Content) -> None:
         """Note what the session has put there."""

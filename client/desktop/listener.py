@@ -220,6 +220,10 @@ class Listener:
         own = self.until if self.sockets else inf
         return min([own, *(each.until for each in self.connections)])
 
+    def again(self, now: float) -> None:
+        """Note that another address names the port."""
+        self.until = now + LOGIN_TIME
+
     def watched(self) -> dict[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
         found = {each.fileno(): int(select.POLLIN) for each in self.sockets}

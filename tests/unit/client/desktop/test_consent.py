@@ -33,10 +33,7 @@ def ask(consent: Consent, now: float, content: Content = TEXT, program: str = "v
 
 def deliver(consent: Consent, now: float, content: Content = TEXT, program: str = "vim") -> bool:
     """Read; return whether the data was given."""
-    if ask(consent, now, content, program) is not GIVE:
-        return False
-    consent.gave(content, now)
-    return True
+    return ask(consent, now, content, program) is GIVE and consent.claim(content, now, now)
 
 
 @pytest.mark.parametrize("press", [Press.PASTE_KEY, Press.EMPTY_PASTE])
@@ -270,3 +267,21 @@ def test_pages_have_their_distance_and_their_key(course: list[tuple[float, bool]
             assert now - opened_at >= OPEN_EVERY - 1e-6
             assert count <= OPENS_FOR_KEY
             opened_at = now
+
+
+def test_two_reads_that_were_allowed_by_one_key_get_its_delivery_once() -> None:
+    consent = Consent()
+    consent.press(Press.PASTE_KEY, 0.0, 0.0)
+    assert [consent.read(program, 0.1) for program in ("one", "two")] == [GIVE, GIVE]
+    assert consent.claim(PICTURE, 0.1, 0.2)
+    assert not consent.claim(TEXT, 0.1, 0.2)
+
+
+def test_a_tool_may_take_longer_than_the_key_lasts() -> None:
+    consent = Consent()
+    consent.press(Press.PASTE_KEY, 0.0, 0.0)
+    assert consent.read("vim", 1.9) is GIVE
+    assert consent.claim(TEXT, 1.9, 20.0)
+    consent.press(Press.PASTE_KEY, 100.0, 0.0)
+    assert not consent.delivers(103.0)
+    assert not consent.claim(OTHER, 103.0, 104.0)

@@ -78,7 +78,7 @@ class Carrying:
         self.request = REQUEST.replace(b"1455", str(self.port).encode())
 
     def begin(self, port: int) -> Exchange:
-        flow = Flow(2 * len(self.streams) + 1, self.now, over_link=True)
+        flow = Flow(2 * len(self.streams) + 1)
         exchange = Exchange(Wish.STREAM, {"port": port}, flow, State.WORKING if self.is_linked else State.GONE)
         if self.is_linked:
             self.streams.append(exchange)
