@@ -26,6 +26,7 @@ from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.streams import Carried, PortStream
 from sesh.daemon.shell import variables
+from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
@@ -42,6 +43,7 @@ PORT_LOOK = 1.0  # seconds between two looks whether somebody still listens on a
 MAX_EXCHANGES = 64  # exchanges that are under way with one client; more are refused
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
+_MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
 
@@ -156,6 +158,12 @@ class Desk:
         now = time.monotonic()
         until = now + (LIST_TIME if wish is Wish.LIST else TIME)
         asked = Asked(request, wish, ask, until, is_whole, held=bytearray(request.data))
+        if len(ask.get("url", "")) > addresses.MAX_BYTES or len(ask.get("type", "")) > _MAX_TYPE:
+            self._respond(asked, _refusal(Why.REFUSED, "what was asked for is too long"))
+            return
+        if len(self._new) >= MAX_EXCHANGES:
+            self._respond(asked, _refusal(Why.NONE, self._crowd))
+            return
         self._new.append(asked)
         self.busy = True
         self.due = 0.0
@@ -259,6 +267,8 @@ class Desk:
         link.asked[number] = asked
         asked.ask["number"] = number
         asked.ask["wish"] = asked.wish.value
+        if asked.wish is Wish.OPEN:
+            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""))
         link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
         asked.flow.give(bytes(asked.held))
         asked.held = bytearray()
@@ -271,9 +281,13 @@ class Desk:
         if leader is None:
             return f"nobody is attached to {name}, so there is no clipboard or browser to reach"
         if link is not None and link.desktop is not None:
-            return f"{MAX_EXCHANGES} wishes of {name} are under way; try again"
+            return self._crowd
         version = f" {leader.terminal.version}" if leader.terminal.version else ""
         return f"the attached client (sesh{version}) reaches no clipboard or browser; upgrade sesh there, attach again"
+
+    @property
+    def _crowd(self) -> str:
+        return f"{MAX_EXCHANGES} wishes of {self._facts.name} are under way; try again"
 
     def move(self, ready: dict[int, int]) -> None:
         """Move the bytes of the connections that are ready."""
@@ -356,7 +370,7 @@ class Desk:
             return
         asked.state = State.FLOWING
         asked.until = now + TIME
-        if asked.bytes + len(flow.incoming) > MAX_BYTES:
+        if flow.received > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
             self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
 
@@ -391,6 +405,15 @@ class Desk:
             self._plan()
         else:
             flow.tell(_refusal(Why.REFUSED))
+
+
+def _own_ports(url: str) -> list[int]:
+    """Return the loopback ports that an address names, and on which the session's user listens here."""
+    try:
+        named = addresses.parse(url).ports
+    except Malformed:  # the client refuses it
+        return []
+    return [each.port for each in named if ports.own_loopback(each.port)]
 
 
 def _refusal(why: Why, words: str = "") -> Told:

@@ -256,6 +256,18 @@ def test_a_program_that_asks_again_and_again_is_one_event(server: Daemon, caller
     assert len(events(server)) == 1
 
 
+def test_more_wishes_than_one_client_has_at_a_time_are_refused(
+    attach: Attach, caller: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MAX_EXCHANGES", 2)
+    client = attach()
+    for number in range(1, 5):
+        caller.wishes("list", number=number)
+    client.await_message(protocol.ASK, 2)
+    assert caller.await_message(protocol.RESPONSE, 2)["result"]["why"] == "none"
+    assert len(client.messages(protocol.ASK)) == 2
+
+
 # -- nothing waits for pieces
 
 
@@ -338,6 +350,30 @@ def test_the_client_learns_when_nobody_listens_any_more(
     assert client.messages(protocol.TOLD) == []
     port.close()
     assert client.await_message(protocol.TOLD)["why"] == "gone"
+
+
+def test_an_address_comes_with_the_ports_that_it_names_and_on_which_the_user_listens(
+    attach: Attach, caller: Peer, port: socket.socket
+) -> None:
+    client = attach()
+    own = number_of(port)
+    for number, (url, own_ports) in enumerate([
+        (f"https://login.example/?redirect_uri=http%3A%2F%2Flocalhost%3A{own}%2Fcallback", [own]),
+        (f"http://127.0.0.1:{own}/", [own]),
+        ("http://127.0.0.1:1/?redirect_uri=http%3A%2F%2Flocalhost%3A1%2F", []),
+        ("file:///etc/passwd", []),
+    ], 1):  # fmt: skip
+        caller.wishes("open", url=url, number=number)
+        assert client.await_message(protocol.ASK, number)["ports"] == own_ports
+
+
+def test_what_is_too_long_is_refused_at_once(attach: Attach, caller: Peer) -> None:
+    client = attach()
+    caller.wishes("open", url=f"https://example.org/{'x' * 9000}")
+    assert caller.await_message(protocol.RESPONSE)["result"]["why"] == "refused"
+    caller.wishes("read", type="text/" + "x" * 9000, number=2)
+    assert caller.await_message(protocol.RESPONSE, 2)["result"]["why"] == "refused"
+    assert client.messages(protocol.ASK) == []
 
 
 # -- the display
