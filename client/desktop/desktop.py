@@ -23,6 +23,7 @@ from typing import Any, Optional, Protocol
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
 from sesh.client.desktop.listener import Listener
+from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.desktop import addresses, tools
 from sesh.errors import Malformed, SeshError
@@ -81,7 +82,7 @@ class PersonDesktop:
     """The `Desktop` of one attachment. `exchanges` is set by who makes both.
 
     `place`: where programs run, for lines, such as ` on @gpu`; `is_remote`: that is another machine. `round_trip`: of
-    the link, in seconds.
+    the link, in seconds. `outer`: the session within which this client runs; its desktop is asked instead, and decides.
     """
 
     def __init__(
@@ -94,8 +95,10 @@ class PersonDesktop:
         is_remote: bool,
         round_trip: Callable[[], float] = lambda: 0.0,
         environment: Mapping[str, str] = os.environ,
+        outer: Outer | None = None,
     ) -> None:
         self.exchanges: Exchanges
+        self._outer = outer
         self._lines, self._terminal, self._consent = lines, terminal, consent
         self._place, self._is_remote, self._round_trip = place, is_remote, round_trip
         self._environment = environment
@@ -108,8 +111,11 @@ class PersonDesktop:
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, Listener] = {}  # by port
         self._said: dict[tuple[str, str], float] = {}
-        self.facts: DesktopFacts = {
-            "open": self._browser is not None, "listen": is_remote, "read": self._clipboard is not None, "write": True,
+        self.facts = FACTS if outer is not None else self._own_facts()
+
+    def _own_facts(self) -> DesktopFacts:
+        return {
+            "open": self._browser is not None, "listen": True, "read": self._clipboard is not None, "write": True,
             "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [],
         }  # fmt: skip
 
@@ -130,7 +136,7 @@ class PersonDesktop:
         found = {self._workers.inbound: int(select.POLLIN)}
         for listener in self._listeners.values():
             found |= listener.watched()
-        return found
+        return found if self._outer is None else {**found, **self._outer.watched()}
 
     def act(self, ready: Collection[int], now: float) -> None:
         """Go on with what has become ready or due."""
@@ -138,6 +144,8 @@ class PersonDesktop:
             for _, done in self._workers.take():
                 if not isinstance(done, SeshError):  # else a bug: the daemon's time ends the exchange
                     done()
+        if self._outer is not None:
+            self._outer.act(ready)
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
@@ -153,6 +161,8 @@ class PersonDesktop:
         """Let go of everything: the client ends."""
         for listener in self._listeners.values():
             listener.close()
+        if self._outer is not None:
+            self._outer.close()
         self._workers.close()
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
@@ -212,6 +222,9 @@ class PersonDesktop:
             self._decide_read(exchange)
 
     def _decide_read(self, exchange: Exchange) -> None:
+        if self._outer is not None and self._consent.paste != "never":
+            self.exchanges.begin(exchange)
+            return
         verdict = self._consent.read(_program(exchange), time.monotonic())
         if self._clipboard is None and verdict is not Verdict.REFUSE:
             exchange.refuse(Why.TOOLS, self._no_clipboard())
@@ -261,6 +274,8 @@ class PersonDesktop:
         if address.is_here and self._is_remote and not self._carried(exchange, address):
             self._link(program, address, "leads to this machine")
             exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+        elif self._outer is not None and self._consent.browse != "never":
+            self.exchanges.begin(exchange)
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
@@ -279,7 +294,9 @@ class PersonDesktop:
     def list(self, exchange: Exchange) -> None:
         """Tell the types that the clipboard has."""
         clipboard, found = self._clipboard, _work(exchange).found
-        if found is not None:
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif found is not None:
             exchange.tell(types=found.types)
         elif clipboard is None:
             exchange.refuse(Why.TOOLS, self._no_clipboard())
@@ -298,7 +315,9 @@ class PersonDesktop:
         """Give the clipboard's content as `ask["type"]`, then tell."""
         clipboard, found = self._clipboard, _work(exchange).found
         mime = exchange.ask.get("type", "") or tools.TEXT
-        if found is not None:
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif found is not None:
             self._give(exchange, mime, found.data)
         elif clipboard is None:
             exchange.refuse(Why.TOOLS, self._no_clipboard())
@@ -332,6 +351,8 @@ class PersonDesktop:
 
     def write(self, exchange: Exchange) -> None:
         """Begin to take the bytes that come, until they have ended; then tell."""
+        if self._outer is not None:
+            self._outer.ask(exchange)
 
     def _take(self, exchange: Exchange) -> None:
         """Take the bytes that have come for the clipboard."""
@@ -366,7 +387,7 @@ class PersonDesktop:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
         program, browser = _program(exchange), self._browser
-        if browser is None:
+        if browser is None and self._outer is None:
             self._link(program, address, "wants to open")
             exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
             return
@@ -376,8 +397,11 @@ class PersonDesktop:
                 self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
                 exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
                 return
-        opened = partial(self._tell_opened, exchange, address)
-        self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif browser is not None:
+            opened = partial(self._tell_opened, exchange, address)
+            self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
 
     def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
         program = _program(exchange)
@@ -425,6 +449,8 @@ class PersonDesktop:
         now = time.monotonic()
         if exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
+        elif self._outer is not None:
+            self._outer.moved(exchange)
         elif exchange.over:
             self._drop(exchange)
         elif exchange.wish is Wish.WRITE:

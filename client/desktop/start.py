@@ -6,6 +6,7 @@ from sesh.client.channel import Channel
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
+from sesh.client.desktop.outer import Outer
 from sesh.client.view import TerminalView
 from sesh.config.config import DesktopSettings
 
@@ -19,6 +20,7 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
         f" on @{host}" if host is not None else "",
         is_remote=host is not None,
         round_trip=lambda: view.feedback.round_trip,
+        outer=Outer.found(),
     )
     exchanges = Exchanges(channel, desktop, over_link=host is not None)
     desktop.exchanges = exchanges

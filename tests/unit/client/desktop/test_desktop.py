@@ -34,6 +34,7 @@ class Person:
         self.written: list[tuple[str, bytes]] = []
         self.line, self.notices = "", list[str]()
         self.looks = 0
+        monkeypatch.setattr(module, "WAIT", 0.2)
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
         monkeypatch.setattr(tools, "browser", lambda _: Browser(("xdg-open",)))
         monkeypatch.setattr(tools, "list_types", lambda *_: self._list())
@@ -134,7 +135,8 @@ def test_a_paste_key_gives_the_types_and_then_the_picture(person: Person) -> Non
     assert not person.answer(person.ask("read", type=TEXT))["ok"], "one key gives once"
 
 
-def test_without_a_key_a_line_asks_and_a_reader_finds_nothing(person: Person) -> None:
+def test_without_a_key_a_line_asks_and_a_reader_finds_nothing(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.5)
     person.content = {TEXT: b"x" * 1200}
     number = person.ask("read", type=TEXT)
     begun = time.monotonic()
@@ -142,7 +144,7 @@ def test_without_a_key_a_line_asks_and_a_reader_finds_nothing(person: Person) ->
     assert person.line == "vim on @gpu asks for your clipboard (text, 1 KB): Ctrl-V or Alt-V gives it"
     told = person.answer(number)
     assert (told["ok"], told["why"]) == (False, "consent")
-    assert 1.3 < time.monotonic() - begun < 5
+    assert time.monotonic() - begun > 0.4
     assert person.line, "it stays"
 
 
@@ -176,7 +178,7 @@ def test_a_clipboard_that_is_empty_is_refused_without_a_line_and_as_late(person:
     begun = time.monotonic()
     assert not person.answer(person.ask("list"))["ok"]
     assert person.line == ""
-    assert time.monotonic() - begun > 1.3
+    assert time.monotonic() - begun > 0.15
 
 
 def test_what_the_session_wrote_is_given_back_at_once(person: Person) -> None:
@@ -367,4 +369,3 @@ def test_a_key_while_the_tool_still_looks_gives_the_clipboard(person: Person, mo
     number = person.ask("read", type=TEXT)
     assert person.press(CTRL_V) == CTRL_V
     assert person.answer(number)["ok"]
-    assert module.WAIT < 3.0, "the daemon gives a list up after three seconds"
