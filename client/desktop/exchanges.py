@@ -118,7 +118,10 @@ class Desktop(Protocol):
     """
 
     facts: DesktopFacts  # what it can do
-    due: float  # time (monotonic) from which on `act` is to be called; `math.inf` for never
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for (`select.POLLIN`, `POLLOUT`)."""
