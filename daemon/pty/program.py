@@ -136,6 +136,9 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     if variables.pop("SSH_AUTH_SOCK", ""):
         variables["SSH_AUTH_SOCK"] = records.file_of(session_id, "agent")
     variables["PATH"] = desktop.search_path(variables.get("PATH") or os.defpath, install.folder())
+    is_login = not spec.get("command") and shell_words(variables["SHELL"], login=login)[0] == "-bash"
+    if is_login:
+        variables.setdefault("PROMPT_COMMAND", desktop.ONCE)
     variables.update(browser(creator, can_open=spec.get("browser") is True))
     variables.update(spec.get("extra") or {})
     if creator.get("SESH_DIR"):

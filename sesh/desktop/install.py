@@ -12,6 +12,8 @@ from sesh.system import files, paths
 
 BROWSERS = ("xdg-open", "x-www-browser", "www-browser", "sensible-browser", "sesh-browser")
 CLIPBOARDS = ("xclip", "xsel", "wl-copy", "wl-paste", "lemonade", "pbcopy", "pbpaste")
+OF_MACOS = ("pbcopy", "pbpaste")
+"""Shims only where the host has no such program."""
 NAMES = (*BROWSERS, *CLIPBOARDS)
 _SOURCE = os.path.join(os.path.dirname(__file__), "shims", "shim.sh")
 MARK = ".sesh"

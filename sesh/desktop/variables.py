@@ -15,6 +15,29 @@ _MIR = "sesh"
 """The value of MIR_SOCKET, by which gcloud and Gemini CLI try to open pages. No program connects to it for a page."""
 
 
+_FOLDER = "${SESH_ENV_FILE%/*}/bin"
+_BEGIN, _END = ": sesh-begin;", 'exit $__sesh_code)"'
+ONCE = " ".join((
+    _BEGIN, "__sesh_code=$?;",
+    f'[[ $PATH == "{_FOLDER}:"* || ! -e {_FOLDER}/.sesh ]] || PATH={_FOLDER}:$PATH;',
+    "export -n PROMPT_COMMAND;",
+    'for __sesh_at in "${!PROMPT_COMMAND[@]}"; do __sesh_text=${PROMPT_COMMAND[__sesh_at]};',
+    f"[[ $__sesh_text == *'{_BEGIN}'* ]] || continue;",
+    f"__sesh_after=${{__sesh_text##*'{_END}'}} __sesh_text=${{__sesh_text%%'{_BEGIN}'*}};",
+    # Where it begins a line, what separates it from the rest goes with it; else `:` stays in its place.
+    "if [[ -z $__sesh_text || $__sesh_text == *$'\\n' ]]; then",
+    "__sesh_text+=${__sesh_after#\"${__sesh_after%%[!$' \\t\\n;']*}\"}; else __sesh_text+=:$__sesh_after; fi;",
+    'if [[ ${#PROMPT_COMMAND[@]} != 1 ]]; then PROMPT_COMMAND[__sesh_at]=$__sesh_text;',
+    'elif [[ -n $__sesh_text ]]; then PROMPT_COMMAND=$__sesh_text; else unset -v PROMPT_COMMAND; fi; done;',
+    'eval "unset -v __sesh_at __sesh_text __sesh_after __sesh_code; (' + _END,
+))  # fmt: skip
+"""PROMPT_COMMAND of a bash login shell, whose profile may set PATH anew: it puts the shims first again.
+
+It acts once, before the first prompt, and cuts itself out of what the startup files have made of the variable. The exit
+code stays as it is.
+"""
+
+
 def search_path(path: str, folder: str) -> str:
     """Return PATH with the shims before all other programs."""
     rest = [each for each in path.split(os.pathsep) if each != folder]
@@ -37,4 +60,5 @@ def for_pages(creator: Mapping[str, str], folder: str, *, can_open: bool) -> dic
 
 
 def _is_ours(name: str, value: str) -> bool:
-    return (name, value) == ("MIR_SOCKET", _MIR) or (name == "BROWSER" and os.path.basename(value) == BROWSER)
+    ours = {"BROWSER": os.path.basename(value) == BROWSER, "MIR_SOCKET": value == _MIR, "PROMPT_COMMAND": value == ONCE}
+    return ours.get(name, False)

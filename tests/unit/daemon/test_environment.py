@@ -16,6 +16,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.pty.program import OF_THE_CREATORS_TERMINAL, Program, browser, environment, resolve, shell_words
 from sesh.daemon.shell import variables
 from sesh.desktop import install
+from sesh.desktop.variables import ONCE
 from sesh.errors import SeshError
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
@@ -202,3 +203,16 @@ def test_a_browser_comes_and_goes_with_the_desktop_of_the_leader(
         facts = Facts.of(each, "4567", [])
         variables.offer_browser(facts, can_open=True)
         assert facts.variables == {}
+
+
+def test_a_login_shell_of_bash_puts_the_shims_first_again_unless_the_creator_has_a_prompt_command(
+    tmp_path: Path,
+) -> None:
+    shell = {"SHELL": str(executable(tmp_path / "bash"))}
+    assert made(shell, login=True)["PROMPT_COMMAND"] == ONCE
+    assert made(shell | {"PROMPT_COMMAND": "hook"}, login=True)["PROMPT_COMMAND"] == "hook"
+    assert made(shell | {"PROMPT_COMMAND": ONCE}, command=["make"]) == made(shell), "it was for another session's shell"
+    if not platforms.USES_LOGIN_SHELLS:
+        assert "PROMPT_COMMAND" not in made(shell)
+    assert "PROMPT_COMMAND" not in made(shell, login=True, command=["make"])
+    assert "PROMPT_COMMAND" not in made(login=True)

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sesh import api
+from sesh.desktop import install
 from sesh.errors import SeshError, UsageError
-from sesh.ops import desk, desktop
+from sesh.ops import desk, desktop, doctor
+from sesh.reach.caller import Caller
+from sesh.store import listing
 from sesh.wire.messages import Why, Wish
 
 
@@ -84,3 +88,30 @@ def test_what_was_not_done_is_said(clipboard: Clipboard) -> None:
         (desktop.browse, ["http://a"]),
     ):
         assert said(act, *words) == "nobody is attached"
+
+
+def test_doctor_says_in_a_session_where_the_programs_lead(
+    sessions: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(listing, "of_asker", lambda: None)
+    assert list(doctor._desktop(Caller())) == [], "outside of sessions there is nothing to say"
+    monkeypatch.setattr(listing, "of_asker", lambda: {"name": "work", "id": "0123"})
+    monkeypatch.setenv("BROWSER", f"{sessions}/bin/sesh-browser")
+    monkeypatch.setenv("PATH", f"{sessions}/bin:{tmp_path}")
+    install.install("/opt/sesh")
+
+    def said() -> list[tuple[str, str]]:
+        return [(row["state"], row["message"]) for row in doctor._desktop(Caller())]
+
+    assert [state for state, _ in said()] == ["ok", "ok"]
+    assert said()[1][1] == "programs open pages in your browser"
+    (sessions / ".display.0123").touch()
+    assert "its own xclip" in said()[0][1]
+    program = tmp_path / "xclip"
+    program.write_text("")
+    program.chmod(0o700)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{sessions}/bin")
+    monkeypatch.setenv("BROWSER", "firefox")
+    message = f"xclip: found in {tmp_path}, not in {sessions}/bin, so they do not reach your desktop"
+    assert said()[0] == ("warning", message)
+    assert said()[-1] == ("ok", "BROWSER is your own, firefox")
