@@ -178,8 +178,9 @@ class Attachment:
         """Load what serves programs of the session here; nothing later, since an upgrade may replace its files."""
         from sesh.client.desktop.start import exchanges_of  # noqa: PLC0415 - loaded after the first screen
 
-        self.exchanges = exchanges_of(self.channel, self.view, self.host)
-        if self.exchanges is not None and self._attached:
+        settings = self.options.settings.desktop_of(self.host)
+        self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
+        if self._attached:
             self.exchanges.connected()
 
     def _report_link(self) -> None:
@@ -277,6 +278,8 @@ class Attachment:
         self.view.feedback.keys()
         if self.exchanges is not None:
             data = self.exchanges.desktop.keys(data)
+            if not data:
+                return
         self._typed = self._typed or not data.startswith(ESCAPE)
         if self.keeper is not None:
             enter = not self.keeper.up and pressed(data, *_ENTER)

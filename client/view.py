@@ -8,6 +8,7 @@ an emulator that follows the screen (`CoveredScreen`); without one, the daemon d
 
 from __future__ import annotations
 
+import binascii
 import os
 import time
 from enum import Enum, auto
@@ -57,7 +58,8 @@ class TerminalView:
         self.position: int | None = None  # of the first byte of output that is not shown yet; None before a screen
         self._timers = timers
         self._notice = ""  # a line that goes at the next key, or after a while
-        self._pinned = ""  # a line that stays until it is changed; it hides the notice
+        self._link_line = ""  # stays until it is changed; it hides the other lines
+        self._asking_line = ""  # stays for its time; it hides the notice
         self._line_state = LineState.NONE
         self._waits_since = 0.0  # time (monotonic) since which the notice waits for a pause
         self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
@@ -166,6 +168,10 @@ class TerminalView:
     # -- sesh's own line
 
     @property
+    def _pinned(self) -> str:
+        return self._link_line or self._asking_line
+
+    @property
     def _line(self) -> str:
         return self._pinned or self._notice
 
@@ -187,8 +193,23 @@ class TerminalView:
 
     def pin_line(self, text: str) -> None:
         """Show a line at once, and until another text is given, also under output; empty: remove the line."""
-        before, self._pinned = self._pinned, text
+        before, changes = self._pinned, text != self._link_line
+        self._link_line = text
+        if text or changes:
+            self._show_pinned(before)
+
+    def ask_line(self, text: str, seconds: float = 0.0) -> None:
+        """Show a line at once, for its time, also under output and keys; empty: remove the line."""
+        before, changes = self._pinned, text != self._asking_line
+        self._asking_line = text
+        self._timers.clear(self.ask_line, "")
         if text:
+            self._timers.set(self.ask_line, seconds, "")
+        if changes:
+            self._show_pinned(before)
+
+    def _show_pinned(self, before: str) -> None:
+        if text := self._pinned:
             if text != before or not self.display.covered:
                 self._draw()
         elif before:
@@ -196,6 +217,13 @@ class TerminalView:
                 self._draw()
             else:
                 self._uncover()
+
+    def write_clipboard(self, text: bytes) -> bool:
+        """Put text on the terminal's clipboard (OSC 52), between two sequences; False if it ignores that."""
+        if os.environ.get("VTE_VERSION"):
+            return False
+        self.display.insert(b"\x1b]52;c;%s\x1b\\" % binascii.b2a_base64(text, newline=False))
+        return True
 
     def _await_pause(self) -> None:
         """Draw the line in the next pause, or soon if there is none."""
@@ -306,7 +334,8 @@ class TerminalView:
 
     def clear(self) -> None:
         """Remove guesses and sesh's lines."""
-        self._pinned = ""
+        self._link_line = self._asking_line = ""
+        self._timers.clear(self.ask_line, "")
         self._end_notice()
 
     def input_sent(self, number: int, data: bytes) -> None:

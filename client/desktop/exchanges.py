@@ -23,7 +23,7 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import Flow, Pieces
+from sesh.wire.pieces import MAX_BYTES, Flow, Pieces
 
 MAX_EXCHANGES = 64  # exchanges that are under way; more are refused
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
@@ -118,7 +118,10 @@ class Desktop(Protocol):
     """
 
     facts: DesktopFacts  # what it can do
-    due: float  # time (monotonic) from which on `act` is to be called; `math.inf` for never
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for (`select.POLLIN`, `POLLOUT`)."""
@@ -265,6 +268,8 @@ class Exchanges:
             exchange = self._all.get(flow.number)
             if exchange is not None and exchange.state in (State.WORKING, State.FLOWING):
                 exchange.state = State.FLOWING
+                if exchange.wish is Wish.WRITE and flow.received > MAX_BYTES:
+                    exchange.refuse(Why.SIZE, f"a clipboard takes at most {MAX_BYTES >> 20} MiB")
                 self.desktop.moved(exchange)
         self.send(now)
 

@@ -161,6 +161,9 @@ class Desk:
         if len(ask.get("url", "")) > addresses.MAX_BYTES or len(ask.get("type", "")) > _MAX_TYPE:
             self._respond(asked, _refusal(Why.REFUSED, "what was asked for is too long"))
             return
+        if len(self._new) >= MAX_EXCHANGES:
+            self._respond(asked, _refusal(Why.NONE, self._crowd))
+            return
         self._new.append(asked)
         self.busy = True
         self.due = 0.0
@@ -278,9 +281,13 @@ class Desk:
         if leader is None:
             return f"nobody is attached to {name}, so there is no clipboard or browser to reach"
         if link is not None and link.desktop is not None:
-            return f"{MAX_EXCHANGES} wishes of {name} are under way; try again"
+            return self._crowd
         version = f" {leader.terminal.version}" if leader.terminal.version else ""
         return f"the attached client (sesh{version}) reaches no clipboard or browser; upgrade sesh there, attach again"
+
+    @property
+    def _crowd(self) -> str:
+        return f"{MAX_EXCHANGES} wishes of {self._facts.name} are under way; try again"
 
     def move(self, ready: dict[int, int]) -> None:
         """Move the bytes of the connections that are ready."""
@@ -363,7 +370,7 @@ class Desk:
             return
         asked.state = State.FLOWING
         asked.until = now + TIME
-        if asked.bytes + len(flow.incoming) > MAX_BYTES:
+        if flow.received > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
             self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
 

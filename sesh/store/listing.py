@@ -189,11 +189,11 @@ def current(tty: int | None = None) -> Record | None:
         time.sleep(_LOOK)  # the program may run before its daemon adds the terminal to the record
 
 
-def of_asker() -> Record | None:
+def of_asker(*, elsewhere: bool = True) -> Record | None:
     """Return the record of the session from which this process came, by its terminal or an ancestor's, or None.
 
     Agents start helpers without a terminal, and whose parent may have ended: then the variables of the session count.
-    They name its directory, too, which becomes this process's `SESH_DIR`.
+    They name its directory, too. `elsewhere`: if that is another one, it becomes this process's `SESH_DIR`.
     """
     seen = {0}
     pid = os.getpid()
@@ -209,7 +209,10 @@ def of_asker() -> Record | None:
     name = os.environ.get("SESH_SESSION", "")
     if not (os.path.isabs(directory) and is_id(session_id) and is_name(name)):
         return None
-    os.environ["SESH_DIR"] = directory
+    if os.path.abspath(directory) != paths.directory():
+        if not elsewhere:
+            return None
+        os.environ["SESH_DIR"] = directory
     names = (name, *paths.names())  # it may have been renamed since
     return next((record for record in map(records.readable, names) if record and record.get("id") == session_id), None)
 

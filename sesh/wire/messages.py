@@ -14,6 +14,7 @@ from typing import Any, Generic, Optional, TypedDict, TypeVar, Union, final, ove
 from sesh.schema.facts import (
     Code,
     EndFacts,
+    Exact,
     Id,
     JobResult,
     Latin,
@@ -155,7 +156,7 @@ class Ask(TypedDict, total=False):
     number: int
     wish: str
     type: str
-    url: str
+    url: Exact
     port: int
     ports: list[int]
     program: str

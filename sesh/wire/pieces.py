@@ -31,7 +31,8 @@ class Flow:
     """The bytes of one exchange, both ways.
 
     `unsent`: those that wait to be sent; `incoming`: those that have come, until somebody takes them; `ended`: no more
-    of them come. `sent`: how many were sent; `closed`: no more are given; `told`: its last frame ends the exchange.
+    of them come. `sent`, `received`: how many so far; `closed`: no more are given; `told`: its last frame ends the
+    exchange.
     """
 
     def __init__(self, number: int) -> None:
@@ -39,7 +40,7 @@ class Flow:
         self.unsent = bytearray()
         self.incoming = bytearray()
         self.ended = self.closed = self.told = False
-        self.sent = 0
+        self.sent = self.received = 0
         self._confirmed = 0  # bytes that the other side has taken
         self._taken = self._said = 0  # bytes that were taken here, and of the last TAKEN
         self._last = b""  # the frame after the last piece
@@ -101,6 +102,7 @@ class Flow:
         """Handle the bytes of a PIECE. Raises ProtocolError if the other side sends more than it may."""
         self.ended = self.ended or not data
         self.incoming += data
+        self.received += len(data)
         if len(self.incoming) > CREDIT + (CREDIT >> 1):  # it may not know yet what was taken
             raise ProtocolError("the other side sent more than its window allows")
 

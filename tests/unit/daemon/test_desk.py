@@ -256,6 +256,18 @@ def test_a_program_that_asks_again_and_again_is_one_event(server: Daemon, caller
     assert len(events(server)) == 1
 
 
+def test_more_wishes_than_one_client_has_at_a_time_are_refused(
+    attach: Attach, caller: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "MAX_EXCHANGES", 2)
+    client = attach()
+    for number in range(1, 5):
+        caller.wishes("list", number=number)
+    client.await_message(protocol.ASK, 2)
+    assert caller.await_message(protocol.RESPONSE, 2)["result"]["why"] == "none"
+    assert len(client.messages(protocol.ASK)) == 2
+
+
 # -- nothing waits for pieces
 
 

@@ -5,97 +5,33 @@ from __future__ import annotations
 import os
 import socket
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping
-from math import inf
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
 from sesh.client.channel import Channel
-from sesh.client.desktop.exchanges import Exchange, Exchanges, State
+from sesh.client.desktop.exchanges import Exchanges, State
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, request_frames
-from sesh.wire.messages import DesktopFacts, Why
+from tests.support.desk import EXCHANGE_FRAMES, Stub
 from tests.unit.daemon.connections import Daemon, Link
-
-EXCHANGE_FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD)
-
-
-class Stub:
-    """A desktop with a clipboard in memory, which agrees to all unless `agrees` is False."""
-
-    due = inf
-
-    def __init__(self) -> None:
-        self.facts: DesktopFacts = {"read": True, "write": True, "pictures": ["image/png"]}
-        self.agrees = True
-        self.clipboard = b"content"
-        self.opened: list[str] = []
-        self.moves: list[Exchange] = []
-        self.exchanges: Exchanges
-
-    def watched(self) -> Mapping[int, int]:
-        return {}
-
-    def act(self, ready: Collection[int], now: float) -> None: ...
-
-    def keys(self, data: bytes) -> bytes:
-        return data
-
-    def close(self) -> None: ...
-
-    def decide(self, exchange: Exchange) -> None:
-        if self.agrees:
-            self.exchanges.begin(exchange)
-        else:
-            exchange.refuse(Why.CONSENT)
-
-    def list(self, exchange: Exchange) -> None:
-        exchange.tell(types=["text/plain"])
-
-    def read(self, exchange: Exchange) -> None:
-        exchange.data = memoryview(self.clipboard)
-        self.moved(exchange)
-
-    def write(self, exchange: Exchange) -> None:
-        exchange.data = b""
-
-    def open(self, exchange: Exchange) -> None:
-        self.opened.append(exchange.ask["url"])
-        exchange.tell()
-
-    def listen(self, port: int) -> bool:
-        return port > 0
-
-    def moved(self, exchange: Exchange) -> None:
-        self.moves.append(exchange)
-        if exchange.wish.value == "read" and not exchange.over:
-            rest: Any = exchange.data
-            size = exchange.room
-            exchange.give(bytes(rest[:size]))
-            exchange.data = rest[size:]
-            if not exchange.data:
-                exchange.tell(type_=exchange.ask["type"])
-        elif exchange.wish.value == "write" and not exchange.over:
-            exchange.data += exchange.take()  # type: ignore[operator]
-            if exchange.ended:
-                self.clipboard = exchange.data  # type: ignore[assignment]
-                exchange.tell()
 
 
 class Client:
     """A client's channel and exchanges, attached to a daemon, and a caller of that daemon."""
 
-    def __init__(self, server: Daemon) -> None:
+    def __init__(self, server: Daemon, desktop: Stub | None = None) -> None:
         self.server = server
+        self.beside: Callable[[], None] = lambda: None  # what else is to run
         self.link, self.caller = Link(server), Link(server)
         hello = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, "remote": True}
         server.session.attached.handle_hello(self.link.connection, hello)
         server.session.attached.handle_hello(self.caller.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
         self.channel = Channel()
-        self.desktop = Stub()
+        self.desktop = desktop or Stub()
         self.exchanges = self.desktop.exchanges = Exchanges(self.channel, self.desktop, over_link=True)
         descriptor = os.dup(self.link.other.fileno())
         connection = Connection(descriptor, descriptor, "work")
@@ -120,6 +56,7 @@ class Client:
 
         def runs() -> object:
             self.run()
+            self.beside()
             return true()
 
         self.server.until(runs)
@@ -137,14 +74,17 @@ class Client:
         (response,) = (codec.parse(payload) for kind, payload in frames if kind == protocol.RESPONSE)
         return response["result"], b"".join(payload for kind, payload in frames if kind == protocol.DATA)
 
+    def close(self) -> None:
+        self.channel.close()
+        self.link.close()
+        self.caller.close()
+
 
 @pytest.fixture
 def client(server: Daemon) -> Iterator[Client]:
     client = Client(server)
     yield client
-    client.channel.close()
-    client.link.close()
-    client.caller.close()
+    client.close()
 
 
 def test_a_list_a_read_a_write_and_a_page_come_to_the_desktop_and_back(client: Client) -> None:
@@ -211,6 +151,15 @@ def test_a_lost_link_ends_every_exchange_and_none_begins_without_one(client: Cli
         assert client.exchanges.stream(listening.getsockname()[1]).state is State.GONE
         stream.give(b"lost")
         client.exchanges.run([], 0.0)
+
+
+def test_a_host_that_writes_without_end_is_refused(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("sesh.client.desktop.exchanges.MAX_BYTES", 100)
+    client.exchanges.handle_frame(protocol.ASK, codec.encode({"number": 2, "wish": "write", "type": "text/plain"}))
+    piece = protocol.numbered(protocol.PIECE, 2, b"x" * 101)
+    client.exchanges.handle_frame(protocol.PIECE, piece[protocol.HEADER_SIZE :])
+    assert client.desktop.moves[-1].state is State.TOLD
+    assert client.desktop.clipboard == b"content"
 
 
 def test_keys_go_before_pieces(client: Client) -> None:
