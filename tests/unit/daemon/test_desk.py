@@ -268,6 +268,44 @@ def test_more_wishes_than_one_client_has_at_a_time_are_refused(
     assert len(client.messages(protocol.ASK)) == 2
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        protocol.message(protocol.ASK, {"number": 2, "wish": "stream", "port": 3000}),
+        protocol.message(protocol.ASK, {"number": "1", "wish": "stream"}),
+        protocol.message(protocol.TOLD, {"number": -2}),
+        protocol.message(protocol.DESKTOP, {"open": "yes"}),
+        protocol.frame(protocol.DESKTOP, b"[]"),
+        protocol.frame(protocol.PIECE, b"1234"),
+        protocol.frame(protocol.TAKEN, b"12345678"),
+    ],
+)  # fmt: skip
+def test_a_client_that_sends_nonsense_loses_its_connection_and_no_other_does(
+    server: Daemon, attach: Attach, caller: Peer, frame: bytes
+) -> None:
+    client, other = attach(), attach()
+    client.send(frame)
+    server.until(lambda: client.client is None)
+    assert server.session.clients.all == [other.client]
+    caller.wishes("list")
+    other.tells(other.await_message(protocol.ASK)["number"], types=[])
+    assert caller.await_message(protocol.RESPONSE)["result"]["ok"] is True
+
+
+def test_frames_of_exchanges_that_have_ended_are_ignored(server: Daemon, attach: Attach, caller: Peer) -> None:
+    client = attach()
+    caller.wishes("list")
+    number = client.await_message(protocol.ASK)["number"]
+    for _ in range(2):
+        client.tells(number, types=[])
+        client.gives(number, b"late")
+        client.send(protocol.taken(number, 4), protocol.taken(99, 4))
+    caller.await_message(protocol.RESPONSE)
+    server.until(lambda: not server.session.desk.busy)
+    assert client.client is not None
+    assert len(caller.messages(protocol.RESPONSE)) == 1
+
+
 # -- nothing waits for pieces
 
 
