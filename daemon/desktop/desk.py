@@ -349,7 +349,9 @@ class Desk:
         """Handle a frame of `FRAMES` of an attached client. Raises ProtocolError."""
         if client.terminal.read_only:  # nobody's desktop
             return
-        link = self._links.setdefault(client, Link(client))
+        link = self._links.get(client)
+        if link is None:
+            link = self._links[client] = Link(client)
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)

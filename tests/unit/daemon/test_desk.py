@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -376,6 +378,35 @@ def test_a_port_on_which_nobody_or_another_user_listens_is_refused(
     monkeypatch.setattr(ports, "listeners", lambda _: [ports.Listener("127.0.0.1", os.geteuid() + 1)])
     client.asks(number=3, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD, 2)["why"] == "refused"
+
+
+def test_a_connection_for_which_no_descriptor_is_left_is_an_answer(
+    attach: Attach, port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = attach()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr("sesh.daemon.desktop.streams.socket.socket", fails)
+    client.asks(number=1, wish="stream", port=number_of(port))
+    assert client.await_message(protocol.TOLD)["why"] == "gone"
+
+
+def test_a_connection_that_the_program_resets_is_an_end_and_what_it_sent_before_comes(
+    server: Daemon, attach: Attach, port: socket.socket
+) -> None:
+    client = attach()
+    client.asks(number=1, wish="stream", port=number_of(port))
+    server.until(lambda: server.session.desk.busy)
+    server.turn()
+    accepted, _ = port.accept()
+    accepted.sendall(b"half")
+    server.until(lambda: client.take() and client.flow(1).incoming == b"half")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    accepted.close()
+    assert client.await_message(protocol.TOLD)["ok"] is True
+    server.until(lambda: not server.session.desk.busy)
 
 
 def test_the_client_learns_when_nobody_listens_any_more(
