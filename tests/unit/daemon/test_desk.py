@@ -202,7 +202,21 @@ def test_with_nobody_attached_the_response_says_so(server: Daemon, caller: Peer)
     assert [event["why"] for event in events(server)] == ["none"]
 
 
-def test_an_older_client_and_one_that_only_reads_are_nobodys_desktop(attach: Attach, caller: Peer) -> None:
+def test_a_client_that_has_just_attached_is_awaited(server: Daemon, attach: Attach, caller: Peer) -> None:
+    client = attach(desktop=None)
+    caller.wishes("list")
+    server.until(lambda: server.session.desk.busy)
+    server.turn()
+    assert 0 < server.session.desk.due - time.monotonic() < desk.SPEAKS_WITHIN
+    client.send(protocol.message(protocol.DESKTOP, ALL))
+    client.tells(client.await_message(protocol.ASK)["number"], types=[])
+    assert caller.await_message(protocol.RESPONSE)["result"]["ok"] is True
+
+
+def test_an_older_client_and_one_that_only_reads_are_nobodys_desktop(
+    attach: Attach, caller: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "SPEAKS_WITHIN", 0.0)
     attach(desktop=None, version="0.1")
     caller.wishes("open", url="https://example.org/")
     told = caller.await_message(protocol.RESPONSE)["result"]
