@@ -373,7 +373,7 @@ class Server:
         """Move bytes between the pty, a job's stdin and the log."""
         session = self.session
         pump = session.pump
-        if session.attached.typed:
+        if session.attached.to_type:
             session.attached.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()
