@@ -358,7 +358,7 @@ class Server:
         """Choose the client that gives the session its size; the program gets a new one before its next keys."""
         session = self.session
         size = session.clients.choose_leader(now)
-        session.desk.follow_clients()
+        session.faults.guard(session.desk.follow_clients, "the desk")
         if size is None:
             return
         session.pump.resize(size)
@@ -383,7 +383,7 @@ class Server:
         if events & READ:
             session.read_output()
         if session.desk.busy:
-            session.desk.move(ready)
+            session.faults.guard(session.desk.move, "a connection to a port", ready)
 
     def _send(self, now: float) -> None:
         """Send each client and follower what is due to it."""
@@ -392,7 +392,7 @@ class Server:
             session.acks.report_flags()  # they apply to the output that comes next
         session.sender.send(now)
         if session.desk.busy:  # after the output, which does not wait for it
-            session.desk.send(now)
+            session.faults.guard(session.desk.send, "the desk", now)
         if session.queries.new or session.queries.asked:
             session.queries.route(now)
         if session.attached.farewells:

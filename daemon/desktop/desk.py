@@ -31,6 +31,7 @@ from sesh.errors import Malformed, ProtocolError
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
+from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
@@ -40,6 +41,7 @@ FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.
 LIST_TIME = 3.0  # seconds for a list of types
 TIME = 30.0  # seconds without progress for every other wish
 PORT_LOOK = 1.0  # seconds between two looks whether somebody still listens on a port
+SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its desktop can do
 MAX_EXCHANGES = 64  # exchanges that are under way with one client; more are refused
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
@@ -248,16 +250,25 @@ class Desk:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
         if self._new:
-            self.due = min(self.due, max(self._clients.lost.until, time.monotonic() + 0.01))
+            self.due = min(self.due, self._awaited_until())
         if any(link.watched for link in self._links.values()):
             self.due = min(self.due, time.monotonic() + PORT_LOOK)
 
-    def _begin(self, asked: Asked, now: float) -> None:
-        """Ask the leader's client, unless a lost one may still return."""
+    def _awaited_until(self) -> float:
+        """Return until when (monotonic) a lost leader may return, or a new one say what its desktop can do."""
         leader = self._clients.leader
-        if leader is None and now < self._clients.lost.until:
+        if leader is None:
+            return self._clients.lost.until
+        if self.desktop_of(leader) is not None:
+            return 0.0
+        return time.monotonic() + SPEAKS_WITHIN - (STEADY.now() - leader.attached_at)
+
+    def _begin(self, asked: Asked, now: float) -> None:
+        """Ask the leader's client, unless it is still awaited."""
+        if now < self._awaited_until():
             return
         self._new.remove(asked)
+        leader = self._clients.leader
         link = None if leader is None else self._links.get(leader)
         if link is None or link.desktop is None or len(link.pieces.flows) >= MAX_EXCHANGES:
             self._respond(asked, _refusal(Why.NONE, self._absence(leader, link)))
@@ -349,10 +360,13 @@ class Desk:
         """Handle a frame of `FRAMES` of an attached client. Raises ProtocolError."""
         if client.terminal.read_only:  # nobody's desktop
             return
-        link = self._links.setdefault(client, Link(client))
+        link = self._links.get(client)
+        if link is None:
+            link = self._links[client] = Link(client)
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
+            self.due = 0.0 if self._new else self.due
             self._offer_browser(client)
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))

@@ -45,7 +45,10 @@ class PortStream:
         """Begin to connect to the next address; without one the stream has failed."""
         while self._hosts and self._socket is None:
             host = self._hosts.pop(0)
-            opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+            try:
+                opened = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_STREAM)
+            except OSError:  # no descriptor is left, or the system has no IPv6
+                continue
             opened.setblocking(False)
             if opened.connect_ex((host, self._port)) in (0, EINPROGRESS, EAGAIN):
                 opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)

@@ -9,10 +9,11 @@ from typing import NamedTuple
 from sesh.system import platforms, programs
 
 LOWEST = 1024  # ports below belong to root
+ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
 _LISTENS = "0A"  # the state in /proc/net/tcp
 _LSOF_TIMEOUT = 1.0  # seconds
 # An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
-_LOOPBACK = {"127.0.0.1": ("127.0.0.1", "0.0.0.0", "::"), "::1": ("::1", "::")}  # noqa: S104 (nobody binds)
+_LOOPBACK = {"127.0.0.1": ("127.0.0.1", ALL_V4, "::"), "::1": ("::1", "::")}
 
 
 class Listener(NamedTuple):
@@ -51,10 +52,10 @@ def _hexadecimal(address: bytes) -> str:
 
 
 _V4, _MAPPED = bytes((127, 0, 0, 1)), bytes(10) + b"\xff\xff"
-_ADDRESSES_4 = {_hexadecimal(_V4): "127.0.0.1", _hexadecimal(bytes(4)): "0.0.0.0"}  # noqa: S104
+_ADDRESSES_4 = {_hexadecimal(_V4): "127.0.0.1", _hexadecimal(bytes(4)): ALL_V4}
 _ADDRESSES_6 = {
     _hexadecimal(bytes(15) + b"\1"): "::1", _hexadecimal(bytes(16)): "::",
-    _hexadecimal(_MAPPED + _V4): "127.0.0.1", _hexadecimal(_MAPPED + bytes(4)): "0.0.0.0",  # noqa: S104
+    _hexadecimal(_MAPPED + _V4): "127.0.0.1", _hexadecimal(_MAPPED + bytes(4)): ALL_V4,
 }  # fmt: skip
 
 
@@ -79,5 +80,5 @@ def _printed(lines: list[str]) -> list[Listener]:
         elif line.startswith("n"):
             address = line[1:].rpartition(":")[0].strip("[]")
             # "*" stands for all addresses of either family.
-            found += [Listener(each, uid) for each in (("0.0.0.0", "::") if address == "*" else (address,))]  # noqa: S104
+            found += [Listener(each, uid) for each in ((ALL_V4, "::") if address == "*" else (address,))]
     return found
