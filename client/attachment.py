@@ -71,7 +71,7 @@ class Attachment:
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
         self.exchanges: Exchanges | None = None
-        self._desktop_due = not options.read_only  # its part is to be loaded
+        self._desktop_due = True  # its part is to be loaded
         self._is_new = False  # the session, which nobody has had before
         self._typed = False  # a key, and not only reports of the terminal
         self._first_size = display.terminal.size()
@@ -169,8 +169,13 @@ class Attachment:
 
     def _load_desktop(self) -> None:
         """Load what serves programs of the session here; nothing later, since an upgrade may replace its files."""
-        from sesh.client.desktop.start import exchanges_of  # noqa: PLC0415 - loaded after the first screen
+        from sesh.client.desktop.start import exchanges_of, keep_queries  # noqa: PLC0415 - loaded after the first screen
 
+        self._desktop_due = False
+        self.timers.clear(self._load_desktop)
+        if self.options.read_only:
+            keep_queries(self.view)
+            return
         settings = self.options.settings.desktop_of(self.host)
         self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
         if self.channel.takes_input:
@@ -315,9 +320,10 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
+            if self._desktop_due and self.timers.is_set(self._load_desktop):
+                self._load_desktop()  # output behind the first screen may have queries, which the desktop answers
             self.view.show(kind, payload)
             if self._desktop_due:
-                self._desktop_due = False
                 self.timers.set(self._load_desktop, 0.0)
         elif kind == protocol.ACK:
             channel.input.acknowledge(protocol.split_number(payload)[0])

@@ -22,6 +22,7 @@ from sesh.wire import protocol
 
 if TYPE_CHECKING:
     from sesh.client.covered import CoveredScreen
+    from sesh.client.desktop.queries import QueryKeeper
     from sesh.client.predict import Predictor
 
 _PREDICT_FROM = 0.030  # seconds of round trip above which prediction starts
@@ -76,6 +77,7 @@ class TerminalView:
         self._frame = bytearray()  # output that waits for the next frame, after `position`
         self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
         self._below: CoveredScreen | None = None  # the screen below the line; None until output comes, or if unknown
+        self.queries: QueryKeeper | None = None  # keeps what programs ask of the clipboard from the terminal
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
@@ -121,6 +123,10 @@ class TerminalView:
         shown_to = (self.position or 0) + len(self._frame)
         if position < shown_to:
             data, position = data[shown_to - position :], shown_to  # without what has come over an earlier link
+        if self.queries is not None:
+            position, data = self.queries.take(position, data)
+            if not data:  # it is held back, as the beginning of a query
+                return
         if self._line_state is LineState.DRAWN:
             self._frame += data
             self.show_frame()
@@ -143,6 +149,8 @@ class TerminalView:
             return
         screen = bytes(self._parts)
         self._parts.clear()
+        if self.queries is not None:
+            screen = self.queries.whole(screen)
         if not self._awaits_screen and self._line_state is LineState.DRAWN:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()
@@ -168,7 +176,8 @@ class TerminalView:
     def show_skipped(self) -> None:
         """Show the skipped output: an ended session sends no requested screen."""
         self.finish()
-        self.display.show(self._skipped + self._frame)
+        rest = self._skipped + self._frame
+        self.display.show(rest if self.queries is None else self.queries.whole(rest))
         self._skipped = b""
         self._frame.clear()
 

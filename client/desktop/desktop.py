@@ -25,6 +25,7 @@ from sesh.client.desktop.exchanges import Exchange, Exchanges, State
 from sesh.client.desktop.listener import Listener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
+from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.errors import Malformed, SeshError
 from sesh.system.workers import Stop, Workers
@@ -81,8 +82,8 @@ class Found:
 class PersonDesktop:
     """The `Desktop` of one attachment. `exchanges` is set by who makes both.
 
-    `place`: where programs run, for lines, such as ` on @gpu`; `is_remote`: that is another machine. `round_trip`: of
-    the link, in seconds. `outer`: the session within which this client runs; its desktop is asked instead, and decides.
+    `host`: where the programs run; None on this machine. `round_trip`: of the link, in seconds. `outer`: the session
+    within which this client runs; its desktop is asked instead, and decides. `reply`: types the answer to a query.
     """
 
     def __init__(
@@ -90,24 +91,26 @@ class PersonDesktop:
         lines: Lines,
         terminal: Terminal,
         consent: Consent,
-        place: str,
+        host: str | None,
         *,
-        is_remote: bool,
         round_trip: Callable[[], float] = lambda: 0.0,
         environment: Mapping[str, str] = os.environ,
         outer: Outer | None = None,
+        reply: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self.exchanges: Exchanges
-        self._outer = outer
+        self._outer, self._reply = outer, reply
         self._lines, self._terminal, self._consent = lines, terminal, consent
-        self._place, self._is_remote, self._round_trip = place, is_remote, round_trip
+        self._place, self._is_remote = f" on @{host}" if host is not None else "", host is not None
+        self._round_trip = round_trip
         self._environment = environment
         self._clipboard = tools.clipboard(environment)
         self._browser = tools.browser(environment)
         self._presses = PressFinder()
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
-        self._last_worker = 0
+        self._last_worker = self._last_query = 0
+        self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, Listener] = {}  # by port
         self._said: dict[tuple[str, str], float] = {}
@@ -190,6 +193,7 @@ class PersonDesktop:
         now = time.monotonic()
         kept = bytearray()
         for part, press in self._presses.split(data):
+            self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
             if self._consent.press(press, now, self._round_trip()):
                 self._swallows_release = True
             elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
@@ -288,6 +292,12 @@ class PersonDesktop:
         """Show an address as a link to click."""
         if self._says(what, program) and not self._consent.asking(time.monotonic()):
             self._lines.ask_line(f"{program}{self._place} {what}: {address.opened}", LINE_TIME)
+
+    def query(self, query: Query) -> None:
+        """Answer a query of a program for the clipboard, as a wish of it; at once none, where nobody has typed."""
+        if self._has_typed:
+            self._last_query -= 1
+            self.decide(Answer(query, self._last_query, self._reply))
 
     # -- wishes that are fulfilled
 

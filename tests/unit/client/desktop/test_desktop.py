@@ -16,6 +16,7 @@ from sesh.client.desktop import desktop as module
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
+from sesh.client.desktop.queries import Query
 from sesh.desktop import tools
 from sesh.desktop.tools import PNG, TEXT, Browser, NoTool
 from sesh.schema import codec
@@ -34,6 +35,7 @@ class Person:
         self.written: list[tuple[str, bytes]] = []
         self.line, self.notices = "", list[str]()
         self.looks = 0
+        self.replies: list[bytes] = []  # to queries
         monkeypatch.setattr(module, "WAIT", 0.2)
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
         monkeypatch.setattr(tools, "browser", lambda _: Browser(("xdg-open",)))
@@ -46,7 +48,12 @@ class Person:
         self.channel.send.side_effect = self.sent.extend
         self.terminal = Mock()
         self.desktop = PersonDesktop(
-            self, self.terminal, consent or Consent(), " on @gpu", is_remote=remote, environment={}
+            self,
+            self.terminal,
+            consent or Consent(),
+            "gpu" if remote else None,
+            environment={},
+            reply=self.replies.append,
         )
         self.exchanges = Exchanges(self.channel, self.desktop, over_link=remote)
         self.desktop.exchanges = self.exchanges
@@ -369,3 +376,49 @@ def test_a_key_while_the_tool_still_looks_gives_the_clipboard(person: Person, mo
     number = person.ask("read", type=TEXT)
     assert person.press(CTRL_V) == CTRL_V
     assert person.answer(number)["ok"]
+
+
+OSC_52 = Query(b"52;c", b"", b"\x07", (TEXT,))
+
+
+def replied(person: Person, count: int = 1) -> bytes:
+    """Run until queries are answered; return the last answer."""
+    deadline = time.monotonic() + 20
+    while len(person.replies) < count:
+        assert time.monotonic() < deadline
+        person.run_once()
+    return person.replies[-1]
+
+
+def test_a_query_of_a_program_is_answered_after_a_paste_key_and_else_as_an_empty_clipboard(person: Person) -> None:
+    person.content = {TEXT: b"text"}
+    person.press(b"x")
+    person.desktop.query(OSC_52)
+    assert replied(person) == b"\x1b]52;c;\x07"
+    assert person.line.startswith("a program on @gpu asks for your clipboard (text, 4 bytes)")
+    person.press(CTRL_V)
+    person.desktop.query(OSC_52)
+    assert replied(person, 2) == b"\x1b]52;c;dGV4dA==\x07"
+
+
+def test_a_query_is_not_answered_by_a_client_in_which_nobody_has_typed(person: Person) -> None:
+    person.content = {TEXT: b"text"}
+    person.press(b"\x1b[I\x1b[?62;22c")
+    person.desktop.query(OSC_52)
+    person.run_once()
+    assert (person.replies, person.line, person.looks) == ([], "", 0)
+
+
+def test_kittys_query_gets_the_types_and_a_picture_in_chunks(person: Person) -> None:
+    person.content = {PNG: b"x" * 5000}
+    person.press(CTRL_V)
+    person.desktop.query(Query(b"5522;type=read", b":id=1", b"\x1b\\", (".",)))
+    assert replied(person) == (
+        b"\x1b]5522;type=read:status=OK:id=1\x1b\\"
+        b"\x1b]5522;type=read:status=DATA:mime=Lg==:id=1;aW1hZ2UvcG5n\x1b\\"
+        b"\x1b]5522;type=read:status=DONE:id=1\x1b\\"
+    )
+    person.desktop.query(Query(b"5522;type=read", b"", b"\x1b\\", (PNG,)))
+    assert replied(person, 2).count(b"status=DATA:mime=aW1hZ2UvcG5n;") == 2
+    person.desktop.query(Query(b"5522;type=read", b"", b"\x1b\\", (TEXT,)))
+    assert replied(person, 3) == b"\x1b]5522;type=read:status=EPERM\x1b\\"
