@@ -12,7 +12,7 @@ import binascii
 import os
 import time
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, MAX_NOTIFICATION, Display, notification
@@ -22,7 +22,6 @@ from sesh.wire import protocol
 
 if TYPE_CHECKING:
     from sesh.client.covered import CoveredScreen
-    from sesh.client.desktop.queries import QueryKeeper
     from sesh.client.predict import Predictor
 
 _PREDICT_FROM = 0.030  # seconds of round trip above which prediction starts
@@ -48,6 +47,14 @@ class LineState(Enum):
     DRAWN = auto()  # over the last row
 
 
+class KeepsQueries(Protocol):
+    """Takes queries for the clipboard out of output: see `sesh.client.desktop.queries`."""
+
+    def take(self, position: int, data: bytes) -> tuple[int, bytes]: ...
+
+    def whole(self, data: bytes) -> bytes: ...
+
+
 class TerminalView:
     """Shows frames on the display. `predict`: on which links to show keys before their echo."""
 
@@ -67,7 +74,7 @@ class TerminalView:
         self._frame = bytearray()  # output that waits for the next frame, after `position`
         self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
         self._covered: CoveredScreen | None = None  # the screen below the line, once output has come
-        self.queries: QueryKeeper | None = None  # keeps what programs ask of the clipboard from the terminal
+        self.queries: KeepsQueries | None = None  # keeps what programs ask of the clipboard from the terminal
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
@@ -227,12 +234,16 @@ class TerminalView:
             else:
                 self._uncover()
 
+    @property
+    def ignores_clipboard(self) -> bool:
+        """True if the terminal is known to ignore OSC 52: one of VTE's, or macOS's own."""
+        return bool(os.environ.get("VTE_VERSION")) or os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
+
     def write_clipboard(self, text: bytes) -> bool:
         """Put text on the terminal's clipboard (OSC 52), between two sequences; False if it ignores that."""
-        if os.environ.get("VTE_VERSION"):
-            return False
-        self.display.insert(b"\x1b]52;c;%s\x1b\\" % binascii.b2a_base64(text, newline=False))
-        return True
+        if not self.ignores_clipboard:
+            self.display.insert(b"\x1b]52;c;%s\x1b\\" % binascii.b2a_base64(text, newline=False))
+        return not self.ignores_clipboard
 
     def _await_pause(self) -> None:
         """Draw the line in the next pause, or soon if there is none."""

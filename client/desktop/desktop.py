@@ -54,6 +54,10 @@ class Lines(Protocol):
 class Terminal(Protocol):
     """A terminal as a clipboard, where this machine has no tools."""
 
+    @property
+    def ignores_clipboard(self) -> bool:
+        """True if it is known to ignore what programs put on the clipboard (OSC 52)."""
+
     def write_clipboard(self, text: bytes) -> bool:
         """Put text on the clipboard; False if the terminal is known not to do that."""
 
@@ -298,6 +302,15 @@ class PersonDesktop:
         if self._has_typed:
             self._last_query -= 1
             self.decide(Answer(query, self._last_query, self._reply))
+
+    def copied(self, text: bytes) -> None:
+        """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
+        self._consent.wrote(Content.of(tools.TEXT, text))
+        clipboard = self._clipboard
+        if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
+            self._last_worker += 1
+            call = partial(tools.write, clipboard, tools.TEXT, text)
+            self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
 
     # -- wishes that are fulfilled
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from sesh.client.desktop.exchanges import Exchange, State
@@ -29,6 +30,9 @@ _QUERY = re.compile(
     rb"|5522;(?P<keys>(?:[^;\x00-\x1f]{0,512}:)?type=read(?::[^;\x00-\x1f]{0,512})?)(?:;(?P<types>[^;\x00-\x1f]{0,2048}?))?)"
     + _END
 )
+_WRITE = re.compile(rb"\x1b\]52;(?:[^;\x00-\x1f]{0,16}[cs][^;\x00-\x1f]{0,16})?;(?=[A-Za-z0-9+/])")
+"""Matches the beginning of a write to the clipboard, and not to PRIMARY alone."""
+_BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
 _NUMBERS = (b"52;", b"5522;")
 _BEGUN = re.compile(rb"(?:\x1b\]|\xc2\x9d)(?P<text>[^\x00-\x1f]*?)(?P<end>[\x1b\xc2]?)\Z|[\x1b\xc2]\Z")
 _ID = re.compile(rb"(?:^|:)(id=[A-Za-z0-9_+.-]{1,64})(?=:|$)")
@@ -52,11 +56,38 @@ class Query:
         return Wish.LIST if self.types == (_LIST,) else Wish.READ
 
 
-class QueryKeeper:
-    """Takes queries out of output. `found`: called for each, once."""
+class WriteFinder:
+    """Finds what programs put on the clipboard by OSC 52, in output in pieces of any size."""
 
-    def __init__(self, found: Callable[[Query], None]) -> None:
-        self._found = found
+    def __init__(self) -> None:
+        self._begun: bytearray | None = None  # base64 of a write that goes on
+
+    def feed(self, data: bytes) -> list[bytes]:
+        """Return the text of each write that the data completes."""
+        found: list[bytes] = []
+        start = 0
+        while True:
+            if self._begun is None:
+                match = _WRITE.search(data, start)
+                if match is None:
+                    return found
+                self._begun, start = bytearray(), match.end()
+            end = _BASE64.match(data, start).end()  # type: ignore[union-attr]  # it matches anything
+            self._begun += data[start:end]
+            if end == len(data) and len(self._begun) <= 2 * MAX_TEXT:
+                return found
+            if data[end : end + 1] in (b"\x07", b"\x1b") and len(self._begun) <= 2 * MAX_TEXT:
+                with suppress(binascii.Error):
+                    found.append(binascii.a2b_base64(self._begun))
+            self._begun, start = None, end
+
+
+class QueryKeeper:
+    """Takes queries out of output. `found`: called for each, once; `wrote`: with what OSC 52 puts on the clipboard."""
+
+    def __init__(self, found: Callable[[Query], None], wrote: Callable[[bytes], None] = lambda _: None) -> None:
+        self._found, self._wrote = found, wrote
+        self._writes = WriteFinder()
         self._held, self._held_at = b"", 0  # the beginning of a query, and its position
 
     def take(self, position: int, data: bytes) -> tuple[int, bytes]:
@@ -64,15 +95,23 @@ class QueryKeeper:
         if self._held and position == self._held_at + len(self._held):
             position, data = self._held_at, self._held + data
         self._held = b""
-        data = self.whole(data)
+        data = self._without_queries(data)
         if (size := _begun(data)) > 0:
             self._held, self._held_at = data[-size:], position + len(data) - size
             data = data[:-size]
+        for text in self._writes.feed(data):
+            self._wrote(text)
         return position, data
 
     def whole(self, data: bytes) -> bytes:
         """Return a screen, or the end of the output, without queries."""
         self._held = b""
+        self._writes = WriteFinder()
+        for text in self._writes.feed(data):
+            self._wrote(text)
+        return self._without_queries(data)
+
+    def _without_queries(self, data: bytes) -> bytes:
         if b"52" not in data:
             return data
         return _QUERY.sub(self._kept, data)

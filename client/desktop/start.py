@@ -28,7 +28,7 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
         outer=Outer.found(),
         reply=reply,
     )
-    view.queries = QueryKeeper(desktop.query)
+    view.queries = QueryKeeper(desktop.query, desktop.copied)
     exchanges = Exchanges(channel, desktop, over_link=host is not None)
     desktop.exchanges = exchanges
     return exchanges

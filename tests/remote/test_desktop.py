@@ -43,6 +43,13 @@ while key := os.read(0, 1):
     elif key == b"c":
         subprocess.run(["xclip", "-selection", "clipboard"], input=b"copied there")
         said = "copied"
+    elif key == b"q":
+        pressed = os.read(0, 1)
+        os.write(1, b"\\x1b]52;c;?\\x07")
+        data = b""
+        while not data.endswith(b"\\x07"):
+            data += os.read(0, 100)
+        said = f"answer {data}"
     elif key == b"o":
         said = f"browser {run('xdg-open', 'https://example.org/login')}"
     else:
@@ -107,3 +114,21 @@ def test_what_a_program_copies_there_is_on_the_clipboard_here_and_its_page_opens
         terminal.type("o")
         terminal.wait_for("browser (0, b'')")
         assert (desktop / "opened").read_text() == "https://example.org/login\n"
+
+
+def test_a_query_of_a_program_gets_what_the_desktop_has_and_never_reaches_the_terminal(
+    home: Home, beside: Beside, desktop: Path
+) -> None:
+    (desktop / "types").write_text("UTF8_STRING\n")
+    (desktop / "text").write_text("secret")
+    with agent(home, beside("box")) as terminal:
+        terminal.type("q\x16")
+        terminal.wait_for(r"answer b'\x1b]52;c;c2VjcmV0\x07'")
+        assert b"]52;c;?" not in terminal.raw
+        with home.terminal("@box", "work", "-r") as watching:
+            watching.wait_for("c2VjcmV0")
+            (desktop / "text").write_text("of which no key tells")
+            terminal.type("qx")
+            terminal.wait_for(r"answer b'\x1b]52;c;\x07'")
+            watching.wait_for(r"answer b'\x1b]52;c;\x07'")
+            assert b"]52;c;?" not in watching.raw

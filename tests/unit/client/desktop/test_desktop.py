@@ -46,7 +46,7 @@ class Person:
         self.sent = bytearray()
         self.channel = Mock(unwritten=b"")
         self.channel.send.side_effect = self.sent.extend
-        self.terminal = Mock()
+        self.terminal = Mock(ignores_clipboard=False)
         self.desktop = PersonDesktop(
             self,
             self.terminal,
@@ -422,3 +422,18 @@ def test_kittys_query_gets_the_types_and_a_picture_in_chunks(person: Person) -> 
     assert replied(person, 2).count(b"status=DATA:mime=aW1hZ2UvcG5n;") == 2
     person.desktop.query(Query(b"5522;type=read", b"", b"\x1b\\", (TEXT,)))
     assert replied(person, 3) == b"\x1b]5522;type=read:status=EPERM\x1b\\"
+
+
+def test_what_a_program_wrote_by_osc_52_is_given_back_and_gets_there_where_the_terminal_ignores_it(
+    person: Person,
+) -> None:
+    person.content = {TEXT: b"text"}
+    person.desktop.copied(b"text")
+    assert person.answer(person.ask("read", type=TEXT))["ok"]
+    assert person.written == []
+    person.terminal.ignores_clipboard = True
+    person.desktop.copied(b"more")
+    deadline = time.monotonic() + 20
+    while not person.written and time.monotonic() < deadline:
+        person.run_once()
+    assert person.written == [(TEXT, b"more")]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 from itertools import pairwise
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.desktop.queries import Query, QueryKeeper
+from sesh.client.desktop.queries import Query, QueryKeeper, WriteFinder
 
 QUERIES = {
     b"\x1b]52;c;?\x07": Query(b"52;c", b"", b"\x07", ("text/plain",)),
@@ -107,3 +108,22 @@ def test_a_query_in_a_screen_is_kept_too() -> None:
     shown = Shown()
     assert shown.keeper.whole(b"screen\x1b]52;c;?\x07") == b"screen" + bytes(9)
     assert len(shown.found) == 1
+
+
+@given(st.binary(min_size=1, max_size=300), st.lists(st.integers(0, 500), max_size=6))
+def test_what_programs_put_on_the_clipboard_is_found_in_any_pieces(text: bytes, cuts: list[int]) -> None:
+    stream = b"a\x1b]52;c;" + base64.b64encode(text) + b"\x07b\x1b]52;p;QQ==\x07\x1b]52;;QQ==\x1b\\"
+    found: list[bytes] = []
+    keeper = QueryKeeper(lambda _: None, found.append)
+    edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
+    for start, end in pairwise(edges):
+        keeper.take(start, stream[start:end])
+    assert found == [text, b"A"]
+
+
+def test_a_write_that_never_ends_is_given_up() -> None:
+    finder = WriteFinder()
+    finder.feed(b"\x1b]52;c;")
+    for _ in range(100):
+        assert finder.feed(b"A" * (1 << 16)) == []
+    assert finder.feed(b"\x07\x1b]52;c;QQ==\x07") == [b"A"]
