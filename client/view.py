@@ -252,6 +252,10 @@ class TerminalView:
         """True if the terminal is known to ignore OSC 52: one of VTE's, or macOS's own."""
         return bool(os.environ.get("VTE_VERSION")) or os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
 
+    def insert(self, sequence: bytes) -> None:
+        """Send the terminal a sequence, between two of the program's."""
+        self.display.insert(sequence)
+
     def write_clipboard(self, text: bytes) -> bool:
         """Put text on the terminal's clipboard (OSC 52), between two sequences; False if it ignores that."""
         if not self.ignores_clipboard:
