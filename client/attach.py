@@ -102,6 +102,8 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     if channel.connection is not None and channel.connection.inbound in ready:
         attachment.receive()
     attachment.timers.run()
+    if attachment.exchanges is not None:
+        attachment.exchanges.run(ready, time.monotonic())
     if attachment.keeper is not None:
         attachment.run_keeper(ready)
 
@@ -117,6 +119,9 @@ def _poll(attachment: Attachment, pending: int) -> list[int]:
     if (keeper := attachment.running_keeper) is not None:
         deadline = min(deadline, keeper.due)
         watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
+    if (exchanges := attachment.exchanges) is not None:
+        deadline = min(deadline, exchanges.due)
+        watched |= exchanges.desktop.watched()
     if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
         watched[terminal.inbound] = select.POLLIN
     if pending:

@@ -28,10 +28,12 @@ from sesh.wire.connection import Connection, Peer, connect
 from sesh.wire.messages import Hello, Message, Welcome
 
 if TYPE_CHECKING:
+    from sesh.client.desktop.exchanges import Exchanges
     from sesh.link.keeper import LinkKeeper
 
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
+_EXCHANGE_FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD)
 LINK_LINE_AFTER = 1.0  # seconds that a link must be doubted before sesh's line says so, and between two looks at it
 DETACH_TIMEOUT = 2.0  # seconds without the daemon's DETACH, as over a congested link, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -41,8 +43,10 @@ class Attachment:
     """One client attached to one session; survives a lost link.
 
     Without a connection, and until the WELCOME over another one, it keeps the input. `keeper`: of the link to `host`;
-    None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment. `end`:
-    None while the attachment lasts; once `end` is set, the attachment handles no frame, key or link.
+    None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment.
+    `exchanges`: with this machine as the desktop of its person; None until the first screen has shown, and if the
+    client only reads. `end`: None while the attachment lasts; once `end` is set, the attachment handles no frame, key
+    or link.
     """
 
     def __init__(
@@ -66,6 +70,8 @@ class Attachment:
         self.channel = Channel()
         predict = options.settings.predict if host is not None and not options.read_only else "never"
         self.view = TerminalView(display, self.channel, self.timers, predict)
+        self.exchanges: Exchanges | None = None
+        self._desktop_due = True  # its part is to be loaded
         self._is_new = False  # the session, which nobody has had before
         self._typed = False  # a key, and not only reports of the terminal
         self._first_size = display.terminal.size()
@@ -76,6 +82,8 @@ class Attachment:
 
     def _attach_over(self, connection: Connection) -> None:
         """Attach over a first or another connection, over which HELLO may have been sent."""
+        if self.exchanges is not None:
+            self.exchanges.disconnected()
         frames = connection.connect_request(self.name, self.session_id)
         if connection.peer.hello is None:
             frames += protocol.message(protocol.HELLO, self._hello())
@@ -153,9 +161,25 @@ class Attachment:
         self.handle_frames()
 
     def _go_offline(self) -> None:
+        if self.exchanges is not None:
+            self.exchanges.disconnected()
         self.view.clear()
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
+
+    def _load_desktop(self) -> None:
+        """Load what serves programs of the session here; nothing later, since an upgrade may replace its files."""
+        from sesh.client.desktop.start import exchanges_of, keep_queries  # noqa: PLC0415 - loaded after the first screen
+
+        self._desktop_due = False
+        self.timers.clear(self._load_desktop)
+        if self.options.read_only:
+            keep_queries(self.view)
+            return
+        settings = self.options.settings.desktop_of(self.host)
+        self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
+        if self.channel.takes_input:
+            self.exchanges.connected()
 
     def _report_link(self) -> None:
         keeper = self.running_keeper
@@ -223,6 +247,8 @@ class Attachment:
         """Close the connection; record what the terminal has been given of a session that goes on."""
         if self.keeper is not None:
             self.keeper.close()
+        if self.exchanges is not None:
+            self.exchanges.close()
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
         given = self.display.queue.given
@@ -247,6 +273,10 @@ class Attachment:
             self._lose()
             return
         self.view.feedback.keys()
+        if self.exchanges is not None:
+            data = self.exchanges.desktop.keys(data)
+            if not data:
+                return
         self._typed = self._typed or not data.startswith(ESCAPE)
         if self.keeper is not None:
             enter = not self.keeper.up and pressed(data, *_ENTER)
@@ -290,7 +320,11 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
+            if self._desktop_due and self.timers.is_set(self._load_desktop):
+                self._load_desktop()  # output behind the first screen may have queries, which the desktop answers
             self.view.show(kind, payload)
+            if self._desktop_due:
+                self.timers.set(self._load_desktop, 0.0)
         elif kind == protocol.ACK:
             channel.input.acknowledge(protocol.split_number(payload)[0])
             self.view.send_input()
@@ -301,6 +335,9 @@ class Attachment:
             self.view.follow_round_trip(self.keeper.health.round_trip)
         elif kind in (protocol.ECHOED, protocol.MODEL):
             self.view.handle_prediction(kind, payload)
+        elif kind in _EXCHANGE_FRAMES:
+            if self.exchanges is not None:
+                self.exchanges.handle_frame(kind, payload)
         elif kind in _JSON_FRAMES:
             self._handle_message(kind, connection.decode_message(kind, payload))
 
@@ -320,6 +357,8 @@ class Attachment:
                 self._ping(self.keeper.health.new_ping(clock.uptime()))  # measures the round trip
         self.channel.resume_input(int(welcome.get("last_input") or 0))
         self.view.send_input()
+        if self.exchanges is not None:
+            self.exchanges.connected()
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
             self.view.show_notice(notice)
 

@@ -25,8 +25,12 @@ _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
 
+_ADDRESS = re.compile(r"https?://[!-~]*[!-'*-+\--:<-~]")  # the stop behind an address is not its own
+_MAX_LINK = 2083  # bytes of a link that VTE takes
+
 _OSC_9_PROGRAMS = ("iTerm.app", "WezTerm", "ghostty", "WarpTerminal", "rio")
 MAX_NOTIFICATION = 200
+_MAX_INSERTED = 32 << 20  # bytes
 BELL = b"\a"
 
 
@@ -41,6 +45,7 @@ class Display:
         self.terminal = terminal
         self.queue = TerminalQueue()
         self._notification = b""
+        self._inserted = b""  # sequences that wait for the end of the program's
         self._was_alternate = False
         self.held = False
         self._reset()
@@ -94,8 +99,8 @@ class Display:
             self.queue.add_session(data, position, output_from, before, after)
         if is_idle:
             self.flush()
-        if self._notification:
-            self._send_notification()
+        if self._notification or self._inserted:
+            self._send_inserted()
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
@@ -120,12 +125,18 @@ class Display:
     def notify(self, sequence: bytes) -> None:
         """Send a notification, between two sequences; it replaces one that waits."""
         self._notification = sequence
-        self._send_notification()
+        self._send_inserted()
 
-    def _send_notification(self) -> None:
+    def insert(self, sequence: bytes) -> None:
+        """Send sequences, between two of the program's; none if they would be too many."""
+        if len(self._inserted) + len(sequence) <= _MAX_INSERTED:
+            self._inserted += sequence
+        self._send_inserted()
+
+    def _send_inserted(self) -> None:
         if self.started and not self.terminal_reset.unfinished:
-            self.write(self._notification)
-            self._notification = b""
+            self.write(self._inserted + self._notification)
+            self._inserted = self._notification = b""
 
     def draw_over_last_row(self, text: str) -> None:
         """Draw a line over the last row; the caller must put the row back later."""
@@ -138,7 +149,7 @@ class Display:
         They cancel an unfinished sequence, and change the saved cursor (DECSC), margins, and other settings of drawing.
         """
         columns, _ = self.terminal.grid()
-        line = f" {cut(plain(text), columns - 2)} ".encode("utf-8", "replace")
+        line = f" {_linked(plain(text), columns - 2)} ".encode("utf-8", "replace")
         # ECH, not EL: EL would break the row off from a wrapped line above it. Without auto-wrap, because a terminal
         # may draw a character wider than expected.
         row = b"\x1b[%d;1H\x1b[0;7m\x1b[%dX\x1b[?7l%s\x1b[?7h\x1b[0m" % (_LAST_ROW, columns, line)
@@ -202,6 +213,16 @@ class Display:
         """After `suspend`, enter the alternate screen again, or clear the main one."""
         if not self.started:
             self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+
+
+def _linked(text: str, columns: int) -> str:
+    """Cut a line to columns; make its address a link to click (OSC 8), which leads to the whole address."""
+    shown = cut(text, columns)
+    address = _ADDRESS.search(text)
+    if address is None or address.start() >= len(shown) or len(address[0]) > _MAX_LINK:
+        return shown
+    start, end = address.span()
+    return f"{shown[:start]}\x1b]8;;{address[0]}\x1b\\{shown[start:end]}\x1b]8;;\x1b\\{shown[end:]}"
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:

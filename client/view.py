@@ -8,10 +8,11 @@ an emulator that follows the screen (`CoveredScreen`); without one, the daemon d
 
 from __future__ import annotations
 
+import binascii
 import os
 import time
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from sesh.client.channel import Channel
 from sesh.client.display import BELL, MAX_NOTIFICATION, Display, notification
@@ -51,6 +52,14 @@ class LineState(Enum):
     DRAWN = auto()  # over the last row
 
 
+class KeepsQueries(Protocol):
+    """Takes queries for the clipboard out of output: see `sesh.client.desktop.queries`."""
+
+    def take(self, position: int, data: bytes) -> tuple[int, bytes]: ...
+
+    def whole(self, data: bytes) -> bytes: ...
+
+
 class TerminalView:
     """Shows frames on the display. `predict`: on which links to show keys before their echo.
 
@@ -67,13 +76,15 @@ class TerminalView:
         self.position: int | None = None  # of the first byte of output that is not shown yet; None before a screen
         self._timers = timers
         self._notice = ""  # a line that goes at the next key, or after a while
-        self._pinned = ""  # a line that stays until it is changed; it hides the notice
+        self._link_line = ""  # stays until it is changed; it hides the other lines
+        self._asking_line = ""  # stays for its time; it hides the notice
         self._line_state = LineState.NONE
         self._waits_since = 0.0  # time (monotonic) since which the notice waits for a pause
         self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
         self._frame = bytearray()  # output that waits for the next frame, after `position`
         self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
         self._below: CoveredScreen | None = None  # the screen below the line; None until output comes, or if unknown
+        self.queries: KeepsQueries | None = None  # keeps what programs ask of the clipboard from the terminal
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
@@ -119,6 +130,10 @@ class TerminalView:
         shown_to = (self.position or 0) + len(self._frame)
         if position < shown_to:
             data, position = data[shown_to - position :], shown_to  # without what has come over an earlier link
+        if self.queries is not None:
+            position, data = self.queries.take(position, data)
+            if not data:  # it is held back, as the beginning of a query
+                return
         if self._line_state is LineState.DRAWN:
             self._frame += data
             self.show_frame()
@@ -141,6 +156,8 @@ class TerminalView:
             return
         screen = bytes(self._parts)
         self._parts.clear()
+        if self.queries is not None:
+            screen = self.queries.whole(screen)
         if not self._awaits_screen and self._line_state is LineState.DRAWN:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()
@@ -166,7 +183,8 @@ class TerminalView:
     def show_skipped(self) -> None:
         """Show the skipped output: an ended session sends no requested screen."""
         self.finish()
-        self.display.show(self._skipped + self._frame)
+        rest = self._skipped + self._frame
+        self.display.show(rest if self.queries is None else self.queries.whole(rest))
         self._skipped = b""
         self._frame.clear()
 
@@ -177,6 +195,10 @@ class TerminalView:
             self._show_below_line(stays=False)
 
     # -- sesh's own line
+
+    @property
+    def _pinned(self) -> str:
+        return self._link_line or self._asking_line
 
     @property
     def _line(self) -> str:
@@ -200,8 +222,23 @@ class TerminalView:
 
     def pin_line(self, text: str) -> None:
         """Show a line at once, and until another text is given, also under output; empty: remove the line."""
-        before, self._pinned = self._pinned, text
+        before, changes = self._pinned, text != self._link_line
+        self._link_line = text
+        if text or changes:
+            self._show_pinned(before)
+
+    def ask_line(self, text: str, seconds: float = 0.0) -> None:
+        """Show a line at once, for its time, also under output and keys; empty: remove the line."""
+        before, changes = self._pinned, text != self._asking_line
+        self._asking_line = text
+        self._timers.clear(self.ask_line, "")
         if text:
+            self._timers.set(self.ask_line, seconds, "")
+        if changes:
+            self._show_pinned(before)
+
+    def _show_pinned(self, before: str) -> None:
+        if text := self._pinned:
             if text != before or not self.display.covered:
                 self._draw()
         elif before:
@@ -209,6 +246,21 @@ class TerminalView:
                 self._draw()
             else:
                 self._uncover()
+
+    @property
+    def ignores_clipboard(self) -> bool:
+        """True if the terminal is known to ignore OSC 52: one of VTE's, or macOS's own."""
+        return bool(os.environ.get("VTE_VERSION")) or os.environ.get("TERM_PROGRAM") == "Apple_Terminal"
+
+    def insert(self, sequence: bytes) -> None:
+        """Send the terminal a sequence, between two of the program's."""
+        self.display.insert(sequence)
+
+    def write_clipboard(self, text: bytes) -> bool:
+        """Put text on the terminal's clipboard (OSC 52), between two sequences; False if it ignores that."""
+        if not self.ignores_clipboard:
+            self.display.insert(b"\x1b]52;c;%s\x1b\\" % binascii.b2a_base64(text, newline=False))
+        return not self.ignores_clipboard
 
     def _await_pause(self) -> None:
         """Draw the line in the next pause, or soon if there is none."""
@@ -319,7 +371,8 @@ class TerminalView:
 
     def clear(self) -> None:
         """Remove guesses and sesh's lines."""
-        self._pinned = ""
+        self._link_line = self._asking_line = ""
+        self._timers.clear(self.ask_line, "")
         self._end_notice()
 
     def send_input(self, *, typed: bool = False) -> None:

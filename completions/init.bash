@@ -6,6 +6,18 @@
 if [[ $- == *i* && $- != *c* && -n ${SESH_ENV_FILE-} && ${__sesh_shell-} != "sesh=$$" ]]; then
 __sesh_shell="sesh=$$" __sesh_renewed=
 
+# The shims of the session come first in PATH, which a startup file or another login may have set anew.
+__sesh_shims() {
+  [[ $PATH == "${SESH_ENV_FILE%/*}/bin:"* || ! -e ${SESH_ENV_FILE%/*}/bin/.sesh ]] || PATH=${SESH_ENV_FILE%/*}/bin:$PATH
+}
+__sesh_shims
+# What a login shell has in PROMPT_COMMAND for that acts now, and cuts itself out.
+if [[ ${PROMPT_COMMAND[*]-} == *': sesh-begin;'*'exit $__sesh_code)"'* ]]; then
+  __sesh_all=${PROMPT_COMMAND[*]}
+  __sesh_all=${__sesh_all#*': sesh-begin;'}
+  \builtin eval ": sesh-begin;${__sesh_all%'exit $__sesh_code)"'*}exit \$__sesh_code)\""
+fi
+
 # Print the functions that a command line names.
 __sesh_functions() (
   IFS=$' \t\n;&|(){}<>"`$\''
@@ -81,6 +93,7 @@ __sesh_renew() {
       *=) \builtin unset -v "${__sesh_line%=}" ;;
     esac
   done <<<"$__sesh_renewed"
+  __sesh_shims
   \builtin return 1
 }
 

@@ -57,6 +57,15 @@ function __sesh_place
     end
 end
 
+# The shims of the session come first in PATH, which a startup file or another login may have set anew.
+function __sesh_shims
+    set -l shims (string replace -r '/[^/]*$' /bin -- $SESH_ENV_FILE)
+    if test -e $shims/.sesh -a "$PATH[1]" != $shims
+        set -gx PATH $shims $PATH
+    end
+end
+__sesh_shims
+
 function __sesh_renew
     set -l lines
     while read -l line
@@ -77,6 +86,7 @@ function __sesh_renew
                 end
         end
     end
+    __sesh_shims
 end
 
 end

@@ -74,6 +74,12 @@ __sesh_preexec() {
   __sesh_place
 } &&
 
+# The shims of the session come first in PATH, which a startup file or another login may have set anew.
+__sesh_shims() {
+  [[ $PATH == ${SESH_ENV_FILE%/*}/bin:* || ! -e ${SESH_ENV_FILE%/*}/bin/.sesh || ${(t)PATH} == *readonly* ]] ||
+    PATH=${SESH_ENV_FILE%/*}/bin:$PATH
+} &&
+
 __sesh_renew() {
   local line
   __sesh_renewed=$(<$SESH_ENV_FILE)
@@ -84,8 +90,10 @@ __sesh_renew() {
       *=) [[ ${(tP)line%=} == *readonly* ]] || unset "${line%=}" ;;
     esac
   done
+  __sesh_shims
 } &&
 
+__sesh_shims &&
 typeset -ga precmd_functions preexec_functions &&
 [[ ${(t)zshaddhistory_functions} == *readonly* ]] || zshaddhistory_functions+=(__sesh_zshaddhistory) &&
 builtin printf "\e]7373;integration;zsh;%s;%s\a" \

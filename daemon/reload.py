@@ -21,6 +21,7 @@ from typing import BinaryIO
 from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
 from sesh.daemon.life.description import write_record
 from sesh.daemon.pty.output_log import MAX_LAG, Place
 from sesh.daemon.screen.feed import CATCH_UP_TIME, FeedState
@@ -125,6 +126,7 @@ def _execute(server: Server, program: Callable[[int], list[str]], screen: FeedSt
     mask = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     inherited: list[int] = []
     try:
+        server.session.desk.end_all("was reloaded")
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
@@ -168,6 +170,7 @@ def take_over(memory: int) -> None:
     if session.pump.stdin.open:
         session.pump.stdin.due = time.monotonic() + FEEDER_TIMEOUT
     session.faults.guard(lambda: write_record(session, durable=True), "the record")
+    session.faults.guard(lambda: shims.put(os.environ), "the shims")
     server_of(session, state).run()
     os._exit(0)
 

@@ -15,6 +15,8 @@ from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
+from sesh.daemon.desktop.desk import FRAMES as DESK_FRAMES
 from sesh.daemon.life import description
 from sesh.daemon.life.ending import Ending
 from sesh.daemon.requests.methods import Reload, RequestMethods
@@ -59,10 +61,11 @@ class Server:
         self.ending = Ending(session, listener, self.connections)
         methods = RequestMethods(session, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, methods)
+        session.desk.poll = self._poll
         self.parts: list[Part] = [
             session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
             session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
-            self.ending,
+            session.desk, self.ending,
         ]  # fmt: skip
         self.replace: Callable[[], None] | None = None  # executes another sesh at the end of this turn
         self._resting: dict[Part, float] = {}  # parts that have failed, and until when (monotonic) they rest
@@ -195,6 +198,8 @@ class Server:
         self._poll.forget(self.listener.socket.fileno())
         self.listener.restore()
         description.write_record(self.session)
+        self.session.desk.restore_files()
+        shims.put(os.environ)  # BROWSER of the session's programs is one of them
 
     # -- connections
 
@@ -320,6 +325,11 @@ class Server:
         elif kind == protocol.REQUEST:
             self._stop_awaiting(connection)
             self.requests.handle(connection, codec.parse(payload))
+        elif kind in DESK_FRAMES:
+            if isinstance(client, Client):
+                self.session.desk.handle_frame(client, kind, payload)
+            elif kind == protocol.PIECE:
+                self.session.desk.receive(connection, payload)
         elif isinstance(client, Client):
             attached.handle_frame(client, kind, payload)
 
@@ -335,6 +345,8 @@ class Server:
         self._stop_awaiting(connection)
         session.events.forget(connection)
         session.waits.forget(connection)
+        if connection.open_requests:
+            session.desk.drop_caller(connection)
         if stdin.feeder is connection and stdin.open:
             stdin.due = time.monotonic() + stdin.linger
         if client is not None:
@@ -349,6 +361,7 @@ class Server:
         """Choose the client that gives the session its size; the program gets a new one before its next keys."""
         session = self.session
         size = session.clients.choose_leader(now)
+        session.faults.guard(session.desk.follow_clients, "the desk")
         if size is None:
             return
         session.pump.resize(size)
@@ -372,6 +385,8 @@ class Server:
             pump.write_input()
         if events & READ:
             session.read_output()
+        if session.desk.busy:
+            session.faults.guard(session.desk.move, "a connection to a port", ready)
 
     def _send(self, now: float) -> None:
         """Send each client and follower what is due to it."""
@@ -379,6 +394,8 @@ class Server:
         if session.acks.predicting:
             session.acks.report_flags()  # they apply to the output that comes next
         session.sender.send(now)
+        if session.desk.busy:  # after the output, which does not wait for it
+            session.faults.guard(session.desk.send, "the desk", now)
         if session.queries.new or session.queries.asked:
             session.queries.route(now)
         if session.attached.farewells:

@@ -11,6 +11,7 @@ from sesh.daemon.clients.acks import InputAcks
 from sesh.daemon.clients.client import Clients
 from sesh.daemon.clients.events import Events, shorten
 from sesh.daemon.clients.sender import Sender
+from sesh.daemon.desktop.desk import Desk
 from sesh.daemon.frames.attached import Attached
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
@@ -62,6 +63,7 @@ class Session:
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, history)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
+        self.desk = Desk(facts, clients, events)
         self.planned_to = 0  # the position up to which `plan` has seen the output
         events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty.is_open:

@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING
 from sesh.about import __version__
 
 if TYPE_CHECKING:
-    from sesh.api import Met, Result, Sent, SeshError, Session, Stop, execute, sessions
+    from sesh.api import Met, Result, Sent, SeshError, Session, Stop, browse, copy, execute, paste, sessions
 
-__all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__", "execute", "sessions"]
+__all__ = [
+    "Met", "Result", "Sent", "SeshError", "Session", "Stop", "__version__", "browse", "copy", "execute", "paste",
+    "sessions",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> object:

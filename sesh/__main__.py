@@ -10,6 +10,10 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
+        if argv[:1] == ["--desk"] and argv[1:]:  # a program waits for it, and its words are those of another
+            from sesh.cli.door import run  # noqa: PLC0415
+
+            return run(argv[1:])
         from sesh.cli.main import run_line  # noqa: PLC0415 - Ctrl-C during the import prints no traceback
 
         return run_line(argv)

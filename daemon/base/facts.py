@@ -34,8 +34,9 @@ class Facts:
     resume: Optional[list[str]]  # the command that starts the session again
     resumed: bool  # that command runs instead of a shell
     env: list[str]  # the names of `--env`
+    browser: bool = False  # programs may be offered a browser
     pid: int = 0  # of the program, once it has started
-    variables: dict[str, str] = field(default_factory=dict)  # in the file for its shells; empty without the file
+    variables: dict[str, str] = field(default_factory=dict)  # of the newest client, for its shells
 
     @classmethod
     def of(cls, spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
@@ -60,6 +61,7 @@ class Facts:
             resume=spec.get("resume"),
             resumed=own_shell and spec.get("resumes") is True,
             env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
+            browser=spec.get("browser") is not None,
         )
 
     def update(self, changed: Facts) -> None:

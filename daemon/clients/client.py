@@ -26,9 +26,9 @@ from typing import Optional
 from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
 from sesh.daemon.clients.reply_filter import ReplyFilter
-from sesh.daemon.clients.window import PATIENCE, Window
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient
+from sesh.system import platforms
 from sesh.system.clock import STEADY
 from sesh.text import sizes
 from sesh.text.safe import plain
@@ -38,6 +38,7 @@ from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello
+from sesh.wire.window import PATIENCE, Window
 
 FRAME = 16 << 10  # bytes of one frame of output: a client that leaves writes the frame that it has begun
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
@@ -95,6 +96,8 @@ class Terminal:
     read_only: bool
     lines: int  # the most lines that it gets when it attaches, or where others are left out
     acknowledges: bool  # it sends GOT
+    version: str  # of its sesh
+    has_display: bool  # programs of this machine show on its person's display
 
     @classmethod
     def of(cls, hello: Hello) -> Terminal:
@@ -108,6 +111,8 @@ class Terminal:
             read_only=hello.get("read_only", False),
             lines=sizes.clamped(hello.get("lines"), 0, MAX_LINES, REPLAY_LINES),
             acknowledges=remote or hello.get("acknowledges", False),
+            version=plain(hello.get("version", "")[:20]),
+            has_display=platforms.brings_display(hello.get("renewed", {})),
         )
 
 

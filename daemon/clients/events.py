@@ -2,8 +2,8 @@
 
 An event is `{"seq", "ts", "event", "session", …}`. `seq` counts from 1 for each session, `ts` is RFC 3339 in UTC to the
 millisecond. The events: `created attached detached command_started command_ended bell title notification renamed
-resized exited activity`, and `missed`, which tells one follower the `count` of events that were dropped before it read
-them. No event contains typed input.
+resized exited activity desktop`, and `missed`, which tells one follower the `count` of events that were dropped before
+it read them. No event contains typed input, or what a clipboard has.
 """
 
 from __future__ import annotations

@@ -25,7 +25,6 @@ from sesh.daemon.clients.client import (
     Viewed,
 )
 from sesh.daemon.clients.connection import PeerConnection
-from sesh.daemon.clients.window import HERE, MIN_WINDOW, PATIENCE
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
 from sesh.daemon.pty.pty import READ_LIMIT
 from sesh.daemon.screen.feed import STEP_TIME, ScreenFeed
@@ -34,6 +33,7 @@ from sesh.vt.effects import EffectKind
 from sesh.vt.render.replay import Replay, repainting, replaying
 from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
+from sesh.wire.window import HERE, MIN_WINDOW, PATIENCE
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent

@@ -16,7 +16,6 @@ from sesh.daemon.clients.acks import InputAcks
 from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
-from sesh.daemon.clients.window import HERE
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -29,6 +28,7 @@ from sesh.vt.render.clean_screen import clean_screen
 from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
+from sesh.wire.window import HERE
 
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 

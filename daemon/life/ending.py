@@ -216,6 +216,8 @@ class Ending:
         if self._life.phase == Phase.ENDED and not self._complete():  # after a wait, the caller may request the screen
             return
         is_final = self._life.phase != Phase.ENDED
+        if is_final:
+            self._session.desk.end_all("has ended")
         for connection in list(self._connections.values()):
             if self._has_more(connection):
                 continue

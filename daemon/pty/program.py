@@ -6,7 +6,7 @@ import os
 import shlex
 import shutil
 import signal
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from errno import E2BIG, EACCES, EINVAL, ENOENT, ENOEXEC, ENOTDIR
 from mmap import mmap
@@ -16,6 +16,8 @@ from ptyprocess import PtyProcess
 
 from sesh.about import SESH
 from sesh.daemon.pty.pty import Pty, set_size
+from sesh.desktop import install
+from sesh.desktop import variables as desktop
 from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
 from sesh.schema.facts import LaunchSpec
@@ -123,7 +125,7 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     term = spec["environment"].get("TERM", "")
     variables = {
         name: value
-        for name, value in creator.items()
+        for name, value in desktop.without_ours(creator).items()
         if name not in OF_THE_CREATORS_TERMINAL and name not in _OF_THE_CREATOR and not (login and name == "SHLVL")
     }
     variables["TERM"] = term if platforms.has_terminfo(term, variables) else FALLBACK_TERM
@@ -133,12 +135,23 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     variables["SESH_SESSION"] = spec["name"]
     if variables.pop("SSH_AUTH_SOCK", ""):
         variables["SSH_AUTH_SOCK"] = records.file_of(session_id, "agent")
+    variables["PATH"] = desktop.search_path(variables.get("PATH") or os.defpath, install.folder())
+    is_login = not spec.get("command") and shell_words(variables["SHELL"], login=login)[0] == "-bash"
+    if is_login:
+        variables.setdefault("PROMPT_COMMAND", desktop.ONCE)
+    variables.update(browser(creator, can_open=spec.get("browser") is True))
     variables.update(spec.get("extra") or {})
     if creator.get("SESH_DIR"):
         variables["SESH_DIR"] = paths.directory()
     variables["PWD"] = spec["directory"]
     variables["SESH_ENV_FILE"] = records.file_of(session_id, "env")
     return variables
+
+
+def browser(creator: Mapping[str, str], *, can_open: bool) -> dict[str, str]:
+    """Return the variables by which programs open pages, if the desktop can."""
+    chosen = desktop.for_pages(creator, install.folder(), can_open=can_open)
+    return {name: value for name, value in chosen.items() if value}
 
 
 def shell_words(path: str, *, login: bool) -> list[str]:

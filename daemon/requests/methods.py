@@ -32,7 +32,7 @@ from sesh.system import paths, processes
 from sesh.system.clock import STEADY
 from sesh.vt.render.export import continued, export, follow_state
 from sesh.wire import protocol
-from sesh.wire.messages import LogsResponse, Message, WaitResponse
+from sesh.wire.messages import Ask, LogsResponse, Message, Told, WaitResponse, Wish
 
 SCREEN_TIMEOUT = 25.0  # seconds that a request waits for the emulator: less than its caller's own timeout
 _POLL = 0.01  # seconds between two checks of a request that waits for the emulator
@@ -312,6 +312,29 @@ class RequestMethods:
             news: Message = {"name": name[:MAX_NEWS], "state": state[:MAX_NEWS], "question": question[:MAX_NEWS]}
             client.connection.queue(protocol.message(protocol.TELL, news))
         request.respond(client is not None)
+
+    def desk(
+        self,
+        request: PeerRequest[Told],
+        wish: Literal["list", "read", "write", "open"],
+        type_: str = "",
+        url: str = "",
+        program: str = "",
+        size: Optional[int] = None,
+        *,
+        more: bool = False,
+    ) -> None:
+        """Have the desktop of the person who leads asked; DATA is what is to be written, and what was read.
+
+        `more`: PIECE frames with the request's number follow, the last one without bytes.
+        """
+        ask: Ask = {"type": type_}
+        if url:
+            ask["url"] = url
+        if size is not None:
+            ask["size"] = size
+        ask["program"] = program
+        self._session.desk.ask(request, Wish(wish), ask, is_whole=not more)
 
     def feed(
         self, request: PeerRequest[bool], at: Optional[int] = None, *, ends: bool = False, mends: bool = False

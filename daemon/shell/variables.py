@@ -13,6 +13,8 @@ from contextlib import suppress
 from dataclasses import replace
 
 from sesh.daemon.base.facts import Facts
+from sesh.desktop import install
+from sesh.desktop import variables as desktop
 from sesh.store import records
 from sesh.system import files
 
@@ -29,6 +31,13 @@ def update(facts: Facts, changes: Mapping[str, str]) -> None:
     with suppress(OSError):
         files.write_whole(records.file_of(facts.id, "env"), text.encode("utf-8", "surrogateescape"))
         facts.update(replace(facts, variables=now))
+
+
+def offer_browser(facts: Facts, *, can_open: bool) -> None:
+    """Have programs open pages if the leader's desktop can; else unset the variables that make them try."""
+    if facts.browser:
+        changes = desktop.for_pages(os.environ, install.folder(), can_open=can_open)
+        update(facts, {name: value for name, value in changes.items() if name not in facts.env})
 
 
 def use_agent(facts: Facts, sockets: Iterable[str]) -> None:

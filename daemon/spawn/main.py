@@ -13,8 +13,9 @@ from sesh.config import debug_log
 from sesh.daemon import reload
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
 from sesh.daemon.life.description import write_record
-from sesh.daemon.pty.program import Program, environment, resolve
+from sesh.daemon.pty.program import Program, browser, environment, resolve
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
@@ -91,6 +92,8 @@ def _set_up(spec: LaunchSpec, creator: socket.socket, connection: Connection) ->
             write_record(session)
             if agent := spec["environment"].get("SSH_AUTH_SOCK"):  # before the program, which may use it at once
                 records.link_agent(session.facts.id, agent)
+            session.desk.created(spec["environment"])
+            session.faults.guard(lambda: shims.put(os.environ), "the shims")
             server = Server(session, listener, creator, reload.steps)
             session.begin(program.start())
         finally:
@@ -126,7 +129,9 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     size = sizes.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
     earlier = spec.get("history", [])
     history = History(max((run["n"] for run in earlier), default=0), [Command(run) for run in earlier])
-    session = Session(Facts.of(spec, session_id, command), size, Pty(), history=history)
+    facts = Facts.of(spec, session_id, command)
+    facts.variables = browser(spec["environment"], can_open=spec.get("browser") is True)
+    session = Session(facts, size, Pty(), history=history)
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)

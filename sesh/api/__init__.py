@@ -12,8 +12,11 @@ The command line calls the same functions. Errors are those of `sesh.errors`: ea
 
 from __future__ import annotations
 
+from sesh.api.desktop import browse, copy, paste
 from sesh.api.session import Met, Result, Sent, Session, execute, sessions
 from sesh.errors import SeshError
 from sesh.system.workers import Stop
 
-__all__ = ["Met", "Result", "Sent", "SeshError", "Session", "Stop", "execute", "sessions"]
+__all__ = [
+    "Met", "Result", "Sent", "SeshError", "Session", "Stop", "browse", "copy", "execute", "paste", "sessions",
+]  # fmt: skip

@@ -430,7 +430,8 @@ def _spec(
     program = _words(command) if command is not None else None
     program = ["sh", "-c", *program] if program and isinstance(command, str) else program
     path = os.fspath(directory) if directory is not None else None
-    return {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels), "size": size}
+    words: Spec = {"command": program, "directory": path, "env": _pairs(env), "label": _pairs(labels), "size": size}
+    return {**words, "browser": False}
 
 
 def _job(spec: Spec, name: str | None, timeout: float | None, keep: bool) -> JobSpec:

@@ -125,6 +125,34 @@ class PrintedState(Done):
     state: str
 
 
+class PrintedCopied(Done):
+    """What was put on the clipboard: its `type`, and how many `bytes`."""
+
+    type: str
+    bytes: int
+
+
+class PrintedPasted(Done):
+    """What the clipboard has: `text`, or in `base64` what is none; the other is null."""
+
+    type: str
+    bytes: int
+    text: str | None
+    base64: str | None
+
+
+class PrintedTypes(TypedDict):
+    """The types of what the clipboard has."""
+
+    types: list[str]
+
+
+class PrintedBrowsed(Done):
+    """The address that was opened."""
+
+    url: str
+
+
 class PrintedLabels(Done):
     """All labels of a session."""
 

@@ -26,7 +26,7 @@ HostsBehind = Literal[  # the words behind the verb that are hosts if they begin
 ]
 VALUED = frozenset((  # each option of any verb that takes a value, which is the next word, whatever it looks like
     "--context", "--dir", "--env", "--for", "--format", "--from", "--idle", "--key", "--label", "--lines", "--older",
-    "--question", "--signal", "--since", "--size", "--timeout", "-C", "-n", "-s",
+    "--question", "--signal", "--since", "--size", "--timeout", "--type", "-C", "-n", "-s", "-t",
 ))  # fmt: skip
 
 
@@ -104,6 +104,11 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
             why_one="if NEW were free on some hosts only, half of the sessions would have it",
         ),
         Verb("label", "Set or remove labels, to filter lists by", "sessions.label", hosts="each", hosts_behind="none"),
+    ),
+    "Your desktop, from within a session": (
+        Verb("copy", "Put text or stdin on your clipboard", "desktop.copy", hosts="none", hosts_behind="none"),
+        Verb("paste", "Print what is on your clipboard", "desktop.paste", hosts="none"),
+        Verb("browse", "Open a page in your browser", "desktop.browse", hosts="none", hosts_behind="none"),
     ),
     "End, keep and restore": (
         Verb("kill", "End sessions and what runs in them", "sessions.kill", short="-k", hosts="each"),

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from functools import lru_cache, partial
-from typing import Annotated, Any, Literal, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_type_hints
 
 from sesh import errors
 from sesh.errors import Refused, UsageError, placed
@@ -34,7 +34,17 @@ else:
 MAX_REPLAY_LINES = 1_000_000
 MAX_FILE = 1 << 20  # bytes of the file; a larger one is not read
 _SPAN = re.compile(r"(\d\d?):([0-5]\d)\s*-\s*(\d\d?):([0-5]\d)", re.ASCII)
-_TABLES = ("groups", "remotes")
+_Facts = TypeVar("_Facts")
+_TABLES = ("groups", "remotes", "desktop")
+
+
+@dataclass(frozen=True)
+class DesktopSettings:
+    """What the programs of a host may have of this machine: by a key of the person, always, or never."""
+
+    paste: Literal["key", "always", "never"] = "key"  # read the clipboard
+    browse: Literal["key", "always", "never"] = "key"  # open a page
+    copy: Literal["always", "never"] = "always"  # write the clipboard
 
 
 @dataclass
@@ -55,6 +65,8 @@ class Config:
     quiet: str = ""  # the hours without notifications: `22:00-07:00`
     groups: dict[str, list[str]] = field(default_factory=dict)  # hosts and groups by group name, without `@`
     remotes: dict[str, list[str]] = field(default_factory=dict)  # the command that reaches a host, by name or pattern
+    desktop: dict[str, dict[str, str]] = field(default_factory=dict)
+    """The settings of `DesktopSettings` that are given, by host or pattern; for all, this machine too, by ``."""
     warnings: list[str] = field(default_factory=list)
 
     def hosts_of(self, words: Sequence[str]) -> list[str]:
@@ -85,9 +97,14 @@ class Config:
 
     def via(self, host: str) -> list[str] | None:
         """Return the command that reaches a host, also by pattern; None for ssh."""
-        patterns = (name for name in self.remotes if is_pattern(name) and fnmatchcase(host, name))
-        words = self.remotes.get(host) or self.remotes.get(next(patterns, ""))
+        words = _of_host(self.remotes, host)
         return words and [word.replace("{name}", host) for word in words]
+
+    def desktop_of(self, host: str | None) -> DesktopSettings:
+        """Return what the programs of a host, or of this machine (None), may have."""
+        of_host = _of_host(self.desktop, host) if host is not None else None
+        given = {**self.desktop.get("", {}), **(of_host or {})}
+        return DesktopSettings(**given)  # type: ignore[arg-type]  # checked as the file is read
 
     def warn(self, text: str) -> None:
         self.warnings.append(f"{printable(self.path)}: {safe.one_line(text)}")
@@ -136,10 +153,29 @@ class Config:
             raise UsageError(f'write [remotes.{name}], and below it only via = "COMMAND"')
         self.remotes[name] = words
 
+    def _set_desktop(self, name: str, value: Any) -> None:
+        """Set one setting for all, or the settings of a host."""
+        host, settings = ("", {name: value}) if name in _DESKTOP_TYPES else (name, value)
+        if host:
+            check_host(host.replace("*", "x").replace("?", "x"))
+        if not isinstance(settings, dict):
+            raise UsageError(f"unknown key; known: {', '.join(_DESKTOP_TYPES)}, and a table for a host")
+        for key, setting in settings.items():
+            if key not in _DESKTOP_TYPES:
+                raise UsageError(f"unknown key {printable(key)}; known: {', '.join(_DESKTOP_TYPES)}")
+            check.checked_here(_DESKTOP_TYPES[key], setting)
+        self.desktop.setdefault(host, {}).update(settings)
+
 
 def is_pattern(name: str) -> bool:
     """Return whether the name of a remote is a pattern for several hosts."""
     return "*" in name or "?" in name
+
+
+def _of_host(facts: Mapping[str, _Facts], host: str) -> _Facts | None:
+    """Return what a table has for a host, else for the first pattern that it matches."""
+    patterns = (name for name in facts if is_pattern(name) and fnmatchcase(host, name))
+    return facts.get(host) or facts.get(next(patterns, host))
 
 
 def load(path: str | None = None) -> Config:
@@ -184,6 +220,7 @@ def in_quiet_hours(text: str) -> bool:
 
 
 _TYPES = get_type_hints(Config, include_extras=True)
+_DESKTOP_TYPES = get_type_hints(DesktopSettings)
 KEYS = tuple(key for key in _TYPES if key not in ("path", "warnings"))
 _PARSED: dict[str, Callable[[Any], object]] = {"detach_key": DetachKey.parse, "quiet": _span, "renew": check_variables}
 """By key, the parser that refuses values that have the right type: it raises UsageError."""

@@ -21,7 +21,7 @@ from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
 from sesh.store import records, results
-from sesh.system import descriptors, files, paths, processes
+from sesh.system import descriptors, files, paths, platforms, processes
 from sesh.text import sizes
 from sesh.wire.connection import Connection
 
@@ -57,7 +57,15 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
         "outlive": settings.keep,
         "scrollback": settings.scrollback,
         "id": caller.session_id,
+        "browser": _browser(caller) if spec.get("browser", True) else None,
     }
+
+
+def _browser(caller: Caller) -> bool:
+    """Return whether the person who creates the session, at a terminal, has a desktop that shows pages."""
+    origin = caller.origin
+    opens = platforms.opens_pages(os.environ) if origin is None else origin.opens_pages
+    return caller.can_answer and opens
 
 
 def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int]:

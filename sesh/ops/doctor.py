@@ -14,6 +14,7 @@ from importlib.util import find_spec
 from sesh import errors
 from sesh.about import PROGRAM, SESH, __version__
 from sesh.config import config
+from sesh.desktop import install
 from sesh.errors import Interrupted, Refused, SeshError, UsageError
 from sesh.names import printable
 from sesh.ops import sweep
@@ -278,7 +279,35 @@ def _startup(_caller: Caller) -> Iterator[Finding]:
         yield row("startup", WARNING, message, f"write {line}")
 
 
+def _desktop(caller: Caller) -> Iterator[Finding]:
+    """In a session, check that the programs for clipboard and browser lead to the person's desktop."""
+    record = listing.of_asker() if caller.origin is None else None
+    if record is None:
+        return
+    folder = install.folder()
+    elsewhere: dict[str, list[str]] = {}
+    for name in install.NAMES:
+        found = os.path.dirname(shutil.which(name) or "")
+        if found != folder and not (name in install.OF_MACOS and found):
+            elsewhere.setdefault(found, []).append(name)
+    for place, names in elsewhere.items():
+        where = f"found in {printable(place)}" if place else "not found"
+        message = f"{', '.join(names)}: {where}, not in {folder}, so they do not reach your desktop"
+        yield row("desktop", WARNING, message, startup.shims_line(os.environ, folder))
+    if os.path.exists(records.file_of(record["id"], "display")):
+        yield row("desktop", OK, "your display is on this machine: its own xclip, xdg-open and the like run")
+    elif not elsewhere:
+        yield row("desktop", OK, f"{', '.join(install.NAMES)} reach the machine at which you sit")
+    browser = os.environ.get("BROWSER", "")
+    if browser and os.path.basename(browser) != platforms.BROWSER:
+        yield row("desktop", OK, f"BROWSER is your own, {printable(browser)}")
+    elif browser:
+        yield row("desktop", OK, "programs open pages in your browser")
+    else:
+        yield row("desktop", OK, "BROWSER is not set: programs print the address of a page")
+
+
 _CHECKS = (
     _python, _directory, _daemons, _settings, _terminal, _locale, _path, _logout, _ssh, _versions, _startup,
-    _integration,
+    _integration, _desktop,
 )  # fmt: skip

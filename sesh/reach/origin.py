@@ -17,7 +17,7 @@ class Origin:
 
     `host`: the person's name for this machine. `home`: that machine's home directory. `size`: columns, rows, width and
     height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's type, or None. `locale`:
-    LANG, LC_*.
+    LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages.
     """
 
     def __init__(self, facts: object) -> None:
@@ -30,6 +30,7 @@ class Origin:
         self.size = known.get("size", (0, 0, 0, 0))
         self.term = known.get("term") or None
         self.colorterm = known.get("colorterm") or None
+        self.opens_pages = known.get("opens_pages", False)
         self.locale = {key: value for key, value in known.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:

@@ -244,13 +244,17 @@ class Status(Summary, total=False):
 
 
 class Spec(TypedDict, total=False):
-    """A session to create. `env`, `label`: lists of `KEY=VALUE`; `size`: such as `200x50`."""
+    """A session to create. `env`, `label`: lists of `KEY=VALUE`; `size`: such as `200x50`.
+
+    `browser`: False if its programs are never to be offered a browser.
+    """
 
     directory: Optional[str]
     command: Optional[list[str]]
     env: Sequence[str]
     label: Sequence[str]
     size: Optional[str]
+    browser: bool
 
 
 class JobSpec(TypedDict):
@@ -271,7 +275,8 @@ class LaunchSpec(TypedDict, total=False):
     input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;
     `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `resume-with`;
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
-    `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept.
+    `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept. `browser`: the desktop of
+    the creator opens pages, so programs are offered a browser; None if they never are.
     """
 
     name: str
@@ -302,6 +307,7 @@ class LaunchSpec(TypedDict, total=False):
     resumes: bool
     instead_of: str
     numbered: bool
+    browser: Optional[bool]
 
 
 class EndFacts(TypedDict):
@@ -346,6 +352,9 @@ class Event(TypedDict, total=False):
     before: str
     exit_code: Optional[ShellCode]
     signal: Optional[Code]
+    wish: str
+    program: str
+    bytes: int
     title: str
     text: str
     state: str

@@ -14,7 +14,7 @@ from typing import Any
 
 from sesh.about import PROGRAM, SESH
 from sesh.errors import Refused, SeshError, UsageError
-from sesh.names import natural
+from sesh.names import is_id, is_name, natural
 from sesh.schema.facts import Record, Summary
 from sesh.store import checkpoints, records, results
 from sesh.system import files, paths, processes, programs
@@ -27,6 +27,7 @@ from sesh.wire.messages import SUMMARY
 SUMMARIES_TIMEOUT = 1.0  # seconds for all daemons to respond, then the records of the silent ones are shown
 _CONNECT_TIMEOUT = 0.2
 _WAKING = 0.5  # seconds for a live daemon to make its socket again
+_ANCESTORS = 64  # processes above a caller whose terminals are looked at
 _LOOK = 0.005  # seconds between two looks for a file
 
 
@@ -186,6 +187,34 @@ def current(tty: int | None = None) -> Record | None:
         if not is_starting or time.monotonic() > deadline:
             return None
         time.sleep(_LOOK)  # the program may run before its daemon adds the terminal to the record
+
+
+def of_asker(*, elsewhere: bool = True) -> Record | None:
+    """Return the record of the session from which this process came, by its terminal or an ancestor's, or None.
+
+    Agents start helpers without a terminal, and whose parent may have ended: then the variables of the session count.
+    They name its directory, too. `elsewhere`: if that is another one, it becomes this process's `SESH_DIR`.
+    """
+    seen = {0}
+    pid = os.getpid()
+    for _ in range(_ANCESTORS):
+        tty = processes.controlling_tty(pid)
+        if tty not in seen and (record := current(tty)) is not None:
+            return record
+        seen.add(tty)
+        pid = processes.parent_of(pid)
+        if pid <= 1:
+            break
+    directory, _, session_id = os.environ.get("SESH_ENV_FILE", "").rpartition(f"{os.sep}.env.")
+    name = os.environ.get("SESH_SESSION", "")
+    if not (os.path.isabs(directory) and is_id(session_id) and is_name(name)):
+        return None
+    if os.path.abspath(directory) != paths.directory():
+        if not elsewhere:
+            return None
+        os.environ["SESH_DIR"] = directory
+    names = (name, *paths.names())  # it may have been renamed since
+    return next((record for record in map(records.readable, names) if record and record.get("id") == session_id), None)
 
 
 def required(verb: str) -> str:

@@ -9,6 +9,7 @@ import os
 import re
 
 from sesh.about import PROGRAM
+from sesh.desktop.install import MARK, NAMES
 from sesh.errors import Refused
 from sesh.store import records
 from sesh.system import files, paths, platforms
@@ -23,7 +24,8 @@ HINTED = ".hinted"  # there once `history` has told of the shell integration
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
-    rf"{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
+    rf"bin/(?:{'|'.join((MARK, *NAMES))})"
+    rf"|{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
     rf"|\.results/{_ID}\.json|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.

@@ -17,7 +17,7 @@ from sesh.schema.facts import SUMMARY_KEYS, Record, Summary
 from sesh.system import files, paths, platforms, processes
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
-FILES = ("agent", "checkpoint", "env", "new-screen", "screen")  # `.KIND.ID`
+FILES = ("agent", "checkpoint", "display", "env", "new-screen", "primary", "screen")  # `.KIND.ID`
 _MAX_RECORD = 4 << 20  # bytes; a larger record is refused
 _IN_SUMMARY = (
     "pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows", "ended", "reason",
@@ -111,7 +111,9 @@ def wake(record: Record) -> bool:
 def file_of(session_id: str, kind: str) -> str:
     """Return the path of a session's file of a kind in `FILES`.
 
-    `agent` is a link to the ssh agent of the newest client; `env` has variables for the session's shells.
+    `agent` is a link to the ssh agent of the newest client; `env` has variables for the session's shells;
+    `display` is there if the real programs for a display are to run (see `sesh.daemon.desktop.display`);
+    `primary` is what shims keep of X11's other clipboard.
     """
     return os.path.join(paths.directory(), f".{kind}.{session_id}")
 

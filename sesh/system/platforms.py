@@ -18,6 +18,8 @@ from threading import Lock
 from sesh.system import programs
 
 LINUX = sys.platform.startswith("linux")
+BROWSER = "sesh-browser"
+"""The shim for the variable BROWSER: no browser's name, and none that programs take for a text browser's."""
 MAX_SOCKET_PATH = 107 if LINUX else 103  # bytes of `sun_path`, less the closing NUL
 USES_LOGIN_SHELLS = not LINUX  # the shells of terminals are login shells
 PEAK_UNIT = 1024 if LINUX else 1  # bytes in a unit of `ru_maxrss`
@@ -207,6 +209,23 @@ def has_terminfo(term: str, env: Mapping[str, str]) -> bool:
     entries = (os.path.join(term[0], term), os.path.join(f"{ord(term[0]):x}", term))
     present = filter(None, (*folders, *_TERMINFO))
     return any(os.path.isfile(os.path.join(folder, entry)) for folder in present for entry in entries)
+
+
+def brings_display(login: Mapping[str, str]) -> bool:
+    """Return whether a login with these variables shows this machine's programs on the display of its person."""
+    if not LINUX and not login.get("SSH_CONNECTION"):
+        return True  # macOS: its clipboard and its browser need no variable
+    return bool(login.get("DISPLAY") or login.get("WAYLAND_DISPLAY"))
+
+
+def opens_pages(login: Mapping[str, str]) -> bool:
+    """Return whether a login with these variables has a desktop that is likely to show a page.
+
+    It is quick: which program shows the page is looked up when there is one (`sesh.desktop.tools`).
+    """
+    names = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TERMUX_VERSION")
+    is_within = os.path.basename(login.get("BROWSER", "")) == BROWSER  # a session, whose client has the desktop
+    return is_within or any(map(login.get, names)) or (not LINUX and not login.get("SSH_CONNECTION"))
 
 
 def logind_kills() -> bool:

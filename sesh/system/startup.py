@@ -51,6 +51,14 @@ def startup_line(environment: Mapping[str, str]) -> Optional[StartupLine]:
     return None
 
 
+def shims_line(environment: Mapping[str, str], folder: str) -> str:
+    """Return what to write so that the shims in `folder` come first in PATH."""
+    line = startup_line(environment)
+    if line is not None and not is_loaded(environment):
+        return f"write {line}"
+    return f'write as the last line of your shell\'s startup file: export PATH="{folder}:$PATH"'
+
+
 def is_loaded(environment: Mapping[str, str]) -> bool:
     """Return whether a startup file of the user's shell loads the integration."""
     line = startup_line(environment)

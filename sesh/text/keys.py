@@ -266,16 +266,20 @@ def chord_of(sequence: bytes) -> tuple[Chord, int] | None:
             return _unicode(fields[2], modifiers), PRESS
         return ("~", number, modifiers), event or PRESS
     if final == "_" and len(fields) >= 4:  # win32-input-mode: the character, and whether the key is down
-        return _win32(fields[2][0]), PRESS if fields[3][0] else RELEASE
+        return _win32(fields[2][0], fields[4][0] if len(fields) > 4 else 0), PRESS if fields[3][0] else RELEASE
     if number <= 1 and final in "ABCDEFHPQRSZ":
         return (final, 1, modifiers), event or PRESS
     return None
 
 
-def _win32(code: int) -> Chord:
+_WIN32_ALT, _WIN32_CTRL = 1 | 2, 4 | 8  # right and left
+
+
+def _win32(code: int, state: int) -> Chord:
     if 0 < code < 0x20 and code not in (8, 9, 13, 27):
         return "u", ord(chr(code | 0x40).lower()), CTRL
-    return "u", code, 0
+    # AltGr comes as the right Alt with the left Ctrl, and makes a character.
+    return "u", code, ALT if state & _WIN32_ALT and not state & _WIN32_CTRL else 0
 
 
 def _unicode(codes: list[int], modifiers: int) -> Chord:

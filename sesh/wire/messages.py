@@ -8,11 +8,13 @@ RESPONSE has the type that the table at the end of this file names.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from enum import Enum
 from typing import Any, Generic, Optional, TypedDict, TypeVar, Union, final, overload
 
 from sesh.schema.facts import (
     Code,
     EndFacts,
+    Exact,
     Id,
     JobResult,
     Latin,
@@ -29,7 +31,10 @@ from sesh.schema.facts import (
 
 
 class OriginFacts(TypedDict, total=False):
-    """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`)."""
+    """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
+
+    `opens_pages`: it has a desktop that shows pages.
+    """
 
     host: str
     home: str
@@ -37,6 +42,7 @@ class OriginFacts(TypedDict, total=False):
     term: Optional[str]
     colorterm: Optional[str]
     locale: dict[str, str]
+    opens_pages: bool
 
 
 class Hello(LoginFacts, total=False):
@@ -113,6 +119,75 @@ class Message(TypedDict, total=False):
     queries: bool
     command: Text
     host: Optional[str]
+
+
+class Wish(str, Enum):
+    """What is wished in an ASK. A daemon asks for the first four of a client, a client for the others of its daemon."""
+
+    LIST = "list"  # the types that the clipboard has: TOLD has `types`
+    READ = "read"  # the clipboard's content as `type`: pieces, then TOLD
+    WRITE = "write"  # put pieces on the clipboard as `type`; TOLD once that is done
+    OPEN = "open"  # show the page `url`
+    STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
+    PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
+
+
+class Why(str, Enum):
+    """Why a wish was not fulfilled."""
+
+    CONSENT = "consent"  # the person has not agreed
+    EMPTY = "empty"  # the clipboard has nothing of that type
+    NONE = "none"  # nobody is attached whose client can do it
+    TOOLS = "tools"  # the machine of the person has no program for it
+    SIZE = "size"  # more bytes than are carried
+    REFUSED = "refused"  # what was asked is not done for anybody, such as an address that is no page
+    TAKEN = "taken"  # another program listens on the port
+    GONE = "gone"  # the client, the link, the caller or the far port has gone meanwhile
+    TIME = "time"  # no answer came in time
+
+
+class Ask(TypedDict, total=False):
+    """ASK. `wish`: one of `Wish`, or one that a newer sesh knows. `number`: even if the daemon asks, else odd.
+
+    `type`: a MIME type; `size`: of the bytes that follow, if known; `program`: what asks, in one word; `ports`: those
+    that `url` names and on which the session's user listens over there.
+    """
+
+    number: int
+    wish: str
+    type: str
+    url: Exact
+    port: int
+    ports: list[int]
+    program: str
+    size: int
+
+
+class Told(TypedDict, total=False):
+    """TOLD, and the response to the request `desk`. `why`: one of `Why`, empty if `ok`.
+
+    `types`: those that the clipboard has; `type`: that of the bytes; `words`: one line for the person at the caller.
+    """
+
+    number: int
+    ok: bool
+    why: str
+    types: list[str]
+    type: str
+    words: str
+
+
+class DesktopFacts(TypedDict, total=False):
+    """DESKTOP: what the machine of a client's person can do. `pictures`: the types of pictures that it reads.
+
+    `open`: show a page; `listen`: on its loopback, for a login that comes home; `read`, `write`: its clipboard.
+    """
+
+    open: bool
+    listen: bool
+    read: bool
+    write: bool
+    pictures: list[str]
 
 
 class Welcome(TypedDict, total=False):
@@ -294,6 +369,7 @@ STATE = RequestType("state", type(None))
 SWITCH = RequestType("switch", bool)
 TELL = RequestType("tell", bool)
 RELOAD = RequestType("reload", type(None))
+DESK = RequestType("desk", Told)  # what a program wants of its person's desktop; DATA is the clipboard
 
 START = RequestType("start", type(None))  # to a zygote
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

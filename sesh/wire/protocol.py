@@ -39,6 +39,13 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | PROGRESS | daemon | nothing: a bridge's op has done with one more session, and goes on; older ones send none |
 | DATA     | both   | bytes that belong to the next REQUEST or RESPONSE; for `events`, one event              |
+| ASK      | both   | JSON: number, wish, and the wish's own keys: begins an exchange (see `sesh.wire.pieces`)|
+| PIECE    | both   | an exchange's number (8 bytes), some of its bytes; without bytes: no more come this way |
+| TAKEN    | both   | an exchange's number, how many of its bytes somebody has taken (8 bytes each); with the |
+|          |        | number 0: how many bytes of pieces have arrived                                         |
+| TOLD     | both   | JSON: number, ok, why, and what the wish is answered with: ends an exchange             |
+| DESKTOP  | client | JSON: what the machine of its person can do (see `messages.DesktopFacts`); once after   |
+|          |        | each WELCOME, and again whenever that changes; without one nothing is asked of it       |
 
 A malformed frame closes the connection.
 """
@@ -72,6 +79,7 @@ CHUNK = 256 << 10
 GOT_OVER_LINK, GOT_HERE = 2 << 10, 64 << 10
 """Bytes that a terminal takes between two GOT, if it is over a link, or on the daemon's machine."""
 NUMBER_SIZE = 8  # bytes of the number that begins a numbered frame
+HEADER_SIZE = _HEADER.size
 STATES = ("working", "waiting", "idle", "done", "failed")
 
 WELCOME_TIMEOUT = 5.0  # seconds without a WELCOME until a daemon counts as silent
@@ -86,6 +94,7 @@ PING, PONG = 0x0D, 0x0E
 REQUEST, RESPONSE, DATA = 0x0F, 0x10, 0x11
 ECHOED, MODEL, TELL, GOT = 0x13, 0x14, 0x15, 0x16
 RELOADED, PROGRESS = 0x19, 0x1A
+ASK, PIECE, TAKEN, TOLD, DESKTOP = 0x1B, 0x1C, 0x1D, 0x1E, 0x1F
 
 ECHOES, BY_LINE = 1, 2  # flags of ECHOED: the pty's ECHO and ICANON
 
@@ -113,6 +122,17 @@ def output_header(position: int, size: int) -> bytes:
 
 def redraw(position: int, number: int) -> bytes:
     return numbered(REDRAW, position, number.to_bytes(NUMBER_SIZE, "big"))
+
+
+def taken(number: int, count: int) -> bytes:
+    """Return a TAKEN: of exchange `number`, so many bytes have been taken."""
+    return numbered(TAKEN, number, count.to_bytes(NUMBER_SIZE, "big"))
+
+
+def split_taken(payload: bytes) -> tuple[int, int]:
+    """Return number and count of a TAKEN. Raises ProtocolError if it is too short."""
+    number, rest = split_number(payload)
+    return number, split_number(rest)[0]
 
 
 def screen_frame(position: int, redraw_number: int, data: bytes) -> bytes:

@@ -212,8 +212,8 @@ class Daemons:
         return self.show(name)
 
     def litter(self) -> list[str]:
-        """Return the files in the directory of sessions, without locks, results and log."""
-        left = set(os.listdir(self.home.directory)) - {".lock", ".starting", ".results", "debug.log"}
+        """Return the files in the directory of sessions, without locks, shims, results and log."""
+        left = set(os.listdir(self.home.directory)) - {".lock", "bin", ".starting", ".results", "debug.log"}
         # The zygote of an interpreter outlives its session.
         return sorted(name for name in left if forking.ABLE or not name.startswith(".zygote."))
 

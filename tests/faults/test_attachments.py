@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.clients.window import MIN_WINDOW
 from sesh.daemon.server import Server
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
 from sesh.wire import protocol
+from sesh.wire.window import MIN_WINDOW
 from tests.faults.daemons import Client, Daemons, resident
 from tests.support import Glass, Home, wait_until
 from tests.support.waiting import PATIENCE

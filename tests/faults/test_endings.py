@@ -159,6 +159,7 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
         lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"),
         "the daemon runs and has its record",
     )
+    wait_until(lambda: os.path.exists(f"{paths.directory()}/bin/sesh-browser"), "the shims are there again")
     times = {"last_activity": 0, "marked": ""}
     assert {**(before or {}), **times} == {**(records.read("work") or {}), **times}
     client.type(b"unbroken\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.clients.window import MIN_WINDOW
+from sesh.wire.window import MIN_WINDOW
 from tests.support import PROMPT, Home, Terminal
 from tests.support.load import loaded
 from tests.support.slow import Slow

@@ -102,6 +102,8 @@ class Race:
             name = entry.rpartition(".")[0]
             if of is not None:  # first, because an id of decimal digits looks like a pid
                 belongs = of[1] in ids
+            elif entry == "bin":  # the shims stay
+                belongs = True
             elif entry[:1] != ".":
                 belongs = name in home.names()
             else:

@@ -34,10 +34,18 @@ class Slow:
         terminal.wait_for(PROMPT)
         return terminal
 
+    def _links(self) -> list[int]:
+        return [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
+
+    def cut(self) -> None:
+        """End the link; what is under way is lost."""
+        for pid in self._links():
+            os.kill(pid, signal.SIGKILL)
+
     @contextmanager
     def stopped(self) -> Iterator[None]:
         """Let nothing pass the link within the block."""
-        links = [pid for pid in marked("TEST_HOME", self.home.root) if "slow_link" in describe(pid)]
+        links = self._links()
         for pid in links:
             os.kill(pid, signal.SIGSTOP)
         try:

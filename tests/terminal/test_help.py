@@ -25,7 +25,7 @@ def _shown(home: Home, *words: str) -> str:
 
 def test_the_overview_fits_and_has_each_verb_once_in_a_line_of_its_own(home: Home) -> None:
     shown = _shown(home)
-    assert len(shown.splitlines()) <= 70
+    assert len(shown.splitlines()) <= 75
     assert max(map(len, shown.splitlines())) <= 80
     blocks = re.findall(r"^(\w[^:\n]*):\n((?:  .*\n)+)", shown, re.MULTILINE)
     groups = {title: lines.splitlines() for title, lines in blocks if title in GROUPS}

@@ -26,7 +26,7 @@ def test_job_after_job_leaves_nothing_but_the_newest_results(home: Home) -> None
         done = home.sesh("exec", "job", "--", "sh", "-c", f"exit {code}")
         assert (done.code, done.stdout, done.stderr) == (code, "", "")
     left = [name for name in os.listdir(home.directory) if not name.startswith(".zygote.")]
-    assert sorted(left) == [".lock", ".results", ".starting"]
+    assert sorted(left) == [".lock", ".results", ".starting", "bin"]
     kept = os.listdir(folder)
     assert len(kept) == results.NEWEST
     assert first in kept

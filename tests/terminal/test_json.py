@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import pytest
 
 from tests.support import ROOT, Home
+from tests.support.desk import AttachedDesk
 from tests.support.typed import of_command_line
 from tools.json_page import prints
 
@@ -54,6 +56,14 @@ def lost(home: Home) -> list[Any]:
     return printed(home, "restore", "lost", "work", "nosuch")
 
 
+def attached(home: Home, line: str) -> list[object]:
+    """Return what a verb prints in a session to which a person with a desktop is attached."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SESH_DIR", home.directory)
+        with AttachedDesk("work"):
+            return [json.loads(home.sesh("run", "work", "--", f"{shlex.join(home.command)} {line} --json").stdout)]
+
+
 CASES: dict[str, Callable[[Home], list[Any]]] = {
     "open": lambda home: printed(home, "open", "work"),
     "new": lambda home: printed(home, "new", "-d"),
@@ -76,6 +86,9 @@ CASES: dict[str, Callable[[Home], list[Any]]] = {
     "state": lambda home: [
         json.loads(home.sesh("run", "work", "--", f"{' '.join(home.command)} state waiting why --json").stdout)
     ],
+    "copy": lambda home: attached(home, "copy text"),
+    "paste": lambda home: [*attached(home, "paste"), *attached(home, "paste --list")],
+    "browse": lambda home: attached(home, "browse https://example.org"),
     "integrate": lambda home: printed(home, "integrate", "claude"),
     "status": lambda home: [*printed(home, "status", "work"), *printed(home, "status", "kept")],
     "events": lambda home: first(home, "events", "work", "--from", "0"),

@@ -100,6 +100,8 @@ PAIRS: dict[str, dict[str, tuple[str, str]]] = {
         "--dry-run": ("sweep --older 0 --dry-run", "sweep --older 0"),
     },
     "forget": {"--remove": ("forget @a", "forget @a --remove")},
+    "copy": {"--type": ("copy x", "copy x --type ä")},
+    "paste": {"--type": ("paste", "paste --type ä"), "--list": ("paste --type ä", "paste --type ä --list")},
     "integrate": {"--remove": ("integrate claude", "integrate claude --remove")},
 }
 """By verb and option, a line without and one with the option; `{}` is a new name."""

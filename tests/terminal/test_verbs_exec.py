@@ -50,7 +50,8 @@ def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None
     folder = os.path.join(home.path, "bin")
     home.env["PATH"] = "/usr/bin:/bin"
     job = home.sesh("exec", "--print", "--", "sh", "-c", "echo $PATH; command -v sesh; beside")
-    assert job.stdout == f"/usr/bin:/bin:{folder}\n{folder}/sesh\nfound\n"
+    shims = os.path.join(home.directory, "bin")
+    assert job.stdout == f"{shims}:/usr/bin:/bin:{folder}\n{folder}/sesh\nfound\n"
     for name in ("one", "two"):
         assert home.sesh("open", name).code == 0
     assert home.sesh("run", "two", "--", "command -v sesh; beside").stdout == f"{folder}/sesh\nfound\n"
@@ -59,7 +60,7 @@ def test_what_sesh_starts_finds_sesh_and_what_lies_beside_it(home: Home) -> None
         assert home.sesh("run", name, "--", "printf '\\a'; beside").stdout.endswith("found\n")
         wait_until(lambda: os.path.exists(os.path.join(home.path, f"log-{name}")), f"the file 'log-{name}' exists")  # noqa: B023 - called at once
     first = home.sesh("exec", "--print", "--", "sh", "-c", "echo $PATH", env={"PATH": f"{folder}:/usr/bin:/bin"})
-    assert first.stdout == f"{folder}:/usr/bin:/bin\n", "the person's own order stays"
+    assert first.stdout == f"{shims}:{folder}:/usr/bin:/bin\n", "the person's own order stays"
 
 
 def test_followed_output_comes_while_the_job_runs(home: Home) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from functools import partial
 from typing import Any, NamedTuple
 from unittest.mock import Mock
 
@@ -24,6 +25,10 @@ from tests.unit.vt.streams import cut, essence, piece
 COLUMNS, ROWS = 40, 8
 WORDS = "a line of sesh"
 _ERASES = (b"\x1b[3J", b"\x1bc")  # the scrollback, which a screen that is drawn again leaves alone
+
+
+def _ask(view: TerminalView, text: str) -> None:
+    view.ask_line(text, 10.0)
 
 
 class Stood(NamedTuple):
@@ -113,7 +118,7 @@ def play(rng: random.Random, attached: Attached) -> None:
     for block in blocks:
         act = rng.randrange(12)
         if act == 0:
-            view.pin_line(rng.choice((WORDS, f"{WORDS}, another one", "")))
+            rng.choice((view.pin_line, partial(_ask, view)))(rng.choice((WORDS, f"{WORDS}, another one", "")))
         elif act == 1:
             view.show_notice(WORDS)
         elif act == 2:
@@ -143,7 +148,7 @@ def test_lines_leave_no_trace_in_the_terminal_of_a_random_program() -> None:
 
 
 @pytest.mark.usefixtures("at_once")
-@pytest.mark.parametrize("say", [TerminalView.show_notice, TerminalView.pin_line])
+@pytest.mark.parametrize("say", [TerminalView.show_notice, TerminalView.pin_line, _ask])
 def test_a_line_shows_behind_each_frame_and_queries_pass(say: object) -> None:
     attached = Attached()
     attached.output(b"$ ")
@@ -160,3 +165,32 @@ def test_a_line_shows_behind_each_frame_and_queries_pass(say: object) -> None:
         assert attached.written.endswith(b"\x1b[?2026l")
     assert attached.written.count(b"\x1b[6n") == 50
     assert attached.view.redraws == asked, "no screen is asked for by a frame"
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_line_that_asks_stays_for_its_time_also_under_keys_and_behind_the_line_of_a_lost_link() -> None:
+    attached = Attached()
+    view = attached.view
+    attached.output(b"$ ")
+    view.show_notice("a notice")
+    view.ask_line("a question", 10.0)
+    view.send_input(typed=True)
+    attached.output(b"x")
+    assert "a question" in attached.terminal.text()[-1]
+    view.pin_line("no link")
+    assert "no link" in attached.terminal.text()[-1]
+    view.pin_line("")
+    assert "a question" in attached.terminal.text()[-1]
+    view.ask_line("a question", 0.0)
+    attached.timers.run()
+    attached.answer()
+    assert attached.terminal.text()[-1].strip() == ""
+
+
+def test_an_address_in_a_line_is_a_link_to_the_whole_of_it_also_where_the_line_is_cut() -> None:
+    attached = Attached()
+    address = "https://example.org/login?a=1&redirect_uri=http%3A%2F%2Flocalhost%3A1455%2F"
+    attached.view.pin_line(f"codex wants to open {address}")
+    assert f"\x1b]8;;{address}\x1b\\https".encode() in attached.written
+    attached.view.pin_line("log in at http://a.b/c; Enter logs in")
+    assert b"\x1b]8;;http://a.b/c\x1b\\http://a.b/c\x1b]8;;\x1b\\; Enter" in attached.written

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sesh.config import config
-from sesh.config.config import Config, in_quiet_hours
+from sesh.config.config import Config, DesktopSettings, in_quiet_hours
 from sesh.errors import UsageError
 from tests.support import ROOT
 
@@ -36,6 +36,13 @@ via = "docker exec -i 'my box'"
 
 [remotes]
 pod = { via = "kubectl exec -i pod --" }
+
+[desktop]
+paste = "always"
+copy = "never"
+
+[desktop.gpu]
+paste = "never"
 """
 
 
@@ -82,13 +89,15 @@ def test_every_key_is_taken(place: Path) -> None:
         "pod": ["kubectl", "exec", "-i", "pod", "--"],
     }
     assert found.hook == 'echo "$SESH_EVENT"'
+    assert found.desktop == {"": {"paste": "always", "copy": "never"}, "gpu": {"paste": "never"}}
     assert found.hosts_of(["web", "other", "web1"]) == ["web1", "deploy@web2:2222", "other"]
 
 
 def test_the_page_shows_each_key_with_its_default(place: Path) -> None:
     page = Path(ROOT, "docs/CONFIG.md").read_text(encoding="utf-8").partition("```toml\n")[2].partition("```")[0]
     shown, plain = asdict(loaded(place, page)), asdict(loaded(place, ""))
-    examples = {"detach_key": "C-\\", **{key: shown[key] for key in ("hook", "groups", "remotes")}}
+    examples = {"detach_key": "C-\\", **{key: shown[key] for key in ("hook", "groups", "remotes", "desktop")}}
+    assert shown["desktop"][""] == asdict(DesktopSettings())
     assert shown == {**plain, **examples}
     assert all(f"\n{key} = " in f"\n{page}" or f"\n[{key}" in page for key in plain.keys() - {"path", "warnings"})
 
@@ -207,3 +216,36 @@ def test_quiet_hours_may_go_over_midnight(monkeypatch: pytest.MonkeyPatch, span:
     now = time.struct_time((2026, 3, 1, *divmod(minute, 60), 0, 6, 60, 0))
     monkeypatch.setattr(time, "localtime", lambda: now)
     assert in_quiet_hours(span) is quiet
+
+
+def test_a_host_has_the_desktop_settings_of_all_but_for_its_own(place: Path) -> None:
+    text = """
+    [desktop]
+    browse = "always"
+    [desktop.gpu]
+    paste = "never"
+    [desktop."web-*"]
+    copy = "never"
+    [desktop."*"]
+    copy = "always"
+    """
+    found = loaded(place, text)
+    assert warnings(found) == []
+    assert found.desktop_of(None) == DesktopSettings("key", "always", "always")
+    assert found.desktop_of("gpu") == DesktopSettings("never", "always", "always")
+    assert found.desktop_of("web-1") == DesktopSettings("key", "always", "never")
+
+
+def test_a_desktop_setting_that_is_wrong_leaves_the_default(place: Path) -> None:
+    text = """
+    [desktop]
+    paste = "sometimes"
+    copy = "key"
+    files = true
+    gpu = { browse = "never", paste = 1 }
+    """
+    found = loaded(place, text)
+    assert [warning.partition(" ")[0].rstrip(":") for warning in warnings(found)] == [
+        "desktop.paste", "desktop.copy", "desktop.files", "desktop.gpu"
+    ]  # fmt: skip
+    assert found.desktop_of(None) == found.desktop_of("gpu") == DesktopSettings()

@@ -12,8 +12,13 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.pty.program import OF_THE_CREATORS_TERMINAL, Program, environment, resolve, shell_words
+from sesh.daemon.base.facts import Facts
+from sesh.daemon.pty.program import OF_THE_CREATORS_TERMINAL, Program, browser, environment, resolve, shell_words
+from sesh.daemon.shell import variables
+from sesh.desktop import install
+from sesh.desktop.variables import ONCE
 from sesh.errors import SeshError
+from sesh.schema.facts import LaunchSpec
 from sesh.store import records
 from sesh.system import paths, platforms
 from sesh.system.platforms import has_terminfo
@@ -49,7 +54,8 @@ def executable(path: Path, text: str = "#!/bin/sh\n") -> Path:
 def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating_terminal() -> None:
     own = {"SESH_SESSION": "work", "TERM": "xterm-256color", "PWD": "/there"}
     own["SESH_ENV_FILE"] = records.file_of("0123", "env")
-    assert made() == CREATOR | own
+    path = f"{install.folder()}:/usr/bin:/bin"
+    assert made() == CREATOR | own | {"PATH": path}
     foreign = ("TMUX_PANE", "STY", "WINDOWID", "KITTY_WINDOW_ID", "TERM_PROGRAM", "ITERM_SESSION_ID", "LINES", "OLDPWD")
     assert made(dict.fromkeys((*foreign, *own), "x")) == made()
     kept = dict.fromkeys(("DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"), "x")
@@ -165,3 +171,48 @@ def test_a_command_is_found_as_a_shell_finds_it(tmp_path: Path) -> None:
     spec |= {"command": ["here"]}
     with pytest.raises(SeshError, match="command not found"):
         resolve(spec, path)
+
+
+def test_programs_are_offered_a_browser_where_the_creator_s_desktop_opens_pages() -> None:
+    browser = f"{install.folder()}/sesh-browser"
+    assert made(browser=True) == made() | {"BROWSER": browser, "MIR_SOCKET": "sesh"}
+    assert made({"BROWSER": "firefox"}, browser=True)["BROWSER"] == "firefox"
+    assert made(extra={"BROWSER": "lynx"}, browser=True)["BROWSER"] == "lynx"
+    for never in (False, None):
+        assert made({"BROWSER": "/other/bin/sesh-browser", "MIR_SOCKET": "sesh"}, browser=never) == made()
+
+
+def test_a_browser_comes_and_goes_with_the_desktop_of_the_leader(
+    sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("BROWSER", raising=False)
+    monkeypatch.delenv("MIR_SOCKET", raising=False)
+    spec: LaunchSpec = {"name": "work", "directory": "/", "environment": {}, "browser": True}
+    facts = Facts.of(spec, "0123", [])
+    facts.variables = browser({}, can_open=True)
+    file = sessions / ".env.0123"
+    variables.offer_browser(facts, can_open=True)
+    assert not file.exists(), "the program has it from the start"
+    variables.offer_browser(facts, can_open=False)
+    assert file.read_text() == "BROWSER=\nMIR_SOCKET=\n"
+    variables.offer_browser(facts, can_open=True)
+    assert file.read_text() == f"BROWSER={sessions}/bin/sesh-browser\nMIR_SOCKET=sesh\n"
+    job: LaunchSpec = {"name": "job", "directory": "/", "environment": {}, "browser": None}
+    own: LaunchSpec = {"name": "own", "directory": "/", "extra": {"BROWSER": "lynx", "MIR_SOCKET": ""}, "browser": True}
+    for each in (job, own):
+        facts = Facts.of(each, "4567", [])
+        variables.offer_browser(facts, can_open=True)
+        assert facts.variables == {}
+
+
+def test_a_login_shell_of_bash_puts_the_shims_first_again_unless_the_creator_has_a_prompt_command(
+    tmp_path: Path,
+) -> None:
+    shell = {"SHELL": str(executable(tmp_path / "bash"))}
+    assert made(shell, login=True)["PROMPT_COMMAND"] == ONCE
+    assert made(shell | {"PROMPT_COMMAND": "hook"}, login=True)["PROMPT_COMMAND"] == "hook"
+    assert made(shell | {"PROMPT_COMMAND": ONCE}, command=["make"]) == made(shell), "it was for another session's shell"
+    if not platforms.USES_LOGIN_SHELLS:
+        assert "PROMPT_COMMAND" not in made(shell)
+    assert "PROMPT_COMMAND" not in made(shell, login=True, command=["make"])
+    assert "PROMPT_COMMAND" not in made(login=True)

@@ -24,7 +24,6 @@ from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
 from sesh.daemon.clients.listener import Listener
-from sesh.daemon.clients.window import HERE
 from sesh.daemon.life import description
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
@@ -43,6 +42,7 @@ from sesh.text.integration import Lack
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
 from sesh.vt.queries import Kind
+from sesh.wire.window import HERE
 from tests.house.source import modules
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Link, prints
@@ -61,6 +61,8 @@ LOST = {
         "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all "
         "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
+    "exchanges with a desktop: a reload ends them":
+        "Desk._links Desk._new Desk.busy Desk.due",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
         "MarkFilter._held MarkFilter.part",
@@ -85,7 +87,7 @@ LOST = {
         "Checkpointer._room",
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at "
-        "Pump._flushed",
+        "Pump._flushed Desk._noted DisplayFile.exists",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 

@@ -17,11 +17,11 @@ import pytest
 
 from sesh.daemon import reload
 from sesh.daemon.clients.client import Client, Follower, Output
-from sesh.daemon.clients.window import HERE
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.screen.feed import FeedState
 from sesh.daemon.session import Session
 from sesh.wire import protocol
+from sesh.wire.window import HERE
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Daemon, Link, prints
 
@@ -165,7 +165,7 @@ def test_a_leader_that_was_given_up_gets_the_screen_and_not_all_that_was_printed
     server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Over 2 KB/s it got the output of two minutes, and its Ctrl-C showed behind that."""
-    monkeypatch.setattr("sesh.daemon.clients.window.PATIENCE", -1e9)  # each acknowledgement is late
+    monkeypatch.setattr("sesh.wire.window.PATIENCE", -1e9)  # each acknowledgement is late
     peer = attach(remote=True)
     for _ in range(50):  # more lines than the scrollback has
         prints(server.session, ROWS * 300)

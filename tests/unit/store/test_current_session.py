@@ -74,3 +74,48 @@ def test_a_foreign_file_among_the_records_is_passed_over() -> None:
     found = listing.current()
     assert found is not None
     assert found["name"] == "this"
+
+
+def environment(monkeypatch: pytest.MonkeyPatch, name: str, session_id: str) -> None:
+    monkeypatch.setenv("SESH_SESSION", name)
+    monkeypatch.setenv("SESH_ENV_FILE", records.file_of(session_id, "env"))
+
+
+@pytest.fixture
+def detached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No process has a terminal, as under setsid."""
+    monkeypatch.setattr(processes, "controlling_tty", lambda _=0: 0)
+
+
+def test_who_asks_is_in_the_session_of_an_ancestors_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processes, "controlling_tty", lambda pid=0: TTY if pid == 7 else 0)
+    monkeypatch.setattr(processes, "parent_of", lambda pid: 7 if pid == os.getpid() else 1)
+    record("this")
+    found = listing.of_asker()
+    assert found is not None
+    assert found["name"] == "this"
+
+
+@pytest.mark.usefixtures("detached")
+def test_who_asks_without_a_terminal_is_in_the_session_of_its_variables(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    record("this", tty_number=0, id="0123456789abcdef")
+    environment(monkeypatch, "earlier", "0123456789abcdef")  # it was renamed since
+    monkeypatch.setenv("SESH_DIR", str(tmp_path / "elsewhere"))
+    found = listing.of_asker()
+    assert found is not None
+    assert found["name"] == "this"
+    assert paths.directory() == str(tmp_path / "s")
+
+
+@pytest.mark.usefixtures("detached")
+@pytest.mark.parametrize(
+    ("name", "session_id"), [("this", "0" * 16), ("../this", "0" * 16), ("this", "../x"), ("", "")]
+)
+def test_the_variables_of_a_session_that_has_gone_count_for_nothing(
+    monkeypatch: pytest.MonkeyPatch, name: str, session_id: str
+) -> None:
+    record("this", tty_number=0)
+    environment(monkeypatch, name, session_id)
+    assert listing.of_asker() is None

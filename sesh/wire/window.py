@@ -1,4 +1,4 @@
-"""The bytes in flight to a terminal, and the window that bounds them.
+"""The bytes in flight to a reader, such as a terminal, and the window that bounds them.
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
 no more bytes are in flight than the window allows. The window follows the link: it grows by what comes without
@@ -15,13 +15,13 @@ from collections import deque
 from dataclasses import dataclass
 from math import inf
 
-from sesh.daemon.base.due import NEVER
 from sesh.wire import protocol
 
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
 _FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
+_YIELDED = 0.04  # the same, where others are not to wait for them
 _UNKNOWN = 2.0  # seconds of a round trip before the first acknowledgement, as of a large frame over a slow link
 _OPENING = 8  # times as fast the window grows until a frame has queued, for that part of `_FREE`
 _FULL = 1 << 10  # bytes of room below which the window counts as full
@@ -39,10 +39,14 @@ class _Frame:
 
 
 class Window:
-    """The frames in flight to one terminal. `over_link`: its size follows the link; else it is `HERE`."""
+    """The frames in flight to one reader. `over_link`: its size follows the link; else it is `HERE`.
 
-    def __init__(self, now: float, *, over_link: bool) -> None:
+    `yields`: others go first, and are not to wait: few bytes may queue.
+    """
+
+    def __init__(self, now: float, *, over_link: bool, yields: bool = False) -> None:
         self.over_link = over_link
+        self._yields = yields
         self.size = MIN_WINDOW if over_link else HERE  # bytes
         # Fewer bytes in flight owe no acknowledgement.
         self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
@@ -86,9 +90,9 @@ class Window:
         return self.in_flight <= max(self._silent, self.size >> 2)
 
     def stuck_at(self) -> float:
-        """Return the time from which on nobody waits for an acknowledgement; NEVER if none is owed."""
+        """Return the time from which on nobody waits for an acknowledgement; inf if none is owed."""
         if self.in_flight < self._silent:
-            return NEVER
+            return inf
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
     def note_sent(self, size: int, position: int, now: float) -> None:
@@ -155,7 +159,7 @@ class Window:
                 self._quickest_time = min(self._fresh_times)
         self._quickest_time = min(self._quickest_time, taken)
         queued = taken - self._quickest_time
-        free = max(_FREE, self._quickest_time / 10)
+        free = max(_YIELDED if self._yields else _FREE, self._quickest_time / 10)
         self._has_queued = self._has_queued or queued > free / _OPENING
         if known and queued <= free:
             times = _OPENING if frame.follows and not self._has_queued else 1

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from sesh.daemon.clients.window import HERE, MAX_WINDOW, MIN_WINDOW, PATIENCE, Window
 from sesh.wire import protocol
+from sesh.wire.window import HERE, MAX_WINDOW, MIN_WINDOW, PATIENCE, Window
 
 FRAME = 4 << 10  # bytes from one mark of the log to the next
 

@@ -1,0 +1,1 @@
+"""What programs wish of the machine of their person: asked by the daemon, decided and done here."""

@@ -1,0 +1,557 @@
+"""This machine as its person's desktop: consent, lines on the terminal, the tools, and logins that come home.
+
+A wish for the clipboard:
+```
+             a key allows it ─────────────────────────────▶ begun ──the tool──▶ told
+decided ──▶ a look is needed ──known──────────────────────────▲
+                 └──▶ asked by a line ──its key within 1.5 s──┘
+                          └──▶ refused; a later key is good for the next read
+```
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import time
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from typing import Any, Optional, Protocol
+
+from sesh.client.desktop.asking import TerminalClipboard, Way
+from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
+from sesh.client.desktop.exchanges import Exchange, Exchanges, State
+from sesh.client.desktop.listener import Listener
+from sesh.client.desktop.outer import FACTS, Outer
+from sesh.client.desktop.presses import Press, PressFinder
+from sesh.client.desktop.queries import Answer, Query
+from sesh.desktop import addresses, tools
+from sesh.errors import Malformed, SeshError
+from sesh.system.workers import Stop, Workers
+from sesh.text import safe
+from sesh.wire.messages import DesktopFacts, Why, Wish
+
+WAIT = 1.5  # seconds that a reader waits for the key of the line
+LINE_TIME = 10.0  # seconds that a line with a link stays
+SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
+_MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
+_MAX_PROGRAM = 32  # characters of a program's name
+_MAX_WORKERS = 4
+
+Types = list[str]
+Ports = list[addresses.Loopback]
+
+
+class Lines(Protocol):
+    """The terminal, as far as sesh's own lines go (`TerminalView`)."""
+
+    def show_notice(self, text: str) -> None: ...
+
+    def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
+
+
+class Terminal(Protocol):
+    """A terminal as a clipboard, where this machine has no tools."""
+
+    @property
+    def ignores_clipboard(self) -> bool:
+        """True if it is known to ignore what programs put on the clipboard (OSC 52)."""
+
+    def write_clipboard(self, text: bytes) -> bool:
+        """Put text on the clipboard; False if the terminal is known not to do that."""
+
+    def insert(self, sequence: bytes) -> None:
+        """Send it a sequence, between two of the program's."""
+
+
+@dataclass
+class Work:
+    """What the desktop keeps with an exchange. `found`: what a look has found; `rest`: bytes that are to be given."""
+
+    decided_at: float
+    found: Optional[Found] = None
+    rest: memoryview = field(default_factory=lambda: memoryview(b""))
+    type: str = ""
+    written: bytearray = field(default_factory=bytearray)
+    worker: Optional[int] = None  # the key of the worker in which a tool runs
+
+
+@dataclass(frozen=True)
+class Found:
+    """What the clipboard has: its types, and the data of one of them."""
+
+    types: list[str]
+    type: str
+    data: bytes
+
+
+class PersonDesktop:
+    """The `Desktop` of one attachment. `exchanges` is set by who makes both.
+
+    `host`: where the programs run; None on this machine. `round_trip`: of the link, in seconds. `outer`: the session
+    within which this client runs; its desktop is asked instead, and decides. `reply`: types the answer to a query.
+    """
+
+    def __init__(
+        self,
+        lines: Lines,
+        terminal: Terminal,
+        consent: Consent,
+        host: str | None,
+        *,
+        round_trip: Callable[[], float] = lambda: 0.0,
+        environment: Mapping[str, str] = os.environ,
+        outer: Outer | None = None,
+        reply: Callable[[bytes], None] = lambda _: None,
+    ) -> None:
+        self.exchanges: Exchanges
+        self._outer, self._reply = outer, reply
+        self._asked = TerminalClipboard(terminal.insert)  # where there are no tools
+        self._lines, self._terminal, self._consent = lines, terminal, consent
+        self._place, self._is_remote = f" on @{host}" if host is not None else "", host is not None
+        self._round_trip = round_trip
+        self._environment = environment
+        self._clipboard = tools.clipboard(environment)
+        self._browser = tools.browser(environment)
+        self._presses = PressFinder()
+        self._swallows_release = False
+        self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
+        self._last_worker = self._last_query = 0
+        self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
+        self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
+        self._listeners: dict[int, Listener] = {}  # by port
+        self._said: dict[tuple[str, str], float] = {}
+        self.facts = FACTS if outer is not None else self._own_facts()
+
+    def _own_facts(self) -> DesktopFacts:
+        return {
+            "open": self._browser is not None, "listen": True, "read": True, "write": True,
+            "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [tools.PNG],
+        }  # fmt: skip
+
+    # -- the loop
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on `act` is to be called."""
+        waits = [self._until(each) for each in self._waiting.values()]
+        return min([self._asked.due, *waits, *(each.due for each in self._listeners.values())], default=inf)
+
+    @staticmethod
+    def _until(exchange: Exchange) -> float:
+        return exchange.begun_at + WAIT
+
+    def watched(self) -> Mapping[int, int]:
+        """Return the descriptors to wait for, and what each is to be ready for."""
+        found = {self._workers.inbound: int(select.POLLIN)}
+        for listener in self._listeners.values():
+            found |= listener.watched()
+        return found if self._outer is None else {**found, **self._outer.watched()}
+
+    def act(self, ready: Collection[int], now: float) -> None:
+        """Go on with what has become ready or due."""
+        if self._workers.inbound in ready:
+            for _, done in self._workers.take():
+                if not isinstance(done, SeshError):  # else a bug: the daemon's time ends the exchange
+                    done()
+        if self._outer is not None:
+            self._outer.act(ready)
+        if held := self._asked.act(now):
+            self._reply(held)
+        for number, exchange in list(self._waiting.items()):
+            if self._until(exchange) <= now:
+                del self._waiting[number]
+                exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
+        for port, listener in list(self._listeners.items()):
+            listener.act(ready, now, self.exchanges.stream)
+            if listener.sockets and listener.watch is not None and listener.watch.state is State.GONE:
+                listener.watch = self.exchanges.watch_port(port)  # the link has broken, and may be back
+            if not listener.open:
+                del self._listeners[port]
+
+    def close(self) -> None:
+        """Let go of everything: the client ends."""
+        for listener in self._listeners.values():
+            listener.close()
+        if self._outer is not None:
+            self._outer.close()
+        self._workers.close()
+
+    def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
+        """Make a call in a worker; call `done` in the loop with its result or error, unless the exchange is over."""
+        self._end_worker(exchange)
+        self._last_worker += 1
+        _work(exchange).worker = self._last_worker
+        self._workers.begin(self._last_worker, partial(_called, call, partial(self._finish, exchange, done)))
+
+    @staticmethod
+    def _finish(exchange: Exchange, done: Callable[[Any], None], result: object) -> None:
+        _work(exchange).worker = None
+        if not exchange.over:
+            done(result)
+
+    def _end_worker(self, exchange: Exchange) -> None:
+        worker, _work(exchange).worker = _work(exchange).worker, None
+        if worker in self._workers.running:
+            self._workers.end(worker)
+
+    # -- keys
+
+    def keys(self, data: bytes) -> bytes:
+        """Note what the person types; return what is for the program, without a key that was consent."""
+        now = time.monotonic()
+        kept = bytearray()
+        for part, press in self._presses.split(self._asked.take(data, now)):
+            self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
+            if self._consent.press(press, now, self._round_trip()):
+                self._swallows_release = True
+            elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
+                self._swallows_release = False
+            else:
+                kept += part
+        if self._waiting and self._consent.delivers(now):
+            waiting = list(self._waiting.values())
+            self._waiting.clear()
+            for exchange in waiting:
+                _work(exchange).decided_at = now
+                self.exchanges.begin(exchange)
+        if self._consent.ask is None:
+            self._lines.ask_line("")
+        return bytes(kept)
+
+    # -- decisions
+
+    def decide(self, exchange: Exchange) -> None:
+        """Decide on a wish: call `Exchanges.begin` or `Exchange.refuse`, now or later."""
+        exchange.data = Work(time.monotonic())
+        if exchange.wish is Wish.OPEN:
+            self._decide_open(exchange)
+        elif exchange.wish is Wish.WRITE:
+            if self._consent.write() is Verdict.GIVE:
+                self.exchanges.begin(exchange)
+            else:
+                exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs write no clipboard")
+        else:
+            self._decide_read(exchange)
+
+    def _decide_read(self, exchange: Exchange) -> None:
+        if self._outer is not None and self._consent.paste != "never":
+            self.exchanges.begin(exchange)
+            return
+        verdict = self._consent.read(_program(exchange), time.monotonic())
+        if self._clipboard is None and verdict is Verdict.LOOK:
+            self._waiting[exchange.flow.number] = exchange
+            self._judge(exchange, Found([], "", b"?"))  # what the terminal has is not known before the key
+        elif verdict is Verdict.GIVE:
+            self.exchanges.begin(exchange)
+        elif verdict is Verdict.LOOK:
+            wanted = exchange.ask.get("type", "") if exchange.wish is Wish.READ else ""
+            self._waiting[exchange.flow.number] = exchange
+            known = self._consent.known(time.monotonic())
+            self._run(exchange, partial(self._look, wanted, known), partial(self._judge, exchange))
+        else:
+            exchange.refuse(Why.CONSENT)
+
+    def _look(self, wanted: str, known: Types, stop: Stop) -> Found:
+        """Return what the clipboard has of a type, or of those that may be known."""
+        assert self._clipboard is not None  # noqa: S101 (else nothing is decided)
+        types = tools.list_types(self._clipboard, stop)
+        if wanted and wanted not in types:
+            return Found(types, wanted, b"")
+        chosen = wanted or next((each for each in [*known, *types] if each in types), "")
+        return Found(types, chosen, tools.read(self._clipboard, chosen, stop) if chosen else b"")
+
+    def _judge(self, exchange: Exchange, found: Found | SeshError) -> None:
+        """Decide on what a look has found. A clipboard that has nothing is refused as late as one that is not given."""
+        if isinstance(found, SeshError) or not found.data or exchange.state is not State.DECIDING:
+            return
+        now, program = time.monotonic(), _program(exchange)
+        verdict = self._consent.read(program, now, Content.of(found.type, found.data))
+        if verdict is Verdict.GIVE:
+            _work(exchange).found = found
+            self._waiting.pop(exchange.flow.number, None)
+            self.exchanges.begin(exchange)
+        elif verdict is Verdict.ASK:
+            what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
+            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
+            self._lines.ask_line(line, ASKED_TIME)
+        else:
+            self._waiting.pop(exchange.flow.number, None)
+            exchange.refuse(Why.CONSENT)
+
+    def _decide_open(self, exchange: Exchange) -> None:
+        program, now = _program(exchange), time.monotonic()
+        try:
+            address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+        except Malformed as error:
+            exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
+            return
+        if address.is_here and self._is_remote and not self._carried(exchange, address):
+            self._link(program, address, "leads to this machine")
+            exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+        elif self._outer is not None and self._consent.browse != "never":
+            self.exchanges.begin(exchange)
+        elif (verdict := self._consent.open(now)) is Verdict.GIVE:
+            self.exchanges.begin(exchange)
+        elif verdict is Verdict.ASK:
+            self._link(program, address, "wants to open")
+            exchange.refuse(Why.CONSENT, "no key was pressed here for it: the desktop shows the address as a link")
+        else:
+            exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page")
+
+    def _link(self, program: str, address: addresses.Address, what: str) -> None:
+        """Show an address as a link to click."""
+        if self._says(what, program) and not self._consent.asking(time.monotonic()):
+            self._lines.ask_line(f"{program}{self._place} {what}: {address.opened}", LINE_TIME)
+
+    def query(self, query: Query) -> None:
+        """Answer a query of a program for the clipboard, as a wish of it; at once none, where nobody has typed."""
+        if self._has_typed:
+            self._last_query -= 1
+            self.decide(Answer(query, self._last_query, self._reply))
+
+    def copied(self, text: bytes) -> None:
+        """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
+        self._consent.wrote(Content.of(tools.TEXT, text))
+        clipboard = self._clipboard
+        if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
+            self._last_worker += 1
+            call = partial(tools.write, clipboard, tools.TEXT, text)
+            self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
+
+    # -- wishes that are fulfilled
+
+    def list(self, exchange: Exchange) -> None:
+        """Tell the types that the clipboard has."""
+        clipboard, found = self._clipboard, _work(exchange).found
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif found is not None:
+            exchange.tell(types=found.types)
+        elif clipboard is None:
+            self._ask_terminal(exchange, ".")
+        else:
+            self._run(exchange, partial(tools.list_types, clipboard), partial(self._tell_types, exchange))
+
+    def _ask_terminal(self, exchange: Exchange, mime: str) -> None:
+        def done(found: dict[str, bytes]) -> None:
+            data = found.get(mime, b"")
+            if exchange.over:
+                return
+            if not data and self._asked.way is Way.NONE:
+                exchange.refuse(Why.TOOLS, self._no_clipboard())
+            elif mime == ".":
+                self._tell_types(exchange, data.decode(errors="replace").split())
+            else:
+                self._give(exchange, mime, data)
+
+        self._asked.read(mime, done, time.monotonic())
+
+    def _tell_types(self, exchange: Exchange, types: Types | SeshError) -> None:
+        if isinstance(types, SeshError):
+            exchange.refuse(Why.TOOLS, str(types))
+        elif not types:
+            exchange.refuse(Why.EMPTY)
+        else:
+            exchange.tell(types=types)
+
+    def read(self, exchange: Exchange) -> None:
+        """Give the clipboard's content as `ask["type"]`, then tell."""
+        clipboard, found = self._clipboard, _work(exchange).found
+        mime = exchange.ask.get("type", "") or tools.TEXT
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif found is not None:
+            self._give(exchange, mime, found.data)
+        elif clipboard is None:
+            self._ask_terminal(exchange, mime)
+        else:
+            self._run(exchange, partial(tools.read, clipboard, mime), partial(self._give, exchange, mime))
+
+    def _give(self, exchange: Exchange, mime: str, data: bytes | SeshError) -> None:
+        if isinstance(data, SeshError):
+            exchange.refuse(Why.SIZE if isinstance(data, tools.TooLarge) else Why.TOOLS, str(data))
+            return
+        if not data:
+            exchange.refuse(Why.EMPTY)
+            return
+        work, program = _work(exchange), _program(exchange)
+        if not self._consent.claim(Content.of(mime, data), work.decided_at, time.monotonic()):
+            exchange.refuse(Why.CONSENT)  # another read has got what the key gave
+            return
+        if self._says("read", program):
+            self._lines.show_notice(f"{program}{self._place} read your clipboard ({_amount(mime, len(data))})")
+        work.rest, work.type = memoryview(data), mime
+        self._give_more(exchange)
+
+    @staticmethod
+    def _give_more(exchange: Exchange) -> None:
+        work = _work(exchange)
+        while work.rest and (room := exchange.room):
+            exchange.give(bytes(work.rest[:room]))
+            work.rest = work.rest[room:]
+        if not work.rest:
+            exchange.tell(type_=work.type)
+
+    def write(self, exchange: Exchange) -> None:
+        """Begin to take the bytes that come, until they have ended; then tell."""
+        if self._outer is not None:
+            self._outer.ask(exchange)
+
+    def _take(self, exchange: Exchange) -> None:
+        """Take the bytes that have come for the clipboard."""
+        work = _work(exchange)
+        work.written += exchange.take()
+        mime = exchange.ask.get("type", "") or tools.TEXT
+        if len(work.written) > tools.MAX_BYTES:
+            exchange.refuse(Why.SIZE, "a clipboard takes at most 20 MiB")
+        elif exchange.ended and work.worker is None:
+            self._write(exchange, mime, bytes(work.written))
+
+    def _write(self, exchange: Exchange, mime: str, data: bytes) -> None:
+        clipboard, done = self._clipboard, partial(self._tell_written, exchange, Content.of(mime, data), len(data))
+        if clipboard is not None:
+            self._run(exchange, lambda _: tools.write(clipboard, mime, data), done)
+        elif mime == tools.TEXT and self._terminal.write_clipboard(data):
+            done(None)
+        else:
+            exchange.refuse(Why.TOOLS, self._no_clipboard())
+
+    def _tell_written(self, exchange: Exchange, content: Content, size: int, error: SeshError | None) -> None:
+        if error is not None:
+            exchange.refuse(Why.TOOLS, str(error))
+            return
+        self._consent.wrote(content)
+        program = _program(exchange)
+        if self._says("wrote", program):
+            self._lines.show_notice(f"{program}{self._place} wrote your clipboard ({_amount(content.type, size)})")
+        exchange.tell(type_=content.type)
+
+    def open(self, exchange: Exchange) -> None:
+        """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
+        address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+        program, browser = _program(exchange), self._browser
+        if browser is None and self._outer is None:
+            self._link(program, address, "wants to open")
+            exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
+            return
+        for port in self._carried(exchange, address) if self._is_remote else []:
+            if not self._listen(port):
+                line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
+                self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
+                exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
+                return
+        if self._outer is not None:
+            self._outer.ask(exchange)
+        elif browser is not None:
+            opened = partial(self._tell_opened, exchange, address)
+            self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
+
+    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+        program = _program(exchange)
+        if error is not None:
+            self._link(program, address, "wants to open")
+            exchange.refuse(Why.TOOLS, str(error))
+            return
+        if self._says("opened", program):
+            self._lines.show_notice(f"{program}{self._place} opened {address.opened}")
+        exchange.tell()
+
+    # -- logins that come home
+
+    @staticmethod
+    def _carried(exchange: Exchange, address: addresses.Address) -> Ports:
+        """Return the ports to carry; without an address's own one, which cannot be carried, none."""
+        there = exchange.ask.get("ports")
+        carried = [each for each in address.ports if there is None or each.port in there]
+        return carried if not address.is_here or any(each.own for each in carried) else []
+
+    def _listen(self, port: addresses.Loopback) -> bool:
+        listener = self._listeners.get(port.port)
+        if listener is not None and listener.sockets and listener.tls == port.tls:
+            listener.again(time.monotonic())
+            return True
+        return self.listen(port.port, tls=port.tls, own=port.own)
+
+    def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
+        """Listen on this machine's loopback; False if the port is taken."""
+        if port in self._listeners:
+            return False
+        try:
+            listener = Listener(port, time.monotonic(), tls=tls, own=own)
+        except OSError:
+            return False
+        if not own:
+            listener.watch = self.exchanges.watch_port(port)
+        self._listeners[port] = listener
+        return True
+
+    # -- news
+
+    def moved(self, exchange: Exchange) -> None:
+        """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
+        now = time.monotonic()
+        if exchange.wish in (Wish.STREAM, Wish.PORT):
+            any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
+        elif self._outer is not None:
+            self._outer.moved(exchange)
+        elif exchange.over:
+            self._drop(exchange)
+        elif exchange.wish is Wish.WRITE:
+            self._take(exchange)
+        elif exchange.wish is Wish.READ and _work(exchange).worker is None:
+            self._give_more(exchange)
+
+    def _drop(self, exchange: Exchange) -> None:
+        """Let go of an exchange that the other side has ended."""
+        self._waiting.pop(exchange.flow.number, None)
+        self._end_worker(exchange)
+        if not self._waiting and exchange.state is State.GONE and self._consent.ask is not None:
+            self._consent.ask = None
+            self._lines.ask_line("")
+
+    # -- words
+
+    def _no_clipboard(self) -> str:
+        return f"the desktop has no clipboard: {tools.missing(self._environment)}"
+
+    def _says(self, kind: str, program: str) -> bool:
+        """Return whether to show a line of this kind: at most once a minute for each program."""
+        now = time.monotonic()
+        self._said = {each: at for each, at in self._said.items() if now < at + SAID_EVERY}
+        if (kind, program) in self._said or len(self._said) >= _MAX_SAID:
+            return False
+        self._said[kind, program] = now
+        return True
+
+
+def _called(
+    call: Callable[[Stop], object], finish: Callable[[object], None], stop: Stop
+) -> Iterator[Callable[[], None]]:
+    """Make a call in a worker; yield what passes its result or error on in the loop."""
+    try:
+        result = call(stop)
+    except SeshError as error:
+        result = error
+    yield partial(finish, result)
+
+
+def _work(exchange: Exchange) -> Work:
+    assert isinstance(exchange.data, Work)  # noqa: S101 (`decide` has made it)
+    return exchange.data
+
+
+def _program(exchange: Exchange) -> str:
+    """Return what to call the program that asks."""
+    name = safe.plain(exchange.ask.get("program", "")).strip()
+    return safe.cut(name, _MAX_PROGRAM) or "a program"
+
+
+def _amount(mime: str, size: int) -> str:
+    """Return kind and size of content: `text, 1 KB`."""
+    kind = "text" if mime.startswith("text/") else "picture" if mime.startswith("image/") else mime
+    if size < 1000:
+        return f"{kind}, {size} bytes" if size != 1 else f"{kind}, 1 byte"
+    return f"{kind}, {size / 1e6:.1f} MB" if size >= 1e6 else f"{kind}, {round(size / 1e3)} KB"

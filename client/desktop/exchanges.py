@@ -1,0 +1,301 @@
+"""The client's side of exchanges: what the daemon asks of this machine, and what this machine asks of the daemon.
+
+```
+DECIDING ──begin──▶ WORKING ──the first byte──▶ FLOWING ──tell──▶ TOLD
+   └──────────────────┴─────────────────────────────────────────▶ GONE   the link, or what had asked, is gone
+```
+
+`Exchanges` knows frames, and `Desktop` knows the person and the tools. The loop calls both: it waits for the
+descriptors of the desktop, and until it is `due`, lets it `act`, and sends the frames of the exchanges while nothing
+else is to be sent. A lost link ends every exchange; what listens goes on listening.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Mapping
+from enum import Enum, auto
+from typing import Protocol
+
+from sesh.client.channel import Channel
+from sesh.errors import ProtocolError
+from sesh.schema import codec
+from sesh.text import safe
+from sesh.wire import protocol
+from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.pieces import MAX_BYTES, Flow, Pieces
+
+MAX_EXCHANGES = 64  # exchanges that are under way; more are refused
+_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
+_BURST = 64 << 10  # bytes of frames between two looks at the keys
+
+
+class State(Enum):
+    """How far an exchange is: see the drawing above."""
+
+    DECIDING = auto()
+    WORKING = auto()
+    FLOWING = auto()
+    TOLD = auto()
+    GONE = auto()
+
+
+class Exchange:
+    """One exchange: a wish of the daemon's side, or (STREAM, PORT) of this one.
+
+    `data`: whatever the desktop keeps with it, such as a process.
+    """
+
+    def __init__(self, wish: Wish, ask: Ask, flow: Flow, state: State) -> None:
+        self.wish, self.ask = wish, ask
+        self.flow = flow
+        self.state = state
+        self.begun_at = time.monotonic()
+        self.answer: Told = {}  # of the other side
+        self.data: object = None
+
+    @property
+    def over(self) -> bool:
+        return self.state in (State.TOLD, State.GONE)
+
+    # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
+
+    @property
+    def room(self) -> int:
+        """The bytes that may be given now; `Desktop.moved` is called when there are more."""
+        return 0 if self.over else self.flow.room
+
+    def give(self, data: bytes) -> None:
+        """Send bytes."""
+        if not self.over:
+            self.state = State.FLOWING
+            self.flow.give(data)
+
+    def finish(self) -> None:
+        """Say that no more bytes come from here: for STREAM; elsewhere `tell` says it."""
+        if not self.over:
+            self.flow.finish()
+
+    @property
+    def waiting(self) -> int:
+        """The bytes that have come, and are not taken."""
+        return len(self.flow.incoming)
+
+    def take(self, count: int = 1 << 30) -> bytes:
+        """Take at most `count` of the bytes that have come."""
+        return self.flow.take(count)
+
+    @property
+    def ended(self) -> bool:
+        """True once the other side's last byte has been taken."""
+        return self.flow.ended and not self.flow.incoming
+
+    # -- the end
+
+    def tell(self, *, types: Collection[str] | None = None, type_: str = "", words: str = "") -> None:
+        """End the exchange: the wish is fulfilled, and every byte given."""
+        told: Told = {"ok": True, "why": "", "words": words}
+        if types is not None:
+            told["types"] = [*types]
+        if type_:
+            told["type"] = type_
+        self._end(told)
+
+    def refuse(self, why: Why, words: str = "") -> None:
+        """End the exchange: the wish is not fulfilled. `words`: one line for the person at the caller."""
+        self._end({"ok": False, "why": why.value, "words": words})
+
+    def _end(self, told: Told) -> None:
+        if not self.over:
+            self.state = State.TOLD
+            self.flow.tell(told)
+
+
+class Desktop(Protocol):
+    """This machine, as the person's: decides on wishes by the person's keys, and fulfils them by its tools.
+
+    Its methods return at once. What takes time goes on in `act`, as its descriptors become ready.
+    """
+
+    facts: DesktopFacts  # what it can do
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
+
+    def watched(self) -> Mapping[int, int]:
+        """Return the descriptors to wait for, and what each is to be ready for (`select.POLLIN`, `POLLOUT`)."""
+
+    def act(self, ready: Collection[int], now: float) -> None:
+        """Go on with what has become ready or due."""
+
+    def keys(self, data: bytes) -> bytes:
+        """Note what the person types; return what is for the program, without a key that was consent."""
+
+    def close(self) -> None:
+        """Let go of everything: the client ends."""
+
+    def decide(self, exchange: Exchange) -> None:
+        """Decide on a wish: call `Exchanges.begin` or `Exchange.refuse`, now or later."""
+
+    def list(self, exchange: Exchange) -> None:
+        """Tell the types that the clipboard has."""
+
+    def read(self, exchange: Exchange) -> None:
+        """Give the clipboard's content as `ask["type"]`, then tell."""
+
+    def write(self, exchange: Exchange) -> None:
+        """Begin to take the bytes that come, until they have ended; then tell."""
+
+    def open(self, exchange: Exchange) -> None:
+        """Open `ask["url"]`; listen first on those of `ask["ports"]` that it names (`listen`). Then tell."""
+
+    def listen(self, port: int) -> bool:
+        """Listen on this machine's loopback, each connection being an `Exchanges.stream`; False if it is taken."""
+
+    def moved(self, exchange: Exchange) -> None:
+        """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
+
+
+class Exchanges:
+    """The exchanges over one attachment's channel."""
+
+    def __init__(self, channel: Channel, desktop: Desktop, *, over_link: bool) -> None:
+        self._channel = channel
+        self.desktop = desktop
+        self._over_link = over_link
+        self._pieces = Pieces(time.monotonic(), over_link=over_link)
+        self._all: dict[int, Exchange] = {}
+        self._next_number = 1
+        self.unfinished = False  # `send` has stopped although more may be sent
+        self._works = {
+            Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open
+        }  # fmt: skip
+
+    # -- the loop
+
+    @property
+    def due(self) -> float:
+        """The time (monotonic) from which on `run` is to be called."""
+        return 0.0 if self.unfinished else self.desktop.due
+
+    def connected(self) -> None:
+        """Say what this desktop can do: after each WELCOME, and whenever that changes."""
+        self._channel.send(protocol.message(protocol.DESKTOP, self.desktop.facts))
+
+    def disconnected(self) -> None:
+        """End every exchange: the connection is lost, or its daemon has been replaced."""
+        exchanges = list(self._all.values())
+        self._all.clear()
+        self._pieces = Pieces(time.monotonic(), over_link=self._over_link)
+        for exchange in exchanges:
+            self._lose(exchange)
+
+    def close(self) -> None:
+        """End every exchange, and what listens: the client ends."""
+        self.disconnected()
+        self.desktop.close()
+
+    def run(self, ready: Collection[int], now: float) -> None:
+        """Let the desktop act, and send what may be sent."""
+        self.desktop.act(ready, now)
+        self.send(now)
+
+    def send(self, now: float) -> None:
+        """Send frames while nothing else is to be sent, up to `_BURST` bytes."""
+        sent = 0
+        while not self._channel.unwritten and sent < _BURST and (frame := self._pieces.next_frame(now)):
+            self._channel.send(frame)
+            sent += len(frame)
+            self._note_room(frame)
+        self.unfinished = sent >= _BURST
+        for number in [number for number, each in self._all.items() if each.over and number not in self._pieces.flows]:
+            del self._all[number]
+
+    def _note_room(self, frame: bytes) -> None:
+        """Say that an exchange has room, since one of its pieces was sent."""
+        if frame[0] == protocol.PIECE:
+            number, _ = protocol.split_number(frame[protocol.HEADER_SIZE :])
+            exchange = self._all.get(number)
+            if exchange is not None and exchange.room:
+                self.desktop.moved(exchange)
+
+    # -- what this side begins
+
+    def stream(self, port: int) -> Exchange:
+        """Begin a connection to a port of the daemon's machine."""
+        return self._ask({"wish": Wish.STREAM.value, "port": port}, Wish.STREAM)
+
+    def watch_port(self, port: int) -> Exchange:
+        """Ask to be told when nobody listens on a port of the daemon's machine any more."""
+        return self._ask({"wish": Wish.PORT.value, "port": port}, Wish.PORT)
+
+    def _ask(self, ask: Ask, wish: Wish) -> Exchange:
+        number = self._next_number
+        self._next_number += 2
+        ask["number"] = number
+        exchange = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
+        connection = self._channel.connection
+        if connection is None or not connection.welcome:
+            exchange.state = State.GONE
+            self._pieces.close(number)
+            return exchange
+        self._all[number] = exchange
+        self._channel.send(protocol.message(protocol.ASK, ask))
+        return exchange
+
+    def end(self, exchange: Exchange) -> None:
+        """End an exchange that this side has begun."""
+        exchange.refuse(Why.GONE)
+
+    # -- frames of the daemon
+
+    def handle_frame(self, kind: int, payload: bytes) -> None:
+        """Handle an ASK, PIECE, TAKEN or TOLD. Raises ProtocolError."""
+        now = time.monotonic()
+        if kind == protocol.ASK:
+            self._handle_ask(safe.checked_from_host(Ask, codec.parse(payload), "ASK"))
+        elif kind == protocol.TOLD:
+            told: Told = safe.checked_from_host(Told, codec.parse(payload), "TOLD")
+            exchange = self._all.pop(told.get("number", 0), None)
+            if exchange is not None:
+                self._pieces.close(exchange.flow.number)
+                exchange.answer = told
+                self._lose(exchange, State.TOLD)
+        elif kind == protocol.TAKEN:
+            self._pieces.confirm(payload, now)
+        elif (flow := self._pieces.receive(payload)) is not None:
+            exchange = self._all.get(flow.number)
+            if exchange is not None and exchange.state in (State.WORKING, State.FLOWING):
+                exchange.state = State.FLOWING
+                if exchange.wish is Wish.WRITE and flow.received > MAX_BYTES:
+                    exchange.refuse(Why.SIZE, f"a clipboard takes at most {MAX_BYTES >> 20} MiB")
+                self.desktop.moved(exchange)
+        self.send(now)
+
+    def _handle_ask(self, ask: Ask) -> None:
+        number = ask.get("number", 0)
+        if number % 2 or not number or number in self._all:
+            raise ProtocolError("the session's daemon began an exchange twice")
+        flow = self._pieces.open(number)
+        wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
+        exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
+        self._all[number] = exchange
+        if wish is None or len(self._all) > MAX_EXCHANGES:
+            exchange.refuse(Why.REFUSED)
+        else:
+            self.desktop.decide(exchange)
+
+    def begin(self, exchange: Exchange) -> None:
+        """Fulfil a wish on which the desktop has decided."""
+        if exchange.state is State.DECIDING:
+            exchange.state = State.WORKING
+            self._works[exchange.wish](exchange)
+            if exchange.flow.incoming or exchange.flow.ended:
+                self.desktop.moved(exchange)
+
+    def _lose(self, exchange: Exchange, state: State = State.GONE) -> None:
+        """Note that the other side has ended an exchange."""
+        if not exchange.over:
+            exchange.state = state
+            self.desktop.moved(exchange)

@@ -1,0 +1,127 @@
+"""Find what a person presses in a terminal's input.
+
+A host can make a terminal send reports and replies, so those are no keys, and neither is what is ambiguous: the report
+of a cursor on the first row reads as F3 with modifiers. Clicks are none either: a mouse also reports that it moves.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum, auto
+
+from sesh.text import keys
+from sesh.text.keys import ALT, CTRL, ESCAPE, PASTE, PASTE_END, RELEASE
+
+_SPECIAL = re.compile(b"[\x16\x1b]")
+_REPLY = re.compile(rb"\x1b(?:/Z?|[\]P_^X])")  # the beginning of a string, or DA of a VT52
+_STRING_END = re.compile(rb"[\x00-\x1f\x7f]")
+_PASTE_CHORDS = (("u", 118, CTRL), ("u", 118, ALT))
+_MODIFIER_KEYS = range(57441, 57455)  # in kitty's protocol
+_CTRL_V = b"\x16"
+
+
+class Press(Enum):
+    """What a part of the input is."""
+
+    NONE = auto()  # a report, a reply, a release, or a part of a paste
+    KEY = auto()  # keys, or the end of a paste
+    PASTE_KEY = auto()  # Ctrl-V or Alt-V
+    PASTE_KEY_RELEASE = auto()
+    EMPTY_PASTE = auto()  # the end of one: some terminals send it for a picture
+
+
+Part = tuple[bytes, Press]
+
+
+class PressFinder:
+    """Sans-I/O: `split` takes input in parts of any size."""
+
+    def __init__(self) -> None:
+        self._begun = b""  # a sequence whose end has not come, which was returned already
+        self._in_string = False  # a reply goes on
+        self._pasted: int | None = None  # bytes of the paste that has begun
+
+    def split(self, data: bytes) -> list[Part]:
+        """Return the input in parts, each with what it is; together they are `data`."""
+        passed, self._begun, data = len(self._begun), b"", self._begun + data
+        parts: list[Part] = []
+        start = 0
+        while start < len(data):
+            end, press = self._next(data, start)
+            if end > passed:
+                parts.append((data[max(start, passed) : end], press))
+            start = end
+        return parts
+
+    def _next(self, data: bytes, start: int) -> tuple[int, Press]:
+        """Return the end of the part that begins at `start`, and what it is."""
+        if self._pasted is not None:
+            return self._paste(data, start)
+        if self._in_string:
+            return self._string(data, start)
+        match = _SPECIAL.search(data, start)
+        end = match.start() if match is not None else len(data)
+        if end > start:
+            return end, Press.KEY
+        if data[start : start + 1] == _CTRL_V:
+            return start + 1, Press.PASTE_KEY
+        return self._sequence(data, start)
+
+    def _sequence(self, data: bytes, start: int) -> tuple[int, Press]:
+        if (reply := _REPLY.match(data, start)) is not None:
+            self._in_string = not reply[0].endswith(b"Z")
+            return reply.end(), Press.NONE
+        end, is_whole = keys.token(data, start)
+        token = data[start:end]
+        if not is_whole:
+            if token == ESCAPE:
+                return end, Press.KEY
+            self._begun = token
+            return end, Press.NONE
+        if token == PASTE:
+            self._pasted = 0
+            return end, Press.NONE
+        if len(token) == 2 and token[1] < 0x20:  # Escape, then a control character
+            return start + 1, Press.KEY
+        return end, _press_of(token)
+
+    def _paste(self, data: bytes, start: int) -> tuple[int, Press]:
+        end, begun = keys.paste_end(data, start)
+        before, self._pasted = self._pasted or 0, None
+        if end < 0:
+            end = len(data)
+            self._pasted = before + end - begun - start
+            self._begun = data[end - begun :]
+            return end, Press.NONE
+        is_empty = before + end - len(PASTE_END) - start == 0
+        return end, Press.EMPTY_PASTE if is_empty else Press.KEY
+
+    def _string(self, data: bytes, start: int) -> tuple[int, Press]:
+        """Return the end of a reply; a control character other than BEL and ST ends it, too, and is a key."""
+        match = _STRING_END.search(data, start)
+        if match is None:
+            return len(data), Press.NONE
+        end = match.start()
+        if match[0] == ESCAPE and end + 1 == len(data):
+            self._begun = ESCAPE
+            return len(data), Press.NONE
+        self._in_string = False
+        if match[0] == b"\x07" or data.startswith(b"\x1b\\", end):
+            end += 1 if match[0] == b"\x07" else 2
+        return (end, Press.NONE) if end > start else self._next(data, start)
+
+
+def _press_of(token: bytes) -> Press:
+    """Return what a whole escape sequence is."""
+    if token[1:2] != b"[":
+        return Press.PASTE_KEY if token == b"\x1bv" else Press.KEY
+    if keys.is_report(token) or token[-1:] == b"R" or (form := keys.chord_of(token)) is None:
+        return Press.NONE
+    chord, event = form
+    kind, number, _ = chord
+    is_paste_key = chord in _PASTE_CHORDS
+    if event == RELEASE:
+        return Press.PASTE_KEY_RELEASE if is_paste_key else Press.NONE
+    if is_paste_key:
+        return Press.PASTE_KEY
+    return Press.NONE if kind == "u" and (not number or number in _MODIFIER_KEYS) else Press.KEY

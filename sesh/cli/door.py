@@ -1,0 +1,208 @@
+"""`--desk SHIM WORDS…`: what a shim calls, and what answers it. It imports little, since programs wait for it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+
+from sesh.about import PROGRAM
+from sesh.desktop import shim, targets
+from sesh.desktop.shim import Act, Answer, Call
+from sesh.errors import SeshError, UsageError, for_host
+from sesh.names import is_name
+from sesh.ops import desk
+from sesh.schema.facts import Record
+from sesh.store import listing, records
+from sesh.system import descriptors, files, processes
+from sesh.text import safe
+from sesh.wire.messages import Why, Wish
+from sesh.wire.pieces import MAX_BYTES
+
+_MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
+_SHELLS = frozenset(("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout"))
+_OLDER = "the session's daemon is of an older sesh"
+_TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
+
+
+class _HandOn(Exception):
+    """The next program of the shim's name is to be run."""
+
+
+def run(words: Sequence[str]) -> int:
+    """Do what a shim was called for; return its exit code. `words`: its path, and the words of its call."""
+    path, *rest = words
+    call = shim.parse(os.path.basename(path), rest, stdin_is_terminal=os.isatty(0))
+    try:
+        if call is None:
+            raise _HandOn
+        answer, line = _answer(call, _session())
+    except _HandOn:
+        return _hand_on(path, rest)
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    return _print(answer, line)
+
+
+def _session() -> Record:
+    """Return the record of the session from which the call came."""
+    try:
+        record = listing.of_asker()
+    except SeshError:  # another user's directory, as after sudo
+        raise _HandOn from None
+    if record is None or not is_name(record["name"]) or not (records.here(record) and records.alive(record)):
+        raise _HandOn
+    return record
+
+
+def _hand_on(path: str, words: Sequence[str]) -> int:
+    """Become the shim again, which runs the next program of its name."""
+    os.environ["SESH_HANDED"] = str(os.getpid())
+    for number in (signal.SIGPIPE, signal.SIGXFSZ):  # Python ignores them, and what it executes would, too
+        signal.signal(number, signal.SIG_DFL)
+    try:
+        os.execv(path, [path, *words])
+    except OSError:
+        return 127
+
+
+def _answer(call: Call, record: Record) -> tuple[Answer, str]:
+    """Return what the caller hears, and a line for its person."""
+    if call.primary:
+        return _primary(call, record["id"]), ""
+    act: Callable[[Call, str], tuple[Answer, str]] = {
+        Act.LIST: _list, Act.READ: _read, Act.WRITE: _write, Act.OPEN: _open,
+    }[call.act]  # fmt: skip
+    return act(call, record["name"])
+
+
+def _ask(name: str, wish: Wish, data: bytes = b"", *, type_: str = "", url: str = "") -> desk.Answer:
+    """Ask the desktop; whatever fails is an answer, too."""
+    try:
+        return desk.ask(name, wish, data, type_=type_, url=url, program=_program())
+    except UsageError:
+        return desk.Answer({"ok": False, "why": Why.NONE.value, "words": f"{_OLDER}: {PROGRAM} reload {name}"})
+    except SeshError as error:
+        return desk.Answer({"ok": False, "why": Why.GONE.value, "words": for_host(error.text, None)})
+
+
+def _program() -> str:
+    """Return the name of the program that has called: the nearest one that is no shell."""
+    names: list[str] = []
+    pid = os.getppid()
+    while pid > 1 and len(names) < 8:
+        command = processes.command_of(pid)
+        names.append(os.path.basename(command[0]).lstrip("-") if command and command[0] else "")
+        if names[-1] not in _SHELLS:
+            break
+        pid = processes.parent_of(pid)
+    return next((name for name in names if name and name not in _SHELLS), next(filter(None, names), PROGRAM))
+
+
+# -- what the desktop is asked for
+
+
+def _list(call: Call, name: str) -> tuple[Answer, str]:
+    asked = _ask(name, Wish.LIST)
+    return shim.listed(call, asked.told.get("types", []) if asked.ok else []), _words(asked)
+
+
+def _read(call: Call, name: str) -> tuple[Answer, str]:
+    # Of one type by its name, the content is asked for at once.
+    type_, types = targets.mime(call.target), None
+    if "/" not in type_:
+        listed = _ask(name, Wish.LIST)
+        types = listed.told.get("types", []) if listed.ok else []
+        type_ = targets.choose(call.target, types)
+        if not type_:
+            return shim.nothing(call, types), _words(listed)
+    asked = _ask(name, Wish.READ, type_=type_)
+    if asked.ok:
+        return shim.delivered(call, asked.told.get("type") or type_, asked.data), ""
+    if types is None and asked.why is Why.EMPTY and call.tool == "wl-paste":  # it says whether there is anything
+        types = _ask(name, Wish.LIST).told.get("types", [])
+    return shim.nothing(call, types or []), _words(asked)
+
+
+def _write(call: Call, name: str) -> tuple[Answer, str]:
+    try:
+        data = _content(call)
+    except OSError as error:
+        return Answer(error=f"{call.tool}: {error.filename}: {error.strerror}", code=1), ""
+    if len(data) > MAX_BYTES:
+        return shim.not_written(call), _TOO_LARGE
+    asked = _ask(name, Wish.WRITE, data, type_=call.type_of(data))
+    return shim.written(call) if asked.ok else shim.not_written(call), _words(asked)
+
+
+def _open(call: Call, name: str) -> tuple[Answer, str]:
+    asked = _ask(name, Wish.OPEN, url=call.url)
+    return Answer() if asked.ok else shim.not_opened(call), _words(asked)
+
+
+def _content(call: Call) -> bytes:
+    """Return what is to be written, at most one byte more than may be. Raises OSError."""
+    data = call.text
+    if data is None and call.files:
+        data = b""
+        for file in call.files:
+            with open(file, "rb") as opened:
+                data += opened.read(MAX_BYTES + 1 - len(data))
+    if data is None:
+        data = descriptors.whole_stdin(MAX_BYTES)
+    return data[:-1] if call.trims and data.endswith(b"\n") else data
+
+
+def _primary(call: Call, session_id: str) -> Answer:
+    """Read or write X11's other clipboard, which each selection of text changes: it stays in the session."""
+    path = records.file_of(session_id, "primary")
+    if call.act is Act.WRITE:
+        with suppress(OSError):
+            files.write_whole(path, _content(call)[:_MAX_PRIMARY])
+        return shim.written(call)
+    data = files.read_own(path, _MAX_PRIMARY)
+    if not data:
+        return shim.nothing(call)
+    if call.act is Act.LIST:
+        return shim.listed(call, [targets.TEXT])
+    type_ = targets.choose(call.target, [targets.TEXT])
+    return shim.delivered(call, type_, data) if type_ else shim.nothing(call, [targets.TEXT])
+
+
+# -- the answer
+
+
+def _words(asked: desk.Answer) -> str:
+    """Return the line for the person: why nothing was delivered, unless there was nothing."""
+    return "" if asked.ok or asked.why is Why.EMPTY else asked.told.get("words", "")
+
+
+def _print(answer: Answer, line: str) -> int:
+    """Print an answer; return its code. On a terminal in raw mode only what a program reads is printed."""
+    said = "".join(f"{each}\n" for each in [answer.error] if each)
+    if _is_drawn_on():
+        said = ""
+    elif line:
+        said += f"{PROGRAM}: {safe.one_line(line)}\n"
+    with suppress(OSError):
+        files.write_all(2, said.encode("utf-8", "surrogateescape"))
+    try:
+        files.write_all(1, answer.out)
+    except BrokenPipeError:
+        return 128 + signal.SIGPIPE
+    except OSError as error:
+        with suppress(OSError):
+            sys.stderr.write(f"{PROGRAM}: cannot print: {error.strerror}\n")
+        return 1
+    return answer.code
+
+
+def _is_drawn_on() -> bool:
+    """Return whether stderr is a terminal in raw mode, on which a program draws."""
+    try:
+        return not termios.tcgetattr(2)[3] & termios.ICANON
+    except (termios.error, OSError):
+        return False

@@ -1,0 +1,1 @@
+"""What a program wants of the machine of the person who uses it."""

@@ -1,0 +1,84 @@
+"""TCP ports of this machine: whose program listens where."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import NamedTuple
+
+from sesh.system import platforms, programs
+
+LOWEST = 1024  # ports below belong to root
+ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
+_LISTENS = "0A"  # the state in /proc/net/tcp
+_LSOF_TIMEOUT = 1.0  # seconds
+# An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
+_LOOPBACK = {"127.0.0.1": ("127.0.0.1", ALL_V4, "::"), "::1": ("::1", "::")}
+
+
+class Listener(NamedTuple):
+    """A listening socket: its address, and the user whose it is."""
+
+    address: str
+    uid: int
+
+
+def own_loopback(port: int) -> list[str]:
+    """Return the loopback addresses on which a connection to a port reaches a program of this user."""
+    found = listeners(port) if LOWEST <= port <= 0xFFFF else []
+    reached: list[str] = []
+    for host, addresses in _LOOPBACK.items():
+        users = next(filter(None, ({each.uid for each in found if each.address == one} for one in addresses)), set())
+        if users == {os.geteuid()}:
+            reached.append(host)
+    return reached
+
+
+def listeners(port: int) -> list[Listener]:
+    """Return who listens on a port, on loopback or on all addresses; empty if that is unknown."""
+    if platforms.LINUX:
+        return [
+            *_listed(platforms.content("/proc/net/tcp"), port, _ADDRESSES_4),
+            *_listed(platforms.content("/proc/net/tcp6"), port, _ADDRESSES_6),
+        ]
+    printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
+    return _printed(printed.splitlines())
+
+
+def _hexadecimal(address: bytes) -> str:
+    """Return an address as /proc/net/tcp has it: numbers of four bytes in the machine's order."""
+    numbers = [address[start : start + 4] for start in range(0, len(address), 4)]
+    return "".join(f"{int.from_bytes(number, sys.byteorder):08X}" for number in numbers)
+
+
+_V4, _MAPPED = bytes((127, 0, 0, 1)), bytes(10) + b"\xff\xff"
+_ADDRESSES_4 = {_hexadecimal(_V4): "127.0.0.1", _hexadecimal(bytes(4)): ALL_V4}
+_ADDRESSES_6 = {
+    _hexadecimal(bytes(15) + b"\1"): "::1", _hexadecimal(bytes(16)): "::",
+    _hexadecimal(_MAPPED + _V4): "127.0.0.1", _hexadecimal(_MAPPED + bytes(4)): ALL_V4,
+}  # fmt: skip
+
+
+def _listed(table: bytes, port: int, addresses: dict[str, str]) -> list[Listener]:
+    """Return the listeners of a port in /proc/net/tcp or tcp6."""
+    found: list[Listener] = []
+    for line in table.decode("ascii", "replace").splitlines()[1:]:
+        words = line.split()
+        address, _, number = words[1].partition(":") if len(words) > 7 else ("", "", "")
+        if address in addresses and words[3] == _LISTENS and int(number, 16) == port:
+            found.append(Listener(addresses[address], int(words[7])))
+    return found
+
+
+def _printed(lines: list[str]) -> list[Listener]:
+    """Return the listeners that lsof has printed: `u` a process's user, `n` a socket's address and port."""
+    found: list[Listener] = []
+    uid = -1
+    for line in lines:
+        if line.startswith("u") and line[1:].isdecimal():
+            uid = int(line[1:])
+        elif line.startswith("n"):
+            address = line[1:].rpartition(":")[0].strip("[]")
+            # "*" stands for all addresses of either family.
+            found += [Listener(each, uid) for each in ((ALL_V4, "::") if address == "*" else (address,))]
+    return found

@@ -1,0 +1,129 @@
+"""Queries for the clipboard never reach the terminal, however they are split, and nothing else is changed."""
+
+from __future__ import annotations
+
+import base64
+import re
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sesh.client.desktop.queries import Query, QueryKeeper, WriteFinder
+
+QUERIES = {
+    b"\x1b]52;c;?\x07": Query(b"52;c", b"", b"\x07", ("text/plain",)),
+    b"\x1b]52;;?\x1b\\": Query(b"52;", b"", b"\x1b\\", ("text/plain",)),
+    b"\x1b]52;pc;?\x1b\\": Query(b"52;pc", b"", b"\x1b\\", ("text/plain",)),
+    b"\xc2\x9d52;c;?\xc2\x9c": Query(b"52;c", b"", b"\xc2\x9c", ("text/plain",)),
+    b"\x1b]5522;type=read;Lg==\x1b\\": Query(b"5522;type=read", b"", b"\x1b\\", (".",)),
+    b"\x1b]5522;type=read\x1b\\": Query(b"5522;type=read", b"", b"\x1b\\", (".",)),
+    b"\x1b]5522;id=a:type=read:loc=primary;aW1hZ2UvcG5nIHRleHQvcGxhaW4=\x1b\\": Query(
+        b"5522;type=read", b":id=a", b"\x1b\\", ("image/png", "text/plain")
+    ),
+}
+OTHERS = [
+    b"\x1b]52;c;aGVsbG8=\x07", b"\x1b]52;c;!\x07", b"\x1b]5522;type=write\x1b\\",
+    b"\x1b]5522;type=wdata:mime=eA==;eA==\x1b\\",
+    b"\x1b]5;0;?\x07", b"\x1b]522;c;?\x07", b"\x1b]11;?\x07", b"\x1b]0;52;c;?\x07", b"52;c;?\x07",
+    b"\x1b[31m", b"\x1b[6n",
+    b"text\r\n", b"\xc2\xa0", b"\x1bP+q544e\x1b\\", b"\x1b]8;;http://a/?b=52\x1b\\",
+]  # fmt: skip
+
+
+class Shown:
+    """What a terminal is given, by its positions."""
+
+    def __init__(self) -> None:
+        self.found: list[Query] = []
+        self.keeper = QueryKeeper(self.found.append)
+        self.data, self.head = b"", 0
+
+    def take(self, data: bytes) -> None:
+        position, shown = self.keeper.take(self.head, data)
+        assert position == len(self.data), "nothing is left out, and nothing comes twice"
+        self.data += shown
+        self.head += len(data)
+
+
+@pytest.mark.parametrize("query", QUERIES)
+def test_a_query_is_kept_from_the_terminal_wherever_it_is_split(query: bytes) -> None:
+    for cut in range(len(query) + 1):
+        shown = Shown()
+        for part in (b"before" + query[:cut], query[cut:] + b"after"):
+            shown.take(part)
+        assert shown.data == b"before" + bytes(len(query)) + b"after", cut
+        assert shown.found == [QUERIES[query]], cut
+
+
+@pytest.mark.parametrize("other", OTHERS)
+def test_anything_else_passes_wherever_it_is_split(other: bytes) -> None:
+    for cut in range(len(other) + 1):
+        shown = Shown()
+        for part in (b"before" + other[:cut], other[cut:] + b"after"):
+            shown.take(part)
+        assert (shown.data, shown.found) == (b"before" + other + b"after", []), cut
+
+
+@given(st.lists(st.sampled_from([*QUERIES, *OTHERS]), max_size=8), st.lists(st.integers(0, 300), max_size=8))
+def test_any_stream_in_any_pieces_keeps_its_positions(parts: list[bytes], cuts: list[int]) -> None:
+    stream = b"".join(parts)
+    shown = Shown()
+    edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
+    for start, end in pairwise(edges):
+        shown.take(stream[start:end])
+    shown.take(b"end")
+    assert shown.data == b"".join(bytes(len(part)) if part in QUERIES else part for part in parts) + b"end"
+    assert shown.found == [QUERIES[part] for part in parts if part in QUERIES]
+
+
+@given(st.binary(max_size=100), st.integers(0, 100))
+def test_no_bytes_are_lost(data: bytes, cut: int) -> None:
+    shown = Shown()
+    shown.take(data[:cut])
+    shown.take(data[cut:])
+    shown.take(b"\x18\x18")
+    assert re.sub(rb"\x00", b"", shown.data) == re.sub(rb"\x00", b"", data + b"\x18\x18") or shown.found
+
+
+def test_what_comes_again_over_another_link_is_not_shown_twice() -> None:
+    shown = Shown()
+    shown.take(b"text\x1b]52;")
+    assert shown.data == b"text"
+    shown.head = 4  # the link was lost, and output goes on from what was shown
+    shown.take(b"\x1b]52;c;?\x07")
+    assert (shown.data, len(shown.found)) == (b"text" + bytes(9), 1)
+
+
+def test_a_long_write_is_not_held_back() -> None:
+    shown = Shown()
+    shown.take(b"\x1b]52;c;" + b"QUJD" * 1000)
+    assert shown.data.endswith(b"QUJD")
+    shown.take(b"QUJD" * 1000 + b"\x07")
+    assert len(shown.data) == 8008
+
+
+def test_a_query_in_a_screen_is_kept_too() -> None:
+    shown = Shown()
+    assert shown.keeper.whole(b"screen\x1b]52;c;?\x07") == b"screen" + bytes(9)
+    assert len(shown.found) == 1
+
+
+@given(st.binary(min_size=1, max_size=300), st.lists(st.integers(0, 500), max_size=6))
+def test_what_programs_put_on_the_clipboard_is_found_in_any_pieces(text: bytes, cuts: list[int]) -> None:
+    stream = b"a\x1b]52;c;" + base64.b64encode(text) + b"\x07b\x1b]52;p;QQ==\x07\x1b]52;;QQ==\x1b\\"
+    found: list[bytes] = []
+    keeper = QueryKeeper(lambda _: None, found.append)
+    edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
+    for start, end in pairwise(edges):
+        keeper.take(start, stream[start:end])
+    assert found == [text, b"A"]
+
+
+def test_a_write_that_never_ends_is_given_up() -> None:
+    finder = WriteFinder()
+    finder.feed(b"\x1b]52;c;")
+    for _ in range(100):
+        assert finder.feed(b"A" * (1 << 16)) == []
+    assert finder.feed(b"\x07\x1b]52;c;QQ==\x07") == [b"A"]
