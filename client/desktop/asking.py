@@ -123,7 +123,7 @@ class TerminalClipboard:
             if kind == "mode":
                 self._knows_5522 = match["mode"] in b"123"
             elif kind == "name":
-                self._name = match["name"].decode(errors="replace").lower()
+                self._name = str(match["name"], "utf-8", "replace").lower()
             elif kind == "attributes":
                 self._know(now)
             return kind in ("mode", "name", "attributes")
