@@ -105,8 +105,8 @@ def test_whatever_a_program_asks_it_gets_the_answer_once(
     asked = {
         r"\x1b[c": DA1,
         r"\x1b]99;i=p1:p=?;\x1b\\": b"\x1b]99;i=p1:p=?;o=always:p=title,body\x1b\\",
-        r"\x1b]5522;type=read;Lg==\x1b\\": (
-            b"\x1b]5522;type=read:status=OK\x1b\\\x1b]5522;type=read:status=DATA;%b\x1b\\\x1b]5522;type=read:status=DONE\x1b\\"
+        r"\x1b]5523;type=read;Lg==\x1b\\": (
+            b"\x1b]5523;type=read:status=OK\x1b\\\x1b]5523;type=read:status=DATA;%b\x1b\\\x1b]5523;type=read:status=DONE\x1b\\"
             % (b"QUJD" * 3000)
         ),
         r"\x1b]1337;ReportCellSize\x07": b"\x1b]1337;ReportCellSize=18.0;8.0\x1b\\",
