@@ -15,6 +15,7 @@ from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
 from sesh.daemon.desktop.desk import FRAMES as DESK_FRAMES
 from sesh.daemon.life import description
 from sesh.daemon.life.ending import Ending
@@ -197,6 +198,8 @@ class Server:
         self._poll.forget(self.listener.socket.fileno())
         self.listener.restore()
         description.write_record(self.session)
+        self.session.desk.restore_files()
+        shims.put(os.environ)  # BROWSER of the session's programs is one of them
 
     # -- connections
 
@@ -373,7 +376,7 @@ class Server:
         """Move bytes between the pty, a job's stdin and the log."""
         session = self.session
         pump = session.pump
-        if session.attached.typed:
+        if session.attached.to_type:
             session.attached.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()

@@ -20,6 +20,7 @@ from functools import partial
 from math import inf
 from typing import Any, Optional, Protocol
 
+from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
 from sesh.client.desktop.listener import Listener
@@ -60,6 +61,9 @@ class Terminal(Protocol):
 
     def write_clipboard(self, text: bytes) -> bool:
         """Put text on the clipboard; False if the terminal is known not to do that."""
+
+    def insert(self, sequence: bytes) -> None:
+        """Send it a sequence, between two of the program's."""
 
 
 @dataclass
@@ -104,6 +108,7 @@ class PersonDesktop:
     ) -> None:
         self.exchanges: Exchanges
         self._outer, self._reply = outer, reply
+        self._asked = TerminalClipboard(terminal.insert)  # where there are no tools
         self._lines, self._terminal, self._consent = lines, terminal, consent
         self._place, self._is_remote = f" on @{host}" if host is not None else "", host is not None
         self._round_trip = round_trip
@@ -122,8 +127,8 @@ class PersonDesktop:
 
     def _own_facts(self) -> DesktopFacts:
         return {
-            "open": self._browser is not None, "listen": True, "read": self._clipboard is not None, "write": True,
-            "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [],
+            "open": self._browser is not None, "listen": True, "read": True, "write": True,
+            "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [tools.PNG],
         }  # fmt: skip
 
     # -- the loop
@@ -132,7 +137,7 @@ class PersonDesktop:
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         waits = [self._until(each) for each in self._waiting.values()]
-        return min([*waits, *(each.due for each in self._listeners.values())], default=inf)
+        return min([self._asked.due, *waits, *(each.due for each in self._listeners.values())], default=inf)
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
@@ -153,6 +158,8 @@ class PersonDesktop:
                     done()
         if self._outer is not None:
             self._outer.act(ready)
+        if held := self._asked.act(now):
+            self._reply(held)
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
@@ -196,7 +203,7 @@ class PersonDesktop:
         """Note what the person types; return what is for the program, without a key that was consent."""
         now = time.monotonic()
         kept = bytearray()
-        for part, press in self._presses.split(data):
+        for part, press in self._presses.split(self._asked.take(data, now)):
             self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
             if self._consent.press(press, now, self._round_trip()):
                 self._swallows_release = True
@@ -234,8 +241,9 @@ class PersonDesktop:
             self.exchanges.begin(exchange)
             return
         verdict = self._consent.read(_program(exchange), time.monotonic())
-        if self._clipboard is None and verdict is not Verdict.REFUSE:
-            exchange.refuse(Why.TOOLS, self._no_clipboard())
+        if self._clipboard is None and verdict is Verdict.LOOK:
+            self._waiting[exchange.flow.number] = exchange
+            self._judge(exchange, Found([], "", b"?"))  # what the terminal has is not known before the key
         elif verdict is Verdict.GIVE:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.LOOK:
@@ -266,7 +274,8 @@ class PersonDesktop:
             self._waiting.pop(exchange.flow.number, None)
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
-            line = f"{program}{self._place} asks for your clipboard ({_described(found)}): Ctrl-V or Alt-V gives it"
+            what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
+            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
             self._lines.ask_line(line, ASKED_TIME)
         else:
             self._waiting.pop(exchange.flow.number, None)
@@ -322,9 +331,23 @@ class PersonDesktop:
         elif found is not None:
             exchange.tell(types=found.types)
         elif clipboard is None:
-            exchange.refuse(Why.TOOLS, self._no_clipboard())
+            self._ask_terminal(exchange, ".")
         else:
             self._run(exchange, partial(tools.list_types, clipboard), partial(self._tell_types, exchange))
+
+    def _ask_terminal(self, exchange: Exchange, mime: str) -> None:
+        def done(found: dict[str, bytes]) -> None:
+            data = found.get(mime, b"")
+            if exchange.over:
+                return
+            if not data and self._asked.way is Way.NONE:
+                exchange.refuse(Why.TOOLS, self._no_clipboard())
+            elif mime == ".":
+                self._tell_types(exchange, data.decode(errors="replace").split())
+            else:
+                self._give(exchange, mime, data)
+
+        self._asked.read(mime, done, time.monotonic())
 
     def _tell_types(self, exchange: Exchange, types: Types | SeshError) -> None:
         if isinstance(types, SeshError):
@@ -343,7 +366,7 @@ class PersonDesktop:
         elif found is not None:
             self._give(exchange, mime, found.data)
         elif clipboard is None:
-            exchange.refuse(Why.TOOLS, self._no_clipboard())
+            self._ask_terminal(exchange, mime)
         else:
             self._run(exchange, partial(tools.read, clipboard, mime), partial(self._give, exchange, mime))
 
@@ -524,10 +547,6 @@ def _program(exchange: Exchange) -> str:
     """Return what to call the program that asks."""
     name = safe.plain(exchange.ask.get("program", "")).strip()
     return safe.cut(name, _MAX_PROGRAM) or "a program"
-
-
-def _described(found: Found) -> str:
-    return _amount(found.type, len(found.data))
 
 
 def _amount(mime: str, size: int) -> str:

@@ -133,6 +133,10 @@ class Desk:
         """Follow the creator's variables, until a client leads."""
         self._display.set(self._facts.id, exists=platforms.brings_display(login))
 
+    def restore_files(self) -> None:
+        """Make the session's file about the display again, if it was removed."""
+        self._display.restore(self._facts.id)
+
     def _forget(self, client: Client) -> None:
         """End the exchanges with a client that has left."""
         link = self._links.pop(client)

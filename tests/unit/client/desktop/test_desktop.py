@@ -437,3 +437,26 @@ def test_what_a_program_wrote_by_osc_52_is_given_back_and_gets_there_where_the_t
     while not person.written and time.monotonic() < deadline:
         person.run_once()
     assert person.written == [(TEXT, b"more")]
+
+
+def test_a_terminal_is_asked_after_a_paste_key_where_there_are_no_tools(person: Person) -> None:
+    person.desktop._clipboard = None
+    number = person.ask("read", type=TEXT)
+    assert person.line == "vim on @gpu asks for your clipboard: Ctrl-V or Alt-V gives it"
+    person.terminal.insert.assert_not_called()
+    assert person.press(CTRL_V) == b""
+    person.terminal.insert.assert_called_once_with(b"\x1b[?5522$p\x1b[>0q\x1b[c")
+    assert person.press(b"\x1bP>|ghostty 1.2\x1b\\\x1b[?62;22c") == b""
+    person.terminal.insert.assert_called_with(b"\x1b]52;c;?\x1b\\")
+    assert person.press(b"\x1b]52;c;dGV4dA==\x07x") == b"x"
+    assert person.answer(number)["ok"]
+    assert person.data[number] == b"text"
+
+
+def test_a_terminal_that_has_no_clipboard_is_told_in_one_line(person: Person) -> None:
+    person.desktop._clipboard = None
+    person.press(CTRL_V)
+    number = person.ask("read", type=TEXT)
+    person.press(b"\x1b[?62;22c")
+    told = person.answer(number)
+    assert (told["why"], told["words"]) == ("tools", f"the desktop has no clipboard: {tools.missing({})}")
