@@ -23,9 +23,8 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import MAX_BYTES, Flow, Pieces
+from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
 
-MAX_EXCHANGES = 64  # exchanges that are under way; more are refused
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
@@ -234,13 +233,10 @@ class Exchanges:
         number = self._next_number
         self._next_number += 2
         ask["number"] = number
-        exchange = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
         connection = self._channel.connection
-        if connection is None or not connection.welcome:
-            exchange.state = State.GONE
-            self._pieces.close(number)
-            return exchange
-        self._all[number] = exchange
+        if connection is None or not connection.welcome or len(self._pieces.flows) >= MAX_EXCHANGES:
+            return Exchange(wish, ask, Flow(number), State.GONE)
+        exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
         self._channel.send(protocol.message(protocol.ASK, ask))
         return exchange
 

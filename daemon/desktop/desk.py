@@ -34,15 +34,15 @@ from sesh.system import platforms, ports
 from sesh.text.safe import plain
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import HELD, MAX_BYTES, Flow, Pieces
+from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
 LIST_TIME = 3.0  # seconds for a list of types
 TIME = 30.0  # seconds without progress for every other wish
 PORT_LOOK = 1.0  # seconds between two looks whether somebody still listens on a port
-MAX_EXCHANGES = 64  # exchanges that are under way with one client; more are refused
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
+_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -421,6 +421,8 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
+    if len(payload) > _MAX_MESSAGE:
+        raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))
     except Malformed as error:
