@@ -51,6 +51,7 @@ class Exchange:
         self.state = state
         self.begun_at = time.monotonic()
         self.answer: Told = {}  # of the other side
+        self.fulfilled = False
         self.data: object = None
 
     @property
@@ -98,6 +99,7 @@ class Exchange:
             told["types"] = [*types]
         if type_:
             told["type"] = type_
+        self.fulfilled = self.fulfilled or not self.over
         self._end(told)
 
     def refuse(self, why: Why, words: str = "") -> None:

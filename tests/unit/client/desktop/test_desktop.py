@@ -21,6 +21,7 @@ from sesh.desktop.tools import PNG, TEXT, Browser, NoTool
 from sesh.schema import codec
 from sesh.system import descriptors
 from sesh.wire import protocol
+from sesh.wire.messages import Why
 
 CTRL_V, ALT_V = b"\x16", b"\x1bv"
 
@@ -303,6 +304,61 @@ def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -
     assert told["why"] == "taken"
     assert person.opened == []
     assert person.line.startswith(f"port {port} is taken on this machine, so vim's page was not opened")
+
+
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_what_was_listened_on_for_a_page_that_does_not_open_is_let_go(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        second = other.getsockname()[1]
+        person.press(b"y")
+        url = f"http://a/?a=http://localhost:{first}&b=http://localhost:{second}"
+        assert person.answer(person.ask("open", url=url))["why"] == "taken"
+        assert not is_listened_on(first)
+    monkeypatch.setattr(tools, "open_page", Mock(side_effect=NoTool("no browser")))
+    person.desktop._consent._opened_at = 0.0
+    assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{first}"))["why"] == "tools"
+    assert not is_listened_on(first)
+
+
+def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_LISTENERS", 2)
+    ports = [free_port() for _ in range(3)]
+    for port in ports:
+        person.press(b"y")
+        person.desktop._consent._opened_at = 0.0
+        assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{port}"))["ok"]
+    assert [is_listened_on(port) for port in ports] == [False, True, True]
+    ended = person.asked[0]["number"]
+    assert person.told[ended]["why"] == "gone", "the daemon looks at the port no more"
+
+
+def test_within_a_session_nothing_is_listened_on_without_a_key_nor_after_a_refusal(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = Mock(**{"watched.return_value": {}})
+    monkeypatch.setattr(person.desktop, "_outer", outer)
+    port = free_port()
+    url = f"http://a/?a=http://localhost:{port}"
+    assert person.answer(person.ask("open", url=url))["why"] == "consent"
+    assert not is_listened_on(port)
+    outer.ask.assert_not_called()
+    person.ask("open", url="https://example.org/")
+    outer.ask.assert_called_once()  # its desktop decides
+    person.press(b"y")
+    person.ask("open", url=url)
+    assert is_listened_on(port)
+    outer.ask.call_args[0][0].refuse(Why.CONSENT)
+    person.exchanges.run([], time.monotonic())
+    assert not is_listened_on(port)
 
 
 @pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f000001", "0", "[::]", "[::ffff:127.0.0.1]", "a.localhost"])
