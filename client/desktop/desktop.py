@@ -252,7 +252,10 @@ class PersonDesktop:
         return Found(types, chosen, tools.read(self._clipboard, chosen, stop) if chosen else b"")
 
     def _judge(self, exchange: Exchange, found: Found | SeshError) -> None:
-        """Decide on what a look has found. A clipboard that has nothing is refused as late as one that is not given."""
+        """Decide on what a look has found.
+
+        What is not given is refused as late as what is not there, or a host would hear which types there are.
+        """
         if isinstance(found, SeshError) or not found.data or exchange.state is not State.DECIDING:
             return
         now, program = time.monotonic(), _program(exchange)
@@ -264,9 +267,6 @@ class PersonDesktop:
         elif verdict is Verdict.ASK:
             line = f"{program}{self._place} asks for your clipboard ({_described(found)}): Ctrl-V or Alt-V gives it"
             self._lines.ask_line(line, ASKED_TIME)
-        else:
-            self._waiting.pop(exchange.flow.number, None)
-            exchange.refuse(Why.CONSENT)
 
     def _decide_open(self, exchange: Exchange) -> None:
         program, now = _program(exchange), time.monotonic()

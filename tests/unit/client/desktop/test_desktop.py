@@ -197,6 +197,21 @@ def test_what_the_session_wrote_is_given_back_at_once(person: Person) -> None:
     assert not person.answer(person.ask("read", type=TEXT))["ok"]
 
 
+def test_a_host_that_has_written_does_not_hear_which_types_the_person_has_copied_since(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.3)
+    number = person.ask("write", type=TEXT)
+    person.piece(number, b"")
+    assert person.answer(number)["ok"]
+    person.content = {PNG: b"of the person"}
+    person.desktop._consent._asked.add("vim")  # the line was shown
+    for mime in (PNG, TEXT):
+        begun = time.monotonic()
+        assert person.answer(person.ask("read", type=mime))["why"] == "consent"
+        assert time.monotonic() - begun > 0.25
+
+
 def test_more_than_20_mib_are_not_written(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "MAX_BYTES", 10)
     number = person.ask("write", type=TEXT)
