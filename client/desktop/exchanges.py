@@ -26,6 +26,7 @@ from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
 
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
+_MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
 
@@ -279,7 +280,8 @@ class Exchanges:
         wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
         exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
         self._all[number] = exchange
-        if wish is None or len(self._all) > MAX_EXCHANGES:
+        contents = sum(each.wish in (Wish.READ, Wish.WRITE) and not each.over for each in self._all.values())
+        if wish is None or len(self._all) > MAX_EXCHANGES or contents > _MAX_CONTENTS:
             exchange.refuse(Why.REFUSED)
         else:
             self.desktop.decide(exchange)

@@ -212,6 +212,16 @@ def test_a_host_that_has_written_does_not_hear_which_types_the_person_has_copied
         assert time.monotonic() - begun > 0.25
 
 
+def test_a_host_does_not_have_clipboards_without_end_held_in_memory(person: Person) -> None:
+    writes = [person.ask("write", type=TEXT) for _ in range(9)]
+    assert {*person.told} == {writes[-1]}
+    assert not person.answer(person.ask("list"))["ok"]  # others go on
+    person.piece(writes[0], b"")
+    assert person.answer(writes[0])["ok"]
+    person.piece(person.ask("write", type=TEXT), b"")
+    assert person.answer(person._number)["ok"]
+
+
 def test_more_than_20_mib_are_not_written(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "MAX_BYTES", 10)
     number = person.ask("write", type=TEXT)
