@@ -62,6 +62,7 @@ run: $(RUNS)
 test-packages: $(STAMP)
 	@sh tests/packages.sh
 	@sh tests/fidelity/packages.sh
+	@sh tests/shells/packages.sh
 
 # What sesh is comes first. The others are in two runs: what the second one starts is a fork of its workers, which are
 # smaller without what the first one loads.
@@ -70,7 +71,7 @@ test: test-packages
 	@[ -d tests/terminal/__pycache__ ] || $(PYTEST) -q --collect-only >/dev/null
 ifeq ($(ARGS),)
 	$(PYTEST) -n $(UNITS) tests/unit tests/fuzz
-	$(PYTEST) -n $(WORKERS) tests/smoke tests/faults tests/fidelity tests/remote tests/slow tests/terminal
+	$(PYTEST) -n $(WORKERS) tests/smoke tests/faults tests/fidelity tests/remote tests/shells tests/slow tests/terminal
 else
 	$(PYTEST) -n $(WORKERS) --ignore=tests/house $(ARGS)
 endif
@@ -83,7 +84,7 @@ test-on:
 	    $(VENV)-$(VERSION)/bin/pytest -q -n 2 -m 'not soak' -o cache_dir=$(VENV)-$(VERSION)/.cache tests/unit; \
 	else echo 'make test-on: no Python $(VERSION) here'; fi
 
-# The root is made once, in two minutes, and stays in ~/.cache/sesh-roots.
+# The root is made once, in two minutes, and stays in ~/.cache/sesh-roots. The table of set-ups of shells takes half an hour.
 test-in: $(STAMP)
 	@sh .ci/test-in.sh $(or $(SUITE),$(error make test-in SUITE=sid, or another release of Debian))
 
@@ -103,8 +104,8 @@ soak: test-packages
 
 # What .ci/run takes of it: each test once, with few rounds.
 soak-short: test-packages
-	@# The table of slow terminals is judged on a machine that does nothing else: `make soak` has it.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak --ignore=tests/slow tests
+	@# `make soak` has the tables of slow terminals, which wants a machine of its own, and of shells, which takes long.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak --ignore=tests/slow --ignore=tests/shells tests
 	$(BIN)/python -m bench.soak --hours 0.05 --sessions 20
 
 fuzz: $(STAMP)
@@ -138,5 +139,5 @@ uninstall:
 	@FORCE='$(FORCE)' sh install/uninstall.sh
 
 clean:
-	rm -rf $(VENV) $(VENV)-* tests/fidelity/node_modules build/lib build/bdist.* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) $(VENV)-* tests/*/node_modules build/lib build/bdist.* *.egg-info .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	@find . -name __pycache__ -prune -exec rm -rf {} +

@@ -76,7 +76,7 @@ def _run(attachment: Attachment) -> AttachmentEnd:
 
 def _closing_line(attachment: Attachment, end: AttachmentEnd) -> str:
     keeper, message = attachment.keeper, attachment.last_message
-    confirmed = keeper is None or (keeper.up and (not attachment.leaving or message != {}))
+    confirmed = keeper is None or (keeper.up and (not attachment.channel.leaving or message != {}))
     arrived = confirmed or attachment.channel.input.arrived
     end.complete(attachment.options, message, was_attached=attachment.session_id != "", arrived=arrived)
     return end.line
@@ -85,14 +85,16 @@ def _closing_line(attachment: Attachment, end: AttachmentEnd) -> str:
 def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     display, channel = attachment.display, attachment.channel
     terminal = display.terminal
-    ready = _poll(attachment)
+    pending = attachment.view.pending
+    channel.acknowledge_output(pending, protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK)
+    ready = _poll(attachment, pending)
     if signals := terminal.take_signals():  # a signal may have come as the poll returned
         _handle_signals(attachment, signals)  # first: the daemon must get a new size before later keys
     if terminal.inbound in ready and attachment.end is None:
         _read_keys(attachment, keys)
     if attachment.end is not None:
         return
-    if display.queue:
+    if display.queue.waiting:
         display.flush()
         attachment.view.show_frame()
     if channel.unwritten:
@@ -102,19 +104,18 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     attachment.timers.run()
     if attachment.exchanges is not None:
         attachment.exchanges.run(ready, time.monotonic())
-    every = protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK
-    channel.acknowledge_output(attachment.view.pending, every)
     if attachment.keeper is not None:
         attachment.run_keeper(ready)
 
 
-def _poll(attachment: Attachment) -> list[int]:
-    """Block until a descriptor is ready or a timer is due; return the ready descriptors."""
+def _poll(attachment: Attachment, pending: int) -> list[int]:
+    """Block until a descriptor is ready or a timer is due; return the ready descriptors.
+
+    `pending`: bytes that wait for the terminal.
+    """
     terminal, channel = attachment.display.terminal, attachment.channel
-    pending = attachment.view.pending
     watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
-    timeout = attachment.timers.wait_time()
-    deadline = inf if timeout is None else time.monotonic() + timeout
+    deadline = attachment.timers.due
     if (keeper := attachment.running_keeper) is not None:
         deadline = min(deadline, keeper.due)
         watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)

@@ -45,8 +45,8 @@ class Attachment:
     Without a connection, and until the WELCOME over another one, it keeps the input. `keeper`: of the link to `host`;
     None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment.
     `exchanges`: with this machine as the desktop of its person; None until the first screen has shown, and if the
-    client only reads. `leaving`: the client has sent DETACH. `end`: None while the attachment lasts; once `end` is set,
-    the attachment handles no frame, key or link.
+    client only reads. `end`: None while the attachment lasts; once `end` is set, the attachment handles no frame, key
+    or link.
     """
 
     def __init__(
@@ -66,7 +66,6 @@ class Attachment:
         self.session_id = ""
         self.end: AttachmentEnd | None = None
         self.last_message: Message = {}  # the daemon's EXIT, DETACH or SWITCH; empty before
-        self.leaving = False
         self.timers = Timers()
         self.channel = Channel()
         predict = options.settings.predict if host is not None and not options.read_only else "never"
@@ -95,15 +94,9 @@ class Attachment:
         self.timers.set(self._handle_disconnect, protocol.RELOAD_TIMEOUT if is_reloaded else protocol.WELCOME_TIMEOUT)
         if self.keeper is not None:
             self.keeper.watch(connection, self._ping)
-        if self.session_id and not self.view.continues:
+        if self.session_id and not self.view.needs_only_output:
             self.display.resume()
             self.view.redraw()
-
-    @property
-    def _attached(self) -> bool:
-        """True while the daemon takes input over this connection."""
-        connection = self.channel.connection
-        return connection is not None and connection.welcome != {} and not self.leaving
 
     def _hello(self) -> Hello:
         """Return HELLO; by `client`, `id` and `position` the daemon recognizes a returning client."""
@@ -123,7 +116,7 @@ class Attachment:
         may_return = isinstance(error, (Unreachable, TimedOut))
         if self.end is not None:
             return
-        if self.leaving:
+        if self.channel.leaving:
             self.finish()
         elif not self.session_id or (self.keeper is None and not may_return):
             raise error
@@ -137,7 +130,7 @@ class Attachment:
 
     def _reconnect(self) -> None:
         """Connect once more to the daemon, which has closed the connection; else end the attachment."""
-        if self._attached:
+        if self.channel.takes_input:
             self.view.clear()
             with suppress(SeshError):
                 self._attach_over(connect(self.name))  # blocks for long only if the daemon's backlog is full
@@ -147,7 +140,7 @@ class Attachment:
     @property
     def running_keeper(self) -> LinkKeeper | None:
         """The keeper while it watches: None before the first WELCOME, and while leaving."""
-        return self.keeper if self.session_id and not self.leaving and self.end is None else None
+        return self.keeper if self.session_id and not self.channel.leaving and self.end is None else None
 
     def run_keeper(self, ready: Collection[int]) -> None:
         """Run the keeper; attach over the link that replaces a doubted or lost one."""
@@ -180,7 +173,7 @@ class Attachment:
 
         settings = self.options.settings.desktop_of(self.host)
         self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
-        if self._attached:
+        if self.channel.takes_input:
             self.exchanges.connected()
 
     def _report_link(self) -> None:
@@ -232,11 +225,10 @@ class Attachment:
         """Send DETACH, and await the daemon's DETACH, which gives the row of the cursor."""
         self.view.feedback.let_go()
         self.view.clear()  # first: the screen comes before the daemon's DETACH
-        if not self._attached or not self.channel.send(protocol.message(protocol.DETACH, {})):
+        if self.channel.detach():
+            self.timers.set(self.finish, DETACH_TIMEOUT)
+        else:
             self.finish()
-            return
-        self.leaving = True
-        self.timers.set(self.finish, DETACH_TIMEOUT)
 
     def _leave_loop(self) -> None:
         """Detach from a session that shows this terminal, with the size that the terminal had.
@@ -260,7 +252,7 @@ class Attachment:
 
     def handle_input(self, parsed: ParsedInput) -> None:
         """Send the program's input; detach if the detach key follows."""
-        if self.end is not None or self.leaving:
+        if self.end is not None or self.channel.leaving:
             return
         data, detach = parsed
         if data:
@@ -270,7 +262,7 @@ class Attachment:
             self._detach()
 
     def _handle_keys(self, data: bytes) -> None:
-        """Send input; a lost link ends at Ctrl-C, and is attempted again at Enter."""
+        """Send input; without a link, Ctrl-C ends the attachment, and Enter has the link attempted again."""
         offline = self.channel.connection is None
         if offline and pressed(data, _CTRL_C):
             self._lose()
@@ -289,9 +281,7 @@ class Attachment:
             self.keeper.key_sent(enter=enter)
         if not self.options.read_only:
             self.channel.input.add(data)
-            if self._attached:  # else the next WELCOME says which input the daemon has
-                self.channel.send(self.channel.input.next_frames())
-                self.view.input_sent(self.channel.input.number, data)
+            self.view.send_input(typed=True)  # without a connection, it waits for the next WELCOME
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
 
@@ -313,7 +303,7 @@ class Attachment:
         """Handle the received frames until the attachment ends."""
         while self.end is None and self.channel.frames and self.channel.connection is not None:
             self._handle_frame(self.channel.connection, *self.channel.frames.popleft())
-        if self.view.feedback.found and not self.leaving and self.end is None:
+        if self.view.feedback.found and not self.channel.leaving and self.end is None:
             self._leave_loop()
 
     def _handle_frame(self, connection: Connection, kind: int, payload: bytes) -> None:
@@ -330,7 +320,8 @@ class Attachment:
                 self._desktop_due = False
                 self.timers.set(self._load_desktop, 0.0)
         elif kind == protocol.ACK:
-            channel.send(channel.input.acknowledge(protocol.split_number(payload)[0]))
+            channel.input.acknowledge(protocol.split_number(payload)[0])
+            self.view.send_input()
         elif kind == protocol.RELOADED:
             self._handle_disconnect(ConnectionLost("the session's daemon was reloaded"))
         elif kind == protocol.PONG and self.keeper is not None:
@@ -358,7 +349,8 @@ class Attachment:
             self.keeper.session_connected(self.name, since=self.view.position, joined=bridge)
             if not returns:
                 self._ping(self.keeper.health.new_ping(clock.uptime()))  # measures the round trip
-        self.channel.send(self.channel.input.resume(int(welcome.get("last_input") or 0)))
+        self.channel.resume_input(int(welcome.get("last_input") or 0))
+        self.view.send_input()
         if self.exchanges is not None:
             self.exchanges.connected()
         if not returns and (notice := self.options.take_notice(self.name, welcome)):
@@ -388,7 +380,7 @@ class Attachment:
         elif kind == protocol.DETACH:
             self.last_message = message
             self.finish()
-        elif not self.leaving:  # SWITCH
+        elif not self.channel.leaving:  # SWITCH
             try:
                 self.end = AttachmentEnd.switched(self.host, message)
                 self.last_message = message

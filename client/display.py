@@ -63,8 +63,9 @@ class Display:
         `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
         the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
-        output_from = None if position is None else position - len(data) - len(self.terminal_reset.partial_character)
-        self._show(self.terminal_reset.partial_character, data, position, output_from, before, after, line)
+        partial = self.terminal_reset.partial_character
+        output_from = None if position is None else position - len(data) - len(partial)
+        self._show(partial, data, position, output_from, before, after, line)
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
@@ -91,7 +92,7 @@ class Display:
         if line:
             after += self._line(line)
             self.covered = True
-        is_idle = not self.queue
+        is_idle = not self.queue.waiting
         if position is None:
             self.queue.add(before + data + after)
         else:
@@ -103,21 +104,21 @@ class Display:
 
     def write(self, data: bytes) -> None:
         """Write or queue bytes that change no setting."""
-        is_idle = not self.queue
+        is_idle = not self.queue.waiting
         self.queue.add(data)
         if is_idle:
             self.flush()
 
     def flush(self) -> None:
-        if self.queue and not self.held:
+        if self.queue.waiting and not self.held:
             self.queue.take(self.terminal.write(self.queue.waiting))
 
     def drain(self, seconds: float) -> bool:
         """Write the whole queue; return False if the terminal takes no byte for `seconds`."""
         self.held = False
-        while self.queue:
+        while self.queue.waiting:
             self.flush()
-            if self.queue and not self.terminal.wait_for_room(seconds):
+            if self.queue.waiting and not self.terminal.wait_for_room(seconds):
                 return False
         return True
 
@@ -182,7 +183,7 @@ class Display:
             return b""
         alternate = self.terminal_reset.alternate
         used_rows = last_message.get("used_rows")
-        if self.queue or not isinstance(used_rows, int):
+        if self.queue.waiting or not isinstance(used_rows, int):
             # The cursor's row is unknown: go to the last row. But leaving the alternate screen returns to the row from
             # which the program entered that screen, as a rule the last used one.
             used_rows = 1 if alternate else _LAST_ROW

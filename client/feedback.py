@@ -50,7 +50,8 @@ class Feedback:
     """Looks for the loop while output or keys flow; else it does nothing.
 
     `mark` draws a line over the last row, and `unmark` puts that row back. `send_size` sends the terminal's size to the
-    daemon: it comes round, too, so it waits during a look. `round_trip`: of the link, in seconds.
+    daemon, and `send_input` the input: they come round, too, so they wait during a look. `round_trip`: of the link, in
+    seconds.
     """
 
     def __init__(
@@ -61,38 +62,43 @@ class Feedback:
         mark: Callable[[str], object],
         unmark: Callable[[], object],
         send_size: Callable[[], object],
+        send_input: Callable[[], object],
     ) -> None:
         self.state = FeedbackState.WATCHING
         self.round_trip = 0.0
         self._display, self._channel, self._timers = display, channel, timers
-        self._mark, self._unmark, self._send_size = mark, unmark, send_size
+        self._mark, self._unmark, self._send_size, self._send_input = mark, unmark, send_size, send_input
         self._word, self._tail = b"", b""
-        self._under_way = self._silence = 0.0  # seconds of a look until what comes refutes a loop, and from then on
-        self._silent_from = 0.0  # time (monotonic) at which the second begins
-        self._latest = self._latest_key = 0.0  # times (monotonic) of the last output or key, and of the last key
+        self._under_way = 0.0  # seconds of a look in which what was under way may still come
+        self._silence = 0.0  # seconds after that in which what comes refutes a loop
+        self._silent_from = 0.0  # time (monotonic) at which the silence begins
+        self._latest = 0.0  # time (monotonic) of the last output or key
+        self._latest_key = 0.0  # time (monotonic) of the last key
         self._keys_flow = False  # they come faster than a person's
         self._size_waits = False
         self._rounds = 0
-        self._be_quick()
-        self._watch_anew(0.0)
+        self._look_soon()
+        self._begin_flow(0.0)
 
     @property
     def found(self) -> bool:
         return self.state is FeedbackState.FOUND
 
-    def _watch_anew(self, now: float) -> None:
+    def _begin_flow(self, now: float) -> None:
+        """Count anew from what comes now: a pause was before it."""
         self._began = now
         self._count = 0  # outputs and keys since
         self._keys = 0  # reads since
         self._sizes = 0  # changes since
 
-    def _be_quick(self) -> None:
+    def _look_soon(self) -> None:
+        """Let the next look come as early as the first one."""
         self._between = _FIRST_LOOK  # seconds from a look to the next one
         self._next_look = 0.0  # time (monotonic)
 
     def output(self, data: bytes) -> None:
         """Note output or a screen, before it is shown."""
-        self._come(time.monotonic())
+        self._note_flow(time.monotonic())
         if self.state is FeedbackState.MARKED:
             seen = self._tail + data
             self._tail = seen[-len(self._word) :]
@@ -105,10 +111,10 @@ class Feedback:
         self._keys += 1
         self._latest_key = now = time.monotonic()
         if self.state in (FeedbackState.HOLDING, FeedbackState.RELEASED) and not self._keys_flow:
-            self._watch_on()
-        self._come(now)
+            self._end_look()
+        self._note_flow(now)
         if self._is_of_a_person(now):
-            self._be_quick()
+            self._look_soon()
 
     def takes_size(self) -> bool:
         """Note a change of the terminal's size; return whether to send it now."""
@@ -120,19 +126,20 @@ class Feedback:
         """Return whether the keys of this flow are so few that a person may have typed them."""
         return self._keys <= _KEYS_OF_A_PERSON * (now - self._began + _BURST)
 
-    def _come(self, now: float) -> None:
+    def _note_flow(self, now: float) -> None:
+        """Note that output or keys have come, which begins a look, refutes a loop, or confirms one."""
         if self.state is FeedbackState.WATCHING:
             if now - self._latest > _PAUSE:
-                self._watch_anew(now)
+                self._begin_flow(now)
             self._latest = now
             self._count += 1
             if now - self._began >= _FIRST_LOOK and now >= self._next_look and self._display.started:
                 self._look_unless_typed_to(now)
         elif self.state is FeedbackState.HOLDING:
-            if now >= self._silent_from or len(self._display.queue) > MAX_PENDING:
-                self._watch_on()
+            if now >= self._silent_from or len(self._display.queue.waiting) > MAX_PENDING:
+                self._end_look()
         elif self.state is FeedbackState.RELEASED:
-            self._timers.clear(self._watch_on)
+            self._timers.clear(self._end_look)
             self._rounds += 1
             if self._rounds < _ROUNDS:
                 self._hold(now)
@@ -162,11 +169,11 @@ class Feedback:
         """Pass on what is held."""
         self._display.held = self._channel.input.held = False
         self._display.flush()
-        self._channel.send_input()
+        self._send_input()
 
     def _release(self) -> None:
         self.state = FeedbackState.RELEASED
-        self._timers.set(self._watch_on, _PAUSE + 2 * self.round_trip)
+        self._timers.set(self._end_look, _PAUSE + 2 * self.round_trip)
         self.let_go()
 
     def _draw_word(self) -> None:
@@ -177,11 +184,12 @@ class Feedback:
 
     def _give_up(self) -> None:
         self._unmark()
-        self._watch_on()
+        self._end_look()
 
-    def _watch_on(self) -> None:
+    def _end_look(self) -> None:
+        """Pass on what is held, and watch the flow again."""
         self.state = FeedbackState.WATCHING
-        for call in (self._release, self._watch_on):
+        for call in (self._release, self._end_look):
             self._timers.clear(call)
         self.let_go()
         self._latest = time.monotonic()

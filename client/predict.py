@@ -77,14 +77,15 @@ class PredictedRow(NamedTuple):
 class Guesses:
     """The keys in flight, as the expected row after each. Sans-I/O, without clock."""
 
-    def __init__(self) -> None:
+    def __init__(self, sent: int, echoed: int) -> None:
         self._screen_row: CursorRow | None = None
         self._rows: list[PredictedRow] = []
         self._series_start: PredictedRow | None = None  # the first row of the current series of guesses
         self._is_confirmed = False  # the program has printed a key of the series
         self._echo_off = False  # the pty does not echo, as at a password prompt
-        self._sent = self._echoed = 0  # the newest input numbers
+        self._sent, self._echoed = sent, echoed  # the newest input numbers
         self._resume_at = 0  # guessing stops until the input of this number is echoed; 0 while guessing goes on
+        self.forget()
 
     @property
     def row_to_draw(self) -> CursorRow | None:
@@ -129,6 +130,11 @@ class Guesses:
             self._echo_off = echo_off
             self.forget()
 
+    def pass_over(self, number: int) -> None:
+        """Guess nothing of the input sent under this number, nor of what follows it before its echo."""
+        self._sent = number
+        self.forget()
+
     def forget(self) -> None:
         """Stop guessing until all sent keys are echoed."""
         self._rows = []
@@ -136,12 +142,17 @@ class Guesses:
 
 
 class Predictor:
-    """Returns the bytes to draw for input and frames. `size`: returns columns and rows."""
+    """Returns the bytes to draw for input and frames.
 
-    def __init__(self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]]) -> None:
+    `size`: returns columns and rows. `sent`, `echoed`: the numbers of the newest input before.
+    """
+
+    def __init__(
+        self, send: Callable[[bytes], object], size: Callable[[], tuple[int, int]], sent: int = 0, echoed: int = 0
+    ) -> None:
         self._send = send
         self._size = size
-        self._guesses = Guesses()
+        self._guesses = Guesses(sent, echoed)
         self._model: Emulator | None = None  # the screen without guesses
         self._position = 0  # of the first byte of output that `_model` has not got
         self._requested_size: tuple[int, int] | None = None  # of the model in flight; None without a request
@@ -163,6 +174,10 @@ class Predictor:
         self.request_model()
         self._guesses.input_sent(number, data)
         return self._draw() or self._restore()
+
+    def pass_over(self, number: int) -> None:
+        """Note input sent under this number whose effect is not to be shown."""
+        self._guesses.pass_over(number)
 
     def follow(self, position: int, data: bytes) -> tuple[bytes, bytes]:
         """Feed output to the model; return the bytes to draw before and after the output."""

@@ -131,6 +131,8 @@ class RawTerminal:
             return None
         except OSError:
             return b""
+        if not self._translated:
+            return data
         translated = data[: self._translated]
         self._translated -= len(translated)
         return translated.replace(b"\n", b"\r") + data[len(translated) :]
@@ -175,9 +177,10 @@ class RawTerminal:
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
-        signals = set[int]()
-        with suppress(BlockingIOError):
-            signals.update(os.read(self.signals, 4096))
+        try:
+            signals = {*os.read(self.signals, 4096)}
+        except BlockingIOError:
+            return set()
         return signals - {signal.SIGTSTP} if signal.SIGCONT in signals else signals
 
 

@@ -30,9 +30,6 @@ class TerminalQueue:
         self._pieces: deque[_Piece] = deque()  # whose last byte was not taken yet
         self._given: int | None = None
 
-    def __len__(self) -> int:
-        return len(self.waiting)
-
     @property
     def given(self) -> int | None:
         """The position of the first byte that the terminal lacks; None before its first screen.
@@ -66,7 +63,8 @@ class TerminalQueue:
         self.waiting += before
         self.waiting += data
         self.waiting += after
-        self.take(0)  # a piece without bytes is given at once
+        if not self.waiting:
+            self.take(0)  # a piece without bytes is given at once
 
     def take(self, count: int) -> None:
         """Drop the first `count` bytes: the terminal has them."""

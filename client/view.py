@@ -38,17 +38,27 @@ _MAX_COVERED = 1 << 20  # bytes of a screen to keep for the emulator; a larger o
 class LineState(Enum):
     """Where sesh's line is on its way to the terminal.
 
-    NONE ──▶ WAITING ──a pause──▶ REQUESTED ──the screen──▶ DRAWN ──a key, or time──▶ NONE
+    NONE ──▶ WAITING ──a pause──▶ REQUESTED ──the screen──▶ DRAWN
+    NONE, WAITING, REQUESTED ──a pinned line──▶ DRAWN       it waits for nothing
+    WAITING ──a pause──▶ DRAWN                              the row below it is known already
+    DRAWN ──more comes, and the row below is unknown──▶ REQUESTED
+    DRAWN ──a frame that no line may cover──▶ NONE ──▶ WAITING
+    any ──a resize; a key, or time, unless a line is pinned; the end of that one──▶ NONE
     """
 
     NONE = auto()
     WAITING = auto()  # for a pause of the output
-    REQUESTED = auto()  # drawn with the screen that the daemon was asked for
+    REQUESTED = auto()  # to be drawn with the screen that the daemon was asked for
     DRAWN = auto()  # over the last row
 
 
 class TerminalView:
-    """Shows frames on the display. `predict`: on which links to show keys before their echo."""
+    """Shows frames on the display. `predict`: on which links to show keys before their echo.
+
+    `display.covered` says whether any line covers the last row: it stays true until the row is put back, also once the
+    line is to go, and is true of the line that `feedback` draws. `LineState` is about the notice and the pinned line
+    alone; DRAWN is one of them over the last row, with output that waits for frames.
+    """
 
     def __init__(self, display: Display, channel: Channel, timers: Timers, predict: str) -> None:
         self.display = display
@@ -65,22 +75,24 @@ class TerminalView:
         self._drawn_at = 0.0  # time (monotonic) of the last frame with a line
         self._frame = bytearray()  # output that waits for the next frame, after `position`
         self._screen: bytes | None = None  # the whole screen, if nothing came since; from it the emulator would begin
-        self._covered: CoveredScreen | None = None  # the screen below the line, once output has come
+        self._below: CoveredScreen | None = None  # the screen below the line; None until output comes, or if unknown
         self.redraws = 0  # the number of the last request for a screen
         self._awaits_screen = False  # the frames before the requested screen are skipped: it contains their effect
         self._skipped = b""
         self._parts = bytearray()  # of a screen whose last part has not come
-        self.feedback = Feedback(display, channel, timers, self._draw_mark, self._take_mark_away, self.resize)
+        self.feedback = Feedback(
+            display, channel, timers, self._draw_mark, self._take_mark_away, self.resize, self.send_input
+        )
 
     @property
-    def continues(self) -> bool:
-        """True if the terminal needs only the output from `position` on."""
+    def needs_only_output(self) -> bool:
+        """True if output from `position` on is all that the terminal needs: no screen, and no row put back."""
         return self.display.started and not (self.display.covered or self._awaits_screen or self._parts)
 
     @property
     def pending(self) -> int:
         """The number of bytes that wait for the terminal; none while it is given nothing on purpose."""
-        return 0 if self.display.held else len(self.display.queue) + len(self._frame)
+        return 0 if self.display.held else len(self.display.queue.waiting) + len(self._frame)
 
     # -- frames of the daemon
 
@@ -89,7 +101,7 @@ class TerminalView:
         is_output = kind == protocol.OUTPUT
         position, data = protocol.split_number(payload)
         answered, data = (0, data) if is_output else protocol.split_number(data)
-        self._channel.received += len(data)
+        self._channel.count(data)
         if data:
             self.feedback.output(data)
         if self.feedback.found:
@@ -107,8 +119,8 @@ class TerminalView:
 
     def _show_output(self, position: int, data: bytes) -> None:
         shown_to = (self.position or 0) + len(self._frame)
-        data = data[max(0, shown_to - position) :]  # drop the bytes that have come over an earlier link
-        position = max(position, shown_to)
+        if position < shown_to:
+            data, position = data[shown_to - position :], shown_to  # without what has come over an earlier link
         if self._line_state is LineState.DRAWN:
             self._frame += data
             self.show_frame()
@@ -135,16 +147,17 @@ class TerminalView:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()
             return
-        # Else perhaps only changed rows, or nothing: then output goes on, and the screen comes later.
+        # A screen that nobody asked for, behind the first one, may bring only the changed rows of a part. An empty one
+        # answers a request, too: output goes on, and the screen comes later.
         is_full = is_whole and screen != b"" and (self._awaits_screen or self.position is None)
         self._awaits_screen = False
         self._skipped = b""
         self.withdraw_guesses()
-        is_drawn = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
+        gets_line = is_whole and (self._pinned != "" or self._line_state is LineState.REQUESTED)
         self._set_position(position if is_whole else None)
-        self.display.show_screen(screen, self.position if is_whole else None, line=self._line if is_drawn else "")
+        self.display.show_screen(screen, self.position if is_whole else None, line=self._line if gets_line else "")
         self._screen = screen if is_full and len(screen) <= _MAX_COVERED else None
-        if is_drawn:
+        if gets_line:
             self._note_drawn()
         else:
             self._await_pause()
@@ -162,7 +175,7 @@ class TerminalView:
     def finish(self) -> None:
         """Show the output that waits, without sesh's line."""
         self.withdraw_guesses()
-        if self._frame or self._covered is not None:
+        if self._frame or self._below is not None:
             self._show_below_line(stays=False)
 
     # -- sesh's own line
@@ -270,7 +283,7 @@ class TerminalView:
 
     def show_frame(self) -> None:
         """Show the output that waits, once the last frame was seen for a while, and the terminal has taken it."""
-        if not self._frame or self.display.queue:
+        if not self._frame or self.display.queue.waiting:
             return
         left = self._drawn_at + FRAME_TIME - time.monotonic()
         if left > 0:
@@ -283,35 +296,35 @@ class TerminalView:
 
         Return False, and do nothing, if the last row is unknown.
         """
-        covered = self._follow()
-        if covered is None:
+        below = self._follow()
+        if below is None:
             return False
-        put_back, data = covered.last_row, bytes(self._frame)
+        put_back, data = below.last_row, bytes(self._frame)
         self._frame.clear()
         self._set_position((self.position or 0) + len(data))
-        is_drawn = covered.follow(data + screen) and covered.coverable and stays
-        line = self._line if is_drawn else ""
+        gets_line = below.follow(data + screen) and below.coverable and stays
+        line = self._line if gets_line else ""
         self.display.show(data, self.position, put_back, line="" if screen else line)
         if screen:
             self._set_position(position)
             self.display.show_screen(screen, self.position if position is not None else None, line=line)
-        if is_drawn:
+        if gets_line:
             self._note_drawn()
         else:
-            self._covered = None
+            self._below = None
             self._line_state = LineState.NONE
             self._await_pause()
         return True
 
     def _follow(self) -> CoveredScreen | None:
         """Return the screen below the line; None if it is unknown."""
-        if self._covered is None and self._screen is not None:
+        if self._below is None and self._screen is not None:
             from sesh.client.covered import CoveredScreen  # noqa: PLC0415 - loads pyte
 
-            covered = CoveredScreen(*self.display.terminal.grid())
-            self._covered = covered if covered.follow(self._screen) else None
+            below = CoveredScreen(*self.display.terminal.grid())
+            self._below = below if below.follow(self._screen) else None
         self._screen = None
-        return self._covered
+        return self._below
 
     def _end_notice(self) -> None:
         """Forget the notice, unless it waits for the first screen; put the last row back."""
@@ -326,7 +339,7 @@ class TerminalView:
     def _uncover(self) -> None:
         """Put the last row back, without the daemon if it is known here."""
         was_drawn, self._line_state = self._line_state is LineState.DRAWN, LineState.NONE
-        is_known = was_drawn and (self._covered is not None or self._frame)  # else it costs time to find out
+        is_known = was_drawn and (self._below is not None or self._frame)  # else it costs time to find out
         if is_known and self._show_below_line(stays=False):
             return
         if self.display.covered and not self._awaits_screen:
@@ -338,12 +351,17 @@ class TerminalView:
         self._timers.clear(self.ask_line, "")
         self._end_notice()
 
-    def input_sent(self, number: int, data: bytes) -> None:
-        """Remove the notice, and show the predicted effect of the input of this number."""
-        if self._notice:
+    def send_input(self, *, typed: bool = False) -> None:
+        """Send queued input, if the daemon takes it now, and show its predicted effect. `typed`: remove the notice."""
+        sent = self._channel.send_input()
+        if typed and self._notice:
             self._end_notice()
-        if self._predictor is not None and not self._pinned:
-            self.display.write(self._predictor.input_sent(number, data))
+        if self._predictor is not None:
+            for number, data in sent:
+                if self._pinned:  # guesses and the line would share the last row
+                    self._predictor.pass_over(number)
+                else:
+                    self.display.write(self._predictor.input_sent(number, data))
 
     def handle_prediction(self, kind: int, payload: bytes) -> None:
         if self._predictor is not None:
@@ -361,7 +379,10 @@ class TerminalView:
         if self._predictor is None:
             from sesh.client.predict import Predictor  # noqa: PLC0415 - loads pyte
 
-            self._predictor = Predictor(self._channel.send, self.display.terminal.grid)
+            unechoed = self._channel.input
+            self._predictor = Predictor(
+                self._channel.send, self.display.terminal.grid, unechoed.number, unechoed.acknowledged
+            )
         self._predictor.request_model()
 
     def withdraw_guesses(self) -> None:
@@ -373,7 +394,7 @@ class TerminalView:
         self.withdraw_guesses()
         if self._line_state is LineState.DRAWN:
             self._line_state = LineState.REQUESTED
-        self._covered = self._screen = None
+        self._below = self._screen = None
         self._parts.clear()
         self.redraws += 1
         self._awaits_screen = True
@@ -389,7 +410,7 @@ class TerminalView:
         if not self.feedback.takes_size():
             return
         self._channel.send(self.size_frame())
-        self._covered = self._screen = None
+        self._below = self._screen = None
         self._end_notice()
         if self._pinned:
             self._uncover()

@@ -32,11 +32,11 @@ __sesh_end() {
   \builtin trap - DEBUG ERR RETURN
   __sesh_caller=${FUNCNAME[${#FUNCNAME[@]} - 1]}
   case $__sesh_caller,${FUNCNAME[1]-},${precmd_functions[0]-} in
-    __sesh_end,*) __sesh_begin=$__sesh_ends ;;
-    *,__sesh_precmd,__sesh_precmd) __sesh_begin=$__sesh_caller ;;
-    *) __sesh_begin=none ;;
+    __sesh_end,*) __sesh_first_hook=$__sesh_hook_end ;;
+    *,__sesh_precmd,__sesh_precmd) __sesh_first_hook=$__sesh_caller ;;
+    *) __sesh_first_hook=none ;;
   esac
-  [[ ${PROMPT_COMMAND[0]-} == "$__sesh_begin"* ]] && __sesh_digits=";$__sesh_code" || __sesh_digits=
+  [[ ${PROMPT_COMMAND[0]-} == "$__sesh_first_hook"* ]] && __sesh_digits=";$__sesh_code" || __sesh_digits=
   \builtin printf '\e]133;D%s;%s\a' "$__sesh_digits" "$__sesh_shell" >/dev/tty
   \builtin exit "$__sesh_code"
 }
@@ -55,17 +55,17 @@ __sesh_ready() {
   for __sesh_each in "${PROMPT_COMMAND[@]}"; do
     __sesh_all+=$__sesh_each$'\n'
     # Before each element bash sets $? to the command's code again, and so does ble.sh.
-    [[ $__sesh_each != "$__sesh_readies" || ${#FUNCNAME[@]} != 1 && -z ${BLE_ATTACHED-} ]] || __sesh_exact=1
+    [[ $__sesh_each != "$__sesh_hook_ready" || ${#FUNCNAME[@]} != 1 && -z ${BLE_ATTACHED-} ]] || __sesh_exact=1
   done
-  __sesh_behind=${__sesh_all##*"$__sesh_readies"$'\n'}
+  __sesh_behind=${__sesh_all##*"$__sesh_hook_ready"$'\n'}
   if [[ ${#FUNCNAME[@]} != 1 ]]; then  # a function reads PS1, too (ble.sh), in which numbers are others
     __sesh_first= __sesh_number=$(HISTTIMEFORMAT='' \builtin history 1)
     [[ $__sesh_number =~ ^[[:space:]]*([0-9]+) ]] && __sesh_number=$((BASH_REMATCH[1] + 1)) || __sesh_number=1
   else
-    [[ $__sesh_all == "$__sesh_ends"* ]] && __sesh_first=1 || __sesh_first=
+    [[ $__sesh_all == "$__sesh_hook_end"* ]] && __sesh_first=1 || __sesh_first=
     __sesh_number=${HISTCMD-}
   fi
-  [[ $__sesh_all == *"$__sesh_ends"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
+  [[ $__sesh_all == *"$__sesh_hook_end"* ]] || \builtin printf '\e]133;D;%s\a' "$__sesh_shell" >/dev/tty
   # Before the first prompt it is not known who reads PS1.
   if [[ -z $__sesh_first || -n $__sesh_behind || ${PS1-} != *"A;$__sesh_shell"* || -z ${__sesh_next-} ]]; then
     __sesh_mark="133;A;$__sesh_shell"
@@ -75,7 +75,7 @@ __sesh_ready() {
     [[ -n $__sesh_first || -z $__sesh_exact ]] || __sesh_mark+=";code=$__sesh_code"
     \builtin printf '\e]%s\a' "$__sesh_mark" >/dev/tty
   fi
-  [[ $__sesh_readies == if* ]] || \builtin exit "$__sesh_code"
+  [[ -n $__sesh_renews ]] || \builtin exit "$__sesh_code"
   __sesh_new=
   [[ -r $SESH_ENV_FILE ]] || \builtin exit 1
   IFS= \builtin read -rd '' __sesh_new <"$SESH_ENV_FILE"
@@ -119,8 +119,8 @@ __sesh_text() {
     __sesh_trap+=$(__sesh_functions "$__sesh_trap")
     __sesh_trap+=$(__sesh_functions "$__sesh_trap")
   fi
-  if [[ $PS0 != *"$__sesh_begins" || ${__sesh_trap//printf -v/} =~ print|echo|tput|'cat '|/dev/(tty|std) ]]; then
-    \builtin printf 'report=0;' >&3
+  if [[ $PS0 != *"$__sesh_ps0" || ${__sesh_trap//printf -v/} =~ print|echo|tput|'cat '|/dev/(tty|std) ]]; then
+    \builtin printf 'mixed=1;' >&3
   fi
   if \builtin shopt -qo history && [[ $__sesh_line =~ ^[[:space:]]*([0-9]+)\*?\ \ (.*)$ ]] &&
     ((BASH_REMATCH[1] >= ${__sesh_next:-0})); then  # else it is an older command
@@ -142,20 +142,22 @@ __sesh_front() {
   __sesh_code=$?
   \builtin set +eux
   \builtin trap - DEBUG ERR RETURN
-  if [[ $PS1 == "$__sesh_fronts"* ]]; then \builtin printf 'code=%s' "$__sesh_code" >&3; fi
+  if [[ $PS1 == "$__sesh_ps1_front"* ]]; then \builtin printf 'code=%s' "$__sesh_code" >&3; fi
   \builtin exit "$__sesh_code"
 }
 
-# `&&` and a function's definition leave $? as it is, and cost no process.
-__sesh_ends='(__sesh_end)>/dev/null 2>&1&&__sesh_none()(:)'
-__sesh_readies='if (__sesh_ready)&&__sesh_renew; then :; fi >/dev/null 2>&1'
+# The texts that stand in PROMPT_COMMAND, PS1 and PS0. `&&` and a function's definition leave $? as it is, and cost no
+# process. Since bash 5.1, which restores $? for each element of PROMPT_COMMAND, the last one renews.
+__sesh_renews=1
+__sesh_hook_end='(__sesh_end)>/dev/null 2>&1&&__sesh_none()(:)'
+__sesh_hook_ready='if (__sesh_ready)&&__sesh_renew; then :; fi >/dev/null 2>&1'
 # \! is the number that the next command will have in the history; in PS0, the last one's. `${…:…:0}` is empty, and sets
 # __sesh_next in the shell itself without a command. If a function reads PS1 (ble.sh), its numbers are others, and it is
 # no mark A. Without promptvars a terminal passes over all that is in the marks.
-__sesh_fronts='\[\e]133;${FUNCNAME[0]+-;}A;'$__sesh_shell';h=\!;${__sesh_shell:(__sesh_next=\!)*0:0}\a\]'
-__sesh_rears='\[\e]133;B;'$__sesh_shell'\a\]'
-__sesh_begins='\e]133;C;'$__sesh_shell';h=\!;$({ __sesh_text; } 3>&1 >/dev/null 2>&1)'
-__sesh_begins+='${__sesh_shell:(__sesh_next=\!+1)*0:0}\a'
+__sesh_ps1_front='\[\e]133;${FUNCNAME[0]+-;}A;'$__sesh_shell';h=\!;${__sesh_shell:(__sesh_next=\!)*0:0}\a\]'
+__sesh_ps1_rear='\[\e]133;B;'$__sesh_shell'\a\]'
+__sesh_ps0='\e]133;C;'$__sesh_shell';h=\!;$({ __sesh_text; } 3>&1 >/dev/null 2>&1)'
+__sesh_ps0+='${__sesh_shell:(__sesh_next=\!+1)*0:0}\a'
 __sesh_lacks=
 if ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 404)); then  # no PS0
   __sesh_lacks=old-shell
@@ -168,27 +170,28 @@ elif \builtin shopt -q restricted_shell; then  # no redirections
 else
   if ! (\builtin unset -v PROMPT_COMMAND); then
     __sesh_lacks=readonly
-    __sesh_fronts='\[\e]133;D;'$__sesh_shell'\a'${__sesh_fronts#'\['}
-    __sesh_fronts=${__sesh_fronts%'\a\]'}'$({ __sesh_front; } 3>&1 >/dev/null 2>&1)\a\]'
+    __sesh_ps1_front='\[\e]133;D;'$__sesh_shell'\a'${__sesh_ps1_front#'\['}
+    __sesh_ps1_front=${__sesh_ps1_front%'\a\]'}'$({ __sesh_front; } 3>&1 >/dev/null 2>&1)\a\]'
   elif ((BASH_VERSINFO[0] * 100 + BASH_VERSINFO[1] < 501)); then  # a string, in which $? and PIPESTATUS go on
-    __sesh_readies='(__sesh_ready)>/dev/null 2>&1&&__sesh_none()(:)'
-    PROMPT_COMMAND=$__sesh_ends${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}$'\n'$__sesh_readies
+    __sesh_renews=
+    __sesh_hook_ready='(__sesh_ready)>/dev/null 2>&1&&__sesh_none()(:)'
+    PROMPT_COMMAND=$__sesh_hook_end${PROMPT_COMMAND:+$'\n'$PROMPT_COMMAND}$'\n'$__sesh_hook_ready
   else
     # bash restores $? and PIPESTATUS before each element. What reads PIPESTATUS gets one of its own. Else the first one
     # goes on behind ours: what assigns PROMPT_COMMAND, or is in it and rewrites it, means this element.
     if [[ ${PROMPT_COMMAND[0]-}$(__sesh_functions "${PROMPT_COMMAND[0]-}") == *PIPESTATUS* ]]; then
-      PROMPT_COMMAND=("$__sesh_ends" "${PROMPT_COMMAND[@]}")
+      PROMPT_COMMAND=("$__sesh_hook_end" "${PROMPT_COMMAND[@]}")
     else
-      PROMPT_COMMAND[0]=$__sesh_ends${PROMPT_COMMAND[0]:+$'\n'${PROMPT_COMMAND[0]}}
+      PROMPT_COMMAND[0]=$__sesh_hook_end${PROMPT_COMMAND[0]:+$'\n'${PROMPT_COMMAND[0]}}
     fi
-    PROMPT_COMMAND+=("$__sesh_readies")
+    PROMPT_COMMAND+=("$__sesh_hook_ready")
   fi
   if [[ -n ${precmd_functions[0]-}${bash_preexec_imported-}${__bp_imported-} ]]; then
     precmd_functions=(__sesh_precmd ${precmd_functions[@]+"${precmd_functions[@]}"})
     preexec_functions+=(__sesh_preexec)
   fi
-  PS0=${PS0-}$__sesh_begins
-  PS1=$__sesh_fronts${PS1-}$__sesh_rears
+  PS0=${PS0-}$__sesh_ps0
+  PS1=$__sesh_ps1_front${PS1-}$__sesh_ps1_rear
 fi
 \builtin printf '\e]7373;integration;bash;%s;%s\a' "$__sesh_lacks" "$$" >/dev/tty
 fi 2>/dev/null  # as for a trace

@@ -17,7 +17,7 @@ function __sesh_postexec --on-event fish_postexec
             set __sesh_known ";code=$code"
         end
     end
-    if builtin functions -q __sesh_end # of `sesh run`: it stands behind this handler, and ends the output
+    if builtin functions -q __sesh_run_end # of `sesh run`: it stands behind this handler, and ends the output
         set __sesh_owed $end
     else
         builtin printf '\e]133;%s;sesh=%s\a' $end $fish_pid >/dev/tty

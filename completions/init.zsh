@@ -8,7 +8,7 @@ if [[ $ZSH_VERSION == [1-4].* ]]; then
 'builtin' 'printf' '\e]7373;integration;zsh;old-shell;%s\a' $$ >/dev/tty
 else
 'builtin' 'emulate' zsh -o no_aliases -o no_debug_before_cmd -o no_xtrace -o extended_glob -c '
-typeset -g +x __sesh_ran= __sesh_renewed= &&
+typeset -g +x __sesh_ran= __sesh_had_eol_mark=1 __sesh_renewed= &&
 # SHLVL is higher in a shell within a command, which may get an exported PROMPT_EOL_MARK: it prints nothing.
 typeset -g +x __sesh_end="%($((SHLVL + 1))L..%{${(g::):-\\e]133;D;%?;sesh=$$\\a}%})" &&
 typeset -g +x __sesh_line="%{${(g::):-\\e]133;B;sesh=$$\\a}%}" &&
@@ -37,33 +37,37 @@ __sesh_precmd() {
   [[ -z $end || ( ( ! -o prompt_sp || ! -o prompt_cr ) && -o notify && -z ${functions[precmd]-} &&
     $precmd_functions[1] == __sesh_precmd ) ]] || end=D known=";code=$code" &&
   builtin printf "%b\e]133;A;sesh=%s\a" "${end:+\\e]133;$end;sesh=$$\\a}" "$$$known" 2>/dev/null >/dev/tty || : &&
-  [[ $__sesh_ran != unset || ${PROMPT_EOL_MARK-} != "$__sesh_end$__sesh_default" ]] || unset PROMPT_EOL_MARK &&
+  [[ $__sesh_had_eol_mark == 1 || ${PROMPT_EOL_MARK-} != "$__sesh_end$__sesh_default" ]] || unset PROMPT_EOL_MARK &&
   [[ ${PROMPT_EOL_MARK-} != "$__sesh_end"* ]] || PROMPT_EOL_MARK=${PROMPT_EOL_MARK#"$__sesh_end"} &&
   [[ ! -o prompt_percent || ${PS1//\%\%} == *%(|-)[0-9]# || $PS1 == *"$__sesh_line" || ${(t)PS1} == *readonly* ]] ||
     PS1+=$__sesh_line &&
-  __sesh_ran= &&
+  __sesh_ran= __sesh_had_eol_mark=1 &&
   [[ ! -r ${SESH_ENV_FILE-} || $(<$SESH_ENV_FILE) == "$__sesh_renewed" ]] || __sesh_renew &&
   [[ ${(t)zshaddhistory_functions} == *readonly* || -n ${(M)zshaddhistory_functions:#__sesh_zshaddhistory} ]] ||
     zshaddhistory_functions+=(__sesh_zshaddhistory) &&
   __sesh_place
 } &&
 
-# Begin a command. Without text it is not recorded; `report` says that others may print into its output. Whether zsh has
-# refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its number. A DEBUG
-# trap may print; the subshell lists the traps, and drops them before one sees it.
+# Begin a command. Without text it is not recorded. `report`: zsh adds a line to the output of a command that has used so
+# many seconds of processor time. `mixed`: others, or zsh for a job, may print into the output at any time.
+# Whether zsh has refused the line (zshaddhistory, hist_no_store, …) shows in a subshell: the next line then takes its
+# number. It lists the traps, and drops them before one sees it. With one of DEBUG their words, and functions named
+# there, may print.
 __sesh_preexec() {
-  local text= report= seen= MATCH MBEGIN MEND &&
+  local text= report= mixed= seen= traps= MATCH MBEGIN MEND &&
   seen=$(builtin trap && builtin trap - && seen=$HISTCMD && builtin print -s x && (( HISTCMD > seen )) &&
     builtin print kept) || : &&
+  [[ $seen != *DEBUG* ]] || traps=$seen$(builtin trap - && builtin functions ${(Qz)${(Qz)seen}} 2>/dev/null) || : &&
   [[ -z $1 || $1 == " "* || $#1 -gt 4096 || $seen != *kept ]] || text=$1 &&
   text=${text//([[:cntrl:]]~[[:ascii:]])/} &&
   text=${text//(#m)[%;[:cntrl:]]/%${(l:2::0:)$(([##16]#MATCH))}} &&
   [[ ${REPORTTIME-} == (|-*) ]] || report=${${(M)REPORTTIME:#<->}:-0} &&
-  [[ -z $report || ${(%):-%j} == 0 ]] || report=0 &&
-  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec && $seen != *DEBUG* ]] || report=0 &&
-  builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${text:+;cmdline_url=$text}" \
+  [[ -z $report || ${(%):-%j} == 0 ]] || mixed=1 &&
+  [[ ${REPORTMEMORY-} == (|-*) && $preexec_functions[-1] == __sesh_preexec &&
+    ${traps//(print|echo)[^[:cntrl:];|&]#\>[^&]/} != *(print|echo|tput|cat |/dev/(tty|std))* ]] || mixed=1 &&
+  builtin printf "\e]133;C;sesh=%s\a" "$$${report:+;report=$report}${mixed:+;mixed=1}${text:+;cmdline_url=$text}" \
     2>/dev/null >/dev/tty || : &&
-  __sesh_ran=${${PROMPT_EOL_MARK+set}:-unset} &&
+  __sesh_ran=1 __sesh_had_eol_mark=${+PROMPT_EOL_MARK} &&
   [[ ${PROMPT_EOL_MARK-} == "$__sesh_end"* || ${(t)PROMPT_EOL_MARK} == *readonly* ]] ||
     PROMPT_EOL_MARK=$__sesh_end${PROMPT_EOL_MARK-$__sesh_default} &&
   [[ $PS1 != *"$__sesh_line"* || ${(t)PS1} == *readonly* ]] || PS1=${PS1//"$__sesh_line"} &&

@@ -15,6 +15,7 @@ from sesh.daemon.base.phase import Phase
 from sesh.daemon.clients.client import Client, client_of
 from sesh.daemon.clients.connection import Outbox, PeerConnection, Role
 from sesh.daemon.clients.listener import Listener
+from sesh.daemon.desktop import shims
 from sesh.daemon.desktop.desk import FRAMES as DESK_FRAMES
 from sesh.daemon.life import description
 from sesh.daemon.life.ending import Ending
@@ -197,6 +198,8 @@ class Server:
         self._poll.forget(self.listener.socket.fileno())
         self.listener.restore()
         description.write_record(self.session)
+        self.session.desk.restore_files()
+        shims.put(os.environ)  # BROWSER of the session's programs is one of them
 
     # -- connections
 
@@ -358,7 +361,7 @@ class Server:
         """Choose the client that gives the session its size; the program gets a new one before its next keys."""
         session = self.session
         size = session.clients.choose_leader(now)
-        session.desk.follow_clients()
+        session.faults.guard(session.desk.follow_clients, "the desk")
         if size is None:
             return
         session.pump.resize(size)
@@ -373,7 +376,7 @@ class Server:
         """Move bytes between the pty, a job's stdin and the log."""
         session = self.session
         pump = session.pump
-        if session.attached.typed:
+        if session.attached.to_type:
             session.attached.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()
@@ -383,7 +386,7 @@ class Server:
         if events & READ:
             session.read_output()
         if session.desk.busy:
-            session.desk.move(ready)
+            session.faults.guard(session.desk.move, "a connection to a port", ready)
 
     def _send(self, now: float) -> None:
         """Send each client and follower what is due to it."""
@@ -392,7 +395,7 @@ class Server:
             session.acks.report_flags()  # they apply to the output that comes next
         session.sender.send(now)
         if session.desk.busy:  # after the output, which does not wait for it
-            session.desk.send(now)
+            session.faults.guard(session.desk.send, "the desk", now)
         if session.queries.new or session.queries.asked:
             session.queries.route(now)
         if session.attached.farewells:

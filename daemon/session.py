@@ -21,6 +21,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell.command_marks import CommandMarks
+from sesh.daemon.shell.history import History
 from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
@@ -32,7 +33,14 @@ from sesh.text.sizes import Size
 class Session:
     """The parts of a session, built from below."""
 
-    def __init__(self, facts: Facts, size: Size, pty: Pty, program_status: ProgramStatus | None = None) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        size: Size,
+        pty: Pty,
+        program_status: ProgramStatus | None = None,
+        history: History | None = None,
+    ) -> None:
         self.facts = facts
         program_status = program_status or ProgramStatus()
         self.life = life = Lifecycle()
@@ -45,14 +53,15 @@ class Session:
         self.acks = acks = InputAcks(pump, feed, clients)
         self.events = events = Events(facts)
         self.notifications = Notifications(facts, clients, faults)
-        self.shells = shells = MarkedShells()
-        self.activity = activity = Activity(facts, pump, feed, program_status, shells, events)
-        self.runs = runs = RunQueue(facts, pump, events, faults)
+        self.marked_shells = marked_shells = MarkedShells()
+        self.activity = activity = Activity(facts, pump, feed, program_status, marked_shells, events)
+        self.history = history = history or History()
+        self.runs = runs = RunQueue(facts, pump, history, events, faults)
         self.waits = Waits(pump, activity, runs)
         self.queries = queries = QueryRouter(pump, feed, clients, runs)
-        marks = CommandMarks(facts, pump, shells, runs, events)
+        marks = CommandMarks(facts, pump, marked_shells, runs, history, events)
         self.findings = findings = Findings(activity, marks, pump, events, queries)
-        self.checkpoints = Checkpointer(facts, pump, feed, findings, runs)
+        self.checkpoints = Checkpointer(facts, pump, feed, findings, history)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
         self.desk = Desk(facts, clients, events)
         self.planned_to = 0  # the position up to which `plan` has seen the output

@@ -77,6 +77,7 @@ class Snapshot(_Snapshot, total=False):
 def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
     """Return the snapshot of this moment, with the screen of an earlier one: the log has the output since then."""
     session = server.session
+    session.history.shorten()
     pty = session.pump.pty
     stdin = session.pump.stdin
     listener = server.listener.socket.fileno()
@@ -93,7 +94,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "events": session.events.state,
         "notifications": session.notifications.state,
         "activity": session.activity.state,
-        "runs": session.runs.state,
+        "runs": session.history,
         "findings": session.findings.state,
         "queries": session.queries.state,
         "texts": server.requests.typing.outcomes,
@@ -101,7 +102,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "socket_file": server.listener.identity,
         "stdin_taken": stdin.received - len(stdin.waiting),
         "times": {"output": session.log.times.packed, "lines": session.feed.emulator.times.packed},
-        "shells": session.shells.stack,
+        "shells": session.marked_shells.stack,
     }
 
 
@@ -110,7 +111,8 @@ def session_of(snapshot: Snapshot) -> Session:
     facts = snapshot["facts"]
     own = snapshot["descriptors"]
     pty = Pty(own.get("master", -1), own.get("slave", -1), facts.pid)
-    session = Session(facts, snapshot["clients"].size, pty, snapshot["activity"].declared.program_status)
+    program_status = snapshot["activity"].declared.program_status
+    session = Session(facts, snapshot["clients"].size, pty, program_status, snapshot["runs"])
     session.life.state = snapshot["life"]
     session.faults.lines = snapshot["faults"]
     session.log.state = snapshot["log"]
@@ -119,8 +121,7 @@ def session_of(snapshot: Snapshot) -> Session:
     session.events.state = snapshot["events"]
     session.notifications.state = snapshot["notifications"]
     session.activity.state = snapshot["activity"]
-    session.shells.stack = snapshot.get("shells", [])
-    session.runs.state = snapshot["runs"]
+    session.marked_shells.stack = snapshot.get("shells", [])
     session.findings.state = snapshot["findings"]
     session.queries.state = snapshot["queries"]
     for returning in session.clients.returning.values():

@@ -61,14 +61,14 @@ class Activity:
         pump: Pump,
         feed: ScreenFeed,
         program_status: ProgramStatus,
-        marked: MarkedShells,
+        marked_shells: MarkedShells,
         events: Events,
     ) -> None:
         self._facts = facts
         self._pump = pump
         self._feed = feed
         self.program_status = program_status
-        self._marked = marked
+        self._marked_shells = marked_shells
         self._events = events
         now = time.monotonic()
         self.memory = ActivityMemory(
@@ -129,7 +129,7 @@ class Activity:
         """Note lines that are entered at the cursor: a question follows them."""
         self._feed.catch_up(DRAW_TIME)
         self.memory.entered = question.cursor_line(self._feed.emulator) + count - 1
-        self._marked.line_entered()
+        self._marked_shells.line_entered()
 
     def note_command(self) -> None:
         """Note a command that the shell has started; it ends the previous state."""
@@ -210,7 +210,7 @@ class Activity:
     def shell_reads(self) -> bool:
         """True if a shell is in the foreground, so that it reads typed text."""
         group = self._pump.pty.foreground()
-        return group == self._marked.prompt_group or bool(shells.kind_of(group))
+        return group == self._marked_shells.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
         """Return a working program's progress report or last line of output; else empty."""
@@ -292,7 +292,7 @@ class Activity:
             return Reason.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group)
-        if at_prompt and group != self._marked.command_group:
+        if at_prompt and group != self._marked_shells.command_group:
             return Reason.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
@@ -318,7 +318,7 @@ class Activity:
         return reads_it
 
     def _at_prompt(self, pty: Pty, group: int) -> bool:
-        if group == self._marked.prompt_group:
+        if group == self._marked_shells.prompt_group:
             return not pty.unread()  # it still reads what was typed before the prompt, such as `exit`
         return shells.at_prompt(pty)
 

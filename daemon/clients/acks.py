@@ -1,8 +1,8 @@
 """Acknowledges input. For clients that predict echoes: sends them a screen to predict on, and says what was echoed.
 
-A program echoes a key some time after it was typed. So the ACK of a client that predicts waits for `ECHO_TIME`, and
-goes with ECHOED. The terminal's flags are sent before the output that they apply to, so that a password is never
-predicted.
+An ACK of all input comes `ACK_AFTER` after the first INPUT that has none, and at once after a long INPUT. A program
+echoes a key some time after it was typed: so to a client that predicts, each ACK comes `ECHO_TIME` later, with ECHOED.
+The terminal's flags are sent before the output that they apply to, so that a password is never predicted.
 """
 
 from __future__ import annotations
@@ -71,10 +71,16 @@ class InputAcks:
 
     def owe(self, client: Client, size: int, now: float) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""
+        self._owe(client, now + ACK_AFTER if size < _NOT_TYPED else now)
+
+    def owe_at_once(self, client: Client) -> None:
+        """Note a client's last INPUT, of which nothing is typed: its ACK is due in this turn."""
+        self._owe(client, 0.0)
+
+    def _owe(self, client: Client, ack_at: float) -> None:
         owed = self._owed.get(client)
         if owed is None:
             owed = self._owed[client] = _Owed()
-        ack_at = now + ACK_AFTER if size < _NOT_TYPED else now
         if ack_at < owed.ack_at:
             owed.ack_at = ack_at
             self._next_at = min(self._next_at, owed.due)

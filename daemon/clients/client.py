@@ -220,11 +220,11 @@ class Client(Reader):
 
     # -- what it was sent, and has acknowledged
 
-    def sent(self, size: int, position: int, now: float) -> None:
+    def note_sent(self, size: int, position: int, now: float) -> None:
         """Note `size` bytes that bring its terminal to `position`."""
         assert self.place is not None  # noqa: S101 (it has one from its first screen on)
         self.place.sent = position
-        self.window.sent(size, position, now)
+        self.window.note_sent(size, position, now)
 
     def confirm(self, count: int, now: float) -> None:
         """Handle a GOT."""

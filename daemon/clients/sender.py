@@ -37,8 +37,8 @@ from sesh.wire.window import HERE, MIN_WINDOW, PATIENCE
 
 FRAME_TIME = 1 / 30  # seconds between two updates of a viewport
 SCREEN_WAITS = 0.05  # seconds that a screen waits for the emulator to catch up; then the emulator's present one is sent
-QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 LINES_WAIT = 5.0  # the same, where the terminal has later lines than that screen, which would come twice
+QUIET = 0.5  # seconds without output after which a client that does not lead is told what it lacks
 PIECE = MIN_WINDOW >> 1  # bytes of one frame of a screen over a link
 _SCHEME_REPORTS, _SCHEME_QUERY = 2031, "\x1b[?996n"
 """The mode in which a terminal reports a change of its colour scheme, and the query for it (contour's protocol)."""
@@ -143,7 +143,7 @@ class Sender:
             else:
                 for piece in log.read(place.sent, size):
                     connection.unsent += piece
-            client.sent(size, end, now)
+            client.note_sent(size, end, now)
         connection.flush()
 
     def _without_effects(self, start: int, end: int, since: int) -> bytes:
@@ -225,7 +225,7 @@ class Sender:
             begun = self._begun_line(place.sent, client.size[0])
             for data in (b"", begun):  # an empty screen is an answer, and says nothing of what the terminal shows
                 client.connection.queue(protocol.screen_frame(place.sent, client.redraw_number, data))
-            client.sent(len(begun), place.sent, now)
+            client.note_sent(len(begun), place.sent, now)
         self._send_output(client, now)
 
     def _begun_line(self, position: int, columns: int) -> bytes:
@@ -324,7 +324,7 @@ class Sender:
             screen.pieces.pop()
             client.connection.unsent += protocol.screen_frame(position, client.redraw_number, data)
             client.answered_number = client.redraw_number
-            client.sent(len(data), place.sent if screen.pieces else position, now)
+            client.note_sent(len(data), place.sent if screen.pieces else position, now)
             if not screen.pieces:
                 client.screen = screen = None
         client.connection.flush()
@@ -355,7 +355,7 @@ class Sender:
         if update or client.answered_number != client.redraw_number:
             client.answered_number = client.redraw_number
             client.connection.unsent += protocol.screen_frame(feed.position, client.redraw_number, update)
-            client.sent(len(update), feed.position, now)
+            client.note_sent(len(update), feed.position, now)
         if feed.lag:
             self.due = min(self.due, viewed.due)
         client.connection.flush()

@@ -31,6 +31,7 @@ from sesh.errors import Malformed, ProtocolError
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
+from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
@@ -40,8 +41,10 @@ FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.
 LIST_TIME = 3.0  # seconds for a list of types
 TIME = 30.0  # seconds without progress for every other wish
 PORT_LOOK = 1.0  # seconds between two looks whether somebody still listens on a port
+SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its desktop can do
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
+_BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
 _MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
@@ -99,6 +102,7 @@ class Desk:
         self.busy = False  # something is under way
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
+        self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
@@ -130,6 +134,10 @@ class Desk:
     def created(self, login: Mapping[str, str]) -> None:
         """Follow the creator's variables, until a client leads."""
         self._display.set(self._facts.id, exists=platforms.brings_display(login))
+
+    def restore_files(self) -> None:
+        """Make the session's file about the display again, if it was removed."""
+        self._display.restore(self._facts.id)
 
     def _forget(self, client: Client) -> None:
         """End the exchanges with a client that has left."""
@@ -231,7 +239,7 @@ class Desk:
 
     def act(self, now: float) -> None:
         """Ask for what is new, give up what takes too long, and look at the ports that are watched."""
-        for asked in list(self._new):
+        for asked in self._new[:_BEGUN_AT_ONCE]:
             self._begin(asked, now)
         for link in list(self._links.values()):
             for asked in list(link.asked.values()):
@@ -239,7 +247,7 @@ class Desk:
                     asked.flow.tell(_refusal(Why.TIME))
                     self._respond(asked, _refusal(Why.TIME, "the desktop did not answer in time"))
             for number, port in list(link.watched.items()):
-                if not ports.own_loopback(port):
+                if not self._look.own_loopback(port):
                     del link.watched[number]
                     link.pieces.flows[number].tell(_refusal(Why.GONE))
         self._plan()
@@ -248,16 +256,25 @@ class Desk:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
         if self._new:
-            self.due = min(self.due, max(self._clients.lost.until, time.monotonic() + 0.01))
+            self.due = min(self.due, self._awaited_until())
         if any(link.watched for link in self._links.values()):
             self.due = min(self.due, time.monotonic() + PORT_LOOK)
 
-    def _begin(self, asked: Asked, now: float) -> None:
-        """Ask the leader's client, unless a lost one may still return."""
+    def _awaited_until(self) -> float:
+        """Return until when (monotonic) a lost leader may return, or a new one say what its desktop can do."""
         leader = self._clients.leader
-        if leader is None and now < self._clients.lost.until:
+        if leader is None:
+            return self._clients.lost.until
+        if self.desktop_of(leader) is not None:
+            return 0.0
+        return time.monotonic() + SPEAKS_WITHIN - (STEADY.now() - leader.attached_at)
+
+    def _begin(self, asked: Asked, now: float) -> None:
+        """Ask the leader's client, unless it is still awaited."""
+        if now < self._awaited_until():
             return
         self._new.remove(asked)
+        leader = self._clients.leader
         link = None if leader is None else self._links.get(leader)
         if link is None or link.desktop is None or len(link.pieces.flows) >= MAX_EXCHANGES:
             self._respond(asked, _refusal(Why.NONE, self._absence(leader, link)))
@@ -268,7 +285,7 @@ class Desk:
         asked.ask["number"] = number
         asked.ask["wish"] = asked.wish.value
         if asked.wish is Wish.OPEN:
-            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""))
+            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""), self._look)
         link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
         asked.flow.give(bytes(asked.held))
         asked.held = bytearray()
@@ -301,7 +318,8 @@ class Desk:
                     link.pieces.flows[number].tell({"ok": True, "why": ""} if over else _refusal(Why.GONE))
 
     def send(self, now: float) -> None:
-        """Send each client pieces, as far as nothing else is to be sent to it, and callers what has come for them."""
+        """End the turn: send each client pieces, while nothing else is to be sent, and callers what has come."""
+        self._look = ports.Look()
         for link in self._links.values():
             if link.pieces.flows:
                 for asked in list(link.asked.values()):
@@ -349,10 +367,13 @@ class Desk:
         """Handle a frame of `FRAMES` of an attached client. Raises ProtocolError."""
         if client.terminal.read_only:  # nobody's desktop
             return
-        link = self._links.setdefault(client, Link(client))
+        link = self._links.get(client)
+        if link is None:
+            link = self._links[client] = Link(client)
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
+            self.due = 0.0 if self._new else self.due
             self._offer_browser(client)
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))
@@ -397,23 +418,23 @@ class Desk:
             raise ProtocolError("a client began an exchange twice")
         flow = link.pieces.open(number)
         self.busy = True
-        is_own = len(link.pieces.flows) <= MAX_EXCHANGES and bool(ports.own_loopback(port))
-        if ask.get("wish") == Wish.STREAM.value and is_own:
-            link.streams[number] = PortStream(port, flow, self.poll)
-        elif ask.get("wish") == Wish.PORT.value and is_own:
+        hosts = self._look.own_loopback(port) if len(link.pieces.flows) <= MAX_EXCHANGES else []
+        if ask.get("wish") == Wish.STREAM.value and hosts:
+            link.streams[number] = PortStream(port, hosts, flow, self.poll)
+        elif ask.get("wish") == Wish.PORT.value and hosts:
             link.watched[number] = port
             self._plan()
         else:
             flow.tell(_refusal(Why.REFUSED))
 
 
-def _own_ports(url: str) -> list[int]:
+def _own_ports(url: str, look: ports.Look) -> list[int]:
     """Return the loopback ports that an address names, and on which the session's user listens here."""
     try:
         named = addresses.parse(url).ports
     except Malformed:  # the client refuses it
         return []
-    return [each.port for each in named if ports.own_loopback(each.port)]
+    return [each.port for each in named if look.own_loopback(each.port)]
 
 
 def _refusal(why: Why, words: str = "") -> Told:

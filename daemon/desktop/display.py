@@ -30,3 +30,9 @@ class DisplayFile:
                 files.write_whole(path, b"")
             else:
                 os.unlink(path)
+
+    def restore(self, session_id: str) -> None:
+        """Create the file again, if it was there: somebody has removed it."""
+        last, self.exists = self.exists, None
+        if last is not None:
+            self.set(session_id, exists=last)

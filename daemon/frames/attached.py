@@ -33,11 +33,11 @@ from sesh.wire.window import HERE
 KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
 
 
-class Typed(NamedTuple):
-    """Keys of one INPUT, or those that waited for their rest, and may be typed now."""
+class Keys(NamedTuple):
+    """What is to be typed of one INPUT, or the keys that waited for their rest in vain."""
 
     client: Client
-    keys: bytes
+    data: bytes
     number: int  # of the INPUT
     size: int  # bytes of the INPUT
     by_person: bool  # not by the terminal
@@ -74,7 +74,7 @@ class Attached:
         self._events = events
         self._activity = activity
         self._faults = faults
-        self.typed: deque[Typed] = deque()
+        self.to_type: deque[Keys] = deque()
         self.farewells: list[Farewell] = []
         self.due = NEVER  # time (monotonic) at which the next incomplete sequence becomes a key
         self._held: dict[Client, float] = {}  # clients with an incomplete sequence, and when (monotonic) it is a key
@@ -98,23 +98,23 @@ class Attached:
 
     def type_keys(self, now: float) -> None:
         """Type the keys that have come in this turn; the session has their client's size by now."""
-        while self.typed:
-            typed = self.typed.popleft()
+        while self.to_type:
+            keys = self.to_type.popleft()
             try:
-                self._type_one(typed, now)
+                self._type(keys, now)
             except Exception as error:  # the client comes back, and sends again what was not typed
                 self._faults.note("a fault in a client's keys", error)
-                typed.client.connection.discard()
+                keys.client.connection.discard()
 
-    def _type_one(self, typed: Typed, now: float) -> None:
-        client, keys, number, size, by_person = typed
-        # A key that answers an agent's question begins no line, which a later text would join.
+    def _type(self, keys: Keys, now: float) -> None:
+        client, data, number, size, by_person = keys
+        # A key that answers an agent's question makes no draft, which would refuse a later text.
         answers = self._activity.declared_question is not None and self._pump.pty.raw()
-        self._pump.type(keys, by_person=by_person and not answers, in_line=by_person)
+        self._pump.type(data, counts=by_person, drafts=by_person and not answers)
         client.last_input = max(client.last_input, number)  # only now: after an error, it comes again
         self._acks.owe(client, size, now)
         if by_person:  # after the write, so that it does not delay the key
-            self._activity.key_typed(keys)
+            self._activity.key_typed(data)
 
     def say_farewell(self) -> None:
         """Send the clients that leave their last message; called once they were sent what was due."""
@@ -253,26 +253,26 @@ class Attached:
         client.received_input = number
         if client.terminal.read_only or not self._pump.life.running:
             client.last_input = number
-            self._acks.owe(client, protocol.CHUNK, 0.0)
+            self._acks.owe_at_once(client)
             return
         now = time.monotonic()
         keys = client.reply_filter.filter(data, now)
         if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
             self._held[client] = now + KEY_TIMEOUT
             self._plan()
-        self._type(client, keys, number, len(data))
+        self._queue(client, keys, number, len(data))
 
-    def _type(self, client: Client, keys: bytes, number: int, size: int) -> None:
-        """Have what passed the filter of replies typed, of `size` bytes up to INPUT `number`."""
+    def _queue(self, client: Client, data: bytes, number: int, size: int) -> None:
+        """Have what passed the filter of replies typed in this turn, of `size` bytes up to INPUT `number`."""
         by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
-        self.typed.append(Typed(client, keys, number, size, by_person))
+        self.to_type.append(Keys(client, data, number, size, by_person))
 
     def _release(self, client: Client) -> None:
         """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
         if self._pump.life.running and (key := client.reply_filter.release()):
-            self._type(client, key, client.last_input, 0)
+            self._queue(client, key, client.last_input, 0)
 
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
         """Handle a frame other than INPUT."""

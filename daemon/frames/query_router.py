@@ -119,7 +119,7 @@ class QueryRouter:
                 self._reply_at(query.position, query.body)
             return
         client.connection.queue(protocol.screen_frame(client.place.sent, client.redraw_number, query.body))
-        client.sent(len(query.body), client.place.sent, now)
+        client.note_sent(len(query.body), client.place.sent, now)
         self._expect(client, query, now)
 
     def _expect(self, client: Client, query: Finding, now: float) -> None:
@@ -155,4 +155,4 @@ class QueryRouter:
 
     def _type(self, reply: bytes) -> None:
         if reply and len(self._pump.unwritten) < MAX_UNREAD:
-            self._pump.type(reply, in_line=False)
+            self._pump.type(reply, counts=False)

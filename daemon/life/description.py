@@ -62,6 +62,7 @@ def status(session: Session) -> Status:
     session.activity.observe(fresh=True)
     emulator = session.feed.emulator
     pty = session.pump.pty
+    integration = session.marked_shells.integration
     return {
         **summary(session),
         "clients": [client.as_status(session.clients.size) for client in session.clients.all],
@@ -78,7 +79,7 @@ def status(session: Session) -> Status:
         "position": session.log.head,
         "faults": session.faults.lines,
         "reports": session.activity.program_status.as_json(),
-        "integration": integration.as_json() if (integration := session.shells.integration) is not None else None,
+        "integration": integration.as_json() if integration is not None else None,
     }
 
 
@@ -114,7 +115,7 @@ def result(session: Session, first: int) -> JobResult:
         "rows": session.feed.rows,
         "events": session.events.after(0)[-EVENTS:],
         "state": session.activity.observe().state,
-        "run": session.runs.history.last,
+        "run": session.history.last,
         "job": facts.job,
         "shell": facts.shell or facts.resumed,
         "times": [(second, max(0, position - first)) for second, position in times],

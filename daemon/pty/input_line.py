@@ -36,14 +36,14 @@ class InputLine:
             self.raw = pty.raw()
             self.drafted_at = None
 
-    def add(self, keys: bytes, *, by_person: bool = False) -> None:
-        """Note typed keys."""
+    def add(self, keys: bytes, *, drafts: bool = False) -> None:
+        """Note typed keys. `drafts`: they make the line a person's draft."""
         self.input_at = time.monotonic()
         for key, _ in tokens(keys[-_MAX_BYTES:]):
             length = _length_after(key, self.estimate)
             if not length:
                 self.drafted_at = None
-            elif by_person and (length > self.estimate or self.drafted_at is not None):
+            elif drafts and (length > self.estimate or self.drafted_at is not None):
                 self.drafted_at = self.input_at
             self.estimate = length
 

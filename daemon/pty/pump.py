@@ -116,16 +116,20 @@ class Pump:
 
     # -- input
 
-    def type(self, data: bytes, *, by_person: bool = False, in_line: bool = True) -> None:
-        """Type bytes. `by_person`: a person has typed them; `in_line`: they are part of a line."""
-        if in_line:
+    def type(self, data: bytes, *, counts: bool = True, drafts: bool = False) -> None:
+        """Type bytes.
+
+        `counts`: they belong to the unfinished line, unlike a reply or a line of sesh's own. `drafts`: they make that
+        line a person's draft, which a text of `send` does not join.
+        """
+        if counts:
             self.input_line.note_reader(self.pty)
         self._note_flush(data)
         self.unwritten += data
         self.write_input()
         self.moved_at = time.monotonic()
-        if in_line:
-            self.input_line.add(data, by_person=by_person)
+        if counts:
+            self.input_line.add(data, drafts=drafts)
 
     def _note_flush(self, keys: bytes) -> None:
         """Note the output that a key discards, of a program that waits: over a slow link it takes seconds to show.

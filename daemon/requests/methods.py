@@ -124,12 +124,13 @@ class RequestMethods:
 
     def history(self, request: PeerRequest[Optional[RunFacts]], n: Optional[int] = None) -> None:
         """Respond with the list of commands, or with the output of command `n`."""
-        history = self._session.runs.history
+        history = self._session.history
         if n is None:
             request.respond(None, codec.encode({"commands": [command.facts for command in history.commands]}))
             return
-        command = history.find(n, self._session.name)
-        request.respond(command.facts, command.output)
+        integration = self._session.marked_shells.integration
+        command = history.find(n, self._session.name, whole=integration is None or not integration.missing)
+        request.respond({**command.facts, "truncated": command.is_cut}, command.output)
 
     def typed(self, request: PeerRequest[Optional[float]]) -> None:
         """Respond with the time of the last key on a notifiable terminal, or None."""

@@ -15,8 +15,9 @@ import time
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
+from sesh.daemon.shell.history import History
 from sesh.daemon.shell.integration import Announcement
-from sesh.daemon.shell.marked_shells import Active, CommandBegan, CommandEnded, Mark, MarkedShells, Step
+from sesh.daemon.shell.marked_shells import CommandBegan, CommandEnded, Mark, MarkedCommand, MarkedShells, Step
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.shell.run import RunState
 from sesh.system import processes
@@ -49,30 +50,39 @@ _DIGITS = 18  # of a number in a mark; a longer one is not read
 class CommandMarks:
     """Records the commands that people type; `sesh run` records its own."""
 
-    def __init__(self, facts: Facts, pump: Pump, shells: MarkedShells, runs: RunQueue, events: Events) -> None:
+    def __init__(
+        self,
+        facts: Facts,
+        pump: Pump,
+        marked_shells: MarkedShells,
+        runs: RunQueue,
+        history: History,
+        events: Events,
+    ) -> None:
         self._facts = facts
         self._events = events
         self._pump = pump
-        self._shells = shells
+        self._marked_shells = marked_shells
         self._runs = runs
+        self._history = history
 
     def handle(self, body: bytes, position: int) -> None:
         """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
         run = self._runs.active
         is_of_run = run is not None and run.state >= RunState.TYPED
         mark, group = parse_mark(body), self._pump.foreground
-        self._take(self._shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
+        self._take(self._marked_shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
 
     def handle_editor(self, sequence: bytes) -> None:
         """Handle a switch of bracketed paste: `CSI ? 2004 h` or `l`."""
         is_on = sequence.endswith(b"h")
-        self._take(self._shells.take_editor(self._pump.foreground if is_on else 0, time.monotonic(), on=is_on))
+        self._take(self._marked_shells.take_editor(self._pump.foreground if is_on else 0, time.monotonic(), on=is_on))
 
     def announce(self, body: bytes) -> None:
         """Handle the announcement of a shell. `body`: everything after `7373;integration;`."""
         announced = Announcement.parse(body)
         if announced is not None:
-            self._take(self._shells.take_announcement(announced, self._pump.foreground, time.monotonic()))
+            self._take(self._marked_shells.take_announcement(announced, self._pump.foreground, time.monotonic()))
 
     def _take(self, steps: list[Step]) -> None:
         for step in steps:
@@ -83,12 +93,12 @@ class CommandMarks:
             else:
                 self._end(step)
 
-    def _begin(self, command: Active) -> None:
+    def _begin(self, command: MarkedCommand) -> None:
         if command.text is None:
             self._events.add("command_started")
             return
         cwd = processes.directory_of(self._pump.foreground) or processes.directory_of(int(self._facts.pid))
-        command.begun = self._runs.history.begin([command.text], cwd)
+        command.begun = self._history.begin([command.text], cwd)
         self._events.add("command_started", command=command.begun.words, n=command.begun.number)
 
     def _end(self, ended: CommandEnded) -> None:
@@ -97,12 +107,13 @@ class CommandMarks:
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        output = None if end is None or _may_be_reported(command, begun.lasted(at)) else self._output(command, end)
-        self._runs.history.end(begun, code, output, at=at)
+        output = None if end is None or _may_be_mixed(command, begun.lasted(at)) else self._output(command, end)
+        dropped = 0 if command.start >= self._pump.log.base else None  # the log keeps only the last output
+        self._history.end(begun, code, output, dropped=dropped, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
-    def _output(self, command: Active, end: int) -> bytes | None:
-        data = self._pump.log.content(command.start, end)  # the log may have dropped its beginning
+    def _output(self, command: MarkedCommand, end: int) -> bytes | None:
+        data = self._pump.log.content(command.start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         if command.shell == "zsh" and _ZSH_REPORT.search(data):
             return None
@@ -110,9 +121,13 @@ class CommandMarks:
         return own_output(data, translated=self._pump.pty.translates(), fish=is_fish, late=not command.ours)
 
 
-def _may_be_reported(command: Active, lasted: float) -> bool:
-    """Return whether the shell may have added a line about a command's processor time (zsh's REPORTTIME)."""
-    return command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
+def _may_be_mixed(command: MarkedCommand, lasted: float) -> bool:
+    """Return whether something else may have printed into a command's output.
+
+    The shell's mark says so of hooks and traps. zsh itself adds a line to what has used much processor time.
+    """
+    is_reported = command.report is not None and lasted * (os.cpu_count() or 1) >= command.report
+    return command.mixed or is_reported
 
 
 def own_output(data: bytes, *, translated: bool, fish: bool = True, late: bool = True) -> bytes:
@@ -143,7 +158,8 @@ def parse_mark(body: bytes) -> Mark:
         _number(named.get(b"h", b"")),
         parse_command(body) if letter[:1] == b"C" else None,
         _number(named.get(b"report", b"")),
-        not any(field.startswith(b"$") for field in fields),
+        mixed=named.get(b"mixed") == b"1",
+        expanded=not any(field.startswith(b"$") for field in fields),
     )
 
 

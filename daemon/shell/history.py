@@ -43,6 +43,11 @@ class Command:
     facts: RunFacts
     output: bytes = b""  # its end; empty if it was dropped
 
+    @property
+    def is_cut(self) -> bool:
+        """True if its output had more bytes than those that are kept."""
+        return bool(self.facts.get("truncated")) or (self.facts["output_bytes"] or 0) > len(self.output)
+
 
 def _ended(command: Command) -> float:
     return command.facts["started"] + (command.facts["duration"] or 0.0)
@@ -56,15 +61,19 @@ class History:
     commands: list[Command] = field(default_factory=list)
     responses: dict[str, RunFacts] = field(default_factory=dict)  # to runs that have begun, by their keys
 
-    def find(self, number: int, session: str) -> Command:
-        """Return a command. Raises NotFound; its message names `session`."""
+    def find(self, number: int, session: str, *, whole: bool = True) -> Command:
+        """Return a command. Raises NotFound; its message names `session`, whose integration may not be whole."""
         command = self._kept(number)
         if command is None:
             raise NotFound(f"{session} has no command {number}", hint=f"see: {SESH} history {session}")
-        if command.facts["output_bytes"] is None:
-            message = f"the output of command {number} is not known: its shell did not say exactly where it ends"
-            raise NotFound(message, hint=f"see: {SESH} doctor")
-        if command.facts["output_bytes"] and not command.output:  # dropped, or restored without output
+        if command.facts["output_bytes"] is None and not command.facts.get("truncated"):
+            if not whole:
+                message = f"the output of command {number} is not known: its shell did not say exactly where it ends"
+                raise NotFound(message, hint=f"see: {SESH} doctor")
+            whose = "a hook, a trap or the shell itself may have printed into it"
+            message = f"the output of command {number} is not known exactly: {whose}"
+            raise NotFound(message, hint=f"see: {SESH} logs {session}")
+        if not command.output and command.facts["output_bytes"] != 0:  # dropped, or restored without output
             message = f"the output of command {number} is not kept any more"
             raise NotFound(message, hint=f"see: {SESH} logs {session}")
         return command
@@ -76,8 +85,19 @@ class History:
         self.count += 1
         return Begun(self.count, shorten(words, MAX_COMMAND), cwd, time.time(), time.monotonic())
 
-    def end(self, begun: Begun, code: int | None, output: bytes | None, *, at: float | None = None) -> None:
-        """Keep a command that has ended `at` a time (monotonic), and its output, None if that is not known exactly."""
+    def end(
+        self,
+        begun: Begun,
+        code: int | None,
+        output: bytes | None,
+        *,
+        dropped: int | None = 0,
+        at: float | None = None,
+    ) -> None:
+        """Keep a command that has ended `at` a time (monotonic), and its output, None if that is not known exactly.
+
+        `dropped`: how many bytes of it came before `output` and are not kept; None for an unknown number.
+        """
         entry: RunFacts = {
             "n": begun.number,
             "command": begun.words,
@@ -85,8 +105,10 @@ class History:
             "started": begun.started,
             "duration": begun.duration if at is None else begun.lasted(at),
             "exit_code": code,
-            "output_bytes": None if output is None else len(output),
+            "output_bytes": None if output is None or dropped is None else dropped + len(output),
         }
+        if dropped != 0:
+            entry["truncated"] = True
         commands = [*self.commands, Command(entry, output or b"")]
         if len(commands) > MAX_ENTRIES:
             commands.remove(min(commands, key=_ended))

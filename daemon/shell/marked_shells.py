@@ -1,22 +1,32 @@
 """Follows the shells of a session by their marks: who is at a prompt, which command runs, when it has ended. Sans-I/O.
 
 FinalTerm's marks (OSC 133): A, a prompt begins; B, the command line begins; C, a command begins; D, its output has
-ended. Those of sesh's integration name their shell (`sesh=PID`), others are of another integration. Between them comes
-the switch of bracketed paste, which every line editor makes (`CSI ? 2004 h`).
+ended. Those of sesh's integration name their shell (`sesh=PID`), others are of another integration. Of sesh alone is O:
+the hooks that run before a command have ended, and its output begins. Between them comes the switch of bracketed paste,
+which every line editor makes (`CSI ? 2004 h` and `l`).
 
-            A, B, or the line editor             C
-    UNKNOWN ────────────────────────▶ PROMPT ────────▶ RUNNING
-       ▲                               │  ▲               │ D
-       └────────── a line is entered ──┘  └──── ENDED ◀───┘
+           A, B, line editor        Enter, editor off             C             D
+    UNKNOWN ───────────────▶ PROMPT ─────────────────▶ ENTERED ─────▶ RUNNING ─────▶ ENDED
+                              ▲ ▲                                       │              │
+                              │ └── A, B ── CODE_DUE ◀──────────────────┘              │
+                              │                       D of sesh without a code         │
+                              └───────────────── A, B, line editor ────────────────────┘
+
+C begins a command in each phase: a shell need not mark its prompts. A, B and the line editor lead to PROMPT from each
+phase; from RUNNING, if they end the command. Enter and the end of the line editor lead from ENDED to ENTERED, too.
 
     what has come since C                       the command has ended
-    D with a code, first of all                 with its code and output
-    D without a code, then A with one           with its code
+    D of sesh with a code                       with its code and output
+    D of sesh without a code, then A            with the code of A, if it has one
+    the same, if the last prompt had no A       with nothing
+    another integration's D                     with its code, if it has one, and its output; without that, if the line
+                                                editor has come in front. A and B in front do not matter
     A, B or another C                           with nothing, unless A has a code; A and B only if they are sesh's
     the line editor                             with nothing, if the shell has not marked how the last one ended
+    the end of its shell, or `exec` of another  with nothing
 
 A shell that has marked its prompts marks the next one, too. So the line editor alone does not end its command: that may
-be `read -e`.
+be `read -e`. D without a command, and a second D, end nothing.
 """
 
 from __future__ import annotations
@@ -29,16 +39,17 @@ from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.integration import Announcement, Integration
 from sesh.text.integration import Lack
 
-_UNNAMED = "1"  # in place of the process id: there is one shell with the integration
 MAX_SHELLS = 16  # shells in each other; at the limit, a further one takes the place of the innermost
 
 
 class Phase(str, Enum):
     """What a shell does, as far as its marks say."""
 
-    UNKNOWN = "unknown"  # nothing has come yet, or a line was entered: the kernel knows more
+    UNKNOWN = "unknown"  # nothing has come yet: the kernel knows more
     PROMPT = "prompt"  # it draws its prompt or reads a line
+    ENTERED = "entered"  # a line was entered, and no command has begun: the kernel knows more
     RUNNING = "running"  # a command runs
+    CODE_DUE = "code due"  # the command has ended, and the next mark A has its code
     ENDED = "ended"  # the command has ended, and no prompt has come
 
 
@@ -51,6 +62,7 @@ class Mark(NamedTuple):
     number: Optional[int] = None  # in A, of the history's next entry; in C, of the command's
     text: Optional[str] = None  # of the command
     report: Optional[int] = None  # seconds of processor time from which on the shell adds a line to the output
+    mixed: bool = False  # others, such as a trap, may print into the output
     expanded: bool = True  # False: bash has left variables in it as they are
 
     @property
@@ -59,7 +71,7 @@ class Mark(NamedTuple):
 
 
 @dataclass
-class Active:
+class MarkedCommand:
     """A command that a mark C began."""
 
     start: int  # the position of its output
@@ -68,21 +80,22 @@ class Active:
     text: Optional[str] = None  # None if it is kept out of the history
     of_run: bool = False  # `run` has typed it, and records it
     report: Optional[int] = None  # as in its mark
+    mixed: bool = False  # as in its mark
     begun: Optional[Begun] = None  # its entry in the history, if it has one
-    ended_at: Optional[float] = None  # time (monotonic) of its end, while its code is awaited
+    ended_at: Optional[float] = None  # time (monotonic) of its end, while its code is due
     edited_at: Optional[float] = None  # when the line editor last began: perhaps its end
 
 
 class CommandBegan(NamedTuple):
     """The step: a command has begun."""
 
-    command: Active
+    command: MarkedCommand
 
 
 class CommandEnded(NamedTuple):
     """The step: a command has ended; what is not known exactly is None."""
 
-    command: Active
+    command: MarkedCommand
     code: Optional[int] = None
     end: Optional[int] = None  # the position of the end of mark D, before which its output ends
     at: float = 0.0  # time (monotonic)
@@ -102,9 +115,24 @@ class MarkedShell:
     phase: Phase = Phase.UNKNOWN
     editing: bool = False  # its line editor is on
     seen: str = ""  # the letters of its marks since the last C
-    expects: str = ""  # those that came before it: the same will come when the command has ended
+    seen_before: str = ""  # those between the last C and the one before
     number: Optional[int] = None  # of its history's next entry, as its last mark said
-    command: Optional[Active] = None
+    command: Optional[MarkedCommand] = None
+
+    @property
+    def runs(self) -> bool:
+        """True if a command runs that marks have begun."""
+        return self.command is not None and self.phase != Phase.CODE_DUE
+
+    @property
+    def marks_prompts(self) -> bool:
+        """True if the prompt before the last command had mark A: the next one will have it, too."""
+        return "A" in self.seen_before
+
+    @property
+    def marks_ends(self) -> bool:
+        """True if any mark stood between the last command and the one before: one will tell the next end, too."""
+        return bool(self.seen_before)
 
     def learn(self, lack: Lack, *, lacks: bool = True) -> None:
         """Note what marks show of sesh's integration: that it lacks something, or that it does not."""
@@ -150,22 +178,27 @@ class MarkedShells:
     def prompt_group(self) -> int:
         """The process group of the shell that is at its prompt, by its marks, until a line is entered; else 0."""
         front = self._front
-        return front.group if front is not None and front.phase in (Phase.PROMPT, Phase.ENDED) else 0
+        at_prompt = front is not None and front.phase in (Phase.PROMPT, Phase.CODE_DUE, Phase.ENDED)
+        return front.group if front is not None and at_prompt else 0
 
     @property
     def command_group(self) -> int:
-        """The process group of the shell whose command runs, if its marks are evidence of that; else 0."""
+        """The process group of the shell whose command runs, if its marks are evidence of that; else 0.
+
+        They are if the shell has marked how the command before ended. Then a line editor that comes without a mark is
+        the command's: `read -e`, or zsh's `select`.
+        """
         front = self._front
-        runs = front is not None and front.phase == Phase.RUNNING and front.expects and not front.editing
+        runs = front is not None and front.phase == Phase.RUNNING and front.marks_ends
         return front.group if front is not None and runs else 0
 
     # -- what comes
 
     def take_mark(self, mark: Mark, position: int, group: int, now: float, *, of_run: bool = False) -> list[Step]:
         """Take a mark that ends at `position`. `of_run`: a line of `run` was typed, and has not ended."""
-        if self._is_inherited(mark, group):
+        if self._is_inherited(mark, group) or (mark.letter == "O" and not mark.ours):
             return []
-        steps, shell = self._shell_of(mark, group, now)
+        steps, shell = self._enter_shell_of(mark, group, now)
         if shell.ours != mark.ours:
             return steps  # another integration beside sesh's: neither drops a command nor reports it twice
         if mark.letter == "C":
@@ -173,8 +206,9 @@ class MarkedShells:
         if mark.letter == "D":
             return steps + _end(shell, mark, position, now)
         if mark.letter == "O":  # what hooks print in front of the command's output ends here
-            if shell.command is not None and shell.command.ended_at is None:
+            if shell.command is not None and shell.runs:
                 shell.command.start = position
+                shell.phase = Phase.RUNNING  # after its C, another integration may have marked a prompt
             return steps
         return steps + _draw_prompt(shell, mark, now)
 
@@ -191,7 +225,7 @@ class MarkedShells:
             return []  # another program edits a line
         steps = self._return_to(owner, now)
         owner.editing = True
-        if owner.command is not None and owner.expects:
+        if owner.command is not None and owner.marks_ends:
             owner.command.edited_at = now
             return steps  # a command that edits a line; or its end, which a mark will tell
         if owner.command is not None:
@@ -221,10 +255,10 @@ class MarkedShells:
 
     def _leave_prompt(self, shell: MarkedShell) -> None:
         if shell.phase in (Phase.PROMPT, Phase.ENDED):
-            shell.phase = Phase.UNKNOWN
+            shell.phase = Phase.ENTERED
 
-    def _shell_of(self, mark: Mark, group: int, now: float) -> tuple[list[Step], MarkedShell]:
-        """Return the shell that has printed a mark; the shells in it have ended."""
+    def _enter_shell_of(self, mark: Mark, group: int, now: float) -> tuple[list[Step], MarkedShell]:
+        """Make the shell that has printed a mark the innermost one, and return it; shells in it have ended."""
         shell = self._known(mark, group)
         if shell is None:
             shell = MarkedShell(mark.shell_id)
@@ -234,10 +268,14 @@ class MarkedShells:
         if mark.ours and not shell.ours:
             shell.ours, shell.shell_id = True, mark.shell_id
             shell.integration = shell.integration or Integration()
-        is_named = mark.shell_id not in ("", _UNNAMED)
-        if mark.letter == "C" and is_named and not shell.group:
-            shell.group = int(mark.shell_id)  # the command may be in the foreground already
-        elif mark.shell_id == str(group) or not shell.group or not (is_named or mark.letter == "C"):
+        if mark.letter == "C" and mark.ours and not shell.group:
+            # The command may be in the foreground already. The shell's own group is that of its process.
+            shell.group = int(mark.shell_id)
+        elif mark.shell_id == str(group) or not shell.group:
+            # The shell itself is in the foreground. Or nothing else is known of its group.
+            shell.group = group
+        elif not mark.ours and mark.letter != "C":
+            # A mark that does not name its shell is one of the foreground, except C, which may be read late.
             shell.group = group
         return steps, shell
 
@@ -279,20 +317,22 @@ class MarkedShells:
 
 def _begin(shell: MarkedShell, mark: Mark, position: int, now: float, *, of_run: bool) -> list[Step]:
     before = shell.command
-    if before is not None and before.ended_at is None:
+    if before is not None and shell.runs:
         is_same = not shell.seen and before.edited_at is None
         if is_same and not (before.ours and mark.ours):
             before.ours = mark.ours
             return []  # two integrations mark the same command
         shell.learn(Lack.REPLACED)
     shell.learn(Lack.PROMPTVARS, lacks=not mark.expanded)
+    if mark.number is not None and "A" in shell.seen:
+        shell.learn(Lack.NO_NUMBER, lacks=shell.number is None)  # of the prompt, so that no command has its text
     steps = shell.end(now if before is None or before.edited_at is None else before.edited_at)
     is_recorded = mark.number is None or mark.number == shell.number  # else the text is of an older command
     text = mark.text if is_recorded and not of_run else None
     kind = shell.integration.shell if shell.integration is not None else ""
-    shell.command = Active(position, mark.ours, kind, text, of_run, mark.report)
+    shell.command = MarkedCommand(position, mark.ours, kind, text, of_run, mark.report, mark.mixed)
     shell.phase, shell.editing = Phase.RUNNING, False
-    shell.seen, shell.expects = "", shell.seen
+    shell.seen, shell.seen_before = "", shell.seen
     return [*steps, CommandBegan(shell.command)]
 
 
@@ -301,30 +341,34 @@ def _end(shell: MarkedShell, mark: Mark, position: int, now: float) -> list[Step
     if command is None and mark.code is not None and "D" in shell.seen and "A" not in shell.seen:
         shell.learn(Lack.REPLACED)  # the last prompt had no mark
     shell.note(mark.letter)
+    if shell.phase == Phase.CODE_DUE:
+        return []
     if not (shell.phase == Phase.PROMPT and shell.editing):  # else D is a part of the prompt
         shell.phase = Phase.ENDED
-    if command is None or command.ended_at is not None:
+    if command is None:
         return []
     if mark.ours and mark.code is None:
         shell.learn(Lack.NOT_FIRST)
-        if "A" not in shell.expects:
+        if not shell.marks_prompts:
             return shell.end(now)
-        command.ended_at = now  # mark A has the code
+        command.ended_at = now
+        shell.phase = Phase.CODE_DUE
         return []
     shell.learn(Lack.NOT_FIRST, lacks=False)
-    shell.learn(Lack.REPLACED, lacks="A" not in shell.expects)
+    shell.learn(Lack.REPLACED, lacks=not shell.marks_prompts)
     is_exact = mark.ours or not shell.editing  # behind the line editor, D comes too late
     return shell.end(now, mark.code, position if is_exact else None)
 
 
 def _draw_prompt(shell: MarkedShell, mark: Mark, now: float) -> list[Step]:
     shell.note(mark.letter)
+    runs = shell.runs
     shell.phase = Phase.PROMPT
     if mark.letter == "A":
-        if shell.command is None and not shell.expects and (mark.number or 0) > (shell.number or mark.number or 0):
+        if shell.command is None and not shell.marks_ends and (mark.number or 0) > (shell.number or mark.number or 0):
             shell.learn(Lack.REPLACED)  # the shell has recorded a command whose C has not come
         shell.number = mark.number
-    if shell.command is not None and shell.command.ended_at is None:
+    if runs:
         if not shell.ours:
             return []  # anybody can print such a mark; D comes, or the next C
         shell.learn(Lack.REPLACED)

@@ -1,8 +1,8 @@
 """Runs the commands of `run` in the session's live shell, one after the other.
 
 A run waits until the earlier ones have ended and a shell is at its prompt. Then it makes the shell source its files
-(see `marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its exit
-code. The output between C and E is the command's.
+(see `run_marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its
+exit code. The output between C and E is the command's.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
-from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, shown, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
+from sesh.daemon.shell.run_marks import MarkFilter, RunMark, Wrapper, shown, source
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Fate, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.system import processes
@@ -36,14 +36,14 @@ MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arri
 
 
 class RunQueue:
-    """The runs of a session: the active one, the waiting ones, and the history."""
+    """The runs of a session: the active one, and the waiting ones."""
 
-    def __init__(self, facts: Facts, pump: Pump, events: Events, faults: FaultLog) -> None:
+    def __init__(self, facts: Facts, pump: Pump, history: History, events: Events, faults: FaultLog) -> None:
         self._facts = facts
         self._events = events
         self._faults = faults
         self._pump = pump
-        self.history = History()
+        self._history = history
         self.due = NEVER  # time (monotonic) of the next step, of the next timeout, or for the history
         self._step_at = NEVER  # time (monotonic) of the next step
         self._shorten_at = NEVER  # time (monotonic) at which the history's outputs are shortened
@@ -53,16 +53,6 @@ class RunQueue:
         self._any = False  # a run has ever been typed
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
-
-    @property
-    def state(self) -> History:
-        """What a reload keeps: there is none while a run is active."""
-        self.history.shorten()
-        return self.history
-
-    @state.setter
-    def state(self, state: History) -> None:
-        self.history = state
 
     @property
     def name(self) -> str:
@@ -75,7 +65,7 @@ class RunQueue:
         """Take the next step, and respond to those whose time is out."""
         if self._shorten_at <= now:
             self._shorten_at = NEVER
-            self.history.shorten()
+            self._history.shorten()
         for run in self.all_runs():
             if run.times_out_at <= now:
                 run.times_out_at = NEVER
@@ -96,11 +86,11 @@ class RunQueue:
 
     def add(self, run: Run, timeout: float | None) -> None:
         """Queue a run, or respond to a reconnected caller. Raises Busy above `MAX_RUNS`."""
-        if run.request is not None and (response := self.history.responses.get(run.key)) is not None:
+        if run.request is not None and (response := self._history.responses.get(run.key)) is not None:
             if run.wait and response["exit_code"] is None:
                 run.request.refuse(self._unknown_end())
             else:
-                self.history.repeat_response(response, run.request, run.sent or 0)
+                self._history.repeat_response(response, run.request, run.sent or 0)
             return
         known = next((other for other in self.all_runs() if run.key and other.key == run.key), None)
         if known is not None:
@@ -175,7 +165,7 @@ class RunQueue:
                 yield block
             return
         for part in self._faults.guard(self._marks.split, "the commands", block) or [block]:
-            if isinstance(part, Mark):
+            if isinstance(part, RunMark):
                 if shown_instead := self._faults.guard(self._handle_mark, "the commands", *part):
                     yield shown_instead
             else:
@@ -212,11 +202,11 @@ class RunQueue:
     def _begin(self, run: Run, shell: Shell) -> bytes:
         """Handle mark B; return the replacement for the echo: the command's text."""
         run.become(RunState.BEGUN)
-        run.begun = self.history.begin(run.words, processes.directory_of(shell.pid))
+        run.begun = self._history.begin(run.words, processes.directory_of(shell.pid))
         self._events.add("command_started", command=run.begun.words, n=run.begun.number)
         self._step_in(QUIET)
         if not run.wait:
-            self.history.keep_response(run.key, run.result(None))
+            self._history.keep_response(run.key, run.result(None))
             run.respond(run.result(None))
         elif isinstance(run.error, TimedOut):
             self._time_out(run)
@@ -269,7 +259,7 @@ class RunQueue:
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
         self.line_typed = True
-        self._pump.type(run.wrapper.line, in_line=False)
+        self._pump.type(run.wrapper.line, counts=False)
         self._pump.input_line.sent_at = self._pump.log.head
         self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
 
@@ -280,7 +270,7 @@ class RunQueue:
         self._pump.append_unscanned(self._marks.release())
         stopped = shells.error_if_stopped(self._pump.pty, self.name) is not None
         if not stopped and not isinstance(error, Interrupted):  # Ctrl-C would resume stopped output
-            self._pump.type(b"\x03", in_line=False)
+            self._pump.type(b"\x03", counts=False)
         if stopped or not isinstance(error, Busy) or run.attempts > 1:
             self._refuse(run, error)
         else:
@@ -314,8 +304,8 @@ class RunQueue:
     def _finish(self, run: Run, code: int | None, reason: str = "") -> None:
         """Finish a run; `reason` is why the session ended, if that ended the run."""
         facts = run.result(code, reason=reason)
-        self.history.keep_response(run.key, facts)
-        self.history.end(run.begun, code, run.text())
+        self._history.keep_response(run.key, facts)
+        self._history.end(run.begun, code, run.text(), dropped=run.output.base)
         self._shorten_at = time.monotonic() + WHOLE_TIME
         self._events.add("command_ended", exit_code=code, command=run.begun.words, n=run.begun.number)
         if run.request is not None and code is None:

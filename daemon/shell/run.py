@@ -9,7 +9,7 @@ from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.byte_log import ByteLog
 from sesh.daemon.shell.history import Begun
-from sesh.daemon.shell.marks import Wrapper
+from sesh.daemon.shell.run_marks import Wrapper
 from sesh.errors import ExitCode, SeshError
 from sesh.schema.facts import RunFacts
 from sesh.wire import protocol

@@ -20,7 +20,7 @@ from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.daemon.shell.history import Command
+from sesh.daemon.shell.history import Command, History
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records, results
@@ -127,14 +127,13 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     variables = environment(spec, session_id)
     path, argv, command = resolve(spec, variables.get("PATH", os.defpath))
     size = sizes.clamp_size(spec.get("columns"), spec.get("rows"), spec.get("width"), spec.get("height"))
+    earlier = spec.get("history", [])
+    history = History(max((run["n"] for run in earlier), default=0), [Command(run) for run in earlier])
     facts = Facts.of(spec, session_id, command)
     facts.variables = browser(spec["environment"], can_open=spec.get("browser") is True)
-    session = Session(facts, size, Pty())
+    session = Session(facts, size, Pty(), history=history)
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
-    if earlier := spec.get("history"):
-        session.runs.history.count = max(run["n"] for run in earlier)
-        session.runs.history.commands = [Command(run) for run in earlier]
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     session.pump.stdin = StdinPipe(outbound)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)

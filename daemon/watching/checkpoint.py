@@ -16,7 +16,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
-from sesh.daemon.shell.queue import RunQueue
+from sesh.daemon.shell.history import History
 from sesh.schema.facts import CheckpointFacts, CheckpointHeader
 from sesh.store import checkpoints
 from sesh.system import processes
@@ -36,14 +36,14 @@ APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then
 class Checkpointer:
     """Writes the checkpoints of a session, if it has them (`Facts.persist`)."""
 
-    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, findings: Findings, runs: RunQueue) -> None:
+    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, findings: Findings, history: History) -> None:
         self._facts = facts
         self._id = facts.id
         self._pump = pump
         self._log = pump.log
         self._feed = feed
         self._findings = findings
-        self._runs = runs
+        self._history = history
         self.due = NEVER  # time (monotonic) of the next checkpoint, or of the next part of one that is being written
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
@@ -151,7 +151,7 @@ class Checkpointer:
             "last_activity": stamp(STEADY.wall_time(self._pump.life.last_activity)),
             "cwd": processes.directory_of(self._facts.pid, quick=True) if self._pump.life.running else "",
             "title": self._findings.title,
-            "history": [command.facts for command in self._runs.history.commands],
+            "history": [command.facts for command in self._history.commands],
             "times": [(second, max(0, line - number)) for second, number in emulator.times.kept(0, _TIMES)],
             "untimed": max(0, self._position - self._feed.position),
         }

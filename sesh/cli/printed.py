@@ -201,8 +201,9 @@ class PrintedLogs(TypedDict):
 
 
 class PrintedOutput(Command):
-    """A command of a session's history, with its output."""
+    """A command of a session's history, with its output. `truncated`: that is only its end."""
 
+    truncated: bool
     output: str
 
 

@@ -120,7 +120,8 @@ def history(
     facts = target.call(shell.history_output, name=name, number=n)
     output = facts["output"] if ansi else shell.without_sequences(facts["output"])
     if cli.line.json:
-        return cli.out.value({**facts, "output": output.decode("utf-8", "replace")})
+        truncated = facts.get("truncated", False)  # an older sesh on a host does not say
+        return cli.out.value({**facts, "truncated": truncated, "output": output.decode("utf-8", "replace")})
     cli.out.write(output)
     return 0
 

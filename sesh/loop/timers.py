@@ -16,13 +16,13 @@ class Timers:
 
     def __init__(self) -> None:
         self._deadlines: dict[Call, float] = {}
-        self._nearest = inf  # no deadline is before; after a `clear`, maybe none is there
+        self.due = inf  # time (monotonic) before which no call is due; after a `clear`, maybe none is due then
 
     def set(self, call: Callable[..., object], seconds: float, *args: object) -> None:
         """Call `call` after `seconds`, at most `FOREVER` (also for NaN)."""
         due = time.monotonic() + min(FOREVER, seconds)
         self._deadlines[call, args] = due
-        self._nearest = min(self._nearest, due)
+        self.due = min(self.due, due)
 
     def ensure(self, call: Callable[..., object], seconds: float, *args: object) -> None:
         """Set a timer, unless this call has one."""
@@ -40,18 +40,14 @@ class Timers:
     def clear(self, call: Callable[..., object], *args: object) -> None:
         self._deadlines.pop((call, args), None)
 
-    def wait_time(self) -> float | None:
-        """Return the seconds until `run` is due, at least 0; None without timers."""
-        return max(0.0, self._nearest - time.monotonic()) if self._nearest < inf else None
-
     def run(self) -> None:
         """Make the calls that are due, each once."""
         now = time.monotonic()
-        if now < self._nearest:
+        if now < self.due:
             return
         for entry, due in list(self._deadlines.items()):
             if due <= now and self._deadlines.get(entry) == due:  # another call may have moved or cleared it
                 del self._deadlines[entry]
                 call, args = entry
                 call(*args)
-        self._nearest = min(self._deadlines.values(), default=inf)
+        self.due = min(self._deadlines.values(), default=inf)

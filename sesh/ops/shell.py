@@ -232,14 +232,18 @@ def _is_first_hint() -> bool:
 def history_output(caller: Caller, name: str, number: int) -> CommandOutput:
     """Return one command of the history with its `output`, including escape sequences. Raises NotFound."""
     command, output = find.request(name, HISTORY, n=number)
+    facts: Mapping[str, object] = command or {}
+    size = len(output)
     if caller.origin is not None and len(output) > _MAX_FAR:
         caller.note(f"only the last {_MAX_FAR >> 10:,} KiB of the output come over a link")
         output = output[-_MAX_FAR:]
-    facts: Mapping[str, object] = command or {}
-    return {**_dated({key: facts.get(key) for key in _FACTS}), "output": output}
+    elif facts.get("truncated"):
+        caller.note(f"only the last {len(output) / 1024:,.1f} KiB of the output were kept")
+    return {**_dated(facts), "truncated": bool(facts.get("truncated")) or len(output) < size, "output": output}
 
 
-def _dated(facts: Mapping[str, object]) -> Command:
-    started = facts.get("started")
+def _dated(known: Mapping[str, object]) -> Command:
+    facts = {key: known.get(key) for key in _FACTS}
+    started = facts["started"]
     stamp = times.stamp(started) if isinstance(started, (int, float)) else None
     return {**facts, "started": stamp}  # type: ignore[typeddict-item]  # the other facts are the daemon's

@@ -215,7 +215,8 @@ class TerminalModes(TypedDict):
 class IntegrationFacts(TypedDict):
     """The integration of a shell. `shell`: bash, zsh or fish; `missing`: why it is not whole, empty if it is.
 
-    The reasons, which `doctor` explains: old-shell, readonly, promptvars, restricted, not-first, replaced.
+    The reasons, which `doctor` explains: old-shell, readonly, promptvars, restricted, not-first, replaced,
+    no-number.
     """
 
     shell: Optional[str]

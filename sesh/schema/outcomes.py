@@ -179,8 +179,14 @@ class Command(TypedDict):
     output_bytes: Optional[int]
 
 
-class CommandOutput(Command):
+class _CommandOutput(Command):
     output: bytes
+
+
+class CommandOutput(_CommandOutput, total=False):
+    """A command of a session's history, with its output. `truncated`: `output` is only the end."""
+
+    truncated: bool
 
 
 class Condition(TypedDict):

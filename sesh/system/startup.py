@@ -34,7 +34,9 @@ class StartupLine(NamedTuple):
     line: str
 
     def __str__(self) -> str:
-        return f"at the end of {self.file}: {self.line}"
+        # fish calls the handlers of an event in the order of their definition, and ours are exact only as the first.
+        place = "beginning" if self.shell == "fish" else "end"
+        return f"at the {place} of {self.file}: {self.line}"
 
 
 def startup_line(environment: Mapping[str, str]) -> Optional[StartupLine]:

@@ -18,6 +18,7 @@ class Lack(str, Enum):
     RESTRICTED = "restricted"  # rbash
     NOT_FIRST = "not-first"  # something runs between a command and the mark of its end
     REPLACED = "replaced"  # that mark does not come
+    NO_NUMBER = "no-number"  # the mark of a prompt does not say which command comes next
 
 
 class Explanation(NamedTuple):
@@ -47,11 +48,16 @@ _EXPLANATIONS: Mapping[str, Explanation] = {
     ),
     Lack.NOT_FIRST.value: Explanation(
         "another hook runs first (PROMPT_COMMAND, precmd, fish_postexec): commands have no output, or no exit code",
-        f"{_LAST_LINE}, in fish the first one",
+        f"{_LAST_LINE}, in fish the first one; with ble.sh, or in zsh with prompt_sp off and a precmd, it stays so",
     ),
     Lack.REPLACED.value: Explanation(
         "its hooks (PROMPT_COMMAND, PS0, precmd_functions) were set anew below its line: commands have no output, "
         "or are not recorded",
+        _LAST_LINE,
+    ),
+    Lack.NO_NUMBER.value: Explanation(
+        "PS1 was set anew below its line, and a hook below changes the history (history -a): what is typed is not "
+        "recorded",
         _LAST_LINE,
     ),
 }

@@ -181,5 +181,5 @@ class Pieces:
             size = free
         if size <= 0 or not self._window.takes(size):
             return b""
-        self._window.sent(size, 0, now)
+        self._window.note_sent(size, 0, now)
         return flow.next_piece(size)

@@ -95,7 +95,7 @@ class Window:
             return inf
         return self._progress_at + PATIENCE + 2 * self._round_trip
 
-    def sent(self, size: int, position: int, now: float) -> None:
+    def note_sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         begins = self.in_flight < self._silent
         fresh = begins and size <= MIN_WINDOW >> 1 and now - self._sent_at > 2 * self._taken

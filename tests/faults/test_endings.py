@@ -51,9 +51,10 @@ def test_a_wait_is_answered_once_the_name_is_free(
     path = os.path.join(home.path, "halted")
     lag = property(lambda feed: feed._log.head - feed.position + os.path.exists(path))
     monkeypatch.setattr(ScreenFeed, "lag", lag)
-    due = vars(ScreenFeed)["due"].fget
-    looks = property(lambda feed: min(due(feed), time.monotonic() + 0.05))  # whether the file is gone
-    monkeypatch.setattr(ScreenFeed, "due", looks)
+    looks = property(  # whether the file is gone
+        lambda feed: min(vars(feed)["due"], time.monotonic() + 0.05), lambda feed, at: vars(feed).update(due=at)
+    )
+    monkeypatch.setattr(ScreenFeed, "due", looks, raising=False)
     daemons.quiet("work", "read go; exit 6", persist=True)
     home.write("halted", "")
     waiter = connect("work")
@@ -158,6 +159,7 @@ def test_removed_files_are_made_again_when_somebody_looks(daemons: Daemons) -> N
         lambda: os.path.exists(paths.record_path("work")) and daemons.alive("work"),
         "the daemon runs and has its record",
     )
+    wait_until(lambda: os.path.exists(f"{paths.directory()}/bin/sesh-browser"), "the shims are there again")
     times = {"last_activity": 0, "marked": ""}
     assert {**(before or {}), **times} == {**(records.read("work") or {}), **times}
     client.type(b"unbroken\n")

@@ -14,7 +14,7 @@ from sesh.client.keys import KeyParser
 from sesh.client.terminal_reset import TerminalReset
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.screen import program_status
-from sesh.daemon.shell import command_marks, marks
+from sesh.daemon.shell import command_marks, run_marks
 from sesh.errors import SeshError
 from sesh.text.keys import DetachKey
 from sesh.vt.emulator import Emulator
@@ -39,7 +39,7 @@ _WORDS = (
 
 
 def _marked(data: bytes) -> None:
-    filtered = marks.MarkFilter("5ec")
+    filtered = run_marks.MarkFilter("5ec")
     filtered.hold()
     for part in filtered.split(data):
         if isinstance(part, bytes):

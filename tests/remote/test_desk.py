@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -21,14 +23,14 @@ esac
 """
 
 
-def attached(home: Home, link: Slow, *, paste: str = "always") -> Terminal:
-    """Attach from a machine with a clipboard to a session over a link; return the terminal at the prompt."""
+def attached(home: Home, *place: str) -> Terminal:
+    """Attach from a machine with a clipboard to a session; return the terminal at the prompt."""
     home.write("desktop/xclip", XCLIP, 0o755)
     config = Path(home.path, ".config/sesh/config.toml")
-    config.write_text(f'{config.read_text()}\n[desktop]\npaste = "{paste}"\n')
-    home.sesh("open", "work")
+    config.write_text(f'{config.read_text()}\n[desktop]\npaste = "always"\n')
+    home.sesh("open", place[-1])
     path = f"{home.path}/desktop:{home.env['PATH']}"
-    terminal = home.terminal("@slow", "work", env={"DISPLAY": ":7", "PATH": path})
+    terminal = home.terminal(*place, env={"DISPLAY": ":7", "PATH": path})
     terminal.wait_for(PROMPT)
     return terminal
 
@@ -54,7 +56,7 @@ def echo_times(terminal: Terminal, count: int) -> list[float]:
 def test_a_link_that_is_lost_in_the_middle_ends_the_wish_and_heals(home: Home) -> None:
     home.write("clipboard", os.urandom(2_000_000))
     link = Slow(home, 100, 50_000, predict="never")
-    terminal = attached(home, link)
+    terminal = attached(home, "@slow", "work")
     served(terminal)
     terminal.type("sesh paste -t image/png >picture; echo lo''st $?\r")
     wait_until(Path(home.path, "given").exists, "the client has the picture")
@@ -68,7 +70,8 @@ def test_a_link_that_is_lost_in_the_middle_ends_the_wish_and_heals(home: Home) -
 def test_a_picture_comes_whole_over_a_long_way(home: Home, trip: int) -> None:
     content = os.urandom(50_000)
     home.write("clipboard", content)
-    terminal = attached(home, Slow(home, trip, predict="never"))
+    Slow(home, trip, predict="never")
+    terminal = attached(home, "@slow", "work")
     served(terminal)
     terminal.type("sesh paste -t image/png >picture; echo ca''me\r")
     terminal.wait_for("came")
@@ -80,7 +83,8 @@ def test_a_picture_comes_whole_over_a_long_way(home: Home, trip: int) -> None:
 def test_keys_wait_for_no_bytes_of_the_clipboard(home: Home, trip: int, rate: int) -> None:
     content = os.urandom(min(19_000_000, 10 * rate or 19_000_000))
     home.write("clipboard", content)
-    terminal = attached(home, Slow(home, trip, rate, predict="never"))
+    Slow(home, trip, rate, predict="never")
+    terminal = attached(home, "@slow", "work")
     served(terminal)
     quiet = echo_times(terminal, 5)
     terminal.type("\x15sesh paste -t image/png >picture & clear\r")
@@ -88,3 +92,70 @@ def test_keys_wait_for_no_bytes_of_the_clipboard(home: Home, trip: int, rate: in
     busy = echo_times(terminal, 10)
     assert Path(home.path, "picture").stat().st_size == 0, "the picture is still under way"
     assert max(busy) < max(quiet) + 0.8, "a piece takes 0.2 s over the slowest of these links"
+
+
+def test_a_client_within_a_session_asks_that_sessions_desktop(home: Home) -> None:
+    """The person sits in front of `outer`; from there they have gone on to `work` in another terminal, over a link."""
+    home.write("clipboard", "from the person's own machine")
+    Slow(home, 50, predict="never")
+    terminal = attached(home, "outer")
+    served(terminal)
+    home.sesh("open", "work")
+    terminal.type("clear; unset DISPLAY; script -qc 'sesh @slow work' /dev/null\r")
+    terminal.wait_for(PROMPT)
+    served(terminal, "inner")
+    terminal.type("clear; sesh paste; echo '|' $SESH_SESSION\r")
+    terminal.wait_for("from the person's own machine| work")
+    terminal.type("clear; echo back | sesh copy && echo co''pied\r")
+    terminal.wait_for("copied")
+    assert Path(home.path, "written").read_text().strip() == "back"
+
+
+# -- a login comes home
+
+# A program that logs in: it has its page opened, and waits for the callback on its own loopback.
+LOGIN = """
+import http.server, subprocess, sys
+
+class Callback(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(b"welcome " * 4_000)
+        print("code", self.path.partition("code=")[2])
+
+server = http.server.HTTPServer(("localhost", 0), Callback)
+uri = f"http%3A%2F%2Flocalhost%3A{server.server_port}%2Fcallback"
+subprocess.run(["sesh", "browse", f"https://login.example/?redirect_uri={uri}"], check=True)
+server.handle_request()
+"""
+# A browser that has logged in: it opens two connections, and uses the second one.
+BROWSER = """#!{python}
+import socket, sys, urllib.parse
+address = urllib.parse.parse_qs(urllib.parse.urlsplit(sys.argv[1]).query)["redirect_uri"][0]
+port = urllib.parse.urlsplit(address).port
+idle, used = (socket.create_connection(("localhost", port), 20) for _ in range(2))
+used.sendall(f"GET /callback?code=1234 HTTP/1.1\\r\\nHost: localhost:{{port}}\\r\\n\\r\\n".encode())
+got = b""
+while data := used.recv(1 << 16):
+    got += data
+with open("{home}/page", "wb") as page:
+    page.write(got)
+"""
+
+
+def test_a_login_comes_home_from_a_host_with_a_loopback_of_its_own(home: Home) -> None:
+    alone = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
+    assert (
+        subprocess.run([*alone, *home.command, "open", "work"], env=home.env, cwd=home.path, check=False).returncode
+        == 0
+    )
+    home.write("login.py", LOGIN)
+    home.write("desktop/xdg-open", BROWSER.format(python=sys.executable, home=home.path), 0o755)
+    Slow(home, 100, predict="never")
+    terminal = attached(home, "@slow", "work")
+    served(terminal)
+    terminal.type(f"{sys.executable} login.py\r")
+    terminal.wait_for("code 1234")
+    page = Path(home.path, "page")
+    wait_until(lambda: page.exists() and page.read_bytes().endswith(b"welcome " * 4_000), "the page has come whole")

@@ -131,7 +131,7 @@ class AttachedDesk:
             self._exchanges.handle_frame(kind, payload)
         elif kind in (protocol.OUTPUT, protocol.SCREEN):
             data = protocol.split_number(payload)[1]
-            self._channel.received += len(data) - (protocol.NUMBER_SIZE if kind == protocol.SCREEN else 0)
+            self._channel.count(data[protocol.NUMBER_SIZE :] if kind == protocol.SCREEN else data)
             self._channel.acknowledge_output(0, protocol.GOT_HERE)
         elif kind == protocol.RELOADED:
             self.reloads += 1

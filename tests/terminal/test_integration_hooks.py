@@ -144,6 +144,7 @@ def marks(raw: bytes, letters: bytes = b"ACD") -> list[bytes]:
         ("unsetopt prompt_sp; precmd() { print hook }", [b"D", b"A;code=3"]),
         ("readonly PROMPT_EOL_MARK=x", [b"D", b"A;code=3"]),
         ("trap 'print trap' DEBUG", [b"D;3", b"A"]),
+        ("trap 'n=$((n + 1)); print $n >>~/log' DEBUG", [b"D;3", b"A"]),
     ],
 )
 @pytest.mark.parametrize("behind", [False, True])
@@ -154,7 +155,7 @@ def test_the_end_of_a_command_in_zsh_is_exact_or_has_no_code(
     _, raw = ZSH.play(home, f"{rc}\n. ~/init\n" if behind else f". ~/init\n{rc}\n", ["true", "(exit 3)"])
     *_, begun, ended, prompt, last = marks(raw)
     assert [ended, prompt] == expected
-    assert begun == (b"C;report=0" if "DEBUG" in rc else b"C") + b";cmdline_url=(exit 3)"
+    assert begun == (b"C;mixed=1" if "print trap" in rc else b"C") + b";cmdline_url=(exit 3)"
     assert last == begun.replace(b"(exit 3)", b"exit 0")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Sequence
 
 import pytest
@@ -62,6 +63,22 @@ def lacks(home: Home) -> list[str]:
     return list(home.summary("work")["integration"]["missing"])
 
 
+def test_an_output_of_which_the_log_keeps_the_end_alone_is_told_as_its_end(home: Home, bash: Home) -> None:
+    home.write(".bashrc", BASH + LINE)
+    home.sesh("open", "work")
+    home.sesh("wait", "work", "--prompt")
+    home.sesh("send", "work", "seq 200000; read; echo end", "--enter")
+    wait_until(lambda: home.summary("work")["activity"]["why"] == "tty-read", "all of it is drawn")
+    home.sesh("send", "work", "", "--enter")
+    wait_until(lambda: history(home), "the command has ended")
+    assert commands(home) == [("seq 200000; read; echo end", 0, None)]
+    shown = home.sesh("history", "work", "1")
+    assert shown.stdout.endswith("\n199999\n200000\n\nend\n")
+    assert "\n100\n" not in shown.stdout
+    assert re.search(r"only the last [0-9,.]+ KiB of the output were kept", shown.stderr)
+    assert home.sesh("history", "work", "1", "--json").json()["truncated"] is True
+
+
 @pytest.mark.parametrize(("before", "after"), [(SECOND, ""), ("", SECOND)])
 def test_another_integration_drops_and_doubles_nothing(home: Home, bash: Home, before: str, after: str) -> None:
     terminal = begun(home, before, after)
@@ -91,6 +108,45 @@ def test_an_assignment_below_the_line_leaves_an_idle_prompt_and_exact_commands(
     assert "not whole: another hook runs first" in sesh("status", "work").stdout
     found = [row for row in sesh("doctor", "--json").json()["checks"] if row["check"] == "integration"]
     assert [(row["state"], row["message"].partition(":")[0]) for row in found] == [("warning", "work")]
+
+
+@pytest.mark.parametrize(
+    ("after", "why", "look"),
+    [
+        (
+            "trap '[[ $BASH_COMMAND != echo* ]] || printf trap' DEBUG\n",
+            "a hook, a trap or the shell itself",
+            "logs work",
+        ),
+        ('PROMPT_COMMAND=(true "${PROMPT_COMMAND[@]}")\n', "did not say exactly where it ends", "doctor"),
+    ],
+)
+def test_an_output_that_is_not_known_has_its_reason(home: Home, bash: Home, after: str, why: str, look: str) -> None:
+    """The history sent everybody to `doctor`, which had nothing to say of a trap."""
+    entered(home, begun(home, after=after), ["echo one"])
+    wait_until(lambda: history(home), "the command has ended")
+    assert [size for *_, size in commands(home)] == [None]
+    assert bool(lacks(home)) == (look == "doctor")
+    shown = home.sesh("history", "work", "1")
+    assert (shown.code, shown.stdout) == (1, "")
+    assert why in shown.stderr
+    assert look in shown.stderr
+
+
+@pytest.mark.parametrize(
+    ("after", "missing", "texts"),
+    [
+        (f"PS1='{PROMPT}'; PROMPT_COMMAND+=('history -a')\n", ["no-number"], []),
+        (f"PS1='{PROMPT}'\n", [], ["echo one", "echo two"]),
+        ("PROMPT_COMMAND+=('history -a')\n", [], ["echo one", "echo two"]),
+    ],
+)
+def test_a_prompt_that_does_not_say_which_command_comes_next_is_told(
+    home: Home, bash: Home, after: str, missing: list[str], texts: list[str]
+) -> None:
+    entered(home, begun(home, after=after), ["echo one", "echo two"])
+    assert lacks(home) == missing
+    assert [text for text, *_ in commands(home)] == texts
 
 
 def test_a_mark_c_alone_is_no_evidence(sesh: Sesh, home: Home, bash: Home) -> None:

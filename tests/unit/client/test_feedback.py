@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 import time
 from collections.abc import Callable
+from math import inf
 from unittest.mock import Mock
 
 import pytest
@@ -24,18 +25,21 @@ class Look:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        self.display = Mock(started=True, held=False, queue=b"")
+        self.display = Mock(started=True, held=False, queue=Mock(waiting=b""))
         self.timers = Timers()
         self.marks: list[str] = []
         self.unmarked = 0
         self.sizes: list[float] = []
         self.held: list[float] = []
         self.feedback = Feedback(
-            self.display, Channel(), self.timers, self.marks.append, self._unmark, lambda: self.sizes.append(self.now)
+            self.display, Channel(), self.timers, self.marks.append, self._unmark, self._send_size, lambda: None
         )
 
     def _unmark(self) -> None:
         self.unmarked += 1
+
+    def _send_size(self) -> None:
+        self.sizes.append(self.now)
 
     def output(self, data: bytes, *, unless: object = False) -> None:
         """Note output, if there is any."""
@@ -92,7 +96,7 @@ def test_output_that_ends_while_the_terminal_gets_nothing_draws_no_line(look: Lo
     look.run(seconds, lambda _: look.feedback.output(b"line"))
     look.run(5, lambda _: None)
     assert (look.marks, look.display.held) == ([], False)
-    assert look.timers.wait_time() is None, "nothing wakes at rest"
+    assert look.timers.due == inf, "nothing wakes at rest"
 
 
 def test_a_person_who_types_does_not_wait(look: Look) -> None:
@@ -169,4 +173,4 @@ def test_whatever_comes_nothing_is_held_for_long_and_nothing_wakes_at_rest(event
             look.run(count * STEP, calls[kind])
             assert (len(look.held) - before) * STEP < 0.8
         look.run(5, lambda _: None)
-        assert (look.display.held, look.timers.wait_time(), look.feedback.found) == (False, None, False)
+        assert (look.display.held, look.timers.due, look.feedback.found) == (False, inf, False)

@@ -122,7 +122,7 @@ def play(rng: random.Random, attached: Attached) -> None:
         elif act == 1:
             view.show_notice(WORDS)
         elif act == 2:
-            view.input_sent(1, b"x")
+            view.send_input(typed=True)
         elif act == 3:
             view.resize()
         attached.output(block)
@@ -174,7 +174,7 @@ def test_a_line_that_asks_stays_for_its_time_also_under_keys_and_behind_the_line
     attached.output(b"$ ")
     view.show_notice("a notice")
     view.ask_line("a question", 10.0)
-    view.input_sent(1, b"x")
+    view.send_input(typed=True)
     attached.output(b"x")
     assert "a question" in attached.terminal.text()[-1]
     view.pin_line("no link")

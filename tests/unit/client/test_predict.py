@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.client.channel import Channel
 from sesh.client.predict import FOLLOW_TIMEOUT, Predictor
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
@@ -212,10 +213,17 @@ def test_after_a_miss_nothing_is_shown_until_all_is_echoed() -> None:
     assert person.type(b"f").row == "$ ##ccdef|"
 
 
-def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_before_anything_is_guessed() -> None:
+@pytest.mark.parametrize("begins_anew", [False, True])
+def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_before_anything_is_guessed(
+    begins_anew: bool,
+) -> None:
     with patch("time.monotonic", itertools.count(10.0, 2.0).__next__):
         person = predicting().type(b"a")
         person.seen.feed(person.predictor.withdraw())
+        if begins_anew:  # the round trip was short for a while
+            person.predictor = Predictor(
+                person._note_request, lambda: person.size, sent=person.number, echoed=person.number - 1
+            )
         person.predictor.request_model()
         person.answer()
         person.type(b"a")
@@ -225,7 +233,7 @@ def test_keys_that_were_on_their_way_before_the_screen_was_known_are_echoed_befo
 
 
 def test_a_round_trip_that_varies_between_the_margins_does_not_switch_prediction_on_and_off() -> None:
-    view = TerminalView(Mock(), Mock(), Timers(), "adaptive")
+    view = TerminalView(Mock(), Channel(), Timers(), "adaptive")
     for seconds, expected in ((0.025, False), (0.2, True), (0.025, True), (0.01, False), (0.025, False)):
         view.follow_round_trip(seconds)
         assert (view._predictor is not None) is expected

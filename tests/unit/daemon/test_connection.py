@@ -18,7 +18,7 @@ from sesh.daemon.frames.findings import Findings
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
-from sesh.daemon.shell.marks import MarkFilter
+from sesh.daemon.shell.run_marks import MarkFilter
 from sesh.loop.poll import READ
 from sesh.wire import protocol
 from sesh.wire.connection import hello_frame

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import socket
+import struct
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -201,7 +203,21 @@ def test_with_nobody_attached_the_response_says_so(server: Daemon, caller: Peer)
     assert [event["why"] for event in events(server)] == ["none"]
 
 
-def test_an_older_client_and_one_that_only_reads_are_nobodys_desktop(attach: Attach, caller: Peer) -> None:
+def test_a_client_that_has_just_attached_is_awaited(server: Daemon, attach: Attach, caller: Peer) -> None:
+    client = attach(desktop=None)
+    caller.wishes("list")
+    server.until(lambda: server.session.desk.busy)
+    server.turn()
+    assert 0 < server.session.desk.due - time.monotonic() < desk.SPEAKS_WITHIN
+    client.send(protocol.message(protocol.DESKTOP, ALL))
+    client.tells(client.await_message(protocol.ASK)["number"], types=[])
+    assert caller.await_message(protocol.RESPONSE)["result"]["ok"] is True
+
+
+def test_an_older_client_and_one_that_only_reads_are_nobodys_desktop(
+    attach: Attach, caller: Peer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk, "SPEAKS_WITHIN", 0.0)
     attach(desktop=None, version="0.1")
     caller.wishes("open", url="https://example.org/")
     told = caller.await_message(protocol.RESPONSE)["result"]
@@ -298,6 +314,44 @@ def test_a_client_that_says_more_than_a_response_takes_loses_its_connection(
     assert caller.await_message(protocol.RESPONSE)["result"]["words"] == words
 
 
+@pytest.mark.parametrize(
+    "frame",
+    [
+        protocol.message(protocol.ASK, {"number": 2, "wish": "stream", "port": 3000}),
+        protocol.message(protocol.ASK, {"number": "1", "wish": "stream"}),
+        protocol.message(protocol.TOLD, {"number": -2}),
+        protocol.message(protocol.DESKTOP, {"open": "yes"}),
+        protocol.frame(protocol.DESKTOP, b"[]"),
+        protocol.frame(protocol.PIECE, b"1234"),
+        protocol.frame(protocol.TAKEN, b"12345678"),
+    ],
+)  # fmt: skip
+def test_a_client_that_sends_nonsense_loses_its_connection_and_no_other_does(
+    server: Daemon, attach: Attach, caller: Peer, frame: bytes
+) -> None:
+    client, other = attach(), attach()
+    client.send(frame)
+    server.until(lambda: client.client is None)
+    assert server.session.clients.all == [other.client]
+    caller.wishes("list")
+    other.tells(other.await_message(protocol.ASK)["number"], types=[])
+    assert caller.await_message(protocol.RESPONSE)["result"]["ok"] is True
+
+
+def test_frames_of_exchanges_that_have_ended_are_ignored(server: Daemon, attach: Attach, caller: Peer) -> None:
+    client = attach()
+    caller.wishes("list")
+    number = client.await_message(protocol.ASK)["number"]
+    for _ in range(2):
+        client.tells(number, types=[])
+        client.gives(number, b"late")
+        client.send(protocol.taken(number, 4), protocol.taken(99, 4))
+    caller.await_message(protocol.RESPONSE)
+    server.until(lambda: not server.session.desk.busy)
+    assert client.client is not None
+    assert len(caller.messages(protocol.RESPONSE)) == 1
+
+
 # -- nothing waits for pieces
 
 
@@ -365,9 +419,38 @@ def test_a_port_on_which_nobody_or_another_user_listens_is_refused(
     client = attach()
     client.asks(number=1, wish="stream", port=22)
     assert client.await_message(protocol.TOLD)["why"] == "refused"
-    monkeypatch.setattr(ports, "listeners", lambda _: [ports.Listener("127.0.0.1", os.geteuid() + 1)])
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: [ports.Listener("127.0.0.1", os.geteuid() + 1)])
     client.asks(number=3, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD, 2)["why"] == "refused"
+
+
+def test_a_connection_for_which_no_descriptor_is_left_is_an_answer(
+    attach: Attach, port: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = attach()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, "too many open files")
+
+    monkeypatch.setattr("sesh.daemon.desktop.streams.socket.socket", fails)
+    client.asks(number=1, wish="stream", port=number_of(port))
+    assert client.await_message(protocol.TOLD)["why"] == "gone"
+
+
+def test_a_connection_that_the_program_resets_is_an_end_and_what_it_sent_before_comes(
+    server: Daemon, attach: Attach, port: socket.socket
+) -> None:
+    client = attach()
+    client.asks(number=1, wish="stream", port=number_of(port))
+    server.until(lambda: server.session.desk.busy)
+    server.turn()
+    accepted, _ = port.accept()
+    accepted.sendall(b"half")
+    server.until(lambda: client.take() and client.flow(1).incoming == b"half")
+    accepted.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    accepted.close()
+    assert client.await_message(protocol.TOLD)["ok"] is True
+    server.until(lambda: not server.session.desk.busy)
 
 
 def test_the_client_learns_when_nobody_listens_any_more(
@@ -413,6 +496,9 @@ def test_a_file_says_whether_the_one_who_leads_brought_a_display(server: Daemon,
     file = records.file_of(server.session.facts.id, "display")
     attach(renewed={"DISPLAY": ":0"})
     server.turn()
+    assert os.path.exists(file)
+    os.unlink(file)
+    server.session.desk.restore_files()
     assert os.path.exists(file)
     attach(renewed={"DISPLAY": "", "SSH_CONNECTION": "there"})
     server.turn()

@@ -33,7 +33,7 @@ from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Begun
 from sesh.daemon.shell.integration import Integration
-from sesh.daemon.shell.marked_shells import Active, MarkedShell
+from sesh.daemon.shell.marked_shells import MarkedCommand, MarkedShell
 from sesh.daemon.shell.marked_shells import Phase as ShellPhase
 from sesh.errors import Malformed
 from sesh.schema import codec
@@ -76,7 +76,7 @@ LOST = {
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached.typed Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
+        "Attached.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
         "Server.replace Server._is_full Clients.due Pump.allowed",
     "work in progress: it begins again":
         "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
@@ -256,19 +256,19 @@ def lived() -> Session:
     own.activity.work.state, own.activity.work.question = WorkState.OVER, "why?"
     own.findings.title, own.findings.titled_by = "t\u00fc", 5
     begun = Begun(2, ["ls"], "/", 5.0, 6.0)
-    running = Active(7, True, "bash", "ls", report=1, begun=begun, ended_at=7.0, edited_at=8.0)
+    running = MarkedCommand(7, True, "bash", "ls", report=1, mixed=True, begun=begun, ended_at=7.0, edited_at=8.0)
     lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
-    own.shells.stack = [
-        MarkedShell("5", 5, lacks, True, ShellPhase.RUNNING, True, "A", "AD", 3, running),
+    own.marked_shells.stack = [
+        MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", 3, running),
         MarkedShell(),
     ]
-    own.runs.history.count = 2
+    own.history.count = 2
     own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
     own.queries.note(Finding(Kind.SIZES, b"", own.log.head))
     pump = own.pump
-    pump.input_line.add(b"draft", by_person=True)
+    pump.input_line.add(b"draft", drafts=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
     pump.unwritten += b"unread"
     pump.stdin.received = 9

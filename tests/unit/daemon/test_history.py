@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -9,14 +10,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon.clients.connection import PeerRequest
 from sesh.daemon.shell.command_marks import own_output, parse_command, parse_mark
-from sesh.daemon.shell.history import MAX_COMMAND, MAX_ENTRIES, History
+from sesh.daemon.shell.history import MAX_COMMAND, MAX_ENTRIES, Command, History
 from sesh.daemon.shell.integration import Announcement, Integration
 from sesh.daemon.shell.marked_shells import Mark
 from sesh.errors import NotFound
-from sesh.schema.facts import CheckpointFacts
+from sesh.schema.facts import CheckpointFacts, RunFacts
 from sesh.store import checkpoints
 from sesh.text.integration import Lack
+from sesh.wire import protocol
+from tests.unit.daemon.connections import Link
 
 _FISH_BEGINS = b"\x1b[?2004l\x1b]0;echo one /root\x07\x1b[30m\x1b(B\x1b[m\r"
 _ZSH_ENDS = b"\x1b[1m\x1b[7m%\x1b[27m\x1b[1m\x1b[0m" + b" " * 79 + b"\r \r"
@@ -40,6 +44,7 @@ def test_marks_say_what_their_shell_knows() -> None:
     assert parse_mark(b"A;sesh=12;h=3;code=130") == Mark("A", "12", 130, 3)
     assert parse_mark(b"A;sesh=12;h=3;${__sesh_shell:(__sesh_next=3)*0:0}") == Mark("A", "12", None, 3, expanded=False)
     assert parse_mark(b"C;sesh=12;report=2;cmdline_url=a%3Bb") == Mark("C", "12", None, None, "a;b", 2)
+    assert parse_mark(b"C;sesh=12;mixed=1;cmdline_url=a") == Mark("C", "12", text="a", mixed=True)
     assert parse_mark(b"C;sesh=12;h=4;") == Mark("C", "12", None, 4)
     assert Announcement.parse(b"zsh;readonly,of-later;34") == Announcement(Integration("zsh", (Lack.READONLY,)), "34")
     assert Announcement.parse(b"csh;;34") is None
@@ -110,5 +115,43 @@ def test_a_command_that_ran_others_stands_before_them_and_is_kept_as_long() -> N
         history.end(history.begin(["ls"], "/"), 0, None)
     history.end(outer, 3, b"")
     assert [command.facts["n"] for command in history.commands] == [1, *range(3, MAX_ENTRIES + 2)]
-    with pytest.raises(NotFound, match="the output of command 3 is not known"):
-        history.find(3, "work")
+    for whole, why, look in (
+        (True, "a hook, a trap or the shell itself", "logs work"),
+        (False, "where it ends", "doctor"),
+    ):
+        with pytest.raises(NotFound, match=f"the output of command 3 is not known.*{why}") as error:
+            history.find(3, "work", whole=whole)
+        assert look in error.value.hint
+
+
+def test_an_output_whose_beginning_is_not_kept_is_never_told_as_all_of_it() -> None:
+    history = History()
+    for dropped in (0, 5, None):
+        history.end(history.begin(["seq"], "/"), 0, b"end", dropped=dropped)
+    assert [command.facts["output_bytes"] for command in history.commands] == [3, 8, None]
+    assert [history.find(number, "work").is_cut for number in (1, 2, 3)] == [False, True, True]
+    history.shorten(2)
+    assert [(history.find(number, "work").is_cut, history.find(number, "work").output) for number in (1, 2, 3)] == [
+        (True, b"nd")
+    ] * 3
+    restored = History(3, [Command(command.facts) for command in history.commands])
+    for number in (1, 2, 3):
+        with pytest.raises(NotFound, match=f"the output of command {number} is not kept any more"):
+            restored.find(number, "work")
+
+
+def test_who_comes_back_gets_the_rest_of_an_output_whose_beginning_was_dropped() -> None:
+    """It got the same bytes again, since positions were counted from the first byte that is kept."""
+    history = History()
+    begun = history.begin(["seq"], "/")
+    history.end(begun, 0, b"56789", dropped=5)
+    response: RunFacts = {"exit_code": 0, "truncated": False, "n": begun.number}
+    link = Link()
+    for since, truncated, rest in ((0, True, b"56789"), (7, False, b"789"), (10, False, b"")):
+        link.connection.open_requests += 1
+        history.repeat_response(response, PeerRequest(link.connection, 1, b""), since)
+        link.connection.flush()
+        frames = link.take()
+        assert b"".join(body for kind, body in frames if kind == protocol.DATA) == rest
+        assert json.loads(frames[-1][1])["result"]["truncated"] == truncated
+    link.close()

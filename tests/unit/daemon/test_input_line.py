@@ -20,9 +20,9 @@ class Foreground:
         return self.is_raw
 
 
-def type_in(line: InputLine, pty: Any, keys: bytes, *, by_person: bool = False) -> None:
+def type_in(line: InputLine, pty: Any, keys: bytes, *, drafts: bool = False) -> None:
     line.note_reader(pty)
-    line.add(keys, by_person=by_person)
+    line.add(keys, drafts=drafts)
 
 
 @pytest.mark.parametrize(
@@ -55,7 +55,7 @@ def test_a_line_stands_until_it_is_entered_or_discarded(typed: bytes, begun: boo
     pty: Any = Foreground()
     script, person = InputLine(), InputLine()
     type_in(script, pty, typed)
-    type_in(person, pty, typed, by_person=True)
+    type_in(person, pty, typed, drafts=True)
     assert (script.length(pty) > 0, script.drafted(pty)) == (begun, False)
     assert (person.length(pty) > 0, person.drafted(pty)) == (begun, drafted)
 
@@ -65,7 +65,7 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
 ) -> None:
     pty: Any = Foreground()
     line = InputLine()
-    type_in(line, pty, b"dd:x", by_person=True)
+    type_in(line, pty, b"dd:x", drafts=True)
     pty.group = 2
     assert not line.length(pty)
     assert not line.drafted(pty)
@@ -73,7 +73,7 @@ def test_what_a_program_took_is_no_part_of_the_next_ones_line_and_what_the_kerne
     pty.group = 1
     assert not line.length(pty)
     pty.is_raw = False
-    type_in(line, pty, b"typed ahead", by_person=True)
+    type_in(line, pty, b"typed ahead", drafts=True)
     pty.group, pty.is_raw = 2, True
     assert line.drafted(pty)
     monkeypatch.setattr(input_line, "DRAFT_LASTS", 0.0)

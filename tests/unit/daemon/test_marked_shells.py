@@ -12,7 +12,7 @@ from hypothesis.strategies import SearchStrategy
 
 from sesh.daemon.shell.command_marks import parse_mark
 from sesh.daemon.shell.integration import Announcement, Integration
-from sesh.daemon.shell.marked_shells import MAX_SHELLS, Active, CommandBegan, MarkedShells, Phase, Step
+from sesh.daemon.shell.marked_shells import MAX_SHELLS, CommandBegan, MarkedCommand, MarkedShells, Phase, Step
 from sesh.text.integration import Lack
 from tests.support import rounds
 
@@ -27,7 +27,7 @@ class Told:
 
     shells: MarkedShells = field(default_factory=MarkedShells)
     position: int = 0
-    began: list[Active] = field(default_factory=list)
+    began: list[MarkedCommand] = field(default_factory=list)
     ended: list[Outcome] = field(default_factory=list)
     events: str = ""  # + a command has begun, - one has ended
     outputs: list[tuple[int, int]] = field(default_factory=list)
@@ -138,6 +138,57 @@ def test_an_end_that_something_precedes_has_the_code_of_the_prompt_and_no_output
     assert made.missing == set(), "it is whole again"
 
 
+@pytest.mark.parametrize(
+    ("words", "phase"),
+    [
+        ("bash;;100", Phase.UNKNOWN),
+        (ours("D=0 2004h A B"), Phase.PROMPT),
+        (ours("D=0 2004h A B") + " Enter", Phase.ENTERED),
+        (ours("D=0 2004h A B 2004l"), Phase.ENTERED),
+        (ours("D=0") + " Enter", Phase.ENTERED),
+        (ours("D=0 2004h A B 2004l C=ls"), Phase.RUNNING),
+        (ours("D=0 2004h A B 2004l C=ls") + " Enter", Phase.RUNNING),
+        (ours("D=0 2004h A B 2004l C=ls D=0"), Phase.ENDED),
+        (ours("D=0 2004h A B 2004l C=ls D"), Phase.CODE_DUE),
+        (ours("D=0 2004h A B 2004l C=ls D D=0") + " Enter", Phase.CODE_DUE),
+        (ours("D=0 2004h A B 2004l C=ls D A=0"), Phase.PROMPT),
+        (ours("D=0 2004h 2004l C=ls D"), Phase.ENDED),
+    ],
+)
+def test_a_shell_goes_from_its_prompt_over_a_line_and_a_command_to_the_next(words: str, phase: Phase) -> None:
+    made = told(words)
+    (shell,) = made.shells.stack
+    assert shell.phase == phase
+    at_prompt = phase in (Phase.PROMPT, Phase.CODE_DUE, Phase.ENDED)
+    assert made.shells.prompt_group == (SHELL if at_prompt else 0)
+
+
+@pytest.mark.parametrize(
+    ("came", "outcome"),
+    [
+        (ours("A C=ls D A=7"), ("ls", 7, False)),
+        (ours("A C=ls D A"), ("ls", None, False)),
+        (ours("C=ls D A=7"), ("ls", None, False)),
+        (ours("A C=ls A=7"), ("ls", 7, False)),
+        (others("A C=ls D"), ("ls", None, True)),
+        (others("A C=ls A D=7"), ("ls", 7, True)),
+        (others("A C=ls 2004h D=7"), ("ls", 7, False)),
+        (ours("A C=ls") + " bash;;100", ("ls", None, False)),
+    ],
+)
+def test_what_comes_behind_a_command_says_how_it_ended(came: str, outcome: Outcome) -> None:
+    assert told(came).ended == [outcome]
+
+
+def test_a_prompt_without_the_number_of_the_next_command_is_named() -> None:
+    """PS1 was set anew below, and a hook there changes the history: no command was recorded, and nothing said why."""
+    made = told("bash;;100", "D;0;sesh=100 A;sesh=100; C;sesh=100;h=3;cmdline_url=ls D;0;sesh=100 A;sesh=100;")
+    assert (made.missing, made.ended) == ({Lack.NO_NUMBER}, [(None, 0, True)])
+    made.tell("A;sesh=100;h=4; C;sesh=100;h=4;cmdline_url=ls D;0;sesh=100")
+    assert (made.missing, made.ended[1:]) == (set(), [("ls", 0, True)])
+    assert told("zsh;;100", ours("D=0 A C=ls D=0")).missing == set(), "zsh and fish need no numbers"
+
+
 def test_a_shell_whose_prompts_have_no_mark_is_not_whole() -> None:
     """As zsh, where both lists of hooks were assigned below."""
     assert told("bash;;100", ours("D=0")).missing == set()
@@ -178,14 +229,17 @@ def test_a_prompt_alone_ends_a_command_with_the_code_that_it_knows() -> None:
     assert made.shells.prompt_group == SHELL
 
 
+def test_a_shell_that_has_not_marked_an_end_is_no_evidence_against_the_kernel() -> None:
+    made = told(ours("C=ask"))
+    assert made.shells.command_group == 0
+
+
 def test_a_command_that_edits_a_line_goes_on() -> None:
-    """As `read -e`, zsh's vared and fish's read do."""
+    """As `read -e`, zsh's vared and select, and fish's read do."""
     made = told(ours("D=0 2004h A B 2004l C=ask"))
-    assert made.shells.command_group == SHELL
-    made.tell("2004h")
-    assert made.shells.command_group == 0, "only the kernel can tell whether this is a prompt"
-    made.tell("2004l")
-    assert (made.shells.command_group, made.ended) == (SHELL, [])
+    for switch in ("", "2004h", "2004l"):
+        made.tell(switch)
+        assert (made.shells.command_group, made.ended) == (SHELL, []), "a prompt would have begun with a mark"
     made.tell(ours("2004h D=0"))
     assert made.ended == [("ask", 0, True)]
 
@@ -270,7 +324,7 @@ MARKS = st.sampled_from(
     [mark for prints in (ours, others) for mark in prints("A B A=3 C C=ls C=cd D D=0 D=1").split()]
     + ["A;sesh=200", "C;sesh=200;cmdline_url=in", "D;0;sesh=200", "A;sesh=1;h=3", "C;sesh=1;h=3;cmdline_url=x"]
     + ["C;sesh=100;h=4;cmdline_url=refused", "A;sesh=100;h=7", "2004h", "2004l", "2004h", "2004l", "Enter", "bash;;100"]
-    + ["bash;readonly;200"]
+    + ["bash;readonly;200", "O", "O;sesh=100", "O;sesh=200"]
 )
 ANYTHING: SearchStrategy[list[tuple[str, int]]] = st.lists(st.tuples(MARKS, GROUPS), max_size=40)
 
@@ -293,8 +347,9 @@ def test_each_command_that_began_ends_once_whatever_comes(things: list[tuple[str
         made.tell(word, group)
         assert len(made.shells.stack) <= MAX_SHELLS
         for shell in made.shells.stack:
-            runs = shell.command is not None and shell.command.ended_at is None
-            assert runs == (shell.phase == Phase.RUNNING) or not shell.ours
+            assert shell.runs == (shell.phase == Phase.RUNNING) or not shell.ours
+            is_due = shell.command is not None and shell.command.ended_at is not None
+            assert is_due == (shell.phase == Phase.CODE_DUE)
     assert alternates(made.shells, made.events, MAX_SHELLS)
     assert all(start < end for start, end in made.outputs)
     assert "refused" not in {command.text for command in made.began}

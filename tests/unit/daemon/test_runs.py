@@ -18,8 +18,8 @@ from sesh.daemon.life import description
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.requests.typed_text import Typing
 from sesh.daemon.session import Session
-from sesh.daemon.shell.marks import Mark, MarkFilter, Wrapper, quoted, source
 from sesh.daemon.shell.run import Run, RunOutput, RunState
+from sesh.daemon.shell.run_marks import MarkFilter, RunMark, Wrapper, quoted, source
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.ops.shell import without_sequences
 from sesh.schema import codec
@@ -53,7 +53,7 @@ def filtered(blocks: list[bytes], *, hold: bool = False) -> tuple[bytes, list[tu
         markers.hold()
     out = b""
     for part in (part for block in blocks for part in markers.split(block)):
-        if isinstance(part, Mark):
+        if isinstance(part, RunMark):
             marks.append(part)
             out += markers.drop() if hold else b""
         else:

@@ -13,7 +13,7 @@ from sesh.system import startup
 ENDING = {
     "bash": 'at the end of ~/.bashrc: eval "$(sesh shell-init bash)"',
     "zsh": 'at the end of ~/.zshrc: eval "$(sesh shell-init zsh)"',
-    "fish": "at the end of ~/.config/fish/config.fish: sesh shell-init fish | source",
+    "fish": "at the beginning of ~/.config/fish/config.fish: sesh shell-init fish | source",
 }
 
 

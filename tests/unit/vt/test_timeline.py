@@ -85,9 +85,10 @@ def test_no_line_that_came_since_is_left_out_and_the_times_go_with_the_lines(
 ) -> None:
     own, second_now, before = emulator(lines=12), 10, 0
     for passed, piece in printed:
+        if second_now < second:  # all that was printed until now came before
+            state = own.scroll_state()
+            before = state.first_line + max(state.on_screen, own.screen.cursor.y)
         second_now += passed
-        if second_now < second:
-            before = own.scroll_state().first_line + own.scroll_state().on_screen
         own.note_time(second_now)
         own.feed(piece)
     found = own.first_since(second)

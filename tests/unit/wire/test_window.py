@@ -30,7 +30,7 @@ class SimulatedLink:
         self._frames: deque[tuple[float, int]] = deque()  # when they have arrived, and the count of bytes by then
 
     def send(self, size: int) -> None:
-        self.window.sent(size, self.sent + size, self.now)
+        self.window.note_sent(size, self.sent + size, self.now)
         self.sent += size
         self.free_at = max(self.free_at, self.now) + size / self.rate
         self._frames.append((self.free_at + self.trip / 2, self.sent))
@@ -223,7 +223,7 @@ def test_the_position_is_that_of_the_last_frame_that_has_arrived_whole(sizes: li
     ends = [0]
     for size in sizes:
         ends.append(ends[-1] + size)
-        window.sent(size, 7 * ends[-1], 0.0)
+        window.note_sent(size, 7 * ends[-1], 0.0)
     got, known = 0, 0
     for count in sorted(data.draw(st.lists(st.integers(1, ends[-1]), max_size=10))):
         position = window.confirm(count, 1.0)
@@ -241,7 +241,7 @@ def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are
     ends = [0]
     for size in sizes:
         ends.append(ends[-1] + size)
-        window.sent(size, ends[-1], 0.0)
+        window.note_sent(size, ends[-1], 0.0)
     assert len(window._frames) <= 1 + 2 * ends[-1] // MIN_WINDOW
     count = int(share * ends[-1])
     position = window.confirm(count, 1.0)
@@ -252,11 +252,11 @@ def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are
 def test_a_terminal_that_takes_nothing_is_waited_for_as_long_as_it_may_take_a_busy_one() -> None:
     window = Window(0.0, over_link=False)
     assert window.size == HERE
-    window.sent(protocol.GOT_HERE - 1, 1, 5.0)
+    window.note_sent(protocol.GOT_HERE - 1, 1, 5.0)
     assert window.stuck_at() == float("inf"), "no acknowledgement is owed"
-    window.sent(10, 2, 6.0)
+    window.note_sent(10, 2, 6.0)
     assert window.stuck_at() == 6.0 + PATIENCE
-    window.sent(10, 3, 7.0)
+    window.note_sent(10, 3, 7.0)
     assert window.stuck_at() == 6.0 + PATIENCE
     window.confirm(10, 7.5)
     assert window.stuck_at() == 7.5 + PATIENCE

@@ -32,7 +32,7 @@ _NAMED = re.compile(rb"(\x1b\]133;C[^\x07\x1b]*?);cmdline_url=[^;\x07\x1b]*")
 """The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
 
-class Mark(NamedTuple):
+class RunMark(NamedTuple):
     token: str
     letter: str
     code: int | None  # the exit code
@@ -64,7 +64,7 @@ class MarkFilter:
         self._held = None
         return held
 
-    def split(self, block: bytes) -> list[bytes | Mark]:
+    def split(self, block: bytes) -> list[bytes | RunMark]:
         """Return the marks that the block completes, and the output before, between and after them."""
         data = self.part + block
         self.part = b""
@@ -73,12 +73,12 @@ class MarkFilter:
             data, self.part = data[:start], data[start:]
         if self._start not in data:
             return [data]
-        parts: list[bytes | Mark] = []
+        parts: list[bytes | RunMark] = []
         position = 0
         for mark in _MARK.finditer(data):
             token, letter, digits = (group.decode() if group else "" for group in mark.groups())
             if token.startswith(self._secret):  # else from a session that is nested in this one
-                parts += [data[position : mark.start()], Mark(token, letter, int(digits) if digits else None)]
+                parts += [data[position : mark.start()], RunMark(token, letter, int(digits) if digits else None)]
                 position = mark.end()
         return [*parts, data[position:]]
 
@@ -175,7 +175,7 @@ class Wrapper:
         inner = quoted(self._inner, self.shell.kind)
         end = self._mark("E")
         if self.shell.kind == FISH:
-            ends = f"function __sesh_end --on-event fish_postexec; {end}; functions -e __sesh_end; end"
+            ends = f"function __sesh_run_end --on-event fish_postexec; {end}; functions -e __sesh_run_end; end"
             reads = f"builtin test -e {inner}; and eval (command cat {inner} | string collect)"
             return f"{ends}; {self._mark('B')}; {reads}"
         reads = f"\\[ -e {inner} ] && "

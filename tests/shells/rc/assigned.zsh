@@ -1,0 +1,6 @@
+PROMPT='%~ %# '
+log() { printf "%s\n" "$*" >>~/hooks; }
+# middle
+precmd_functions=(one)
+one() { log "one $?" }
+preexec_functions=()

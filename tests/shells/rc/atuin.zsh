@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+eval "$(atuin init zsh)"

@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+eval "$(direnv hook zsh)"

@@ -1,0 +1,4 @@
+PROMPT='%~ %# '
+log() { printf "%s\n" "$*" >>~/hooks; }
+# middle
+TRAPZERR() { print -r -- "err $?" >>~/hooks }

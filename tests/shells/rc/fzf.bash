@@ -1,0 +1,3 @@
+PS1='\w $ '
+# middle
+. /usr/share/doc/fzf/examples/key-bindings.bash

@@ -1,0 +1,4 @@
+PROMPT='%~ %# '
+# middle
+. /usr/share/doc/fzf/examples/key-bindings.zsh
+. /usr/share/doc/fzf/examples/completion.zsh

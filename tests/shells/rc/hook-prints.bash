@@ -1,0 +1,3 @@
+PS1='\w $ '
+# middle
+PROMPT_COMMAND='echo "code $?"'

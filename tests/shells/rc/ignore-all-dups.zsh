@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+setopt hist_ignore_all_dups share_history

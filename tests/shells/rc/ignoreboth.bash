@@ -1,0 +1,4 @@
+PS1='\w $ '
+# middle
+HISTCONTROL=ignoreboth
+HISTIGNORE='false:pass *'

@@ -1,0 +1,2 @@
+# middle
+. /usr/share/liquidprompt/liquidprompt

@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+PROMPT_EOL_MARK=''

@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+unsetopt prompt_cr prompt_sp

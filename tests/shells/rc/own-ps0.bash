@@ -1,0 +1,3 @@
+PS1='\w $ '
+# middle
+PS0='\e]0;running\a'

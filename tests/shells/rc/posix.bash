@@ -1,0 +1,3 @@
+PS1='\w $ '
+# middle
+set -o posix

@@ -1,0 +1,2 @@
+# middle
+. /usr/share/powerline/bindings/zsh/powerline.zsh

@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+setopt print_exit_value

@@ -1,0 +1,4 @@
+fpath+=($MODULES/pure-prompt)
+# middle
+autoload -U promptinit; promptinit
+prompt pure

@@ -1,0 +1,4 @@
+PS1='\w $ '
+# middle
+PS0=
+readonly PS0

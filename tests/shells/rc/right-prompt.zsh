@@ -1,0 +1,4 @@
+PROMPT='%~ %# '
+# middle
+RPROMPT='%?'
+setopt transient_rprompt

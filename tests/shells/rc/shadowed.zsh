@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+alias print='echo alias' printf='echo alias' emulate='echo alias'

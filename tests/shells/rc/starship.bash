@@ -1,0 +1,2 @@
+# middle
+eval "$(starship init bash)"

@@ -1,0 +1,2 @@
+# middle
+starship init fish | source

@@ -1,0 +1,3 @@
+PS1='\w $ '
+# middle
+set -u -o pipefail -o noclobber

@@ -1,0 +1,3 @@
+PROMPT='%~ %# '
+# middle
+setopt no_unset no_clobber warn_create_global sh_word_split ksh_arrays

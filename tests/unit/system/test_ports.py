@@ -1,0 +1,92 @@
+"""Whose program listens on a port, by the tables of Linux and the words of lsof."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Sequence
+from unittest.mock import Mock
+
+import pytest
+
+from sesh.system import platforms, ports, programs
+from sesh.system.ports import ALL_V4, Listener
+
+OWN = os.geteuid()
+OTHER = OWN + 1
+
+
+@pytest.mark.skipif(not platforms.LINUX, reason="/proc/net/tcp is Linux's")
+@pytest.mark.parametrize(
+    ("family", "address", "reached"),
+    [
+        (socket.AF_INET, "127.0.0.1", ["127.0.0.1"]),
+        (socket.AF_INET, ALL_V4, ["127.0.0.1"]),
+        (socket.AF_INET, "127.0.0.2", []),
+        (socket.AF_INET6, "::1", ["::1"]),
+        (socket.AF_INET6, "::", ["127.0.0.1", "::1"]),
+        (socket.AF_INET6, "::ffff:127.0.0.1", ["127.0.0.1"]),
+    ],
+)
+def test_a_port_is_reached_where_a_program_of_this_user_listens(
+    family: socket.AddressFamily, address: str, reached: list[str]
+) -> None:
+    with socket.socket(family) as listening:
+        if family == socket.AF_INET6:
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listening.bind((address, 0))
+        assert ports.own_loopback(listening.getsockname()[1]) == []  # it does not listen
+        listening.listen()
+        assert ports.own_loopback(listening.getsockname()[1]) == reached
+
+
+@pytest.mark.parametrize(
+    ("found", "reached"),
+    [
+        ([Listener("127.0.0.1", OTHER)], []),
+        ([Listener("127.0.0.1", OTHER), Listener(ALL_V4, OWN)], []),  # the exact one gets the connection
+        ([Listener("127.0.0.1", OWN), Listener(ALL_V4, OTHER)], ["127.0.0.1"]),
+        ([Listener("127.0.0.1", OWN), Listener("127.0.0.1", OTHER)], []),  # SO_REUSEPORT
+        ([Listener("::", OWN), Listener(ALL_V4, OTHER)], ["::1"]),
+        ([Listener("::", OWN), Listener("::1", OTHER)], ["127.0.0.1"]),
+    ],
+)
+def test_a_port_of_another_user_is_not_reached(
+    found: Sequence[Listener], reached: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: found)
+    assert ports.own_loopback(3000) == reached
+
+
+@pytest.mark.parametrize("port", [-1, 0, 22, 1023, 65536, 1 << 40])
+def test_ports_below_1024_and_no_ports_are_not_looked_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: pytest.fail("it was looked at"))
+    assert ports.own_loopback(port) == []
+
+
+@pytest.mark.parametrize(
+    ("printed", "found"),
+    [
+        ("p71\nu501\nf3\nn127.0.0.1:1455\n", [Listener("127.0.0.1", 501)]),
+        ("p71\nu501\nf3\nn[::1]:1455\np72\nu0\nf5\nn*:1455\n",
+         [Listener("::1", 501), Listener(ALL_V4, 0), Listener("::", 0)]),
+        ("lsof: illegal option\n", []),
+        (None, []),
+    ],
+)  # fmt: skip
+def test_without_proc_lsof_says_who_listens(
+    printed: str | None, found: list[Listener], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platforms, "LINUX", False)
+    monkeypatch.setattr(programs, "printed", lambda *_, **__: printed)
+    assert ports.listeners(1455) == found
+
+
+def test_one_look_reads_the_tables_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Mock(return_value=b"")
+    monkeypatch.setattr(platforms, "LINUX", True)
+    monkeypatch.setattr(platforms, "content", content)
+    look = ports.Look()
+    for port in range(3000, 3100):
+        assert look.own_loopback(port) == []
+    assert [call.args for call in content.call_args_list] == [("/proc/net/tcp",), ("/proc/net/tcp6",)]
