@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Any, Optional, Protocol
 
@@ -27,6 +28,7 @@ from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.desktop import addresses, tools
 from sesh.errors import Malformed, SeshError
+from sesh.system import platforms
 from sesh.system.workers import Stop, Workers
 from sesh.text import safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
@@ -37,6 +39,7 @@ SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
 _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
@@ -106,6 +109,7 @@ class PersonDesktop:
         self._environment = environment
         self._clipboard = tools.clipboard(environment)
         self._browser = tools.browser(environment)
+        self._own_names = own_names()
         self._presses = PressFinder()
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
@@ -271,7 +275,7 @@ class PersonDesktop:
     def _decide_open(self, exchange: Exchange) -> None:
         program, now = _program(exchange), time.monotonic()
         try:
-            address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+            address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
         except Malformed as error:
             exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
             return
@@ -389,7 +393,7 @@ class PersonDesktop:
 
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
-        address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+        address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
         program, browser = _program(exchange), self._browser
         if browser is None and self._outer is None:
             self._link(program, address, "wants to open")
@@ -514,6 +518,17 @@ class PersonDesktop:
             return False
         self._said[kind, program] = now
         return True
+
+
+def own_names() -> frozenset[str]:
+    """Return the names of this machine's loopback besides localhost: its own, and those in /etc/hosts.
+
+    On Debian, the machine's whole name is one of 127.0.1.1.
+    """
+    hosts = platforms.content("/etc/hosts", _MAX_HOSTS).decode("ascii", "ignore")
+    lines = (line.partition("#")[0].split() for line in hosts.splitlines())
+    found = (words[1:] for words in lines if words and words[0].startswith(("127.", "::1")))
+    return frozenset((os.uname().nodename, *chain.from_iterable(found)))
 
 
 def _called(

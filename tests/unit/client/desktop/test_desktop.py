@@ -19,7 +19,7 @@ from sesh.client.desktop.exchanges import Exchanges
 from sesh.desktop import tools
 from sesh.desktop.tools import PNG, TEXT, Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors
+from sesh.system import descriptors, platforms
 from sesh.wire import protocol
 from sesh.wire.messages import Why
 
@@ -394,6 +394,20 @@ def test_a_host_opens_no_page_of_this_machine(person: Person, host: str, port: s
     assert told["why"] == "refused"
     assert person.opened == []
     assert person.line.startswith("vim on @gpu leads to this machine: http://")
+
+
+@pytest.mark.parametrize("host", ["box.example.org", "BOX.example.org.", "box"])
+def test_a_host_opens_no_page_of_a_name_that_this_machine_has_for_its_loopback(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    hosts = b"# a comment\n127.0.0.1 localhost\n127.0.1.1\tbox.example.org box # ours\n10.0.0.1 other\n"
+    monkeypatch.setattr(platforms, "content", lambda *_: hosts)
+    person = Person(monkeypatch)
+    person.press(b"y")
+    assert person.answer(person.ask("open", url=f"http://{host}:631/", ports=[]))["why"] == "refused"
+    assert person.answer(person.ask("open", url="http://other:631/", ports=[]))["ok"]
+    assert person.opened == ["http://other:631/"]
+    person.desktop.close()
 
 
 def test_a_session_of_this_machine_opens_its_own_pages(monkeypatch: pytest.MonkeyPatch) -> None:
