@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain
 from math import inf
 from typing import Any, Optional, Protocol
 
@@ -29,6 +30,7 @@ from sesh.client.desktop.presses import Press, PressFinder
 from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.errors import Malformed, SeshError
+from sesh.system import platforms
 from sesh.system.workers import Stop, Workers
 from sesh.text import safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
@@ -39,6 +41,8 @@ SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
+_MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
 Ports = list[addresses.Loopback]
@@ -76,6 +80,7 @@ class Work:
     type: str = ""
     written: bytearray = field(default_factory=bytearray)
     worker: Optional[int] = None  # the key of the worker in which a tool runs
+    ports: list[int] = field(default_factory=list)  # on which it has begun to listen
 
 
 @dataclass(frozen=True)
@@ -115,6 +120,7 @@ class PersonDesktop:
         self._environment = environment
         self._clipboard = tools.clipboard(environment)
         self._browser = tools.browser(environment)
+        self._own_names = own_names()
         self._presses = PressFinder()
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
@@ -122,6 +128,7 @@ class PersonDesktop:
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, Listener] = {}  # by port
+        self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
 
@@ -158,8 +165,12 @@ class PersonDesktop:
                     done()
         if self._outer is not None:
             self._outer.act(ready)
+<<<<<<< HEAD
         if held := self._asked.act(now):
             self._reply(held)
+=======
+            self._follow_opening()
+>>>>>>> 66bc4b17a6a794eda3cce52891d89f06ae80f5ea
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
@@ -169,7 +180,7 @@ class PersonDesktop:
             if listener.sockets and listener.watch is not None and listener.watch.state is State.GONE:
                 listener.watch = self.exchanges.watch_port(port)  # the link has broken, and may be back
             if not listener.open:
-                del self._listeners[port]
+                self._drop_listener(port)
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
@@ -264,7 +275,10 @@ class PersonDesktop:
         return Found(types, chosen, tools.read(self._clipboard, chosen, stop) if chosen else b"")
 
     def _judge(self, exchange: Exchange, found: Found | SeshError) -> None:
-        """Decide on what a look has found. A clipboard that has nothing is refused as late as one that is not given."""
+        """Decide on what a look has found.
+
+        What is not given is refused as late as what is not there, or a host would hear which types there are.
+        """
         if isinstance(found, SeshError) or not found.data or exchange.state is not State.DECIDING:
             return
         now, program = time.monotonic(), _program(exchange)
@@ -277,22 +291,19 @@ class PersonDesktop:
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
             line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
             self._lines.ask_line(line, ASKED_TIME)
-        else:
-            self._waiting.pop(exchange.flow.number, None)
-            exchange.refuse(Why.CONSENT)
 
     def _decide_open(self, exchange: Exchange) -> None:
         program, now = _program(exchange), time.monotonic()
         try:
-            address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+            address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
         except Malformed as error:
             exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
             return
         if address.is_here and self._is_remote and not self._carried(exchange, address):
             self._link(program, address, "leads to this machine")
             exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
-        elif self._outer is not None and self._consent.browse != "never":
-            self.exchanges.begin(exchange)
+        elif self._outer is not None and self._consent.browse != "never" and not self._ports(exchange, address):
+            self.exchanges.begin(exchange)  # else it is listened here, for which the key is to be one of this session
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
@@ -431,19 +442,21 @@ class PersonDesktop:
 
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
-        address = addresses.parse(exchange.ask.get("url", ""), (os.uname().nodename,))
+        address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
         program, browser = _program(exchange), self._browser
         if browser is None and self._outer is None:
             self._link(program, address, "wants to open")
             exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
             return
-        for port in self._carried(exchange, address) if self._is_remote else []:
-            if not self._listen(port):
+        for port in self._ports(exchange, address):
+            if not self._listen(exchange, port):
+                self._stop_listening(exchange)
                 line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
                 self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
                 exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
                 return
         if self._outer is not None:
+            self._opening.append(exchange)
             self._outer.ask(exchange)
         elif browser is not None:
             opened = partial(self._tell_opened, exchange, address)
@@ -452,6 +465,7 @@ class PersonDesktop:
     def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
         program = _program(exchange)
         if error is not None:
+            self._stop_listening(exchange)
             self._link(program, address, "wants to open")
             exchange.refuse(Why.TOOLS, str(error))
             return
@@ -468,12 +482,40 @@ class PersonDesktop:
         carried = [each for each in address.ports if there is None or each.port in there]
         return carried if not address.is_here or any(each.own for each in carried) else []
 
-    def _listen(self, port: addresses.Loopback) -> bool:
+    def _ports(self, exchange: Exchange, address: addresses.Address) -> Ports:
+        """Return the ports on which to listen here for an address."""
+        return self._carried(exchange, address) if self._is_remote else []
+
+    def _listen(self, exchange: Exchange, port: addresses.Loopback) -> bool:
         listener = self._listeners.get(port.port)
         if listener is not None and listener.sockets and listener.tls == port.tls:
             listener.again(time.monotonic())
             return True
-        return self.listen(port.port, tls=port.tls, own=port.own)
+        if len(self._listeners) >= _MAX_LISTENERS:
+            self._drop_listener(next(iter(self._listeners)))
+        listens = self.listen(port.port, tls=port.tls, own=port.own)
+        if listens:
+            _work(exchange).ports.append(port.port)
+        return listens
+
+    def _stop_listening(self, exchange: Exchange) -> None:
+        """Listen no more on what was begun for a page that has not opened."""
+        for port in _work(exchange).ports:
+            if port in self._listeners:
+                self._drop_listener(port)
+
+    def _drop_listener(self, port: int) -> None:
+        listener = self._listeners.pop(port)
+        listener.close()
+        if listener.watch is not None:
+            self.exchanges.end(listener.watch)  # else the daemon looks at the port for as long as it is open there
+
+    def _follow_opening(self) -> None:
+        """Listen no more for pages that the outer session's desktop has not opened."""
+        for exchange in [each for each in self._opening if each.over]:
+            self._opening.remove(exchange)
+            if not exchange.fulfilled:
+                self._stop_listening(exchange)
 
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
@@ -525,6 +567,17 @@ class PersonDesktop:
             return False
         self._said[kind, program] = now
         return True
+
+
+def own_names() -> frozenset[str]:
+    """Return the names of this machine's loopback besides localhost: its own, and those in /etc/hosts.
+
+    On Debian, the machine's whole name is one of 127.0.1.1.
+    """
+    hosts = platforms.content("/etc/hosts", _MAX_HOSTS).decode("ascii", "ignore")
+    lines = (line.partition("#")[0].split() for line in hosts.splitlines())
+    found = (words[1:] for words in lines if words and words[0].startswith(("127.", "::1")))
+    return frozenset((os.uname().nodename, *chain.from_iterable(found)))
 
 
 def _called(

@@ -23,10 +23,10 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import MAX_BYTES, Flow, Pieces
+from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
 
-MAX_EXCHANGES = 64  # exchanges that are under way; more are refused
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
+_MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
 
@@ -52,6 +52,7 @@ class Exchange:
         self.state = state
         self.begun_at = time.monotonic()
         self.answer: Told = {}  # of the other side
+        self.fulfilled = False
         self.data: object = None
 
     @property
@@ -99,6 +100,7 @@ class Exchange:
             told["types"] = [*types]
         if type_:
             told["type"] = type_
+        self.fulfilled = self.fulfilled or not self.over
         self._end(told)
 
     def refuse(self, why: Why, words: str = "") -> None:
@@ -234,13 +236,10 @@ class Exchanges:
         number = self._next_number
         self._next_number += 2
         ask["number"] = number
-        exchange = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
         connection = self._channel.connection
-        if connection is None or not connection.welcome:
-            exchange.state = State.GONE
-            self._pieces.close(number)
-            return exchange
-        self._all[number] = exchange
+        if connection is None or not connection.welcome or len(self._pieces.flows) >= MAX_EXCHANGES:
+            return Exchange(wish, ask, Flow(number), State.GONE)
+        exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
         self._channel.send(protocol.message(protocol.ASK, ask))
         return exchange
 
@@ -281,7 +280,8 @@ class Exchanges:
         wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
         exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
         self._all[number] = exchange
-        if wish is None or len(self._all) > MAX_EXCHANGES:
+        contents = sum(each.wish in (Wish.READ, Wish.WRITE) and not each.over for each in self._all.values())
+        if wish is None or len(self._all) > MAX_EXCHANGES or contents > _MAX_CONTENTS:
             exchange.refuse(Why.REFUSED)
         else:
             self.desktop.decide(exchange)

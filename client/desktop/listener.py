@@ -35,7 +35,7 @@ MAX_CONNECTIONS = 64  # a further one ends the oldest that is idle
 _BLOCK = 64 << 10
 _REQUEST = re.compile(rb"[A-Z]{1,16} [\x21-\x7e]+ HTTP/1\.[01]\r?\n")
 _BEGUN_REQUEST = re.compile(rb"[A-Z]{1,16}(?: [\x21-\x7e]*(?: [HTP/1.0\r]{0,9})?)?")
-_HOST = re.compile(rb"\nhost:[ \t]*([^\r\n]*?)[ \t]*(?=\r?\n)", re.IGNORECASE)
+_HOST = re.compile(rb"\nhost:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\n\r?\n")
 _TLS_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
@@ -68,9 +68,10 @@ def opening(data: bytes, port: int, *, tls: bool) -> Opening:
 
 def _is_own(host: bytes, port: int) -> bool:
     """Return whether the value of a Host header is this machine's loopback on a port."""
-    name, colon, digits = host.decode("latin-1").rpartition(":")
+    value = host.strip(b" \t").decode("latin-1")
+    name, colon, digits = value.rpartition(":")
     if not colon or digits.endswith("]"):
-        name, digits = host.decode("latin-1"), "80"
+        name, digits = value, "80"
     return digits == str(port) and addresses.is_loopback(name)
 
 

@@ -2,6 +2,7 @@
 
 A host can make a terminal send reports and replies, so those are no keys, and neither is what is ambiguous: the report
 of a cursor on the first row reads as F3 with modifiers. Clicks are none either: a mouse also reports that it moves.
+A reply may hold text of the host, such as a title or the name of a colour, so nothing in it is a key.
 """
 
 from __future__ import annotations
@@ -12,12 +13,19 @@ from enum import Enum, auto
 from sesh.text import keys
 from sesh.text.keys import ALT, CTRL, ESCAPE, PASTE, PASTE_END, RELEASE
 
-_SPECIAL = re.compile(b"[\x16\x1b]")
+# A host can have replies begin with controls of eight bits (S8C1T), which no key sends.
+_SPECIAL = re.compile(rb"[\x16\x1b]|(?:\xc2|(?<![\x80-\xff]))[\x90\x98\x9b\x9d-\x9f]")
 _REPLY = re.compile(rb"\x1b(?:/Z?|[\]P_^X])")  # the beginning of a string, or DA of a VT52
-_STRING_END = re.compile(rb"[\x00-\x1f\x7f]")
+_STRING_END = re.compile(rb"\x07|\x1b\\")
+_STRING_END_8 = re.compile(rb"\x07|\x1b\\|(?:\xc2|(?<![\x80-\xff]))\x9c")
+_SEQUENCE_END_8 = re.compile(rb"[\x40-\x7e]")
+_COORDINATE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\xff])"  # a byte, or a character (1005)
+_MOUSE = re.compile(rb"\x1b\[(?:MC{3}|tC{2}|TC{6})".replace(b"C", _COORDINATE))
+_MOUSE_BEGUN = re.compile(rb"\x1b\[(?:MC{0,2}|tC?|TC{0,5})[\xc2-\xdf]?\Z".replace(b"C", _COORDINATE))
 _PASTE_CHORDS = (("u", 118, CTRL), ("u", 118, ALT))
 _MODIFIER_KEYS = range(57441, 57455)  # in kitty's protocol
 _CTRL_V = b"\x16"
+_CSI_8 = 0x9B
 
 
 class Press(Enum):
@@ -38,11 +46,13 @@ class PressFinder:
 
     def __init__(self) -> None:
         self._begun = b""  # a sequence whose end has not come, which was returned already
-        self._in_string = False  # a reply goes on
+        self._until: re.Pattern[bytes] | None = None  # what ends the reply that goes on
         self._pasted: int | None = None  # bytes of the paste that has begun
 
     def split(self, data: bytes) -> list[Part]:
         """Return the input in parts, each with what it is; together they are `data`."""
+        if self._until is not None and not self._begun and _is_one_key(data):
+            self._until = None  # a person has pressed Alt-], say, and no reply goes on
         passed, self._begun, data = len(self._begun), b"", self._begun + data
         parts: list[Part] = []
         start = 0
@@ -57,20 +67,29 @@ class PressFinder:
         """Return the end of the part that begins at `start`, and what it is."""
         if self._pasted is not None:
             return self._paste(data, start)
-        if self._in_string:
-            return self._string(data, start)
+        if self._until is not None:
+            return self._reply(data, start, self._until)
         match = _SPECIAL.search(data, start)
         end = match.start() if match is not None else len(data)
         if end > start:
             return end, Press.KEY
         if data[start : start + 1] == _CTRL_V:
             return start + 1, Press.PASTE_KEY
+        if data[start : start + 1] != ESCAPE:
+            end = match.end() if match is not None else len(data)
+            self._until = _SEQUENCE_END_8 if data[end - 1] == _CSI_8 else _STRING_END_8
+            return end, Press.NONE
         return self._sequence(data, start)
 
     def _sequence(self, data: bytes, start: int) -> tuple[int, Press]:
         if (reply := _REPLY.match(data, start)) is not None:
-            self._in_string = not reply[0].endswith(b"Z")
+            self._until = None if reply[0].endswith(b"Z") else _STRING_END
             return reply.end(), Press.NONE
+        if (mouse := _MOUSE.match(data, start)) is not None:
+            return mouse.end(), Press.NONE
+        if _MOUSE_BEGUN.match(data, start) is not None:
+            self._begun = data[start:]
+            return len(data), Press.NONE
         end, is_whole = keys.token(data, start)
         token = data[start:end]
         if not is_whole:
@@ -96,19 +115,19 @@ class PressFinder:
         is_empty = before + end - len(PASTE_END) - start == 0
         return end, Press.EMPTY_PASTE if is_empty else Press.KEY
 
-    def _string(self, data: bytes, start: int) -> tuple[int, Press]:
-        """Return the end of a reply; a control character other than BEL and ST ends it, too, and is a key."""
-        match = _STRING_END.search(data, start)
-        if match is None:
-            return len(data), Press.NONE
-        end = match.start()
-        if match[0] == ESCAPE and end + 1 == len(data):
+    def _reply(self, data: bytes, start: int, until: re.Pattern[bytes]) -> tuple[int, Press]:
+        match = until.search(data, start)
+        if match is not None:
+            self._until = None
+            return match.end(), Press.NONE
+        if data.endswith(ESCAPE):
             self._begun = ESCAPE
-            return len(data), Press.NONE
-        self._in_string = False
-        if match[0] == b"\x07" or data.startswith(b"\x1b\\", end):
-            end += 1 if match[0] == b"\x07" else 2
-        return (end, Press.NONE) if end > start else self._next(data, start)
+        return len(data), Press.NONE
+
+
+def _is_one_key(data: bytes) -> bool:
+    """Return whether a read is nothing but a key that begins with a control: what a terminal sends at once is more."""
+    return data[:1] < b" " and keys.token(data, 0) == (len(data), True) and data != b"\x1b\\"
 
 
 def _press_of(token: bytes) -> Press:

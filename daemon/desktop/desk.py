@@ -35,16 +35,17 @@ from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import HELD, MAX_BYTES, Flow, Pieces
+from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
 LIST_TIME = 3.0  # seconds for a list of types
 TIME = 30.0  # seconds without progress for every other wish
 PORT_LOOK = 1.0  # seconds between two looks whether somebody still listens on a port
 SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its desktop can do
-MAX_EXCHANGES = 64  # exchanges that are under way with one client; more are refused
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
+_BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
+_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -101,6 +102,7 @@ class Desk:
         self.busy = False  # something is under way
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
+        self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
@@ -237,7 +239,7 @@ class Desk:
 
     def act(self, now: float) -> None:
         """Ask for what is new, give up what takes too long, and look at the ports that are watched."""
-        for asked in list(self._new):
+        for asked in self._new[:_BEGUN_AT_ONCE]:
             self._begin(asked, now)
         for link in list(self._links.values()):
             for asked in list(link.asked.values()):
@@ -245,7 +247,7 @@ class Desk:
                     asked.flow.tell(_refusal(Why.TIME))
                     self._respond(asked, _refusal(Why.TIME, "the desktop did not answer in time"))
             for number, port in list(link.watched.items()):
-                if not ports.own_loopback(port):
+                if not self._look.own_loopback(port):
                     del link.watched[number]
                     link.pieces.flows[number].tell(_refusal(Why.GONE))
         self._plan()
@@ -283,7 +285,7 @@ class Desk:
         asked.ask["number"] = number
         asked.ask["wish"] = asked.wish.value
         if asked.wish is Wish.OPEN:
-            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""))
+            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""), self._look)
         link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
         asked.flow.give(bytes(asked.held))
         asked.held = bytearray()
@@ -316,7 +318,8 @@ class Desk:
                     link.pieces.flows[number].tell({"ok": True, "why": ""} if over else _refusal(Why.GONE))
 
     def send(self, now: float) -> None:
-        """Send each client pieces, as far as nothing else is to be sent to it, and callers what has come for them."""
+        """End the turn: send each client pieces, while nothing else is to be sent, and callers what has come."""
+        self._look = ports.Look()
         for link in self._links.values():
             if link.pieces.flows:
                 for asked in list(link.asked.values()):
@@ -415,23 +418,23 @@ class Desk:
             raise ProtocolError("a client began an exchange twice")
         flow = link.pieces.open(number)
         self.busy = True
-        is_own = len(link.pieces.flows) <= MAX_EXCHANGES and bool(ports.own_loopback(port))
-        if ask.get("wish") == Wish.STREAM.value and is_own:
-            link.streams[number] = PortStream(port, flow, self.poll)
-        elif ask.get("wish") == Wish.PORT.value and is_own:
+        hosts = self._look.own_loopback(port) if len(link.pieces.flows) <= MAX_EXCHANGES else []
+        if ask.get("wish") == Wish.STREAM.value and hosts:
+            link.streams[number] = PortStream(port, hosts, flow, self.poll)
+        elif ask.get("wish") == Wish.PORT.value and hosts:
             link.watched[number] = port
             self._plan()
         else:
             flow.tell(_refusal(Why.REFUSED))
 
 
-def _own_ports(url: str) -> list[int]:
+def _own_ports(url: str, look: ports.Look) -> list[int]:
     """Return the loopback ports that an address names, and on which the session's user listens here."""
     try:
         named = addresses.parse(url).ports
     except Malformed:  # the client refuses it
         return []
-    return [each.port for each in named if ports.own_loopback(each.port)]
+    return [each.port for each in named if look.own_loopback(each.port)]
 
 
 def _refusal(why: Why, words: str = "") -> Told:
@@ -439,6 +442,8 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
+    if len(payload) > _MAX_MESSAGE:
+        raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))
     except Malformed as error:

@@ -8,7 +8,6 @@ from enum import Enum, auto
 from errno import EAGAIN, EINPROGRESS
 
 from sesh.loop.poll import READ, WRITE, Poll
-from sesh.system import ports
 from sesh.wire.pieces import Flow
 
 _READ_SIZE = 64 << 10
@@ -24,13 +23,13 @@ class Carried(Enum):
 
 
 class PortStream:
-    """A connection to a port on which the session's user listens. `bytes`: that it has carried."""
+    """A connection to a port on which the session's user listens, at `hosts`. `bytes`: that it has carried."""
 
-    def __init__(self, port: int, flow: Flow, poll: Poll) -> None:
+    def __init__(self, port: int, hosts: list[str], flow: Flow, poll: Poll) -> None:
         self._poll = poll
         self._flow = flow
         self._port = port
-        self._hosts = ports.own_loopback(port)
+        self._hosts = hosts
         self._socket: socket.socket | None = None
         self._has_ended = self._shut = False  # the port's program, and this side, has sent its last byte
         self.state = Carried.CONNECTING

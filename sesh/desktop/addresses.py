@@ -12,6 +12,7 @@ import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from itertools import islice
 from typing import Optional
 from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
@@ -26,6 +27,9 @@ LOWEST_PORT = 1024
 # A browser takes a backslash for a slash; no program has one before the query.
 _ADDRESS = re.compile(r"(https?)://([^/?#\\]+)(/[^?#\\]*)?(\?[^#]*)?(#.*)?", re.IGNORECASE | re.DOTALL)
 _AUTHORITY = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^:@\[\]]+)(?::([0-9]*))?")
+_MAX_LABEL = 63  # characters of a part of a name
+_MAX_HOST = 1000  # characters of a host as it comes; 253 are left of a name
+_MAX_VALUES = 20  # values of a query that are looked at, if they are addresses
 _LABEL = re.compile(r"[a-z0-9_-]{1,63}")
 _NUMBER = re.compile(r"0x[0-9a-f]*|[0-9]+")
 _IGNORED = re.compile("[\xad\u034f\u180b-\u180d\u200b-\u200d\u2060\u2064\ufe00-\ufe0f\ufeff]")
@@ -117,9 +121,8 @@ def _chosen(named: list[Loopback]) -> tuple[Loopback, ...]:
 
 def _in_query(query: str) -> Iterator[Loopback]:
     """Yield the loopback ports of the values of a query that are addresses."""
-    for _, value in parse_qsl(query):
-        if (found := _ADDRESS.fullmatch(value)) is None:
-            continue
+    values = (_ADDRESS.fullmatch(value) for _, value in parse_qsl(query))
+    for found in islice(filter(None, values), _MAX_VALUES):
         scheme = found[1].lower()
         try:
             host, port = _split(found[2], scheme)
@@ -144,6 +147,8 @@ def _split(authority: str, scheme: str) -> tuple[str, int]:
 
 def _host(text: str) -> str:
     """Return a host as a browser reads it: an address in its one form, or a name in ASCII. Raises Malformed."""
+    if len(text) > _MAX_HOST:  # else it takes long to bring into its form
+        raise Malformed("its host is too long")
     if text[:1] == "[" and text[-1:] == "]":
         try:
             return f"[{IPv6Address(text[1:-1]).compressed}]"
@@ -172,6 +177,8 @@ def _mapped(name: str) -> str:
 
 def _label(label: str) -> str:
     """Return a part of a name in ASCII. Raises Malformed."""
+    if len(label) > _MAX_LABEL:  # it would be longer in ASCII, and its length squared is the time for that
+        raise Malformed("its host is too long")
     try:
         if not label.isascii():
             label = f"xn--{label.encode('punycode').decode()}"

@@ -23,26 +23,41 @@ class Listener(NamedTuple):
     uid: int
 
 
+class Look:
+    """One look at this machine, however many ports are asked for: the kernel takes milliseconds for its tables."""
+
+    def __init__(self) -> None:
+        self._tables: tuple[bytes, bytes] | None = None  # for IPv4 and IPv6
+
+    def own_loopback(self, port: int) -> list[str]:
+        """Return the loopback addresses on which a connection to a port reaches a program of this user."""
+        found = self.listeners(port) if LOWEST <= port <= 0xFFFF else []
+        reached: list[str] = []
+        for host, addresses in _LOOPBACK.items():
+            listening = ({each.uid for each in found if each.address == one} for one in addresses)
+            if next(filter(None, listening), set()) == {os.geteuid()}:
+                reached.append(host)
+        return reached
+
+    def listeners(self, port: int) -> list[Listener]:
+        """Return who listens on a port, on loopback or on all addresses; empty if that is unknown."""
+        if platforms.LINUX:
+            if self._tables is None:
+                self._tables = platforms.content("/proc/net/tcp"), platforms.content("/proc/net/tcp6")
+            table, table_6 = self._tables
+            return [*_listed(table, port, _ADDRESSES_4), *_listed(table_6, port, _ADDRESSES_6)]
+        printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
+        return _printed(printed.splitlines())
+
+
 def own_loopback(port: int) -> list[str]:
-    """Return the loopback addresses on which a connection to a port reaches a program of this user."""
-    found = listeners(port) if LOWEST <= port <= 0xFFFF else []
-    reached: list[str] = []
-    for host, addresses in _LOOPBACK.items():
-        users = next(filter(None, ({each.uid for each in found if each.address == one} for one in addresses)), set())
-        if users == {os.geteuid()}:
-            reached.append(host)
-    return reached
+    """Return as `Look.own_loopback`, by a look of its own."""
+    return Look().own_loopback(port)
 
 
 def listeners(port: int) -> list[Listener]:
-    """Return who listens on a port, on loopback or on all addresses; empty if that is unknown."""
-    if platforms.LINUX:
-        return [
-            *_listed(platforms.content("/proc/net/tcp"), port, _ADDRESSES_4),
-            *_listed(platforms.content("/proc/net/tcp6"), port, _ADDRESSES_6),
-        ]
-    printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
-    return _printed(printed.splitlines())
+    """Return as `Look.listeners`, by a look of its own."""
+    return Look().listeners(port)
 
 
 def _hexadecimal(address: bytes) -> str:
@@ -62,8 +77,9 @@ _ADDRESSES_6 = {
 def _listed(table: bytes, port: int, addresses: dict[str, str]) -> list[Listener]:
     """Return the listeners of a port in /proc/net/tcp or tcp6."""
     found: list[Listener] = []
+    wanted = f":{port:04X} "  # there may be thousands of other lines
     for line in table.decode("ascii", "replace").splitlines()[1:]:
-        words = line.split()
+        words = line.split() if wanted in line else []
         address, _, number = words[1].partition(":") if len(words) > 7 else ("", "", "")
         if address in addresses and words[3] == _LISTENS and int(number, 16) == port:
             found.append(Listener(addresses[address], int(words[7])))

@@ -23,6 +23,8 @@ OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link a
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
+MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
+_MAX_FLOWS = 4 * MAX_EXCHANGES  # with those whose refusal the other side has not read
 _ALL = 0  # in a TAKEN, in the place of an exchange's number
 _SMALL = 1 << 10  # bytes of room below which a piece waits for more
 
@@ -132,6 +134,9 @@ class Pieces:
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
 
     def open(self, number: int) -> Flow:
+        """Begin an exchange. Raises ProtocolError if the other side begins more and more, and reads no refusal."""
+        if len(self.flows) >= _MAX_FLOWS:
+            raise ProtocolError("the other side began more exchanges than it may")
         flow = self.flows[number] = Flow(number)
         return flow
 

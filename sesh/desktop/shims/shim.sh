@@ -29,11 +29,20 @@ is_shim() {
   return 1
 }
 
+# The programs that this process has been, by exec: a copy of a shim, or a script that calls its own name, is one once.
+case ${SESH_PASSED-} in
+  "$$":*) passed=$SESH_PASSED ;;
+  *) passed=$$: ;;
+esac
+
 # Set `next` to the next program called $1 that is no shim.
 find_next() {
   rest=$PATH:
   while [ -n "$rest" ]; do
     next=${rest%%:*}/$1 rest=${rest#*:}
+    case $passed in
+      *":$next:"*) continue ;;
+    esac
     case $next in
       /*) [ ! -f "$next" ] || [ ! -x "$next" ] || is_shim "$next" || return 0 ;;
     esac
@@ -50,6 +59,7 @@ become_next() {
   case ${BROWSER-} in
     */sesh-browser) unset BROWSER ;;  # which the next program would run
   esac
+  export SESH_PASSED="$passed$next:"
   exec "$next" "$@"
 }
 

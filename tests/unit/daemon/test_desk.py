@@ -15,6 +15,7 @@ import pytest
 from sesh.daemon.base.due import NEVER
 from sesh.daemon.desktop import desk
 from sesh.daemon.desktop.desk import LIST_TIME
+from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.store import records
 from sesh.system import ports
@@ -284,6 +285,35 @@ def test_more_wishes_than_one_client_has_at_a_time_are_refused(
     assert len(client.messages(protocol.ASK)) == 2
 
 
+def test_a_client_that_begins_exchanges_and_reads_no_answer_loses_its_connection(
+    server: Daemon, attach: Attach
+) -> None:
+    client = attach()
+    known, connection = client.client, client.link.connection
+    for number in range(1, 513, 2):
+        server.session.desk.handle_frame(known, protocol.ASK, codec.encode({"number": number, "wish": "stream"}))
+    assert not connection.closing
+    with pytest.raises(ProtocolError, match="more exchanges"):
+        server.session.desk.handle_frame(known, protocol.ASK, codec.encode({"number": 513, "wish": "stream"}))
+
+
+@pytest.mark.parametrize("kind", [protocol.TOLD, protocol.ASK, protocol.DESKTOP])
+def test_a_client_that_says_more_than_a_response_takes_loses_its_connection(
+    server: Daemon, attach: Attach, caller: Peer, kind: int
+) -> None:
+    """In the response a character may take three times as many bytes, which is no frame any more."""
+    client = attach()
+    caller.wishes("list")
+    number = client.await_message(protocol.ASK)["number"]
+    said = f'{{"number":{number},"ok":false,"why":"none","words":"{"é" * 500_000}"}}'.encode()
+    with pytest.raises(ProtocolError, match="bytes"):
+        server.session.desk.handle_frame(client.client, kind, said)
+    words = "é" * 20_000
+    said = f'{{"number":{number},"ok":false,"why":"none","words":"{words}"}}'.encode()
+    server.session.desk.handle_frame(client.client, protocol.TOLD, said)
+    assert caller.await_message(protocol.RESPONSE)["result"]["words"] == words
+
+
 @pytest.mark.parametrize(
     "frame",
     [
@@ -389,7 +419,7 @@ def test_a_port_on_which_nobody_or_another_user_listens_is_refused(
     client = attach()
     client.asks(number=1, wish="stream", port=22)
     assert client.await_message(protocol.TOLD)["why"] == "refused"
-    monkeypatch.setattr(ports, "listeners", lambda _: [ports.Listener("127.0.0.1", os.geteuid() + 1)])
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: [ports.Listener("127.0.0.1", os.geteuid() + 1)])
     client.asks(number=3, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD, 2)["why"] == "refused"
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import socket
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -120,6 +122,14 @@ def test_a_wish_that_only_a_newer_daemon_knows_is_refused(client: Client) -> Non
     assert client.exchanges._all == {}
     with pytest.raises(ProtocolError, match="twice"):
         client.exchanges.handle_frame(protocol.ASK, codec.encode({"number": 3, "wish": "list"}))
+
+
+def test_a_daemon_that_begins_exchanges_and_reads_no_answer_is_left(client: Client) -> None:
+    client.channel.unwritten += b"more than the link takes"
+    asks = (codec.encode({"number": number, "wish": "list"}) for number in range(2, 2000, 2))
+    with pytest.raises(ProtocolError, match="more exchanges"):
+        deque(map(partial(client.exchanges.handle_frame, protocol.ASK), asks))
+    assert len(client.exchanges._all) < 300
 
 
 def test_a_connection_to_a_port_over_there_is_carried_and_ends(client: Client) -> None:

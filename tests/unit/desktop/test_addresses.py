@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -174,3 +175,20 @@ def test_an_address_that_is_accepted_leads_where_it_was_judged(text: str) -> Non
 def test_an_ipv4_address_is_read_as_one_number_too(number: int, form: object) -> None:
     assert callable(form)
     assert is_loopback(form(number)) == (number >> 24 in (0, 127))
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        f"http://{''.join(map(chr, range(0x4E00, 0x4E00 + 2600)))}/",
+        f"http://{'ﷺ' * 2600}/",
+        f"http://a{''.join(chr(0x300 + number % 0x60) for number in range(4000))}/",
+        "http://a/?" + "&".join(f"a=http://1.1.1.{number}" for number in range(400)),
+        "http://a/?" + "&".join(f"a=http://{chr(0x4E00 + number)}" for number in range(500)),
+    ],
+    ids=["ideographs", "ligatures", "marks", "values", "names"],
+)
+def test_no_address_holds_up_a_loop(address: str) -> None:
+    begun = time.process_time()
+    checked(address)
+    assert time.process_time() - begun < 0.03

@@ -168,6 +168,24 @@ def test_two_shims_never_call_each_other(machine: Machine, tmp_path: Path, monke
         assert machine.said(f"{order[0]}/xclip", SESH_ENV_FILE="") == "real xclip"
 
 
+def test_copies_of_shims_and_scripts_that_call_their_own_name_are_no_loop(machine: Machine, tmp_path: Path) -> None:
+    """A cleaner may have removed the mark of a directory of shims."""
+    copies = [tmp_path / "one", tmp_path / "two"]
+    for copy in copies:
+        shutil.copytree(machine.bin, copy)
+        (copy / install.MARK).unlink()
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "xclip"
+    script.write_text('#!/bin/sh\nexec xclip "$@"\n')
+    script.chmod(0o700)
+    folders = f"{copies[0]}:{machine.bin}:{script.parent}:{copies[1]}"
+    ran = machine.run(str(copies[0] / "xclip"), "-o", PATH=f"{folders}:/usr/bin:/bin", SESH_ENV_FILE="")
+    assert (ran.returncode, ran.stderr) == (127, "xclip: command not found\n") or shutil.which("xclip")
+    machine.program("xclip")
+    ran = machine.run("xclip", "-o", PATH=f"{folders}:{machine.programs}:/usr/bin:/bin", SESH_ENV_FILE="")
+    assert ran.stdout == "real xclip -o\n"
+
+
 def test_a_shim_that_sesh_has_handed_back_hands_on(machine: Machine) -> None:
     machine.program("xclip")
     machine.sesh.write_text('#!/bin/sh\nshift\nSESH_HANDED=$$ exec "$@"\n')

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
+from unittest.mock import Mock
 
 import pytest
 
@@ -53,13 +54,13 @@ def test_a_port_is_reached_where_a_program_of_this_user_listens(
 def test_a_port_of_another_user_is_not_reached(
     found: Sequence[Listener], reached: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ports, "listeners", lambda _: found)
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: found)
     assert ports.own_loopback(3000) == reached
 
 
 @pytest.mark.parametrize("port", [-1, 0, 22, 1023, 65536, 1 << 40])
 def test_ports_below_1024_and_no_ports_are_not_looked_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ports, "listeners", lambda _: pytest.fail("it was looked at"))
+    monkeypatch.setattr(ports.Look, "listeners", lambda *_: pytest.fail("it was looked at"))
     assert ports.own_loopback(port) == []
 
 
@@ -79,3 +80,13 @@ def test_without_proc_lsof_says_who_listens(
     monkeypatch.setattr(platforms, "LINUX", False)
     monkeypatch.setattr(programs, "printed", lambda *_, **__: printed)
     assert ports.listeners(1455) == found
+
+
+def test_one_look_reads_the_tables_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = Mock(return_value=b"")
+    monkeypatch.setattr(platforms, "LINUX", True)
+    monkeypatch.setattr(platforms, "content", content)
+    look = ports.Look()
+    for port in range(3000, 3100):
+        assert look.own_loopback(port) == []
+    assert [call.args for call in content.call_args_list] == [("/proc/net/tcp",), ("/proc/net/tcp6",)]

@@ -20,8 +20,9 @@ from sesh.client.desktop.queries import Query
 from sesh.desktop import tools
 from sesh.desktop.tools import PNG, TEXT, Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors
+from sesh.system import descriptors, platforms
 from sesh.wire import protocol
+from sesh.wire.messages import Why
 
 CTRL_V, ALT_V = b"\x16", b"\x1bv"
 
@@ -203,6 +204,31 @@ def test_what_the_session_wrote_is_given_back_at_once(person: Person) -> None:
     assert not person.answer(person.ask("read", type=TEXT))["ok"]
 
 
+def test_a_host_that_has_written_does_not_hear_which_types_the_person_has_copied_since(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "WAIT", 0.3)
+    number = person.ask("write", type=TEXT)
+    person.piece(number, b"")
+    assert person.answer(number)["ok"]
+    person.content = {PNG: b"of the person"}
+    person.desktop._consent._asked.add("vim")  # the line was shown
+    for mime in (PNG, TEXT):
+        begun = time.monotonic()
+        assert person.answer(person.ask("read", type=mime))["why"] == "consent"
+        assert time.monotonic() - begun > 0.25
+
+
+def test_a_host_does_not_have_clipboards_without_end_held_in_memory(person: Person) -> None:
+    writes = [person.ask("write", type=TEXT) for _ in range(9)]
+    assert {*person.told} == {writes[-1]}
+    assert not person.answer(person.ask("list"))["ok"]  # others go on
+    person.piece(writes[0], b"")
+    assert person.answer(writes[0])["ok"]
+    person.piece(person.ask("write", type=TEXT), b"")
+    assert person.answer(person._number)["ok"]
+
+
 def test_more_than_20_mib_are_not_written(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tools, "MAX_BYTES", 10)
     number = person.ask("write", type=TEXT)
@@ -312,6 +338,61 @@ def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -
     assert person.line.startswith(f"port {port} is taken on this machine, so vim's page was not opened")
 
 
+def is_listened_on(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def test_what_was_listened_on_for_a_page_that_does_not_open_is_let_go(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = free_port()
+    with socket.socket() as other:
+        other.bind(("127.0.0.1", 0))
+        other.listen()
+        second = other.getsockname()[1]
+        person.press(b"y")
+        url = f"http://a/?a=http://localhost:{first}&b=http://localhost:{second}"
+        assert person.answer(person.ask("open", url=url))["why"] == "taken"
+        assert not is_listened_on(first)
+    monkeypatch.setattr(tools, "open_page", Mock(side_effect=NoTool("no browser")))
+    person.desktop._consent._opened_at = 0.0
+    assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{first}"))["why"] == "tools"
+    assert not is_listened_on(first)
+
+
+def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_MAX_LISTENERS", 2)
+    ports = [free_port() for _ in range(3)]
+    for port in ports:
+        person.press(b"y")
+        person.desktop._consent._opened_at = 0.0
+        assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{port}"))["ok"]
+    assert [is_listened_on(port) for port in ports] == [False, True, True]
+    ended = person.asked[0]["number"]
+    assert person.told[ended]["why"] == "gone", "the daemon looks at the port no more"
+
+
+def test_within_a_session_nothing_is_listened_on_without_a_key_nor_after_a_refusal(
+    person: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outer = Mock(**{"watched.return_value": {}})
+    monkeypatch.setattr(person.desktop, "_outer", outer)
+    port = free_port()
+    url = f"http://a/?a=http://localhost:{port}"
+    assert person.answer(person.ask("open", url=url))["why"] == "consent"
+    assert not is_listened_on(port)
+    outer.ask.assert_not_called()
+    person.ask("open", url="https://example.org/")
+    outer.ask.assert_called_once()  # its desktop decides
+    person.press(b"y")
+    person.ask("open", url=url)
+    assert is_listened_on(port)
+    outer.ask.call_args[0][0].refuse(Why.CONSENT)
+    person.exchanges.run([], time.monotonic())
+    assert not is_listened_on(port)
+
+
 @pytest.mark.parametrize("host", ["localhost", "127.1", "0x7f000001", "0", "[::]", "[::ffff:127.0.0.1]", "a.localhost"])
 @pytest.mark.parametrize("port", ["", ":80", ":631", ":5000"])
 def test_a_host_opens_no_page_of_this_machine(person: Person, host: str, port: str) -> None:
@@ -320,6 +401,20 @@ def test_a_host_opens_no_page_of_this_machine(person: Person, host: str, port: s
     assert told["why"] == "refused"
     assert person.opened == []
     assert person.line.startswith("vim on @gpu leads to this machine: http://")
+
+
+@pytest.mark.parametrize("host", ["box.example.org", "BOX.example.org.", "box"])
+def test_a_host_opens_no_page_of_a_name_that_this_machine_has_for_its_loopback(
+    monkeypatch: pytest.MonkeyPatch, host: str
+) -> None:
+    hosts = b"# a comment\n127.0.0.1 localhost\n127.0.1.1\tbox.example.org box # ours\n10.0.0.1 other\n"
+    monkeypatch.setattr(platforms, "content", lambda *_: hosts)
+    person = Person(monkeypatch)
+    person.press(b"y")
+    assert person.answer(person.ask("open", url=f"http://{host}:631/", ports=[]))["why"] == "refused"
+    assert person.answer(person.ask("open", url="http://other:631/", ports=[]))["ok"]
+    assert person.opened == ["http://other:631/"]
+    person.desktop.close()
 
 
 def test_a_session_of_this_machine_opens_its_own_pages(monkeypatch: pytest.MonkeyPatch) -> None:

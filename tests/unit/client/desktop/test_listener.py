@@ -49,6 +49,14 @@ def test_anything_else_is_not_carried(data: bytes) -> None:
     assert opening(data, PORT, tls=False) is Opening.OTHER
 
 
+def test_a_head_of_blanks_holds_up_no_loop() -> None:
+    """Any user of this machine can connect to the port."""
+    for rest in (b"x", b"\rx", b"\r\n", b"\r\nx", b"localhost:1455"):
+        begun = time.process_time()
+        opening(b"GET / HTTP/1.1\r\nHost:" + b" " * 30_000 + rest, PORT, tls=False)
+        assert time.process_time() - begun < 0.03
+
+
 def test_a_port_of_tls_carries_a_hello_alone() -> None:
     assert opening(HELLO, PORT, tls=True) is Opening.WANTED
     assert opening(HELLO[:3], PORT, tls=True) is Opening.UNKNOWN

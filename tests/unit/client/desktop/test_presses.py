@@ -39,6 +39,14 @@ NO_KEYS = {
     "a release": b"\x1b[97;1:3u",
     "Shift alone": b"\x1b[57441;2u",
     "Shift alone in win32's mode": b"\x1b[16;42;0;1;16;1_",
+    "the mouse, in characters": "\x1b[M@\u0100\u0101".encode(),
+    "the mouse, which has selected": b"\x1b[T!!!!!!",
+    "the mouse, which has not moved": b"\x1b[t!!",
+    "a state in eight bits": b"\x9b0n",
+    "a state in eight bits, in UTF-8": b"\xc2\x9b0n",
+    "a setting in eight bits": b"\x901$r0m\x9c",
+    "a setting in eight bits, in UTF-8": b"\xc2\x901$r0m\xc2\x9c",
+    "a colour of a name with controls": b"\x1b]21;a\x16\r\x16b\x1bv\x1b[118;5uc=?\x1b\\",
     "a size": b"\x1b[48;24;80;480;800t",
 }
 
@@ -73,7 +81,20 @@ def test_a_reply_whose_end_comes_in_two_reads_is_no_key() -> None:
 
 
 def test_keys_behind_the_beginning_of_a_reply_that_was_a_key_are_found() -> None:
-    assert presses(b"\x1bP", b"ls\r", b"\x16") == [Press.KEY, Press.PASTE_KEY]
+    assert presses(b"\x1bP", b"ls", b"\r", b"\x16") == [Press.KEY, Press.PASTE_KEY]
+    assert presses(b"\x1bP", b"\x16") == [Press.PASTE_KEY]
+    assert presses(b"\x1bP", b"\x1bv") == [Press.PASTE_KEY]
+
+
+def test_letters_of_many_bytes_are_keys() -> None:
+    for letter in "ś„”…Ŝ›":
+        assert presses(letter.encode(), letter.encode() + b"\x16") == [Press.KEY, Press.KEY, Press.PASTE_KEY]
+
+
+@pytest.mark.parametrize("name", [name for name in NO_KEYS if "mouse" in name])
+@pytest.mark.parametrize("at", range(2, 8))
+def test_a_mouse_in_two_reads_is_no_key(name: str, at: int) -> None:
+    assert presses(NO_KEYS[name][:at], NO_KEYS[name][at:], b"a") == [Press.KEY]
 
 
 def test_escape_and_then_v_are_two_keys() -> None:
