@@ -165,12 +165,9 @@ class PersonDesktop:
                     done()
         if self._outer is not None:
             self._outer.act(ready)
-<<<<<<< HEAD
+            self._follow_opening()
         if held := self._asked.act(now):
             self._reply(held)
-=======
-            self._follow_opening()
->>>>>>> 66bc4b17a6a794eda3cce52891d89f06ae80f5ea
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
