@@ -27,6 +27,7 @@ from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.marked_shells import MarkedShells
+from sesh.system import processes
 from sesh.system.clock import STEADY
 from sesh.text.safe import one_line
 
@@ -292,7 +293,7 @@ class Activity:
             return Reason.XOFF, rules.STOPPED_QUESTION
         raw = pty.raw()
         at_prompt = self._at_prompt(pty, group)
-        if at_prompt and group != self._marked_shells.command_group:
+        if at_prompt and not self._runs_command(group):
             return Reason.PROMPT, ""
         reads_line = at_prompt or (not raw and self._reads_line(pty, group))
         if reads_line and self._question_is_complete(silent):
@@ -316,6 +317,11 @@ class Activity:
         if reads_it is None:  # another user's program: without echo, it asks for a password
             return not pty.echoes()
         return reads_it
+
+    def _runs_command(self, group: int) -> bool:
+        """Return whether the shell in the foreground runs a command, and has not executed another shell (`exec`)."""
+        marked = self._marked_shells
+        return group == marked.command_group and marked.image in ("", processes.image_of(group))
 
     def _at_prompt(self, pty: Pty, group: int) -> bool:
         if group == self._marked_shells.prompt_group:

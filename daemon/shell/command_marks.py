@@ -72,6 +72,8 @@ class CommandMarks:
         is_of_run = run is not None and run.state >= RunState.TYPED
         mark, group = parse_mark(body), self._pump.foreground
         self._take(self._marked_shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
+        if mark.letter in ("A", "B"):
+            self._marked_shells.note_image(processes.image_of(group))
 
     def handle_editor(self, sequence: bytes) -> None:
         """Handle a switch of bracketed paste: `CSI ? 2004 h` or `l`."""
@@ -107,17 +109,19 @@ class CommandMarks:
         if begun is None:
             self._events.add("command_ended", exit_code=code)
             return
-        output = None if end is None or _may_be_mixed(command, begun.lasted(at)) else self._output(command, end)
-        dropped = 0 if command.start >= self._pump.log.base else None  # the log keeps only the last output
-        self._history.end(begun, code, output, dropped=dropped, at=at)
+        is_whole = command.start >= self._pump.log.base  # else the log has dropped the beginning of the output
+        output: bytes | None = None
+        if end is not None and not _may_be_mixed(command, begun.lasted(at)):
+            output = self._output(command, end, whole=is_whole)
+        self._history.end(begun, code, output, dropped=0 if is_whole else None, at=at)
         self._events.add("command_ended", exit_code=code, command=begun.words, n=begun.number)
 
-    def _output(self, command: MarkedCommand, end: int) -> bytes | None:
+    def _output(self, command: MarkedCommand, end: int, *, whole: bool) -> bytes | None:
         data = self._pump.log.content(command.start, end)
         data = data[: data.rfind(_END)] if _END in data else data
         if command.shell == "zsh" and _ZSH_REPORT.search(data):
             return None
-        is_fish = command.shell in ("", "fish")
+        is_fish = whole and command.shell in ("", "fish")
         return own_output(data, translated=self._pump.pty.translates(), fish=is_fish, late=not command.ours)
 
 

@@ -107,7 +107,7 @@ class History:
             "exit_code": code,
             "output_bytes": None if output is None or dropped is None else dropped + len(output),
         }
-        if dropped != 0:
+        if output is not None and dropped != 0:
             entry["truncated"] = True
         commands = [*self.commands, Command(entry, output or b"")]
         if len(commands) > MAX_ENTRIES:

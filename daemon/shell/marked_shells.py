@@ -116,6 +116,7 @@ class MarkedShell:
     editing: bool = False  # its line editor is on
     seen: str = ""  # the letters of its marks since the last C
     seen_before: str = ""  # those between the last C and the one before
+    image: str = ""  # of its process, at its last prompt
     number: Optional[int] = None  # of its history's next entry, as its last mark said
     command: Optional[MarkedCommand] = None
 
@@ -191,6 +192,16 @@ class MarkedShells:
         front = self._front
         runs = front is not None and front.phase == Phase.RUNNING and front.marks_ends
         return front.group if front is not None and runs else 0
+
+    @property
+    def image(self) -> str:
+        """The image of the innermost shell's process as it drew its last prompt; `exec` gives the process another."""
+        return self._front.image if self._front is not None else ""
+
+    def note_image(self, image: str) -> None:
+        """Note the image of the innermost shell's process."""
+        if self._front is not None:
+            self._front.image = image
 
     # -- what comes
 

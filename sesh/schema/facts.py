@@ -39,7 +39,7 @@ class RunFacts(_RunFacts, total=False):
     """A daemon's facts of a run.
 
     `n`: its number; `key`: identifies it after a lost link; `reason`: why the session ended, if it ended with the run;
-    `output_bytes`: None if the output is not known exactly.
+    `output_bytes`: None if the output, or its length, is not known exactly; `truncated`: the output is only the end.
     """
 
     n: int

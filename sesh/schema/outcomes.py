@@ -167,7 +167,8 @@ class RunResult(_RunResult, total=False):
 class Command(TypedDict):
     """A command of a session's history.
 
-    `exit_code`: null if the shell did not report it; `output_bytes`: null if the output is not known exactly.
+    `exit_code`: null if the shell did not report it; `output_bytes`: null if the output, or its length,
+    is not known exactly.
     """
 
     n: int

@@ -35,6 +35,12 @@ def start_time(pid: int) -> str:
     return _ps(pid, "lstart")
 
 
+def image_of(pid: int) -> str:
+    """Return what changes when a process executes another program, or the same again; empty if unknown."""
+    fields = stat_of(pid) if platforms.LINUX else []
+    return fields[25] if len(fields) > 25 else ""  # the bottom of its stack: 0 if it is another user's (proc(5))
+
+
 def running_time(start: str) -> float:
     """Return the seconds since a `start_time`; 0 if unknown."""
     if not (platforms.LINUX and start):

@@ -15,7 +15,7 @@ FAULTS: dict[str, list[str]] = {
     "bash: what others prepend below costs the element behind ours the code no more, as it does without the line": [
         "starship-direnv-zoxide-bash-middle",
     ],
-    "bash: the line leaves a PIPESTATUS of 1, which the first prompt may show": ["powerline-bash-last"],
+    "bash: at the first prompt `jobs` counts the subshell that has just ended": ["powerline-bash-last"],
 }
 """Cells that fail each time, by the kind of fault."""
 

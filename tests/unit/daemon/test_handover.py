@@ -259,7 +259,7 @@ def lived() -> Session:
     running = MarkedCommand(7, True, "bash", "ls", report=1, mixed=True, begun=begun, ended_at=7.0, edited_at=8.0)
     lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
     own.marked_shells.stack = [
-        MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", 3, running),
+        MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", "9", 3, running),
         MarkedShell(),
     ]
     own.history.count = 2

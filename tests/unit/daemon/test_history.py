@@ -124,6 +124,13 @@ def test_a_command_that_ran_others_stands_before_them_and_is_kept_as_long() -> N
         assert look in error.value.hint
 
 
+def test_an_output_that_is_not_known_is_not_called_cut_though_the_log_has_dropped_its_beginning() -> None:
+    history = History()
+    history.end(history.begin(["seq"], "/"), 0, None, dropped=None)
+    with pytest.raises(NotFound, match="is not known exactly"):
+        history.find(1, "work")
+
+
 def test_an_output_whose_beginning_is_not_kept_is_never_told_as_all_of_it() -> None:
     history = History()
     for dropped in (0, 5, None):
