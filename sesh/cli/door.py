@@ -8,6 +8,7 @@ import sys
 import termios
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from typing import NamedTuple
 
 from sesh.about import PROGRAM
 from sesh.desktop import shim, targets
@@ -24,12 +25,20 @@ from sesh.wire.pieces import MAX_BYTES
 
 _MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout"))
+_ANCESTORS = 8  # processes above a call among which its program is looked for
 _OLDER = "the session's daemon is of an older sesh"
 _TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
 
 
 class _HandOn(Exception):
     """The next program of the shim's name is to be run."""
+
+
+class _Asker(NamedTuple):
+    """The session, and the program in it, that asks."""
+
+    session: str
+    program: str
 
 
 def run(words: Sequence[str]) -> int:
@@ -73,73 +82,74 @@ def _answer(call: Call, record: Record) -> tuple[Answer, str]:
     """Return what the caller hears, and a line for its person."""
     if call.primary:
         return _primary(call, record["id"]), ""
-    act: Callable[[Call, str], tuple[Answer, str]] = {
+    act: Callable[[Call, _Asker], tuple[Answer, str]] = {
         Act.LIST: _list, Act.READ: _read, Act.WRITE: _write, Act.OPEN: _open,
     }[call.act]  # fmt: skip
-    return act(call, record["name"])
+    return act(call, _Asker(record["name"], program(call.tool, record.get("daemon_pid") or 0)))
 
 
-def _ask(name: str, wish: Wish, data: bytes = b"", *, type_: str = "", url: str = "") -> desk.Answer:
+def _ask(asker: _Asker, wish: Wish, data: bytes = b"", *, type_: str = "", url: str = "") -> desk.Answer:
     """Ask the desktop; whatever fails is an answer, too."""
     try:
-        return desk.ask(name, wish, data, type_=type_, url=url, program=_program())
+        return desk.ask(asker.session, wish, data, type_=type_, url=url, program=asker.program)
     except UsageError:
-        return desk.Answer({"ok": False, "why": Why.NONE.value, "words": f"{_OLDER}: {PROGRAM} reload {name}"})
+        return desk.Answer({"ok": False, "why": Why.NONE.value, "words": f"{_OLDER}: {PROGRAM} reload {asker.session}"})
     except SeshError as error:
         return desk.Answer({"ok": False, "why": Why.GONE.value, "words": for_host(error.text, None)})
 
 
-def _program() -> str:
-    """Return the name of the program that has called: the nearest one that is no shell."""
-    names: list[str] = []
+def program(tool: str, daemon: int) -> str:
+    """Return the name of the program that has called: the nearest one that is no shell; else the tool's."""
     pid = os.getppid()
-    while pid > 1 and len(names) < 8:
-        command = processes.command_of(pid)
-        names.append(os.path.basename(command[0]).lstrip("-") if command and command[0] else "")
-        if names[-1] not in _SHELLS:
+    for _ in range(_ANCESTORS):
+        if pid in (0, 1, daemon):
             break
+        command = processes.command_of(pid)
+        name = os.path.basename(command[0]).lstrip("-") if command else ""
+        if name not in _SHELLS:
+            return name or tool
         pid = processes.parent_of(pid)
-    return next((name for name in names if name and name not in _SHELLS), next(filter(None, names), PROGRAM))
+    return tool
 
 
 # -- what the desktop is asked for
 
 
-def _list(call: Call, name: str) -> tuple[Answer, str]:
-    asked = _ask(name, Wish.LIST)
+def _list(call: Call, asker: _Asker) -> tuple[Answer, str]:
+    asked = _ask(asker, Wish.LIST)
     return shim.listed(call, asked.told.get("types", []) if asked.ok else []), _words(asked)
 
 
-def _read(call: Call, name: str) -> tuple[Answer, str]:
+def _read(call: Call, asker: _Asker) -> tuple[Answer, str]:
     # Of one type by its name, the content is asked for at once.
     type_, types = targets.mime(call.target), None
     if "/" not in type_:
-        listed = _ask(name, Wish.LIST)
+        listed = _ask(asker, Wish.LIST)
         types = listed.told.get("types", []) if listed.ok else []
         type_ = targets.choose(call.target, types)
         if not type_:
             return shim.nothing(call, types), _words(listed)
-    asked = _ask(name, Wish.READ, type_=type_)
+    asked = _ask(asker, Wish.READ, type_=type_)
     if asked.ok:
         return shim.delivered(call, asked.told.get("type") or type_, asked.data), ""
     if types is None and asked.why is Why.EMPTY and call.tool == "wl-paste":  # it says whether there is anything
-        types = _ask(name, Wish.LIST).told.get("types", [])
+        types = _ask(asker, Wish.LIST).told.get("types", [])
     return shim.nothing(call, types or []), _words(asked)
 
 
-def _write(call: Call, name: str) -> tuple[Answer, str]:
+def _write(call: Call, asker: _Asker) -> tuple[Answer, str]:
     try:
         data = _content(call)
     except OSError as error:
         return Answer(error=f"{call.tool}: {error.filename}: {error.strerror}", code=1), ""
     if len(data) > MAX_BYTES:
         return shim.not_written(call), _TOO_LARGE
-    asked = _ask(name, Wish.WRITE, data, type_=call.type_of(data))
+    asked = _ask(asker, Wish.WRITE, data, type_=call.type_of(data))
     return shim.written(call) if asked.ok else shim.not_written(call), _words(asked)
 
 
-def _open(call: Call, name: str) -> tuple[Answer, str]:
-    asked = _ask(name, Wish.OPEN, url=call.url)
+def _open(call: Call, asker: _Asker) -> tuple[Answer, str]:
+    asked = _ask(asker, Wish.OPEN, url=call.url)
     return Answer() if asked.ok else shim.not_opened(call), _words(asked)
 
 

@@ -40,5 +40,12 @@ def test_programs_of_a_host_reach_the_desktop_of_the_terminal(home: Home) -> Non
     wait_until(lambda: Path(home.path, "opened").read_text() == "https://example.org/", "the page is open")
     terminal.type("xclip -o -sel c; echo '<' own\r")
     terminal.wait_for("copied< own")
+    Path(home.path, "clip").write_text("of another program")
+    terminal.type("xclip -o -sel c; echo code $?\r")
+    terminal.wait_for("Error: target STRING not available")
+    terminal.wait_for("xclip on @there asks for your clipboard (text, 18 bytes)")
+    terminal.type("\x16")  # for the line, not for the shell
+    terminal.type("xclip -o -sel c; echo '<' pasted\r")
+    terminal.wait_for("of another program< pasted")
     terminal.type("exit\r")
     assert terminal.exit_code() == 0
