@@ -23,7 +23,7 @@ _MAX_SHOWN = 1024  # characters of a user's word in a message
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}")
 _HOST = re.compile(
-    r"([A-Za-z0-9_.+\\@][A-Za-z0-9_.+\\@-]*@)?"
+    r"\A([A-Za-z0-9_.+\\@][A-Za-z0-9_.+\\@-]*@)?"  # \A: from no other place is it tried
     r"(\[[A-Za-z0-9:%][A-Za-z0-9:.%]*\]|[A-Za-z0-9_+%][A-Za-z0-9_.+%-]*)"
     r"(:(?P<port>[0-9]{1,5}))?"
 )
