@@ -124,7 +124,8 @@ class Scene:
         env: dict[str, str | None] = {"PS1": None, "SHELL": path, "PATH": f"{self.home.env['PATH']}:{OWN}"}
         env["MODULES"] = MODULES
         if self.place is Place.PLAIN:
-            plain = {**env, "PWD": self.home.path}
+            shims = os.path.join(self.home.path, ".sesh/bin")  # first in PATH of a session: the one difference to it
+            plain = {**env, "PWD": self.home.path, "PATH": f"{shims}:{env['PATH']}"}
             self.terminal = self.home.terminal(command=[self.shell], env=plain, answers=True)
             self.pid = self.terminal.pid
         else:
