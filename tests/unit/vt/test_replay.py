@@ -18,6 +18,7 @@ from tests.unit.vt.streams import essence, fed, piece
 
 ALL = 10**9
 SIZES = ((20, 5), (10, 4), (7, 3), (2, 2), (1, 3), (5, 1), (30, 6), (1, 1))
+FOR_WIDE = [size for size in SIZES if size[0] > 1]  # one column alone has no room for a wide character
 
 #: Streams of grammar elements, by seed: shrinking drops elements.
 streams = st.lists(st.integers(0, 2**32).map(lambda seed: piece(random.Random(seed))), max_size=60)
@@ -44,7 +45,7 @@ SAVES = (
 
 @example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b8", b"x"], (20, 5), (20, 5))
 @example([b"\x1b[?6h", b"\x1b7", b"\x1b[2;3r", b"\x1b[?47h", b"\x1b8", b"\x1b[?47l"], (20, 5), (20, 5))
-@given(st.lists(st.sampled_from(SAVES), max_size=25), st.sampled_from(SIZES), st.sampled_from(SIZES))
+@given(st.lists(st.sampled_from(SAVES), max_size=25), st.sampled_from(FOR_WIDE), st.sampled_from(FOR_WIDE))
 def test_a_cursor_that_was_restored_outside_the_margins_is_placed_there(
     data: list[bytes], size: tuple[int, int], later: tuple[int, int]
 ) -> None:
