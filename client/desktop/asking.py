@@ -21,7 +21,8 @@ from enum import Enum, auto
 from math import inf
 from typing import NamedTuple
 
-from sesh.desktop.tools import MAX_BYTES, TEXT
+from sesh.desktop.targets import TEXT
+from sesh.wire.pieces import MAX_BYTES
 
 PROBE_TIME = 2.0  # seconds for a terminal to say what it is
 READ_TIME = 25.0  # seconds for its clipboard: kitty and iTerm2 ask the person

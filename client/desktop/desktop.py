@@ -29,6 +29,7 @@ from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
+from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
 from sesh.system import platforms
 from sesh.system.workers import Stop, Workers
@@ -135,7 +136,7 @@ class PersonDesktop:
     def _own_facts(self) -> DesktopFacts:
         return {
             "open": self._browser is not None, "listen": True, "read": True, "write": True,
-            "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [tools.PNG],
+            "pictures": [*self._clipboard.pictures] if self._clipboard is not None else [PNG],
         }  # fmt: skip
 
     # -- the loop
@@ -322,11 +323,11 @@ class PersonDesktop:
 
     def copied(self, text: bytes) -> None:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
-        self._consent.wrote(Content.of(tools.TEXT, text))
+        self._consent.wrote(Content.of(TEXT, text))
         clipboard = self._clipboard
         if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
             self._last_worker += 1
-            call = partial(tools.write, clipboard, tools.TEXT, text)
+            call = partial(tools.write, clipboard, TEXT, text)
             self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
 
     # -- wishes that are fulfilled
@@ -368,7 +369,7 @@ class PersonDesktop:
     def read(self, exchange: Exchange) -> None:
         """Give the clipboard's content as `ask["type"]`, then tell."""
         clipboard, found = self._clipboard, _work(exchange).found
-        mime = exchange.ask.get("type", "") or tools.TEXT
+        mime = exchange.ask.get("type", "") or TEXT
         if self._outer is not None:
             self._outer.ask(exchange)
         elif found is not None:
@@ -412,17 +413,14 @@ class PersonDesktop:
         """Take the bytes that have come for the clipboard."""
         work = _work(exchange)
         work.written += exchange.take()
-        mime = exchange.ask.get("type", "") or tools.TEXT
-        if len(work.written) > tools.MAX_BYTES:
-            exchange.refuse(Why.SIZE, "a clipboard takes at most 20 MiB")
-        elif exchange.ended and work.worker is None:
-            self._write(exchange, mime, bytes(work.written))
+        if exchange.ended and work.worker is None:
+            self._write(exchange, exchange.ask.get("type", "") or TEXT, bytes(work.written))
 
     def _write(self, exchange: Exchange, mime: str, data: bytes) -> None:
         clipboard, done = self._clipboard, partial(self._tell_written, exchange, Content.of(mime, data), len(data))
         if clipboard is not None:
             self._run(exchange, lambda _: tools.write(clipboard, mime, data), done)
-        elif mime == tools.TEXT and self._terminal.write_clipboard(data):
+        elif mime == TEXT and self._terminal.write_clipboard(data):
             done(None)
         else:
             exchange.refuse(Why.TOOLS, self._no_clipboard())
@@ -505,7 +503,7 @@ class PersonDesktop:
         listener = self._listeners.pop(port)
         listener.close()
         if listener.watch is not None:
-            self.exchanges.end(listener.watch)  # else the daemon looks at the port for as long as it is open there
+            listener.watch.refuse(Why.GONE)  # else the daemon looks at the port for as long as it is open there
 
     def _follow_opening(self) -> None:
         """Listen no more for pages that the outer session's desktop has not opened."""

@@ -23,7 +23,7 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
+from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
@@ -76,11 +76,6 @@ class Exchange:
         """Say that no more bytes come from here: for STREAM; elsewhere `tell` says it."""
         if not self.over:
             self.flow.finish()
-
-    @property
-    def waiting(self) -> int:
-        """The bytes that have come, and are not taken."""
-        return len(self.flow.incoming)
 
     def take(self, count: int = 1 << 30) -> bytes:
         """Take at most `count` of the bytes that have come."""
@@ -243,10 +238,6 @@ class Exchanges:
         self._channel.send(protocol.message(protocol.ASK, ask))
         return exchange
 
-    def end(self, exchange: Exchange) -> None:
-        """End an exchange that this side has begun."""
-        exchange.refuse(Why.GONE)
-
     # -- frames of the daemon
 
     def handle_frame(self, kind: int, payload: bytes) -> None:
@@ -268,7 +259,7 @@ class Exchanges:
             if exchange is not None and exchange.state in (State.WORKING, State.FLOWING):
                 exchange.state = State.FLOWING
                 if exchange.wish is Wish.WRITE and flow.received > MAX_BYTES:
-                    exchange.refuse(Why.SIZE, f"a clipboard takes at most {MAX_BYTES >> 20} MiB")
+                    exchange.refuse(Why.SIZE, TOO_LARGE)
                 self.desktop.moved(exchange)
         self.send(now)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 
 from sesh.client.desktop.exchanges import Exchange, State
-from sesh.desktop.tools import TEXT
+from sesh.desktop.targets import TEXT
 from sesh.wire.messages import Ask, Told, Why, Wish
 from sesh.wire.pieces import Flow
 

@@ -35,7 +35,7 @@ from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
 from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
-from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, Flow, Pieces
+from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
 LIST_TIME = 3.0  # seconds for a list of types
@@ -198,7 +198,7 @@ class Desk:
             flow.finish()
         if flow.sent + len(flow.unsent) > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
-            self._respond(asked, _refusal(Why.SIZE, f"a clipboard takes at most {MAX_BYTES >> 20} MiB"))
+            self._respond(asked, _refusal(Why.SIZE, TOO_LARGE))
 
     def drop_caller(self, connection: PeerConnection) -> None:
         """End the exchanges whose caller has gone."""

@@ -21,13 +21,12 @@ from sesh.store import listing, records
 from sesh.system import descriptors, files, processes
 from sesh.text import safe
 from sesh.wire.messages import Why, Wish
-from sesh.wire.pieces import MAX_BYTES
+from sesh.wire.pieces import MAX_BYTES, TOO_LARGE
 
 _MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout"))
 _ANCESTORS = 8  # processes above a call among which its program is looked for
 _OLDER = "the session's daemon is of an older sesh"
-_TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
 
 
 class _HandOn(Exception):
@@ -143,7 +142,7 @@ def _write(call: Call, asker: _Asker) -> tuple[Answer, str]:
     except OSError as error:
         return Answer(error=f"{call.tool}: {error.filename}: {error.strerror}", code=1), ""
     if len(data) > MAX_BYTES:
-        return shim.not_written(call), _TOO_LARGE
+        return shim.not_written(call), TOO_LARGE
     asked = _ask(asker, Wish.WRITE, data, type_=call.type_of(data))
     return shim.written(call) if asked.ok else shim.not_written(call), _words(asked)
 

@@ -73,11 +73,6 @@ class Address:
     is_here: bool
     ports: tuple[Loopback, ...]
 
-    @property
-    def is_carried(self) -> bool:
-        """Whether the address leads to loopback on a port that can be carried."""
-        return any(port.own for port in self.ports)
-
 
 def parse(text: str, names: Collection[str] = ()) -> Address:
     """Return the address that a text is. Raises Malformed, whose text says why it is not opened.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-TEXT = "text/plain"
+TEXT, PNG = "text/plain", "image/png"
 _X11_TEXT = ("UTF8_STRING", "STRING", "TEXT")
 _TEXTS = (TEXT, f"{TEXT};charset=utf-8", *_X11_TEXT)
 """The names of text, as programs list them. X11's come without a slash."""
-PICTURES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+PICTURES = (PNG, "image/jpeg", "image/gif", "image/webp")
 """Pictures that pass as they are, the best first."""
 _SIGNATURES = (
-    (b"\x89PNG\r\n\x1a\n", "image/png"), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
+    (b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"), (b"BM", "image/bmp"),
 )  # fmt: skip
 _TEXT_ENDS = ("script", "xml", "yaml", "json")

@@ -25,15 +25,14 @@ from typing import Optional
 from urllib.parse import quote
 
 from sesh.desktop import pictures
+from sesh.desktop.targets import PICTURES, PNG, TEXT
 from sesh.errors import Refused
 from sesh.system import descriptors, platforms, programs
 from sesh.system.workers import Stop
+from sesh.wire.pieces import MAX_BYTES
 
-MAX_BYTES = 20 << 20  # bytes of a clipboard at most
 LIST_TIME, READ_TIME, WRITE_TIME = 2.5, 25.0, 10.0  # seconds for a tool
 OPEN_TIME = 1.5  # seconds in which a browser's starter fails, if it fails
-TEXT, PNG = "text/plain", "image/png"
-PICTURES = (PNG, "image/jpeg", "image/gif", "image/webp")  # pass under their names
 _OTHER_TYPES = ("text/html", "text/uri-list")
 _TEXT_NAMES = frozenset(("utf8_string", "string", "text", "text/plain", "compound_text"))
 _NO_DESKTOP = (b"display", b"wayland server", b"compositor")  # in what a tool says that cannot reach its desktop
@@ -183,7 +182,7 @@ def read(clip: Clipboard, mime: str, stop: Stop) -> bytes:
         return b""
     data = command.decode(_output(command, READ_TIME, stop))
     if len(data) > MAX_BYTES and wanted == mime:
-        raise TooLarge("the clipboard has more than 20 MiB")
+        raise TooLarge(f"the clipboard has more than {MAX_BYTES >> 20} MiB")
     if mime == TEXT:
         return _utf8(data)
     return data if wanted == mime or not data else _as_png(wanted, data, stop)
@@ -284,7 +283,7 @@ def _output(command: Command, seconds: float, stop: Stop, data: bytes = b"") -> 
                 else:
                     raise NoTool(f"{command.words[0]} does not answer")
             if len(content) > 2 * MAX_BYTES:
-                raise TooLarge("the clipboard has more than 20 MiB")
+                raise TooLarge(f"the clipboard has more than {MAX_BYTES >> 20} MiB")
             code = process.wait(max(0.1, deadline - time.monotonic()))
         except subprocess.TimeoutExpired:
             raise NoTool(f"{command.words[0]} does not end") from None

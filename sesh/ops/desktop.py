@@ -11,7 +11,7 @@ from sesh.names import printable
 from sesh.ops import desk
 from sesh.ops.desk import Answer
 from sesh.wire.messages import Why, Wish
-from sesh.wire.pieces import MAX_BYTES
+from sesh.wire.pieces import MAX_BYTES, TOO_LARGE
 
 __all__ = ["MAX_BYTES", "Pasted", "browse", "copy", "paste", "types"]
 
@@ -26,7 +26,7 @@ class Pasted(NamedTuple):
 def copy(data: bytes, type_: str = "") -> str:
     """Put data on the clipboard of the session's person; return its type, guessed if none is given. Raises Refused."""
     if len(data) > MAX_BYTES:
-        raise Refused(f"a clipboard takes at most {MAX_BYTES >> 20} MiB")
+        raise Refused(TOO_LARGE)
     type_ = _checked(type_) or targets.guess(data)
     _done(desk.ask(desk.own_session(), Wish.WRITE, data, type_=type_))
     return type_

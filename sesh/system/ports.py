@@ -50,16 +50,6 @@ class Look:
         return _printed(printed.splitlines())
 
 
-def own_loopback(port: int) -> list[str]:
-    """Return as `Look.own_loopback`, by a look of its own."""
-    return Look().own_loopback(port)
-
-
-def listeners(port: int) -> list[Listener]:
-    """Return as `Look.listeners`, by a look of its own."""
-    return Look().listeners(port)
-
-
 def _hexadecimal(address: bytes) -> str:
     """Return an address as /proc/net/tcp has it: numbers of four bytes in the machine's order."""
     numbers = [address[start : start + 4] for start in range(0, len(address), 4)]

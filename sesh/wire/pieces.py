@@ -23,6 +23,7 @@ OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link a
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
+TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
 _MAX_FLOWS = 4 * MAX_EXCHANGES  # with those whose refusal the other side has not read
 _ALL = 0  # in a TAKEN, in the place of an exchange's number

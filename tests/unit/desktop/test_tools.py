@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from sesh.desktop import tools
-from sesh.desktop.tools import PNG, TEXT, NoTool
+from sesh.desktop.targets import PNG, TEXT
+from sesh.desktop.tools import NoTool
 from sesh.errors import Refused
 from sesh.system.workers import Stop
 

@@ -35,9 +35,9 @@ def test_a_port_is_reached_where_a_program_of_this_user_listens(
         if family == socket.AF_INET6:
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
         listening.bind((address, 0))
-        assert ports.own_loopback(listening.getsockname()[1]) == []  # it does not listen
+        assert ports.Look().own_loopback(listening.getsockname()[1]) == []  # it does not listen
         listening.listen()
-        assert ports.own_loopback(listening.getsockname()[1]) == reached
+        assert ports.Look().own_loopback(listening.getsockname()[1]) == reached
 
 
 @pytest.mark.parametrize(
@@ -55,13 +55,13 @@ def test_a_port_of_another_user_is_not_reached(
     found: Sequence[Listener], reached: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(ports.Look, "listeners", lambda *_: found)
-    assert ports.own_loopback(3000) == reached
+    assert ports.Look().own_loopback(3000) == reached
 
 
 @pytest.mark.parametrize("port", [-1, 0, 22, 1023, 65536, 1 << 40])
 def test_ports_below_1024_and_no_ports_are_not_looked_at(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ports.Look, "listeners", lambda *_: pytest.fail("it was looked at"))
-    assert ports.own_loopback(port) == []
+    assert ports.Look().own_loopback(port) == []
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_without_proc_lsof_says_who_listens(
 ) -> None:
     monkeypatch.setattr(platforms, "LINUX", False)
     monkeypatch.setattr(programs, "printed", lambda *_, **__: printed)
-    assert ports.listeners(1455) == found
+    assert ports.Look().listeners(1455) == found
 
 
 def test_one_look_reads_the_tables_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.desktop.asking import PROBE_TIME, READ_TIME, AskingState, TerminalClipboard, Way
-from sesh.desktop.tools import PNG, TEXT
+from sesh.desktop.targets import PNG, TEXT
 
 DA1 = b"\x1b[?62;22c"
 KITTY = b"\x1b[?5522;2$y\x1bP>|kitty(0.40)\x1b\\" + DA1

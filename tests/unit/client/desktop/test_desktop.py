@@ -13,12 +13,14 @@ from unittest.mock import Mock
 import pytest
 
 from sesh.client.desktop import desktop as module
+from sesh.client.desktop import exchanges
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
 from sesh.client.desktop.queries import Query
 from sesh.desktop import tools
-from sesh.desktop.tools import PNG, TEXT, Browser, NoTool
+from sesh.desktop.targets import PNG, TEXT
+from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
 from sesh.system import descriptors, platforms
 from sesh.wire import protocol
@@ -230,7 +232,7 @@ def test_a_host_does_not_have_clipboards_without_end_held_in_memory(person: Pers
 
 
 def test_more_than_20_mib_are_not_written(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tools, "MAX_BYTES", 10)
+    monkeypatch.setattr(exchanges, "MAX_BYTES", 10)
     number = person.ask("write", type=TEXT)
     person.piece(number, b"x" * 11)
     assert person.answer(number)["why"] == "size"

@@ -179,10 +179,10 @@ def test_a_browser_that_reads_slowly_makes_the_other_side_wait(carrying: Carryin
         carrying.run()
         (stream,) = carrying.streams
         sent = 0
-        while not stream.waiting and sent < 64 << 20:
+        while not stream.flow.incoming and sent < 64 << 20:
             carrying.answer(stream, bytes(64 << 10))
             sent += 64 << 10
-        assert stream.waiting, "nothing more is taken"
+        assert stream.flow.incoming, "nothing more is taken"
         received = 0
         while received < sent:
             received += len(used.recv(1 << 20))
