@@ -8,14 +8,9 @@ import pytest
 
 from tests.fidelity.vte import Vte
 from tests.fidelity.vte import need as need_vte
-from tests.fidelity.xterm import Xterm, need, place
+from tests.fidelity.xterm import Xterm, place, xterm
 
-
-@pytest.fixture(scope="session")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
+__all__ = ["maybe_xterm", "vte", "xterm"]
 
 
 @pytest.fixture(scope="session")

@@ -19,18 +19,4 @@ if ! [ -d $source/tests ]; then
         echo 'fidelity: missing: the source of pyte, and with it its tests of a screen' >&2
     fi
 fi
-wanted=$(cat package-lock.json)
-[ "$wanted" = "$(cat node_modules/.wanted 2>/dev/null)" ] && exit 0
-for tool in node npm; do
-    if ! command -v $tool >/dev/null 2>&1; then
-        echo "fidelity: missing: $tool, and with it @xterm/headless" >&2
-        exit 0
-    fi
-done
-# With a cache of its own, ~/.npm stays as it is; `make clean` removes it.
-if npm ci --no-audit --no-fund --no-update-notifier --loglevel=error --cache=../../.venv/npm >/dev/null; then
-    printf '%s\n' "$wanted" >node_modules/.wanted
-else
-    echo 'fidelity: missing: @xterm/headless (npm ci failed; is registry.npmjs.org reachable?)' >&2
-fi
-exit 0
+sh ../../.ci/npm.sh fidelity @xterm/headless

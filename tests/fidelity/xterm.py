@@ -11,7 +11,7 @@ import json
 import os
 import shutil
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +134,11 @@ def seen(held: dict[str, Any], dialect: Dialect | None = None) -> dict[str, Any]
     if dialect is None or not dialect.loose:
         out["lines"] = lines(held)
     return out
+
+
+@pytest.fixture(scope="session")
+def xterm() -> Iterator[Xterm]:
+    """The judging emulator, started once in a run; a folder's conftest takes it over."""
+    oracle = need()
+    yield oracle
+    oracle.close()

@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
-from tests.fidelity.xterm import Xterm, need
+from tests.fidelity.xterm import Xterm, xterm
 from tests.shells.table import References
 
-
-@pytest.fixture(scope="session")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
+__all__ = ["references", "xterm"]
 
 
 @pytest.fixture(scope="session")

@@ -42,19 +42,5 @@ if [ -n "$lacking" ]; then
     fi
 fi
 
-wanted=$(cat package-lock.json)
-[ "$wanted" = "$(cat node_modules/.wanted 2>/dev/null)" ] && exit 0
-for tool in node npm; do
-    if ! command -v $tool >/dev/null 2>&1; then
-        echo "shells: missing: $tool, and with it pure and spaceship" >&2
-        exit 0
-    fi
-done
-# With a cache of its own, ~/.npm stays as it is; `make clean` removes it. pure's own script would link it into a
-# directory of zsh.
-if npm ci --ignore-scripts --no-audit --no-fund --no-update-notifier --loglevel=error --cache=../../.venv/npm >/dev/null; then
-    printf '%s\n' "$wanted" >node_modules/.wanted
-else
-    echo 'shells: missing: pure and spaceship (npm ci failed; is registry.npmjs.org reachable?)' >&2
-fi
-exit 0
+# pure's own script would link it into a directory of zsh.
+sh ../../.ci/npm.sh shells 'pure and spaceship' --ignore-scripts

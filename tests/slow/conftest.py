@@ -6,9 +6,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.fidelity.xterm import Xterm, need
+from tests.fidelity.xterm import xterm
 from tests.remote.via import Beside
 from tests.support import Home
+
+__all__ = ["beside", "xterm"]
 
 
 @pytest.fixture
@@ -17,10 +19,3 @@ def beside(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Beside]:
     own = Beside(home, monkeypatch)
     yield own
     own.close()
-
-
-@pytest.fixture(scope="session")
-def xterm() -> Iterator[Xterm]:
-    oracle = need()
-    yield oracle
-    oracle.close()
