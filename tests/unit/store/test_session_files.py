@@ -110,6 +110,6 @@ def test_a_directory_that_is_a_link_or_open_to_others_is_refused_and_left(path: 
     assert (other / "~1").exists()
     os.unlink(path)
     os.mkdir(path)
-    os.chmod(path, 0o750)
+    Path(path).chmod(0o750)
     with pytest.raises(Refused, match="accessible to other users"):
         put(path, "a")
