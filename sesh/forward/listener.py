@@ -24,6 +24,7 @@ from sesh.wire.messages import Why
 
 READY_TIME = 10.0  # seconds from a connection's first byte until its head is whole, and from there to a link
 MAX_CONNECTIONS = 64  # of a listener; a further one ends the oldest that is idle
+MAX_CARRIED = 400  # of one that judges none: a further one waits; a process may open a thousand files
 _BACKLOG = 128
 _BLOCK = 64 << 10
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
@@ -199,8 +200,11 @@ class Connection:
 class Listener:
     """Listens on one port of 127.0.0.1 and ::1. Raises OSError if the port is taken on either.
 
-    `port`: here; `far_port`: of the other machine, by default the same.
+    `port`: here; `far_port`: of the other machine, by default the same. `judges`: connections are looked at before they
+    are carried. A connection that no room is left for waits to be taken, or ends one that is idle if these are judged.
     """
+
+    judges = False
 
     def __init__(self, port: int, far_port: int | None = None) -> None:
         self.sockets = listening(port)
@@ -219,7 +223,8 @@ class Listener:
 
     def watched(self) -> dict[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
-        found = {each.fileno(): int(select.POLLIN) for each in self.sockets}
+        takes = self.judges or len(self.connections) < MAX_CARRIED
+        found = {each.fileno(): int(select.POLLIN) for each in self.sockets if takes}
         return found | {each.socket.fileno(): events for each in self.connections if (events := each.events)}
 
     def act(self, ready: Collection[int], now: float, begin: Begin) -> None:
@@ -244,13 +249,11 @@ class Listener:
         """Judge the first bytes of a connection, where these are looked at."""
         raise NotImplementedError
 
-    judges = False  # connections are looked at before they are carried
-
     def _take(self, listening_socket: socket.socket, now: float) -> None:
         with suppress(OSError):  # it has gone
             taken, _ = listening_socket.accept()
             self.connections.append(Connection(taken, self.far_port, now, self.judge if self.judges else None))
-        if len(self.connections) > MAX_CONNECTIONS:
+        if self.judges and len(self.connections) > MAX_CONNECTIONS:
             idle = [each for each in self.connections if each.state is ConnectionState.IDLE]
             (idle or self.connections)[0].close()
 
