@@ -82,6 +82,15 @@ class Exchange:
         return self.flow.take(count)
 
     @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come, of which `drop` takes some where they are."""
+        return self.flow.incoming
+
+    def drop(self, count: int) -> None:
+        """Take as many of the bytes that have come."""
+        self.flow.drop(count)
+
+    @property
     def ended(self) -> bool:
         """True once the other side's last byte has been taken."""
         return self.flow.ended and not self.flow.incoming

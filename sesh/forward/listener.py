@@ -51,8 +51,12 @@ class Carrying(Protocol):
     def finish(self) -> None:
         """Say that no more bytes come from here."""
 
-    def take(self, count: int) -> bytes:
-        """Take at most `count` of the bytes that have come."""
+    @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come."""
+
+    def drop(self, count: int) -> None:
+        """Take as many of them, which were used."""
 
     def refuse(self, why: Why) -> None:
         """End it."""
@@ -91,7 +95,6 @@ class Connection:
         self.until = inf if judge is not None else now + READY_TIME  # time (monotonic) of the next state at the latest
         self._judge = judge
         self._head = bytearray()
-        self._outgoing = bytearray()  # for the program here
         self._read_ended = self._write_ended = False
         taken.setblocking(False)
         with suppress(OSError):  # it has gone
@@ -105,7 +108,7 @@ class Connection:
         if self.state is not ConnectionState.CARRIED or self.exchange is None:
             return 0
         reads = select.POLLIN if not self._read_ended and self.exchange.room else 0
-        return reads | (select.POLLOUT if self._outgoing else 0)
+        return reads | (select.POLLOUT if self.exchange.incoming else 0)
 
     def move(self, now: float, begin: Begin) -> None:
         """Move bytes as far as they can be moved."""
@@ -144,21 +147,16 @@ class Connection:
     def _carry(self) -> None:
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is carried)
-        while not self._read_ended and exchange.room:
+        if not self._read_ended and exchange.room:
             data = self._receive(min(exchange.room, _BLOCK))
-            if data is None:
-                break
             if data:
                 exchange.give(data)
-            else:
+            elif data is not None:
                 self._read_ended = True
                 exchange.finish()
-        while True:
-            if not self._outgoing:
-                self._outgoing += exchange.take(_BLOCK)
-            if not self._outgoing or not self._send():
-                break
-        if self._outgoing or self.state is ConnectionState.CLOSED:
+        while exchange.incoming and self._send(exchange):
+            continue
+        if exchange.incoming or self.state is ConnectionState.CLOSED:
             return
         if exchange.over:
             self.close()
@@ -176,10 +174,10 @@ class Connection:
         except OSError:
             return b""
 
-    def _send(self) -> bool:
+    def _send(self, exchange: Carrying) -> bool:
         """Send some bytes to the program here; return whether it may take more."""
         try:
-            del self._outgoing[: self.socket.send(self._outgoing)]
+            exchange.drop(self.socket.send(exchange.incoming))
         except BlockingIOError:
             return False
         except OSError:
