@@ -6,8 +6,10 @@ connections that it does not use, so a connection is carried from its first requ
 
 A connection:
 ```
-IDLE ──the head of a request──▶ READY ──a link──▶ CARRIED ──both ends──▶ CLOSED
-  └── anything else, time ────────┴───────────────────────────────────────▲
+                                  ┌──the link breaks before an answer──┐
+                                  ▼                                    │
+IDLE ──the head of a request──▶ READY ──a link──▶ CARRIED ─────────────┴─both ends──▶ CLOSED
+  └── anything else, time ────────┴──────────────────────────────────────────────────▲
 ```
 """
 
@@ -29,7 +31,8 @@ from sesh.system import platforms
 from sesh.wire.messages import Why
 
 LOGIN_TIME = 600.0  # seconds of a listener for a login; of one for an address's own host, after its last connection
-HEAD_TIME = 10.0  # seconds from a connection's first byte until the head of its request, and from there to a link
+HEAD_TIME = 10.0  # seconds from a connection's first byte until the head of its request
+LINK_TIME = 120.0  # seconds that a request waits for a link; browsers wait for an answer longer than that
 MAX_HEAD = 32 << 10  # bytes
 MAX_CONNECTIONS = 64  # a further one ends the oldest that is idle
 _BLOCK = 64 << 10
@@ -37,6 +40,7 @@ _REQUEST = re.compile(rb"[A-Z]{1,16} [\x21-\x7e]+ HTTP/1\.[01]\r?\n")
 _BEGUN_REQUEST = re.compile(rb"[A-Z]{1,16}(?: [\x21-\x7e]*(?: [HTP/1.0\r]{0,9})?)?")
 _HOST = re.compile(rb"\nhost:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\n\r?\n")
+_REPEATED = (b"GET ", b"HEAD ", b"\x16")  # requests that change nothing if they come twice, and the hello of TLS
 _TLS_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
@@ -92,7 +96,7 @@ class Connection:
         self.state = ConnectionState.IDLE
         self.exchange: Optional[Exchange] = None
         self.until = inf  # time (monotonic) until which the state must have changed
-        self._head = bytearray()
+        self._head = bytearray()  # what was read before it was carried; kept while it may be sent again
         self._outgoing = bytearray()  # for the browser
         self._read_ended = self._write_ended = False
         taken.setblocking(False)
@@ -114,7 +118,7 @@ class Connection:
         if self.state is ConnectionState.READY:
             self._begin(begin)
         if self.state is ConnectionState.CARRIED:
-            self._carry()
+            self._carry(now)
         if self.until <= now:
             self.close()
 
@@ -130,18 +134,19 @@ class Connection:
             self.close()
         elif judged is Opening.WANTED:
             self.state = ConnectionState.READY
-            self.until = now + HEAD_TIME
+            self.until = now + LINK_TIME
 
     def _begin(self, begin: Callable[[int], Exchange]) -> None:
         exchange = begin(self.port)
         if not exchange.over:  # else there is no link just now
             exchange.give(bytes(self._head))
-            self._head.clear()
+            if not self._head.startswith(_REPEATED):
+                self._head.clear()
             self.exchange = exchange
             self.state = ConnectionState.CARRIED
             self.until = inf
 
-    def _carry(self) -> None:
+    def _carry(self, now: float) -> None:
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is carried)
         while not self._read_ended and exchange.room:
@@ -150,17 +155,23 @@ class Connection:
                 break
             if data:
                 exchange.give(data)
+                self._head.clear()
             else:
                 self._read_ended = True
                 exchange.finish()
         while True:
-            if not self._outgoing:
-                self._outgoing += exchange.take(_BLOCK)
+            if not self._outgoing and (data := exchange.take(_BLOCK)):
+                self._outgoing += data
+                self._head.clear()
             if not self._outgoing or not self._send():
                 break
         if self._outgoing or self.state is ConnectionState.CLOSED:
             return
-        if exchange.over:
+        if exchange.state is State.GONE and self._head and not self._read_ended:
+            self.state = ConnectionState.READY
+            self.exchange = None
+            self.until = now + LINK_TIME
+        elif exchange.over:
             self.close()
         elif exchange.ended and not self._write_ended:
             self._write_ended = True

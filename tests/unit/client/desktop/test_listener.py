@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.desktop.exchanges import Exchange, State
-from sesh.client.desktop.listener import HEAD_TIME, LOGIN_TIME, Listener, Opening, opening
+from sesh.client.desktop.listener import LINK_TIME, LOGIN_TIME, Listener, Opening, opening
 from sesh.system import descriptors
 from sesh.wire.messages import Wish
 from sesh.wire.pieces import Flow
@@ -248,8 +248,42 @@ def test_a_connection_waits_a_while_for_a_link_that_heals(carrying: Carrying) ->
     with carrying.browser() as used:
         used.sendall(carrying.request)
         carrying.run()
-        carrying.now += HEAD_TIME
+        carrying.now += LINK_TIME
         carrying.run()
+        assert used.recv(100) == b""
+
+
+def break_link(carrying: Carrying) -> None:
+    """End the last stream as a lost link does."""
+    carrying.streams[-1].state = State.GONE
+    carrying.is_linked = False
+    carrying.listener.moved(carrying.streams[-1], carrying.now, carrying.begin)
+
+
+def test_a_request_without_an_answer_is_carried_again_over_the_next_link(carrying: Carrying) -> None:
+    with carrying.browser() as used:
+        used.sendall(carrying.request)
+        carrying.run()
+        break_link(carrying)
+        carrying.run()
+        carrying.is_linked = True
+        carrying.run()
+        assert len(carrying.streams) == 2
+        assert bytes(carrying.streams[1].flow.unsent) == carrying.request
+        carrying.answer(carrying.streams[1], b"page")
+        assert used.recv(100) == b"page"
+        break_link(carrying)
+        assert used.recv(100) == b"", "the rest of an answer is not asked for"
+
+
+@pytest.mark.parametrize("more", [b"", b"GET /favicon.ico HTTP/1.1\r\n"])
+def test_what_must_not_come_twice_is_not_carried_again(carrying: Carrying, more: bytes) -> None:
+    with carrying.browser() as used:
+        used.sendall(carrying.request if more else carrying.request.replace(b"GET", b"POST"))
+        carrying.run()
+        used.sendall(more)
+        carrying.run()
+        break_link(carrying)
         assert used.recv(100) == b""
 
 
