@@ -31,7 +31,7 @@ from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
-from sesh.system import platforms
+from sesh.system import platforms, ports
 from sesh.system.workers import Stop, Workers
 from sesh.text import safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
@@ -443,19 +443,23 @@ class PersonDesktop:
             self._link(program, address, "wants to open")
             exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
             return
-        for port in self._ports(exchange, address):
-            if not self._listen(exchange, port):
-                self._stop_listening(exchange)
-                line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
-                self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
-                exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
-                return
+        taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
+        if taken is not None:
+            self._stop_listening(exchange)
+            self._run(exchange, lambda _: ports.holder(taken), partial(self._tell_taken, exchange, taken))
+            return
         if self._outer is not None:
             self._opening.append(exchange)
             self._outer.ask(exchange)
         elif browser is not None:
             opened = partial(self._tell_opened, exchange, address)
             self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
+
+    def _tell_taken(self, exchange: Exchange, port: int, holder: str) -> None:
+        """Tell who has a port: what comes back to it must not go to another program."""
+        holder = safe.cut(safe.plain(holder), _MAX_PROGRAM)
+        self._lines.ask_line(f"page not opened: port {port} is taken here by {holder}; end it, try again", LINE_TIME)
+        exchange.refuse(Why.TAKEN, f"port {port} is taken on the desktop by {holder}: end it, then try again")
 
     def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
         program = _program(exchange)
@@ -514,8 +518,10 @@ class PersonDesktop:
 
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
-        if port in self._listeners:
-            return False
+        if (old := self._listeners.get(port)) is not None:
+            if old.sockets:
+                return False
+            self._drop_listener(port)  # of a login that is over, whose browser keeps a connection
         try:
             listener = Listener(port, time.monotonic(), tls=tls, own=own)
         except OSError:

@@ -16,6 +16,7 @@ IDLE ──the head of a request──▶ READY ──a link──▶ CARRIED �
 from __future__ import annotations
 
 import errno
+import os
 import re
 import select
 import socket
@@ -318,8 +319,10 @@ def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket
     try:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if platforms.LINUX:  # elsewhere it would take the port beside another program's that listens on all addresses
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Else the connections of the last login would keep its port for a while.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not platforms.LINUX and _answers(family, host, port):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         made.setblocking(False)
         made.bind((host, port))
         made.listen(16)
@@ -327,3 +330,10 @@ def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket
         made.close()
         raise
     return made
+
+
+def _answers(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Return whether a program takes connections there, on all addresses too: macOS would give its port away."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.1)
+        return probe.connect_ex((host, port)) in (0, errno.EAGAIN)

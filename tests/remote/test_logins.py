@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import socket
 import subprocess
 import sys
@@ -11,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.remote.farm import Farm
 from tests.remote.via import Beside, ViaHost
-from tests.support import PROMPT, Home, Terminal, need, wait_until
+from tests.support import PROMPT, Home, Terminal, need, processes, wait_until
 
 #: A program that logs in, called with the address on which it listens, the address to which the browser is to return,
 #: and the number of the port (0: any). It has its page opened, and answers until it has its code.
@@ -97,6 +99,12 @@ else:
 with open("{place}/page.new", "wb") as file:
     file.write(page)
 os.rename("{place}/page.new", "{place}/page")
+"""
+_OTHER = """
+import socket, time
+with socket.create_server(("127.0.0.1", 0)) as taken:
+    print(taken.getsockname()[1], flush=True)
+    time.sleep(60)
 """
 _ALONE = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
 """The words before a command that is to have a loopback of its own, as on another machine."""
@@ -239,3 +247,50 @@ def test_a_login_is_listened_for_here_only_while_its_program_listens(home: Home,
     terminal.type("\x03")
     wait_until(lambda: not is_open(port), "nothing listens here any more")
     (desktop / "go").touch()
+
+
+def test_a_port_that_is_taken_here_opens_nothing_and_names_who_has_it(
+    home: Home, beside: Beside, desktop: Path
+) -> None:
+    apart(beside("box"), "work")
+    terminal = attached(home, "@box", "work")
+    other = subprocess.Popen([sys.executable, "-c", _OTHER], env=home.env, stdout=subprocess.PIPE)
+    with other:
+        assert other.stdout is not None
+        port = int(other.stdout.readline())
+        terminal.type(f"clear; {sys.executable} ~/login.py 127.0.0.1 http://localhost:PORT/ {port}\r")
+        terminal.wait_for(f"port {port} is taken here by {processes.called(other.pid)} (pid {other.pid})")
+        terminal.wait_for(f"opens 1 {port}")
+        other.kill()
+    assert not (desktop / "opened").exists()
+
+
+@pytest.mark.soak
+def test_a_login_at_a_port_of_its_own_can_be_begun_again_at_once(home: Home, beside: Beside, desktop: Path) -> None:
+    """The browser still has a connection to the first one."""
+    apart(beside("box"), "work")
+    terminal = attached(home, "@box", "work")
+    (desktop / "waits").touch()
+    port = log_in(terminal)
+    with socket.create_connection(("127.0.0.1", port)) as kept:
+        kept.sendall(f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        assert kept.recv(100)
+        terminal.type("\x03")
+        wait_until(lambda: not is_open(port), "nothing listens here any more")
+        (desktop / "go").touch()
+        log_in(terminal, "127.0.0.1", "http://localhost:PORT/callback", str(port))
+        terminal.wait_for("logged in with 4711")
+
+
+@pytest.mark.soak
+def test_a_login_comes_home_over_ssh_from_a_machine_of_its_own(home: Home, farm: Farm, desktop: Path) -> None:
+    """Each of the two machines has a loopback of its own, and ssh forwards nothing between them."""
+    sshd = ["unshare", "-n", "sh", "-c", f"ip link set lo up && exec {need('sshd')} -i -f %s"]
+    server = farm.ground.sshd({"AllowTcpForwarding": "no"})
+    words = shlex.join([*sshd[:-1], sshd[-1] % server.config])
+    far = farm.host("box", sshd={"AllowTcpForwarding": "no"}, config={"ProxyCommand": words})
+    far.account.write("login.py", _LOGIN)
+    terminal = attached(home, "@box", "work")
+    terminal.type(f"clear; {far.python} ~/login.py 127.0.0.1 http://localhost:PORT/ 0\r")
+    terminal.wait_for("logged in with 4711")
+    welcomed(desktop)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import select
 import socket
 import time
@@ -22,7 +23,7 @@ from sesh.desktop import tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors, platforms
+from sesh.system import descriptors, platforms, processes
 from sesh.wire import protocol
 from sesh.wire.messages import Why
 
@@ -326,6 +327,24 @@ def test_a_login_is_listened_for_before_its_page_opens(person: Person, monkeypat
         socket.create_connection(("127.0.0.1", port))
 
 
+def test_the_port_of_a_login_that_is_over_is_free_for_the_next_one(person: Person) -> None:
+    """A browser keeps its connection to the first one."""
+    port = free_port()
+    url = f"https://auth.example.org/?redirect_uri=http%3A%2F%2Flocalhost%3A{port}%2F"
+    person.press(b"y")
+    assert person.answer(person.ask("open", url=url))["ok"]
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.sendall(f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        while len(person.asked) < 2:
+            person.run_once()
+        told = codec.encode({"number": person.asked[0]["number"], "ok": False, "why": "gone"})
+        person.exchanges.handle_frame(protocol.TOLD, told)
+        assert not is_listened_on(port)
+        person.desktop._consent._opened_at = 0.0
+        assert person.answer(person.ask("open", url=url))["ok"]
+        assert is_listened_on(port)
+
+
 def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -> None:
     """The code would go to a stranger."""
     with socket.socket() as other:
@@ -337,7 +356,8 @@ def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -
         told = person.answer(person.ask("open", url=url))
     assert told["why"] == "taken"
     assert person.opened == []
-    assert person.line.startswith(f"port {port} is taken on this machine, so vim's page was not opened")
+    holder = f"{processes.name_of(os.getpid())} (pid {os.getpid()})" if platforms.LINUX else ""
+    assert person.line.startswith(f"page not opened: port {port} is taken here by {holder}")
 
 
 def is_listened_on(port: int) -> bool:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from sesh.client.desktop.exchanges import Exchange, State
 from sesh.client.desktop.listener import LINK_TIME, LOGIN_TIME, Listener, Opening, opening
-from sesh.system import descriptors
+from sesh.system import descriptors, platforms
 from sesh.wire.messages import Wish
 from sesh.wire.pieces import Flow
 
@@ -199,6 +199,17 @@ def test_a_port_that_is_taken_on_either_family_is_not_listened_on() -> None:
             other.listen()
             with pytest.raises(OSError, match="in use"):
                 Listener(int(other.getsockname()[1]), 0.0, tls=False, own=False)
+
+
+def test_elsewhere_than_on_linux_a_port_at_which_somebody_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS lets a program listen on 127.0.0.1 beside another one that listens on all addresses."""
+    monkeypatch.setattr(platforms, "LINUX", False)
+    port = free_port()
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: 0)
+    with pytest.raises(OSError, match="in use"):
+        Listener(port, 0.0, tls=False, own=False)
+    monkeypatch.undo()
+    Listener(port, 0.0, tls=False, own=False).close()
 
 
 def test_a_login_is_listened_for_until_the_far_port_closes_or_for_ten_minutes(carrying: Carrying) -> None:
