@@ -38,6 +38,7 @@ from sesh.wire.messages import DesktopFacts, Why, Wish
 
 WAIT = 1.5  # seconds that a reader waits for the key of the line
 LINE_TIME = 10.0  # seconds that a line with a link stays
+SSH_LINE_TIME = 30.0  # seconds that a line with a command to type elsewhere stays
 SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
@@ -438,11 +439,7 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
-        program, browser = _program(exchange), self._browser
-        if browser is None and self._outer is None:
-            self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
-            return
+        browser = self._browser
         taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
         if taken is not None:
             self._stop_listening(exchange)
@@ -451,9 +448,23 @@ class PersonDesktop:
         if self._outer is not None:
             self._opening.append(exchange)
             self._outer.ask(exchange)
-        elif browser is not None:
+        elif browser is None:
+            self._tell_link(exchange, address, "the desktop has no browser")
+        else:
             opened = partial(self._tell_opened, exchange, address)
             self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
+
+    def _tell_link(self, exchange: Exchange, address: addresses.Address, why: str) -> None:
+        """Show an address that no program here opens as a link; behind a plain ssh with the way for a login."""
+        program = _program(exchange)
+        ways = [f"-L {each.port}:localhost:{each.port}" for each in self._carried(exchange, address)]
+        if not ways or not self._environment.get("SSH_CONNECTION"):
+            self._link(program, address, "wants to open")
+            exchange.refuse(Why.TOOLS, f"{why}: it shows the address as a link")
+            return
+        then = f"run `ssh {' '.join(ways)} {os.uname().nodename}` where you sit, then open"
+        self._lines.ask_line(f"{program}: {then} {address.opened}", SSH_LINE_TIME)
+        exchange.refuse(Why.TOOLS, f"{why}, and it is reached by plain ssh: {then} the address")
 
     def _tell_taken(self, exchange: Exchange, port: int, holder: str) -> None:
         """Tell who has a port: what comes back to it must not go to another program."""
@@ -462,12 +473,10 @@ class PersonDesktop:
         exchange.refuse(Why.TAKEN, f"port {port} is taken on the desktop by {holder}: end it, then try again")
 
     def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
-        program = _program(exchange)
         if error is not None:
-            self._stop_listening(exchange)
-            self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, str(error))
+            self._tell_link(exchange, address, str(error))
             return
+        program = _program(exchange)
         if self._says("opened", program):
             self._lines.show_notice(f"{program}{self._place} opened {address.opened}")
         exchange.tell()

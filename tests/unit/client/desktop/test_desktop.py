@@ -380,7 +380,28 @@ def test_what_was_listened_on_for_a_page_that_does_not_open_is_let_go(
     monkeypatch.setattr(tools, "open_page", Mock(side_effect=NoTool("no browser")))
     person.desktop._consent._opened_at = 0.0
     assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{first}"))["why"] == "tools"
-    assert not is_listened_on(first)
+    assert is_listened_on(first), "its person may click the link"
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
+    monkeypatch: pytest.MonkeyPatch, remote: bool
+) -> None:
+    person = Person(monkeypatch, remote=remote)
+    person.desktop._browser = None
+    person.desktop._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    port = free_port()
+    person.press(b"y")
+    url = f"http://a/?a=http://localhost:{port}"
+    told = person.answer(person.ask("open", url=url, ports=[port]))
+    command = f"run `ssh -L {port}:localhost:{port} {os.uname().nodename}` where you sit, then open"
+    assert person.line == f"vim: {command} {url.replace('a/?', 'a/?')}"
+    assert told["words"] == f"the desktop has no browser, and it is reached by plain ssh: {command} the address"
+    assert is_listened_on(port) is remote, "on this machine the login's own program listens"
+    person.desktop._consent._opened_at = 0.0
+    person.answer(person.ask("open", url="https://example.org/"))
+    assert person.line == f"vim{' on @gpu' if remote else ''} wants to open: https://example.org/"
+    person.desktop.close()
 
 
 def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
