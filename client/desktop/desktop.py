@@ -24,7 +24,7 @@ from typing import Any, Optional, Protocol
 from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
-from sesh.client.desktop.listener import Listener
+from sesh.client.desktop.listener import LoginListener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.client.desktop.queries import Answer, Query
@@ -129,7 +129,7 @@ class PersonDesktop:
         self._last_worker = self._last_query = 0
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
-        self._listeners: dict[int, Listener] = {}  # by port
+        self._listeners: dict[int, LoginListener] = {}  # by port
         self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -532,7 +532,7 @@ class PersonDesktop:
                 return False
             self._drop_listener(port)  # of a login that is over, whose browser keeps a connection
         try:
-            listener = Listener(port, time.monotonic(), tls=tls, own=own)
+            listener = LoginListener(port, time.monotonic(), tls=tls, own=own)
         except OSError:
             return False
         if not own:

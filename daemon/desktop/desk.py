@@ -24,10 +24,10 @@ from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
-from sesh.daemon.desktop.streams import Carried, PortStream
 from sesh.daemon.shell import variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
+from sesh.forward.stream import Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports

@@ -78,6 +78,21 @@ class HostTarget(Target):
                 known.cache_changes(self.host, gone=freed, running=renamed, at=time.time())
         return result
 
+    def taken(
+        self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> tuple[Link, Result]:
+        """Call an op that takes the link over; return the link, which the caller closes, and the op's result."""
+        request = self._request(op, by_name(op, args, kwargs))
+        with self._telling(), self._timed():
+            link = self._open_link(request)
+            try:
+                with self._stop.calling(link.abort):
+                    _, output = self._carry_out(link, request)
+                return link, decode_result(op, output)
+            except BaseException:
+                link.close()
+                raise
+
     def connect(self, name: str, session_id: str = "") -> Connection:
         request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)
         with self._telling(), self._timed():

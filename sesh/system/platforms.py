@@ -155,6 +155,11 @@ def boot_id() -> str:
     return output("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
+def network() -> str:
+    """Return what machines and containers have alike that share one loopback. Raises OSError."""
+    return f"{boot_id()} {os.readlink('/proc/self/ns/net') if LINUX else ''}"
+
+
 def name() -> str:
     """Return a name that distinguishes this machine from others that share the home directory.
 

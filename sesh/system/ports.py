@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import pwd
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -13,11 +13,9 @@ from sesh.system import platforms, processes, programs
 
 LOWEST = 1024  # ports below belong to root
 ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
-_TABLES = ("/proc/net/tcp", "/proc/net/tcp6")
-_ADDRESS, _STATE, _UID, _INODE = 1, 3, 7, 9  # words of a line there
-_LISTENS = "0A"  # a state
-_OTHER = "another program"
+_LISTENS = "0A"  # the state in /proc/net/tcp
 _LSOF_TIMEOUT = 1.0  # seconds
+_OTHER = "another program"
 # An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
 _LOOPBACK = {"127.0.0.1": ("127.0.0.1", ALL_V4, "::"), "::1": ("::1", "::")}
 
@@ -27,6 +25,13 @@ class Listener(NamedTuple):
 
     address: str
     uid: int
+
+
+class Owned(NamedTuple):
+    """A port on which a process listens, on loopback or on all addresses."""
+
+    port: int
+    pid: int
 
 
 class Look:
@@ -45,12 +50,41 @@ class Look:
                 reached.append(host)
         return reached
 
+    def of_processes(self, pids: Collection[int]) -> list[Owned]:
+        """Return the ports on which processes listen, each once, in order."""
+        found: dict[int, int] = {}
+        if platforms.LINUX:
+            by_socket = self._by_socket()
+            for pid in sorted(pids) if by_socket else []:
+                for path in processes.open_paths(pid):
+                    if path in by_socket:
+                        found.setdefault(by_socket[path], pid)
+        elif pids:
+            chosen = ",".join(map(str, sorted(pids)))
+            words = "lsof", "-nP", "-a", "-p", chosen, "-iTCP", "-sTCP:LISTEN", "-Fpn"
+            found = _printed_ports((programs.printed(*words, timeout=_LSOF_TIMEOUT) or "").splitlines())
+        return [Owned(port, found[port]) for port in sorted(found)]
+
+    def _by_socket(self) -> dict[str, int]:
+        """Return the ports on which somebody listens, by the target of a link in /proc/PID/fd."""
+        found: dict[str, int] = {}
+        for table, addresses in zip(self._tables_now(), (_ADDRESSES_4, _ADDRESSES_6)):
+            for line in table.decode("ascii", "replace").splitlines()[1:]:
+                words = line.split() if f" {_LISTENS} " in line else []
+                address, _, number = words[1].partition(":") if len(words) > 9 else ("", "", "")
+                if address in addresses and words[3] == _LISTENS:
+                    found[f"socket:[{words[9]}]"] = int(number, 16)
+        return found
+
+    def _tables_now(self) -> tuple[bytes, bytes]:
+        if self._tables is None:
+            self._tables = platforms.content("/proc/net/tcp"), platforms.content("/proc/net/tcp6")
+        return self._tables
+
     def listeners(self, port: int) -> list[Listener]:
         """Return who listens on a port, on loopback or on all addresses; empty if that is unknown."""
         if platforms.LINUX:
-            if self._tables is None:
-                self._tables = platforms.content(_TABLES[0]), platforms.content(_TABLES[1])
-            table, table_6 = self._tables
+            table, table_6 = self._tables_now()
             return [*_listed(table, port, _ADDRESSES_4), *_listed(table_6, port, _ADDRESSES_6)]
         printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
         return _printed(printed.splitlines())
@@ -63,15 +97,13 @@ def holder(port: int) -> str:
         lines = (programs.printed(*words, timeout=_LSOF_TIMEOUT) or "").splitlines()
         number, name = (next((line[1:] for line in lines if line.startswith(key)), "") for key in "pc")
         return f"{name} (pid {number})" if number.isdecimal() else _OTHER
-    tables = (platforms.content(path).decode("ascii", "replace") for path in _TABLES)
-    rows = [words for table in tables for words in _rows(table, port)]
-    sockets = {f"socket:[{words[_INODE]}]" for words in rows}
+    look = Look()
     with suppress(OSError, KeyError):  # /proc is shut, or the user was removed
-        for pid, _, _ in processes.own_processes():
-            if sockets & processes.open_paths(pid):
-                return f"{processes.name_of(pid)} (pid {pid})"
-        if rows:
-            return f"a program of {pwd.getpwuid(int(rows[0][_UID])).pw_name}"
+        for owned in look.of_processes([pid for pid, _, _ in processes.own_processes()]):
+            if owned.port == port:
+                return f"{processes.name_of(owned.pid)} (pid {owned.pid})"
+        for listener in look.listeners(port):
+            return f"a program of {pwd.getpwuid(listener.uid).pw_name}"
     return _OTHER
 
 
@@ -91,17 +123,14 @@ _ADDRESSES_6 = {
 
 def _listed(table: bytes, port: int, addresses: dict[str, str]) -> list[Listener]:
     """Return the listeners of a port in /proc/net/tcp or tcp6."""
-    rows = ((words[_ADDRESS].partition(":")[0], words) for words in _rows(table.decode("ascii", "replace"), port))
-    return [Listener(addresses[address], int(words[_UID])) for address, words in rows if address in addresses]
-
-
-def _rows(table: str, port: int) -> Iterator[list[str]]:
-    """Yield the words of the lines of a port's listeners."""
+    found: list[Listener] = []
     wanted = f":{port:04X} "  # there may be thousands of other lines
-    for line in table.splitlines()[1:]:
+    for line in table.decode("ascii", "replace").splitlines()[1:]:
         words = line.split() if wanted in line else []
-        if len(words) > _INODE and words[_STATE] == _LISTENS and f"{words[_ADDRESS]} ".endswith(wanted):
-            yield words
+        address, _, number = words[1].partition(":") if len(words) > 7 else ("", "", "")
+        if address in addresses and words[3] == _LISTENS and int(number, 16) == port:
+            found.append(Listener(addresses[address], int(words[7])))
+    return found
 
 
 def _printed(lines: list[str]) -> list[Listener]:
@@ -115,4 +144,18 @@ def _printed(lines: list[str]) -> list[Listener]:
             address = line[1:].rpartition(":")[0].strip("[]")
             # "*" stands for all addresses of either family.
             found += [Listener(each, uid) for each in ((ALL_V4, "::") if address == "*" else (address,))]
+    return found
+
+
+def _printed_ports(lines: list[str]) -> dict[int, int]:
+    """Return the ports that lsof has printed, with a process of each: `p` a pid, `n` a socket's address and port."""
+    found: dict[int, int] = {}
+    pid = 0
+    for line in lines:
+        if line.startswith("p") and line[1:].isdecimal():
+            pid = int(line[1:])
+        elif line.startswith("n"):
+            address, _, port = line[1:].rpartition(":")
+            if port.isdecimal() and address.strip("[]") in ("*", *_LOOPBACK):
+                found.setdefault(int(port), pid)
     return found

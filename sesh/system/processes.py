@@ -112,6 +112,19 @@ def children_of(pid: int) -> list[int]:
     return [*map(int, platforms.content(f"/proc/{pid}/task/{pid}/children").split())]
 
 
+def of_session(leader: int, variable: str, value: str) -> list[int]:
+    """Return the user's live processes of `leader`'s session, and those that have inherited an environment variable.
+
+    A server that left the terminal still has the variable; only Linux tells of it.
+    """
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for pid, _, _ in own_processes():
+        if _session_of(pid) == leader or wanted in platforms.content(f"/proc/{pid}/environ").split(b"\0"):
+            found.append(pid)
+    return found
+
+
 def set_process_title(text: str) -> None:
     """Replace this process's arguments, which all users can read, by a text for `ps`.
 

@@ -9,6 +9,8 @@ more bytes of pieces are in flight than a window of their own allows, which shri
 the number 0 says how many have arrived, of all exchanges. TAKEN of an exchange says how many of its bytes somebody has
 taken: one that nobody takes from, such as a program that does not read, stops, and stops no other.
 
+A connection that carries nothing else (`sesh.forward`) has larger pieces, and a window that yields to nobody.
+
 Sans-I/O: times (monotonic) are arguments.
 """
 
@@ -25,7 +27,9 @@ CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has tak
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
 TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
-_MAX_FLOWS = 4 * MAX_EXCHANGES  # with those whose refusal the other side has not read
+MAX_STREAMS = 512  # the same, over a connection that carries nothing else
+_REFUSED = 4  # times as many, with those whose refusal the other side has not read
+_CREDIT_ALONE = 4 << 20  # bytes: more than the window ever takes
 _ALL = 0  # in a TAKEN, in the place of an exchange's number
 _SMALL = 1 << 10  # bytes of room below which a piece waits for more
 
@@ -38,8 +42,9 @@ class Flow:
     exchange.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, credit: int = CREDIT) -> None:
         self.number = number
+        self._credit = credit
         self.unsent = bytearray()
         self.incoming = bytearray()
         self.ended = self.closed = self.told = False
@@ -83,7 +88,7 @@ class Flow:
     @property
     def sendable(self) -> int:
         """The bytes that the other side is ready for."""
-        return min(len(self.unsent), CREDIT - (self.sent - self._confirmed))
+        return min(len(self.unsent), self._credit - (self.sent - self._confirmed))
 
     def next_piece(self, size: int) -> bytes:
         """Return the next piece."""
@@ -106,7 +111,7 @@ class Flow:
         self.ended = self.ended or not data
         self.incoming += data
         self.received += len(data)
-        if len(self.incoming) > CREDIT + (CREDIT >> 1):  # it may not know yet what was taken
+        if len(self.incoming) > self._credit + (self._credit >> 1):  # it may not know yet what was taken
             raise ProtocolError("the other side sent more than its window allows")
 
     def take(self, count: int = MAX_BYTES) -> bytes:
@@ -118,27 +123,29 @@ class Flow:
 
     def acknowledgement(self) -> bytes:
         """Return a TAKEN if one is owed."""
-        if self._taken - self._said < CREDIT >> 2:
+        if self._taken - self._said < self._credit >> 2:
             return b""
         self._said = self._taken
         return protocol.taken(self.number, self._taken)
 
 
 class Pieces:
-    """The exchanges of one connection; they take turns."""
+    """The exchanges of one connection; they take turns. `alone`: it carries nothing else."""
 
-    def __init__(self, now: float, *, over_link: bool) -> None:
+    def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=True)
-        self._largest = OVER_LINK if over_link else HERE
+        self._window = Window(now, over_link=over_link, yields=not alone)
+        self._largest = OVER_LINK if over_link and not alone else HERE
+        self._credit = _CREDIT_ALONE if alone else CREDIT
+        self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
 
     def open(self, number: int) -> Flow:
         """Begin an exchange. Raises ProtocolError if the other side begins more and more, and reads no refusal."""
-        if len(self.flows) >= _MAX_FLOWS:
+        if len(self.flows) >= self._most:
             raise ProtocolError("the other side began more exchanges than it may")
-        flow = self.flows[number] = Flow(number)
+        flow = self.flows[number] = Flow(number, self._credit)
         return flow
 
     def close(self, number: int) -> None:

@@ -432,7 +432,7 @@ def test_a_connection_for_which_no_descriptor_is_left_is_an_answer(
     def fails(*_: object) -> None:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("sesh.daemon.desktop.streams.socket.socket", fails)
+    monkeypatch.setattr("sesh.forward.stream.socket.socket", fails)
     client.asks(number=1, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD)["why"] == "gone"
 

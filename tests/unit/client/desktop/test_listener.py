@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.desktop.exchanges import Exchange, State
-from sesh.client.desktop.listener import LINK_TIME, LOGIN_TIME, Listener, Opening, opening
+from sesh.client.desktop.listener import LOGIN_TIME, LoginListener, opening
+from sesh.forward.listener import LINK_TIME, Opening
 from sesh.system import descriptors, platforms
 from sesh.wire.messages import Wish
 from sesh.wire.pieces import Flow
@@ -81,7 +82,7 @@ class Carrying:
         self.now = time.monotonic()
         self.streams: list[Exchange] = []
         self.is_linked = True
-        self.listener = Listener(free_port(), self.now, tls=False, own=own)
+        self.listener = LoginListener(free_port(), self.now, tls=False, own=own)
         self.port = self.listener.port
         self.request = REQUEST.replace(b"1455", str(self.port).encode())
 
@@ -198,7 +199,7 @@ def test_a_port_that_is_taken_on_either_family_is_not_listened_on() -> None:
                 continue
             other.listen()
             with pytest.raises(OSError, match="in use"):
-                Listener(int(other.getsockname()[1]), 0.0, tls=False, own=False)
+                LoginListener(int(other.getsockname()[1]), 0.0, tls=False, own=False)
 
 
 def test_elsewhere_than_on_linux_a_port_at_which_somebody_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -207,9 +208,9 @@ def test_elsewhere_than_on_linux_a_port_at_which_somebody_answers_is_taken(monke
     port = free_port()
     monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: 0)
     with pytest.raises(OSError, match="in use"):
-        Listener(port, 0.0, tls=False, own=False)
+        LoginListener(port, 0.0, tls=False, own=False)
     monkeypatch.undo()
-    Listener(port, 0.0, tls=False, own=False).close()
+    LoginListener(port, 0.0, tls=False, own=False).close()
 
 
 def test_a_login_is_listened_for_until_the_far_port_closes_or_for_ten_minutes(carrying: Carrying) -> None:
