@@ -43,6 +43,7 @@ SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
 _MAX_LISTENERS = 16  # one more ends the oldest
 
@@ -187,7 +188,7 @@ class PersonDesktop:
             listener.close()
         if self._outer is not None:
             self._outer.close()
-        self._workers.close()
+        self._workers.close(_LEAVING)
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
         """Make a call in a worker; call `done` in the loop with its result or error, unless the exchange is over."""

@@ -6,6 +6,7 @@ import hashlib
 import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -23,7 +24,7 @@ from sesh.desktop import tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors, platforms, processes
+from sesh.system import descriptors, platforms, processes, workers
 from sesh.wire import protocol
 from sesh.wire.messages import Why
 
@@ -598,3 +599,18 @@ def test_a_terminal_that_has_no_clipboard_is_told_in_one_line(person: Person) ->
     person.press(b"\x1b[?62;22c")
     told = person.answer(number)
     assert (told["why"], told["words"]) == ("tools", f"the desktop has no clipboard: {tools.missing({})}")
+
+
+@pytest.mark.parametrize("wish", ["read", "open"])
+def test_a_tool_that_hangs_holds_up_no_detach(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
+    person = Person(monkeypatch)
+    ended = threading.Event()
+    monkeypatch.setattr(tools, "read", lambda *_: ended.wait(20))
+    monkeypatch.setattr(tools, "open_page", lambda *_: ended.wait(20))
+    person.press(CTRL_V)
+    person.ask(wish, type=TEXT, url="https://example.org/")
+    person.run_once()
+    begun = time.monotonic()
+    person.desktop.close()
+    assert time.monotonic() - begun < workers.LEAVING / 2
+    ended.set()
