@@ -167,6 +167,11 @@ class Attachment:
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
 
+    def _need_desktop(self) -> None:
+        """Load the desktop's part now, if the first screen has shown."""
+        if self._desktop_due and self.timers.is_set(self._load_desktop):
+            self._load_desktop()
+
     def _load_desktop(self) -> None:
         """Load what serves programs of the session here; nothing later, since an upgrade may replace its files."""
         from sesh.client.desktop.start import exchanges_of, keep_queries  # noqa: PLC0415 - loaded after the first screen
@@ -273,6 +278,7 @@ class Attachment:
             self._lose()
             return
         self.view.feedback.keys()
+        self._need_desktop()  # for which a key is consent
         if self.exchanges is not None:
             data = self.exchanges.desktop.keys(data)
             if not data:
@@ -320,8 +326,7 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
-            if self._desktop_due and self.timers.is_set(self._load_desktop):
-                self._load_desktop()  # output behind the first screen may have queries, which the desktop answers
+            self._need_desktop()  # output behind the first screen may have queries, which the desktop answers
             self.view.show(kind, payload)
             if self._desktop_due:
                 self.timers.set(self._load_desktop, 0.0)

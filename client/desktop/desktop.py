@@ -31,17 +31,19 @@ from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
-from sesh.system import platforms
+from sesh.system import platforms, ports
 from sesh.system.workers import Stop, Workers
 from sesh.text import safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
 
 WAIT = 1.5  # seconds that a reader waits for the key of the line
 LINE_TIME = 10.0  # seconds that a line with a link stays
+SSH_LINE_TIME = 30.0  # seconds that a line with a command to type elsewhere stays
 SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
 _MAX_LISTENERS = 16  # one more ends the oldest
 
@@ -186,7 +188,7 @@ class PersonDesktop:
             listener.close()
         if self._outer is not None:
             self._outer.close()
-        self._workers.close()
+        self._workers.close(_LEAVING)
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
         """Make a call in a worker; call `done` in the loop with its result or error, unless the exchange is over."""
@@ -438,32 +440,44 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
-        program, browser = _program(exchange), self._browser
-        if browser is None and self._outer is None:
-            self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
+        browser = self._browser
+        taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
+        if taken is not None:
+            self._stop_listening(exchange)
+            self._run(exchange, lambda _: ports.holder(taken), partial(self._tell_taken, exchange, taken))
             return
-        for port in self._ports(exchange, address):
-            if not self._listen(exchange, port):
-                self._stop_listening(exchange)
-                line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
-                self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
-                exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
-                return
         if self._outer is not None:
             self._opening.append(exchange)
             self._outer.ask(exchange)
-        elif browser is not None:
+        elif browser is None:
+            self._tell_link(exchange, address, "the desktop has no browser")
+        else:
             opened = partial(self._tell_opened, exchange, address)
             self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
 
-    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+    def _tell_link(self, exchange: Exchange, address: addresses.Address, why: str) -> None:
+        """Show an address that no program here opens as a link; behind a plain ssh with the way for a login."""
         program = _program(exchange)
-        if error is not None:
-            self._stop_listening(exchange)
+        ways = [f"-L {each.port}:localhost:{each.port}" for each in self._carried(exchange, address)]
+        if not ways or not self._environment.get("SSH_CONNECTION"):
             self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, str(error))
+            exchange.refuse(Why.TOOLS, f"{why}: it shows the address as a link")
             return
+        then = f"run `ssh {' '.join(ways)} {os.uname().nodename}` where you sit, then open"
+        self._lines.ask_line(f"{program}: {then} {address.opened}", SSH_LINE_TIME)
+        exchange.refuse(Why.TOOLS, f"{why}, and it is reached by plain ssh: {then} the address")
+
+    def _tell_taken(self, exchange: Exchange, port: int, holder: str) -> None:
+        """Tell who has a port: what comes back to it must not go to another program."""
+        holder = safe.cut(safe.plain(holder), _MAX_PROGRAM)
+        self._lines.ask_line(f"page not opened: port {port} is taken here by {holder}; end it, try again", LINE_TIME)
+        exchange.refuse(Why.TAKEN, f"port {port} is taken on the desktop by {holder}: end it, then try again")
+
+    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+        if error is not None:
+            self._tell_link(exchange, address, str(error))
+            return
+        program = _program(exchange)
         if self._says("opened", program):
             self._lines.show_notice(f"{program}{self._place} opened {address.opened}")
         exchange.tell()
@@ -514,8 +528,10 @@ class PersonDesktop:
 
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
-        if port in self._listeners:
-            return False
+        if (old := self._listeners.get(port)) is not None:
+            if old.sockets:
+                return False
+            self._drop_listener(port)  # of a login that is over, whose browser keeps a connection
         try:
             listener = LoginListener(port, time.monotonic(), tls=tls, own=own)
         except OSError:

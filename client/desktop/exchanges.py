@@ -59,6 +59,11 @@ class Exchange:
     def over(self) -> bool:
         return self.state in (State.TOLD, State.GONE)
 
+    @property
+    def lost(self) -> bool:
+        """True once the link has gone."""
+        return self.state is State.GONE
+
     # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
 
     @property

@@ -22,6 +22,7 @@ _REQUEST = re.compile(rb"[A-Z]{1,16} [\x21-\x7e]+ HTTP/1\.[01]\r?\n")
 _BEGUN_REQUEST = re.compile(rb"[A-Z]{1,16}(?: [\x21-\x7e]*(?: [HTP/1.0\r]{0,9})?)?")
 _HOST = re.compile(rb"\nhost:([^\r\n]*)(?=\r?\n)", re.IGNORECASE)
 _HEAD_END = re.compile(rb"\n\r?\n")
+_REPEATABLE = (b"GET ", b"HEAD ", b"\x16")  # requests that change nothing if they come twice, and the hello of TLS
 _TLS_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 
 
@@ -66,7 +67,8 @@ class LoginListener(Listener):
         self.watch: Optional[Exchange] = None  # tells when the far port closes
 
     def judge(self, data: bytes) -> Opening:
-        return opening(data, self.port, tls=self.tls)
+        judged = opening(data, self.port, tls=self.tls)
+        return Opening.REPEATABLE if judged is Opening.WANTED and data.startswith(_REPEATABLE) else judged
 
     @property
     def due(self) -> float:

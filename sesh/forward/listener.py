@@ -2,8 +2,10 @@
 
 A connection:
 ```
-IDLE ──its first bytes──▶ READY ──a link──▶ CARRIED ──both ends──▶ CLOSED
-  └── unwanted, time ───────┴───────────────────────────────────────▲
+                            ┌──the link breaks before an answer──┐
+                            ▼                                    │
+IDLE ──its first bytes──▶ READY ──a link──▶ CARRIED ─────────────┴─both ends──▶ CLOSED
+  └── unwanted, time ───────┴──────────────────────────────────────────────────▲
 ```
 A connection that nobody judges by its first bytes begins as READY.
 """
@@ -11,6 +13,7 @@ A connection that nobody judges by its first bytes begins as READY.
 from __future__ import annotations
 
 import errno
+import os
 import select
 import socket
 from collections.abc import Callable, Collection
@@ -22,7 +25,8 @@ from typing import Optional, Protocol
 from sesh.system import platforms
 from sesh.wire.messages import Why
 
-READY_TIME = 10.0  # seconds from a connection's first byte until its head is whole, and from there to a link
+READY_TIME = 10.0  # seconds from a connection's first byte until its head is whole; without a head, to a link
+LINK_TIME = 120.0  # seconds that a head waits for a link; browsers wait for an answer longer than that
 MAX_CONNECTIONS = 64  # of a listener; a further one ends the oldest that is idle
 MAX_CARRIED = 400  # of one that judges none: a further one waits; a process may open a thousand files
 _BACKLOG = 128
@@ -40,6 +44,10 @@ class Carrying(Protocol):
     @property
     def over(self) -> bool:
         """True once either side has ended it, or the link has gone."""
+
+    @property
+    def lost(self) -> bool:
+        """True once the link has gone."""
 
     @property
     def ended(self) -> bool:
@@ -70,6 +78,7 @@ class Opening(Enum):
 
     UNKNOWN = auto()  # more must come
     WANTED = auto()
+    REPEATABLE = auto()  # wanted, and harmless if it is carried twice
     OTHER = auto()
 
 
@@ -94,7 +103,8 @@ class Connection:
         self.exchange: Optional[Carrying] = None
         self.until = inf if judge is not None else now + READY_TIME  # time (monotonic) of the next state at the latest
         self._judge = judge
-        self._head = bytearray()
+        self._head = bytearray()  # what was read before it was carried; kept while it may be carried again
+        self._is_repeatable = False
         self._read_ended = self._write_ended = False
         taken.setblocking(False)
         with suppress(OSError):  # it has gone
@@ -117,7 +127,7 @@ class Connection:
         if self.state is ConnectionState.READY:
             self._begin(begin)
         if self.state is ConnectionState.CARRIED:
-            self._carry()
+            self._carry(now)
         if self.until <= now:
             self.close()
 
@@ -131,34 +141,43 @@ class Connection:
         judged = self._judge(bytes(self._head)) if data else Opening.OTHER
         if judged is Opening.OTHER:
             self.close()
-        elif judged is Opening.WANTED:
-            self.state = ConnectionState.READY
-            self.until = now + READY_TIME
+        elif judged is not Opening.UNKNOWN:
+            self._is_repeatable = judged is Opening.REPEATABLE
+            self._wait_for_link(now)
+
+    def _wait_for_link(self, now: float) -> None:
+        self.state = ConnectionState.READY
+        self.until = now + LINK_TIME
 
     def _begin(self, begin: Begin) -> None:
         exchange = begin(self.port)
         if not exchange.over:  # else there is no link just now
             exchange.give(bytes(self._head))
-            self._head.clear()
             self.exchange = exchange
             self.state = ConnectionState.CARRIED
             self.until = inf
 
-    def _carry(self) -> None:
+    def _carry(self, now: float) -> None:
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is carried)
         if not self._read_ended and exchange.room:
             data = self._receive(min(exchange.room, _BLOCK))
+            self._is_repeatable = self._is_repeatable and data is None
             if data:
                 exchange.give(data)
             elif data is not None:
                 self._read_ended = True
                 exchange.finish()
-        while exchange.incoming and self._send(exchange):
-            continue
+        while exchange.incoming:
+            self._is_repeatable = False
+            if not self._send(exchange):
+                break
         if exchange.incoming or self.state is ConnectionState.CLOSED:
             return
-        if exchange.over:
+        if exchange.lost and self._is_repeatable:
+            self.exchange = None
+            self._wait_for_link(now)
+        elif exchange.over:
             self.close()
         elif exchange.ended and not self._write_ended:
             self._write_ended = True
@@ -298,8 +317,10 @@ def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket
     try:
         if family == socket.AF_INET6:
             made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        if platforms.LINUX:  # elsewhere it would take the port beside another program's that listens on all addresses
-            made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        # Else the connections of the last login would keep its port for a while.
+        made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if not platforms.LINUX and _answers(family, host, port):
+            raise OSError(errno.EADDRINUSE, os.strerror(errno.EADDRINUSE))
         made.setblocking(False)
         made.bind((host, port))
         made.listen(_BACKLOG)
@@ -307,3 +328,10 @@ def _socket(family: socket.AddressFamily, host: str, port: int) -> socket.socket
         made.close()
         raise
     return made
+
+
+def _answers(family: socket.AddressFamily, host: str, port: int) -> bool:
+    """Return whether a program takes connections there, on all addresses too: macOS would give its port away."""
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.settimeout(0.1)
+        return probe.connect_ex((host, port)) in (0, errno.EAGAIN)

@@ -28,6 +28,11 @@ class Carry:
         return 0 if self.over else self._flow.room
 
     @property
+    def lost(self) -> bool:
+        """True once the link has gone."""
+        return self.over and self.told is None
+
+    @property
     def ended(self) -> bool:
         """True once the other side's last byte has been taken."""
         return self._flow.ended and not self._flow.incoming

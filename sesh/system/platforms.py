@@ -228,9 +228,9 @@ def opens_pages(login: Mapping[str, str]) -> bool:
 
     It is quick: which program shows the page is looked up when there is one (`sesh.desktop.tools`).
     """
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TERMUX_VERSION")
     is_within = os.path.basename(login.get("BROWSER", "")) == BROWSER  # a session, whose client has the desktop
-    return is_within or any(map(login.get, names)) or (not LINUX and not login.get("SSH_CONNECTION"))
+    needs_no_display = not login.get("SSH_CONNECTION") and any(map(login.get, ("WSL_DISTRO_NAME", "TERMUX_VERSION")))
+    return is_within or needs_no_display or brings_display(login)
 
 
 def logind_kills() -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
 from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
 from sesh.system import platforms, processes, programs
@@ -13,6 +15,7 @@ LOWEST = 1024  # ports below belong to root
 ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
 _LISTENS = "0A"  # the state in /proc/net/tcp
 _LSOF_TIMEOUT = 1.0  # seconds
+_OTHER = "another program"
 # An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
 _LOOPBACK = {"127.0.0.1": ("127.0.0.1", ALL_V4, "::"), "::1": ("::1", "::")}
 
@@ -85,6 +88,23 @@ class Look:
             return [*_listed(table, port, _ADDRESSES_4), *_listed(table_6, port, _ADDRESSES_6)]
         printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
         return _printed(printed.splitlines())
+
+
+def holder(port: int) -> str:
+    """Return who listens on a port: `node (pid 71)`, else whose program does. Takes a while."""
+    if not platforms.LINUX:
+        words = ("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc")
+        lines = (programs.printed(*words, timeout=_LSOF_TIMEOUT) or "").splitlines()
+        number, name = (next((line[1:] for line in lines if line.startswith(key)), "") for key in "pc")
+        return f"{name} (pid {number})" if number.isdecimal() else _OTHER
+    look = Look()
+    with suppress(OSError, KeyError):  # /proc is shut, or the user was removed
+        for owned in look.of_processes([pid for pid, _, _ in processes.own_processes()]):
+            if owned.port == port:
+                return f"{processes.name_of(owned.pid)} (pid {owned.pid})"
+        for listener in look.listeners(port):
+            return f"a program of {pwd.getpwuid(listener.uid).pw_name}"
+    return _OTHER
 
 
 def _hexadecimal(address: bytes) -> str:

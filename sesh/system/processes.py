@@ -91,6 +91,11 @@ def command_of(pid: int) -> list[str]:
     return _ps(pid, "args").split()
 
 
+def name_of(pid: int) -> str:
+    """Return the name of a process's program, as ps(1) shows it; empty without /proc."""
+    return platforms.content(f"/proc/{pid}/comm", _MAX_COMM).decode("utf-8", "replace").strip()
+
+
 def command_of_group(group: int, shell: int) -> list[str]:
     """Return the arguments of a process group's leader, else of `shell`'s first child in it.
 

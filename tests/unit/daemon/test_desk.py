@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,6 +125,32 @@ def caller(server: Daemon) -> Iterator[Peer]:
 
 def events(server: Daemon) -> list[Any]:
     return [event for event in server.session.events.after(0) if event["event"] == "desktop"]
+
+
+# -- whether programs open pages
+
+
+def offered(server: Daemon) -> bool:
+    return bool(server.session.facts.variables.get("BROWSER"))
+
+
+@pytest.fixture
+def browsing(server: Daemon, sessions: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """The daemon of a session whose programs may be offered a browser."""
+    monkeypatch.delenv("BROWSER", raising=False)
+    server.session.facts.browser = True
+    return server
+
+
+def test_programs_open_pages_only_while_the_leader_s_desktop_can(browsing: Daemon, attach: Attach) -> None:
+    first = attach()
+    browsing.until(lambda: offered(browsing))
+    older = attach(desktop=None)  # of a sesh that says nothing of its desktop
+    browsing.until(lambda: browsing.session.clients.leader is older.client)
+    browsing.until(lambda: not offered(browsing))
+    older.link.close()
+    browsing.until(lambda: browsing.session.clients.leader is first.client)
+    browsing.until(lambda: offered(browsing))
 
 
 # -- what callers get
