@@ -27,6 +27,7 @@ HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more 
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
 TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
+MAX_FILE, MAX_FILES = 64 << 20, 256 << 20  # bytes of one file for a session, and of all its files
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
 MAX_STREAMS = 512  # the same, over a connection that carries nothing else
 _REFUSED = 4  # times as many, with those whose refusal the other side has not read
