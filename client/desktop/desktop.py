@@ -213,7 +213,7 @@ class PersonDesktop:
         now = time.monotonic()
         kept = bytearray()
         for part, press in self._presses.split(self._asked.take(data, now)):
-            self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
+            self._has_typed = self._has_typed or press.is_key
             if self._consent.press(press, now, self._round_trip()):
                 self._swallows_release = True
             elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
