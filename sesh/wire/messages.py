@@ -173,7 +173,7 @@ class Ask(TypedDict, total=False):
 
 
 class Told(TypedDict, total=False):
-    """TOLD, and the response to the request `desk`. `why`: one of `Why`, empty if `ok`.
+    """TOLD, and the response to `desk` and `put`. `why`: one of `Why`, empty if `ok`.
 
     `types`: those that the clipboard has; `type`: that of the bytes; `words`: one line for the person at the caller.
     `found`: those of the `paths` that exist, or of which nobody knows in time; `path`: where a file lies; `pasted`: its
@@ -384,6 +384,7 @@ SWITCH = RequestType("switch", bool)
 TELL = RequestType("tell", bool)
 RELOAD = RequestType("reload", type(None))
 DESK = RequestType("desk", Told)  # what a program wants of its person's desktop; DATA is the clipboard
+PUT = RequestType("put", Told)  # a file for the session
 
 START = RequestType("start", type(None))  # to a zygote
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge
