@@ -86,7 +86,7 @@ class PersonFiles:
         self._workers = Workers[int, Done](_MAX_WORKERS)
         self._last_worker = 0
         self._drops = Drops[File](self._look, self._ask, self._send)
-        self._uploads = Uploads(self._place, self, self._put, self._begin, self._end)
+        self._uploads = Uploads(host, self, self._put, self._begin, self._end)
         self._looks: list[Look] = []
         self._picture_at = inf  # when to look for a picture
         self._picture_worker = 0

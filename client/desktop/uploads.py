@@ -24,7 +24,7 @@ from threading import Semaphore
 from typing import Protocol
 
 from sesh.client.desktop.exchanges import Exchange
-from sesh.errors import Interrupted, SeshError
+from sesh.errors import Interrupted, SeshError, told
 from sesh.system.workers import Stop
 from sesh.text import describe, safe
 from sesh.wire.messages import Why
@@ -90,23 +90,23 @@ class Shows(Protocol):
 
 
 class Uploads:
-    """The uploads of one attachment. `place`: the session's machine, as lines name it.
+    """The uploads of one attachment, to a host.
 
     `put`: begins an exchange; `begin`: begins a worker that yields calls to make in the loop; `end`: stops it.
     """
 
     def __init__(
         self,
-        place: str,
+        host: str,
         shows: Shows,
         put: Callable[[str, int, bool], Exchange],
         begin: Callable[[Callable[[Stop], Iterator[Callable[[], None]]]], int],
         end: Callable[[int], None],
     ) -> None:
-        self._place, self._shows = place, shows
+        self._host, self._place, self._shows = host, f"@{host}", shows
         self._put, self._begin, self._end = put, begin, end
         self._all: deque[Upload] = deque()
-        self._unpasted: list[tuple[File, str]] = []  # with the paths over there
+        self._unpasted: list[tuple[File, str, str]] = []  # with the paths over there, and why they were not pasted
         self._progress_at = inf
         self.shows_progress = False
 
@@ -168,8 +168,9 @@ class Uploads:
         """Show where the files lie whose paths were not pasted."""
         unpasted, self._unpasted = self._unpasted, []
         if len(unpasted) == 1:
-            file, path = unpasted[0]
-            self._shows.show_end(f"{file.shown} is on {self._place}: {safe.plain(path)}")
+            file, path, words = unpasted[0]
+            why = f" ({words})" if words else ""
+            self._shows.show_end(f"{file.shown} is on {self._place}: {safe.plain(path)}{why}")
         elif unpasted:
             folder = os.path.dirname(unpasted[-1][1])
             self._shows.show_end(f"{len(unpasted)} files are on {self._place}, in {safe.plain(folder)}")
@@ -275,14 +276,16 @@ class Uploads:
             self._end_well(upload, exchange)
         else:
             why = next((each for each in Why if each.value == exchange.answer.get("why")), Why.GONE)
-            words = safe.one_line(exchange.answer.get("words", ""))
-            self._fail(upload, words or _WHY.get(why, "it was refused there"))
+            self._fail(upload, self._words(exchange) or _WHY.get(why, "it was refused there"))
+
+    def _words(self, exchange: Exchange) -> str:
+        return told(exchange.answer.get("words", ""), self._host)
 
     def _end_well(self, upload: Upload, exchange: Exchange) -> None:
         self._finish(upload)
         self._all.popleft()
         if not exchange.answer.get("pasted"):
-            self._unpasted.append((upload.file, exchange.answer.get("path", "")))
+            self._unpasted.append((upload.file, exchange.answer.get("path", ""), self._words(exchange)))
         self._go_on()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ import pytest
 
 from tests.remote.test_cuts import LOST, attached
 from tests.remote.via import Beside, ViaHost
-from tests.support import Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support.slow import Slow
 
 pytestmark = pytest.mark.skipif(
     not os.path.exists("/proc/self/cwd"), reason="a path that leads elsewhere in each process"
@@ -41,16 +43,28 @@ def shot(home: Home) -> bytes:
 def program(home: Home, far: ViaHost, *words: str) -> Terminal:
     """Attach to a session of the host in which a program writes what it gets to `input`."""
     far.write("program.py", _PROGRAM)
-    terminal = attached(home, "@box", "work", columns=120)
+    terminal = attached(home, "@box", "work", columns=160)
     terminal.type(f"{sys.executable} ~/program.py {' '.join(words)}\r")
     terminal.wait_for("the program is up")
     return terminal
+
+
+def files(far: ViaHost) -> list[Path]:
+    """Return the files of the session on the host, whole or not."""
+    return [path for path in Path(far.path, ".sesh").glob(".files.*/*") if path.name != "~made"]
 
 
 def gets(terminal: Terminal, far: ViaHost, expected: str) -> None:
     """Wait until the program has got exactly this."""
     terminal.wait_until(lambda: len(far.read("input")) >= len(expected), f"{len(expected)} characters have come")
     assert far.read("input") == expected
+
+
+def sent(terminal: Terminal, far: ViaHost, before: str = "") -> str:
+    """Wait until the program has got `before`, and one path alone in its marks; return the path."""
+    pattern = re.compile(re.escape(before + START) + "([^\x1b]*)" + re.escape(END))
+    found = terminal.wait_until(lambda: pattern.search(far.read("input")), "a path has come")
+    return found[1]
 
 
 @pytest.mark.usefixtures("shot")
@@ -128,3 +142,108 @@ def test_a_person_who_wants_no_files_sent_is_not_asked(home: Home, beside: Besid
         terminal.type(f"{START}{SHOT}{END}")
         gets(terminal, far, f"{START}{SHOT}{END}")
         assert b"Ctrl-V" not in terminal.raw
+
+
+@pytest.mark.parametrize("key", [CTRL_V, "\x1bv", "\x1b[118;5u\x1b[118;5:3u\x1b[57442;5:3u"])
+def test_a_paste_key_sends_a_drop_and_its_path_over_there_is_pasted(
+    home: Home, beside: Beside, shot: bytes, key: str
+) -> None:
+    far = beside("box")
+    with program(home, far) as terminal:
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for(ASKS)
+        terminal.type(key)
+        path = sent(terminal, far)
+        assert Path(path).read_bytes() == shot
+        assert "/proc/" not in path
+        terminal.type("b")
+        terminal.wait_until(lambda: far.read("input").endswith("b"), "the next key has come")
+
+
+def test_files_that_come_one_after_the_other_are_one_drop_and_each_path_is_a_paste_of_its_own(
+    home: Home, beside: Beside, shot: bytes
+) -> None:
+    far = beside("box")
+    Path(home.path, "notes.txt").write_text("notes")
+    with program(home, far) as terminal:
+        terminal.type(f"{START}{SHOT} {END}{START}{os.path.dirname(SHOT)}/notes.txt {END}")
+        terminal.wait_for("shot.png and 1 more (300 KB) are here, not on @box: Ctrl-V or Alt-V sends them")
+        terminal.type(CTRL_V)
+        first = sent(terminal, far)
+        second = sent(terminal, far, f"{START}{first}{END}")
+        assert [Path(first).read_bytes(), Path(second).read_text()] == [shot, "notes"]
+        assert far.read("input") == f"{START}{first}{END}{START}{second}{END}"
+
+
+def test_the_path_is_shown_where_the_program_has_left_bracketed_paste(home: Home, beside: Beside, shot: bytes) -> None:
+    far = beside("box")
+    with program(home, far, "plain") as terminal:
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for(ASKS)
+        terminal.type(CTRL_V)
+        terminal.wait_for("shot.png is on @box: ")
+        (path,) = files(far)
+        terminal.wait_for(str(path))
+        assert path.read_bytes() == shot
+        assert far.read("input") == ""
+
+
+def test_a_link_that_is_lost_in_the_middle_of_a_file_leaves_nothing_there_and_a_line_says_so(
+    home: Home, beside: Beside, shot: bytes
+) -> None:
+    far = beside("box")
+    with open(Path(home.path, "shot.png"), "ab") as file:
+        file.truncate(60 << 20)
+    with program(home, far) as terminal:
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for("shot.png (62.9 MB) is here")
+        terminal.type(CTRL_V)
+        terminal.wait_until(lambda: files(far), "the file has begun to come")
+        far.away()
+        terminal.wait_for(LOST)
+        wait_until(lambda: not files(far), "nothing is left of it")
+        terminal.type("a")
+        far.back()
+        terminal.wait_for("shot.png was not sent to @box: the link was lost")
+        gets(terminal, far, "a")
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for("shot.png (62.9 MB) is here")
+        terminal.type(CTRL_V)
+        assert Path(sent(terminal, far, "a")).stat().st_size == 60 << 20
+
+
+def test_a_picture_is_offered_after_an_empty_paste_that_no_program_has_answered(home: Home, beside: Beside) -> None:
+    home.write("bin/xclip", "#!/bin/sh\ncase $* in *TARGETS*) echo image/png ;; *) echo picture ;; esac\n", mode=0o755)
+    home.env["DISPLAY"] = ":87"
+    far = beside("box")
+    far.env["DISPLAY"] = ""  # which a host has not
+    with program(home, far) as terminal:
+        terminal.type(START)
+        terminal.type(END)
+        gets(terminal, far, f"{START}{END}")
+        terminal.wait_for("picture.png (8 bytes) is here, not on @box: Ctrl-V or Alt-V sends it")
+        terminal.type(CTRL_V)
+        path = sent(terminal, far, f"{START}{END}")
+        assert (os.path.basename(path), Path(path).read_text()) == ("picture.png", "picture\n")
+
+
+@pytest.mark.usefixtures("shot")
+def test_over_a_long_way_a_drop_goes_beside_output_and_keys(home: Home) -> None:
+    Path(home.path, "program.py").write_text(_PROGRAM)
+    Slow(home, 200, 500_000)
+    Path(home.path, "elsewhere").mkdir()
+    Path(home.path, "elsewhere/shot.png").write_bytes(os.urandom(1_000_000))
+    Path(home.path, "shot.png").unlink()
+    terminal = home.terminal("@slow", "work", columns=160, cwd=f"{home.path}/elsewhere")
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{sys.executable} ~/program.py\r")
+    terminal.wait_for("the program is up")
+    terminal.type(f"{START}{SHOT}{END}")
+    terminal.wait_for("shot.png (1.0 MB) is here, not on @slow")
+    terminal.type(CTRL_V)
+    terminal.wait_for("shot.png goes to @slow: ")
+    terminal.type("a")
+    far = Path(home.path, "input")
+    terminal.wait_until(lambda: far.read_text() == "a", "a key has come before the file")
+    terminal.wait_for("shot.png is on @slow: ")
+    assert far.read_text() == "a", "and no path was pasted behind it"
