@@ -24,7 +24,7 @@ from typing import Any, Optional, Protocol
 from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
-from sesh.client.desktop.files import PersonFiles
+from sesh.client.desktop.files import Lines, PersonFiles
 from sesh.client.desktop.listener import Listener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
@@ -48,14 +48,6 @@ _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
 Ports = list[addresses.Loopback]
-
-
-class Lines(Protocol):
-    """The terminal, as far as sesh's own lines go (`TerminalView`)."""
-
-    def show_notice(self, text: str) -> None: ...
-
-    def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
 
 
 class Terminal(Protocol):
@@ -309,7 +301,8 @@ class PersonDesktop:
             self._waiting.pop(exchange.flow.number, None)
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
-            self.release()  # one line asks at a time
+            if self.files is not None:
+                self.files.give_way()  # one line asks at a time
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
             line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
             self._lines.ask_line(line, ASKED_TIME)

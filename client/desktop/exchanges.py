@@ -22,7 +22,7 @@ from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
@@ -249,10 +249,12 @@ class Exchanges:
         self._next_number += 2
         ask["number"] = number
         connection = self._channel.connection
-        if connection is None or not connection.welcome or len(self._pieces.flows) >= MAX_EXCHANGES:
+        frame = protocol.message(protocol.ASK, ask)
+        is_too_much = len(self._pieces.flows) >= MAX_EXCHANGES or len(frame) > MAX_CLIENT_JSON
+        if connection is None or not connection.welcome or is_too_much:
             return Exchange(wish, ask, Flow(number), State.GONE)
         exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
-        self._channel.send(protocol.message(protocol.ASK, ask))
+        self._channel.send(frame)
         return exchange
 
     # -- frames of the daemon

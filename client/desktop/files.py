@@ -28,7 +28,7 @@ from sesh.errors import SeshError
 from sesh.system import paths
 from sesh.system.protected import Protected
 from sesh.system.workers import Stop, Workers
-from sesh.text import describe
+from sesh.text import describe, safe
 from sesh.text.keys import Key, pressed
 from sesh.wire.messages import Why
 from sesh.wire.pieces import MAX_FILE
@@ -39,6 +39,8 @@ PICTURE_AFTER = 1.0  # seconds, and two round trips, after an empty paste: a pro
 LINE_TIME = 10.0  # seconds that a line about an upload stays
 _AGAIN = 0.5  # seconds after which a line that was in another's way is tried again
 _MAX_WORKERS = 4
+_COLUMNS = 80
+_LEAST_NAME = 12  # columns of a file's name in a line, even if there is no room for the rest
 _ESCAPE = Key.parse("Escape")
 _ENDS = {mime: mime.partition("/")[2].replace("jpeg", "jpg") for mime in PICTURES}
 
@@ -67,7 +69,8 @@ class Look:
 class PersonFiles:
     """The files of one attachment's person.
 
-    `pass_on`: sends input that was held. `clipboard`: of this machine, if a picture of it may be sent.
+    `pass_on`: sends input that was held. `columns`: those of the terminal. `clipboard`: of this machine, if its picture
+    may be sent.
     """
 
     def __init__(
@@ -78,11 +81,13 @@ class PersonFiles:
         host: str,
         pass_on: Callable[[bytes], None],
         *,
+        columns: Callable[[], int] = lambda: _COLUMNS,
         round_trip: Callable[[], float] = lambda: 0.0,
         clipboard: tools.Clipboard | None = None,
     ) -> None:
         self._lines, self._consent, self._exchanges, self._place = lines, consent, exchanges, f"@{host}"
         self._pass_on, self._round_trip, self._clipboard = pass_on, round_trip, clipboard
+        self._columns = columns
         self._workers = Workers[int, Done](_MAX_WORKERS)
         self._last_worker = 0
         self._drops = Drops[File](self._look, self._ask, self._send)
@@ -123,7 +128,7 @@ class PersonFiles:
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
-        self._workers.close()
+        self._workers.close(0.0)  # one may hang in a file system that does not answer
 
     def _begin(self, work: Callable[[Stop], Iterator[Done]]) -> int:
         self._last_worker += 1
@@ -156,9 +161,14 @@ class PersonFiles:
         return passed
 
     def release(self) -> None:
-        """Pass on what is held: the link is lost, another line asks, or the client leaves."""
+        """Pass on what is held: the link is lost, or the client leaves."""
         self._stop_looking_at_clipboard()
         self._pass(self._drops.release())
+
+    def give_way(self) -> None:
+        """Pass on what is held, and leave the line to another that asks."""
+        self.release()
+        self._line_until = -inf
 
     def _pass(self, data: bytes) -> None:
         if data:
@@ -202,8 +212,8 @@ class PersonFiles:
         if large or self._consent.asking(time.monotonic()):
             self._give_up(look)
             if large:
-                limit = f"more than the {MAX_FILE >> 20} MiB that can be sent"
-                self._lines.show_notice(f"{_named(large)} is here, not on {self._place}: {limit}")
+                rest = f" is here, not on {self._place}: more than the {MAX_FILE >> 20} MiB that can be sent"
+                self._lines.show_notice(self._fitted(large[0], rest))
             return
         self._looks.remove(look)
         if look.number:
@@ -269,8 +279,10 @@ class PersonFiles:
     def _ask(self, files: list[File]) -> None:
         are, them = ("is", "it") if len(files) == 1 else ("are", "them")
         size = describe.amount(sum(file.size for file in files))
+        more = f" and {len(files) - 1} more" if len(files) > 1 else ""
+        rest = f"{more} ({size}) {are} here, not on {self._place}: Ctrl-V or Alt-V sends {them}"
         self._asks_line = True
-        self._show(f"{_named(files)} ({size}) {are} here, not on {self._place}: Ctrl-V or Alt-V sends {them}", ASK_TIME)
+        self._show(self._fitted(files[0], rest), ASK_TIME)
 
     def _send(self, files: list[File]) -> None:
         self._uploads.add(files)
@@ -290,17 +302,24 @@ class PersonFiles:
         """Return whether no line asks the person for something."""
         return not (self._drops.asks or self._consent.asking(now))
 
-    def show_progress(self, text: str) -> None:
-        """Show a line until another comes; empty: remove it."""
-        if self._may_show(time.monotonic()):
-            if text:
-                self._show(text, LINE_TIME)
-            else:
-                self._clear_line()
+    def _fitted(self, file: File, rest: str) -> str:
+        """Return a line that begins with a file's name, cut so that the rest has room; its suffix stays."""
+        room = self._columns() - safe.columns(rest) - 2  # a line has a blank on each side
+        return safe.cut(safe.plain(file.name), max(_LEAST_NAME, room), keeps_end=True) + rest
 
-    def show_end(self, text: str) -> None:
-        """Show a line for a while, once nothing is in its way."""
-        self._end_line, self._end_line_at = text, 0.0
+    def show_progress(self, file: File, rest: str) -> None:
+        """Show a line about a file until another comes."""
+        if self._may_show(time.monotonic()):
+            self._show(self._fitted(file, rest), LINE_TIME)
+
+    def end_progress(self) -> None:
+        """Take the line away."""
+        if self._may_show(time.monotonic()):
+            self._clear_line()
+
+    def show_end(self, file: File, rest: str) -> None:
+        """Show a line about a file for a while, once nothing is in its way."""
+        self._end_line, self._end_line_at = self._fitted(file, rest), 0.0
 
     def _show_end_line(self, now: float) -> None:
         if self._may_show(now) and self._exchanges.is_connected:
@@ -308,12 +327,6 @@ class PersonFiles:
             self._end_line_at = inf
         else:
             self._end_line_at = now + _AGAIN
-
-
-def _named(files: list[File]) -> str:
-    """Return what to call files in a line."""
-    more = f" and {len(files) - 1} more" if len(files) > 1 else ""
-    return files[0].shown + more
 
 
 # -- in workers

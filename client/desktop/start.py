@@ -23,6 +23,9 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
         channel.input.add(data)
         view.send_input()
 
+    def columns() -> int:
+        return view.display.terminal.grid()[0]
+
     def round_trip() -> float:
         return view.feedback.round_trip
 
@@ -32,7 +35,9 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
     desktop.exchanges = exchanges = Exchanges(channel, desktop, over_link=host is not None)
     if host is not None and settings.files != "never":
         clipboard = tools.clipboard(os.environ) if outer is None else None
-        desktop.files = PersonFiles(view, consent, exchanges, host, reply, round_trip=round_trip, clipboard=clipboard)
+        desktop.files = PersonFiles(
+            view, consent, exchanges, host, reply, columns=columns, round_trip=round_trip, clipboard=clipboard
+        )
     return exchanges
 
 

@@ -35,7 +35,6 @@ _PROGRESS_EVERY = 0.25
 _READ = 256 << 10  # bytes
 _AHEAD = 2  # reads that nobody has taken
 _WHY = {Why.SIZE: "it is too large", Why.GONE: "the link was lost", Why.TIME: "no answer came in time"}
-_MAX_NAME = 40  # columns of a file's name in a line
 
 
 @dataclass(frozen=True)
@@ -46,11 +45,6 @@ class File:
     size: int
     path: str = ""
     data: bytes = b""
-
-    @property
-    def shown(self) -> str:
-        """Its name in a line."""
-        return safe.cut(safe.plain(self.name), _MAX_NAME) or "a file"
 
 
 class UploadState(Enum):
@@ -80,12 +74,15 @@ class Upload:
 
 
 class Shows(Protocol):
-    """Shows lines about uploads."""
+    """Shows lines about uploads, which begin with the name of a file."""
 
-    def show_progress(self, text: str) -> None:
-        """Show a line until another comes; empty: remove it."""
+    def show_progress(self, file: File, rest: str) -> None:
+        """Show a line until another comes."""
 
-    def show_end(self, text: str) -> None:
+    def end_progress(self) -> None:
+        """Take the line away."""
+
+    def show_end(self, file: File, rest: str) -> None:
         """Show a line for a while."""
 
 
@@ -123,15 +120,15 @@ class Uploads:
             upload = self._all[0]
             self._progress_at = now + _PROGRESS_EVERY
             self.shows_progress = True
-            self._shows.show_progress(self._progress(upload))
+            self._shows.show_progress(upload.file, self._progress(upload))
 
     def _progress(self, upload: Upload) -> str:
         which, count = upload.place
-        name = upload.file.shown + (f" ({which} of {count})" if count > 1 else "")
+        place = f" ({which} of {count})" if count > 1 else ""
         sent = upload.exchange.flow.sent if upload.exchange is not None else 0
         size = upload.size or upload.file.size
         percent = 100 * sent // size if size else 0
-        return f"{name} goes to {self._place}: {percent} % of {describe.amount(size)}; Escape ends it"
+        return f"{place} goes to {self._place}: {percent} % of {describe.amount(size)}; Escape ends it"
 
     # -- what begins and ends
 
@@ -170,16 +167,17 @@ class Uploads:
         if len(unpasted) == 1:
             file, path, words = unpasted[0]
             why = f" ({words})" if words else ""
-            self._shows.show_end(f"{file.shown} is on {self._place}: {safe.plain(path)}{why}")
+            self._shows.show_end(file, f" is on {self._place}: {safe.plain(path)}{why}")
         elif unpasted:
-            folder = os.path.dirname(unpasted[-1][1])
-            self._shows.show_end(f"{len(unpasted)} files are on {self._place}, in {safe.plain(folder)}")
+            file, path, _ = unpasted[-1]
+            folder = safe.plain(os.path.dirname(path))
+            self._shows.show_end(file, f" and {len(unpasted) - 1} more are on {self._place}, in {folder}")
 
     def _quiet(self) -> None:
         self._progress_at = inf
         if self.shows_progress:
             self.shows_progress = False
-            self._shows.show_progress("")
+            self._shows.end_progress()
 
     def _fail(self, upload: Upload, why: str) -> None:
         """End an upload that has failed, and those behind it; tell the person."""
@@ -189,7 +187,7 @@ class Uploads:
         self._unpasted.clear()
         self._quiet()
         others = f", nor {behind} more" if behind else ""
-        self._shows.show_end(f"{upload.file.shown} was not sent to {self._place}{others}: {why}")
+        self._shows.show_end(upload.file, f" was not sent to {self._place}{others}: {why}")
 
     def _finish(self, upload: Upload) -> None:
         """Let go of what an upload has."""

@@ -9,14 +9,17 @@ from pathlib import Path
 
 import pytest
 
+from sesh.client.desktop import files as here
+from sesh.daemon.desktop import files as there
 from tests.remote.test_cuts import LOST, attached
 from tests.remote.via import Beside, ViaHost
 from tests.support import PROMPT, Home, Terminal, wait_until
 from tests.support.slow import Slow
 
-pytestmark = pytest.mark.skipif(
-    not os.path.exists("/proc/self/cwd"), reason="a path that leads elsewhere in each process"
-)
+pytestmark = [
+    pytest.mark.needs_fork("times that a busy machine exceeds"),
+    pytest.mark.skipif(not os.path.exists("/proc/self/cwd"), reason="a path that leads elsewhere in each process"),
+]
 
 START, END, CTRL_V, DETACH = "\x1b[200~", "\x1b[201~", "\x16", b"\x1c"
 #: What is dropped. Both homes are on one machine, so the path is one that leads to the client's own folder only there.
@@ -31,6 +34,14 @@ with open("input", "ab", 0) as file:
         file.write(data)
         os.write(1, b"got %d\\r\\n" % len(data))
 """
+
+
+@pytest.fixture(autouse=True)
+def busy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give a busy machine time to look for files."""
+    monkeypatch.setattr(here, "HERE_TIME", 20.0)
+    monkeypatch.setattr(here, "THERE_TIME", 20.0)
+    monkeypatch.setattr(there, "LOOK_TIME", 20.0)
 
 
 @pytest.fixture

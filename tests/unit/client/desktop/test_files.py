@@ -7,6 +7,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator
+from math import inf
 from pathlib import Path
 from typing import Any
 from unittest.mock import Mock
@@ -22,7 +23,7 @@ from sesh.client.desktop.files import PersonFiles
 from sesh.desktop import tools
 from sesh.desktop.targets import FILES, PNG, TEXT
 from sesh.schema import codec
-from sesh.system import descriptors
+from sesh.system import descriptors, workers
 from sesh.wire import protocol
 from sesh.wire.pieces import MAX_FILE
 
@@ -51,6 +52,7 @@ class Desk:
         self.passed = b""
         self.clipboard: dict[str, bytes] = {}
         monkeypatch.setattr(module, "PICTURE_AFTER", 0.05)
+        monkeypatch.setattr(module, "HERE_TIME", 20.0)  # a machine may be busy
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
         monkeypatch.setattr(tools, "list_types", lambda *_: [*self.clipboard])
         monkeypatch.setattr(tools, "read", lambda _, mime, __: self.clipboard.get(mime, b""))
@@ -249,6 +251,8 @@ def test_an_older_daemon_has_the_paste_passed(monkeypatch: pytest.MonkeyPatch, s
 def test_a_dead_mount_has_the_paste_passed_and_stops_no_later_drop(
     desk: Desk, shot: Path, monkeypatch: pytest.MonkeyPatch, stuck: str
 ) -> None:
+    monkeypatch.setattr(module, "HERE_TIME", 0.3)
+    monkeypatch.setattr(workers, "LEAVING", inf)  # who leaves would wait for the thread for ever
     real, answers = getattr(os.path if stuck == "realpath" else os, stuck), threading.Event()
 
     def call(path: str) -> Any:
@@ -262,8 +266,12 @@ def test_a_dead_mount_has_the_paste_passed_and_stops_no_later_drop(
         desk.type(pasted("/dead/shot.png"))
         desk.until(lambda: desk.passed)
         assert desk.passed == pasted("/dead/shot.png")
+    monkeypatch.setattr(module, "HERE_TIME", 20.0)
     desk.type(pasted(shot))
     desk.until_line("is here")
+    assert desk.desktop.files is not None
+    desk.desktop.files.close()
+    desk.desktop.files = None
     answers.set()
 
 
@@ -309,6 +317,36 @@ def test_a_file_that_is_too_large_passes_and_a_line_says_so(desk: Desk, shot: Pa
     desk.until(lambda: desk.passed)
     assert desk.passed == pasted(shot)
     assert desk.notices == ["shot.png is here, not on @gpu: more than the 64 MiB that can be sent"]
+
+
+def test_paths_that_make_too_long_a_question_pass(desk: Desk, tmp_path: Path) -> None:
+    """The daemon takes 64 KiB of JSON, in which a byte may take six, and a longer question ended the client."""
+    folder = os.path.join(tmp_path, *["\u00fc" * 100] * 4)
+    os.makedirs(folder)
+    paths = [os.path.join(folder, f"{number}.png") for number in range(16)]
+    for path in paths:
+        Path(path).write_bytes(b"data")
+    desk.type(pasted(*paths))
+    desk.until_line("0.png and 15 more")
+    desk.type(b"a")
+    folder = os.path.join(folder, *["\u00fc" * 100] * 4)
+    os.makedirs(folder)
+    paths = [os.path.join(folder, f"{number}.png") for number in range(16)]
+    for path in paths:
+        Path(path).write_bytes(b"data")
+    desk.passed = b""
+    desk.type(pasted(*paths))
+    desk.until(lambda: desk.passed)
+    assert desk.passed == pasted(*paths)
+    assert len(desk.asked) == 1
+
+
+def test_a_long_name_is_cut_so_that_the_line_says_what_to_press(desk: Desk, tmp_path: Path) -> None:
+    path = tmp_path / f"{'n' * 251}.png"
+    path.write_bytes(b"data")
+    desk.type(pasted(path))
+    desk.until_line("nnn.png (4 bytes) is here, not on @gpu: Ctrl-V or Alt-V sends it")
+    assert len(desk.line) == 78
 
 
 # -- on their way
@@ -359,7 +397,7 @@ def test_keys_pass_while_a_file_is_on_its_way_and_later_paths_are_not_pasted_bet
     desk._tell(number, path="/there/shot.png", pasted=False)
     desk.until(lambda: len(desk.puts()) == 3)
     assert [put["paste"] for put in desk.puts()] == [True, False, False]
-    desk.until_line("3 files are on @gpu, in /there")
+    desk.until_line("shot.png and 2 more are on @gpu, in /there")
 
 
 def test_a_path_that_was_not_pasted_is_shown_and_stays_under_keys(desk: Desk, shot: Path) -> None:
@@ -484,6 +522,22 @@ def test_text_on_the_clipboard_is_not_offered(desk: Desk, monkeypatch: pytest.Mo
     desk.type(START + END)
     desk.until(lambda: looked)
     assert looked == [[]]
+
+
+def test_a_program_that_asks_takes_the_place_of_a_line_about_a_file_and_its_answer_takes_it_away(
+    desk: Desk, shot: Path
+) -> None:
+    desk.told["pasted"] = False
+    desk.clipboard = {TEXT: b"text"}
+    desk.type(pasted(shot))
+    desk.until_line("Ctrl-V")
+    desk.type(CTRL_V)
+    desk.until_line("shot.png is on @gpu")
+    ask = {"number": 2, "wish": "read", "program": "vim", "type": TEXT}
+    desk.exchanges.handle_frame(protocol.ASK, codec.encode(ask))
+    desk.until_line("vim on @gpu asks for your clipboard")
+    desk.type(CTRL_V)
+    assert desk.line == ""
 
 
 def test_a_line_of_a_program_that_asks_is_not_covered(desk: Desk, shot: Path) -> None:
