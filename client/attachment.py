@@ -268,6 +268,8 @@ class Attachment:
         if data:
             self._handle_keys(data)
         if detach:
+            if self.exchanges is not None:
+                self.exchanges.desktop.release()
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 

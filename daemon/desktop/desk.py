@@ -37,7 +37,7 @@ from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
@@ -48,7 +48,6 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
-_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -501,7 +500,7 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
-    if len(payload) > _MAX_MESSAGE:
+    if len(payload) > MAX_CLIENT_JSON:  # a response to a caller may take six times as many bytes
         raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))
