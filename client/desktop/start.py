@@ -28,12 +28,12 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
         outer=Outer.found(),
         reply=reply,
     )
-    view.queries = QueryKeeper(desktop.query, desktop.copied)
+    view.queries = QueryKeeper(desktop.query, desktop.copied, keeps_writes=settings.copy == "never")
     exchanges = Exchanges(channel, desktop, over_link=host is not None)
     desktop.exchanges = exchanges
     return exchanges
 
 
-def keep_queries(view: TerminalView) -> None:
+def keep_queries(view: TerminalView, settings: DesktopSettings) -> None:
     """Keep queries for the clipboard from the terminal of a client that only watches: it is nobody's desktop."""
-    view.queries = QueryKeeper(lambda _: None)
+    view.queries = QueryKeeper(lambda _: None, keeps_writes=settings.copy == "never")
