@@ -52,6 +52,10 @@ Ports = list[addresses.Loopback]
 class Lines(Protocol):
     """The terminal, as far as sesh's own lines go (`TerminalView`)."""
 
+    @property
+    def line_columns(self) -> int:
+        """The columns that a line has."""
+
     def show_notice(self, text: str) -> None: ...
 
     def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
@@ -287,7 +291,18 @@ class PersonDesktop:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
-            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
+            asks = f"{program}{self._place} asks for your clipboard"
+            # The key is never cut off; with a long name of a program the line could read otherwise.
+            lines = (
+                f"{asks}{what}: Ctrl-V or Alt-V gives it",
+                f"{asks}{what}: Ctrl-V gives it",
+                f"{asks}: Ctrl-V gives it",
+            )
+            room = self._lines.line_columns
+            line = next(
+                (line for line in lines if safe.columns(line) <= room),
+                f"Ctrl-V gives your clipboard to {program}{self._place}",
+            )
             self._lines.ask_line(line, ASKED_TIME)
 
     def _decide_open(self, exchange: Exchange) -> None:

@@ -118,7 +118,7 @@ def test_a_write_passes_or_is_kept_wherever_it_is_split(write: bytes) -> None:
         assert passing.data == b"before" + write + b"after", cut
         assert passing.written == [text for text in [WRITES[write]] if text], cut
         assert keeping.data == b"before" + bytes(len(write)) + b"after", cut
-        assert keeping.written == passing.found == keeping.found == [], cut
+        assert (keeping.written, passing.found, keeping.found) == ([], [], []), cut
 
 
 @pytest.mark.parametrize("other", OTHERS)
