@@ -362,6 +362,42 @@ def test_a_client_that_goes_in_the_middle_gives_no_part(home: Home, far: ViaHost
         assert (size < 10 << 20, why) == (True, "gone")
 
 
+SETTINGS = """
+[desktop]
+paste = "never"
+browse = "always"
+[desktop."bo*"]
+paste = "always"
+browse = "never"
+copy = "never"
+"""
+
+
+def test_a_host_that_may_not_write_the_clipboard_writes_it_in_no_way(home: Home, far: ViaHost, desktop: Path) -> None:
+    """The other settings hold for a host, too, and for all where it has none of its own."""
+    config = Path(home.path, ".config/sesh/config.toml")
+    config.write_text(config.read_text() + SETTINGS)
+    with program(home, far) as asking:
+        assert asking.does("run", "xclip", "-sel", "c", "/dev/null")[0] == 1
+        asking.does("put", "\x1b]52;c;c3RvbGVu\x07\x1b]052;;c3RvbGVu\x1b\\written")
+        asking.terminal.wait_for("written")
+        assert b"c3RvbGVu" not in asking.terminal.raw
+        assert asking.reads() == [True, "", TEXT], "without a key"
+        asking.terminal.type("x")
+        assert asking.opens("https://example.org/") == ["consent"]
+        assert "example.org" not in asking.terminal.text()
+    home.sesh("open", "here")
+    with home.terminal("here") as terminal:
+        terminal.wait_for(PROMPT)
+        here = Program(home, terminal, "here")
+        terminal.type(CTRL_V)
+        assert here.reads() == [False, "consent", ""]
+        assert here.opens("https://example.org/here") == ["opened"]
+        here.does("put", "\x1b]52;c;d3JpdHRlbg==\x07shown")
+        terminal.wait_for_raw(b"\x1b]52;c;d3JpdHRlbg==\x07")
+    assert opened(desktop) == ["https://example.org/here"]
+
+
 @pytest.mark.soak
 def test_a_key_counts_over_a_link_of_800_ms_and_once(home: Home, desktop: Path) -> None:
     """The request comes to the client after its own two seconds."""
