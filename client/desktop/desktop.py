@@ -306,7 +306,18 @@ class PersonDesktop:
             if self.files is not None:
                 self.files.give_way()  # one line asks at a time
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
-            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
+            asks = f"{program}{self._place} asks for your clipboard"
+            # The key is never cut off; with a long name of a program the line could read otherwise.
+            lines = (
+                f"{asks}{what}: Ctrl-V or Alt-V gives it",
+                f"{asks}{what}: Ctrl-V gives it",
+                f"{asks}: Ctrl-V gives it",
+            )
+            room = self._lines.line_columns
+            line = next(
+                (line for line in lines if safe.columns(line) <= room),
+                f"Ctrl-V gives your clipboard to {program}{self._place}",
+            )
             self._lines.ask_line(line, ASKED_TIME)
 
     def _decide_open(self, exchange: Exchange) -> None:
@@ -346,7 +357,7 @@ class PersonDesktop:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
         clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
+        if self._terminal.ignores_clipboard and clipboard is not None:
             self._last_worker += 1
             call = partial(tools.write, clipboard, TEXT, text)
             self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
