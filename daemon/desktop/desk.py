@@ -26,18 +26,18 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.files import Files, Sent
-from sesh.daemon.desktop.streams import Carried, PortStream
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
+from sesh.forward.stream import Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
@@ -48,7 +48,6 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
-_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -103,6 +102,7 @@ class Desk:
         self.poll = Poll()  # the server's, once there is one
         self.due = NEVER
         self.busy = False  # something is under way
+        self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
@@ -124,14 +124,16 @@ class Desk:
         leader = self._clients.leader
         if leader is not None:
             self._display.set(self._facts.id, exists=leader.terminal.has_display)
-            self._offer_browser(leader)
-        if self._new:
+            self._is_offer_due = True
+        if self._new or self._is_offer_due:
             self.due = 0.0
 
-    def _offer_browser(self, client: Client) -> None:
-        """Have programs open pages if the leader's desktop can, once it has said so."""
-        desktop = self.desktop_of(client)
-        if client is self._clients.leader and desktop is not None:
+    def _offer_browser(self, now: float) -> None:
+        """Have programs open pages if the leader's desktop can, once it has said so, or is too old to say anything."""
+        leader = self._clients.leader
+        if leader is not None and now >= self._awaited_until():
+            self._is_offer_due = False
+            desktop = self.desktop_of(leader) or {}
             can_open = desktop.get("open", False) and desktop.get("listen", False)
             variables.offer_browser(self._facts, can_open=can_open)
 
@@ -277,6 +279,8 @@ class Desk:
 
     def act(self, now: float) -> None:
         """Ask for what is new, give up what takes too long, and look at the ports that are watched."""
+        if self._is_offer_due:
+            self._offer_browser(now)
         for asked in self._new[:_BEGUN_AT_ONCE]:
             self._begin(asked, now)
         for link in list(self._links.values()):
@@ -293,7 +297,7 @@ class Desk:
     def _plan(self) -> None:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
-        if self._new:
+        if self._new or (self._is_offer_due and self._clients.leader is not None):
             self.due = min(self.due, self._awaited_until())
         if any(link.watched for link in self._links.values()):
             self.due = min(self.due, time.monotonic() + PORT_LOOK)
@@ -417,8 +421,8 @@ class Desk:
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
-            self.due = 0.0 if self._new else self.due
-            self._offer_browser(client)
+            self._is_offer_due = self._is_offer_due or client is self._clients.leader
+            self.due = 0.0
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))
         elif kind == protocol.TOLD:
@@ -496,7 +500,7 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
-    if len(payload) > _MAX_MESSAGE:
+    if len(payload) > MAX_CLIENT_JSON:  # a response to a caller may take six times as many bytes
         raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))
