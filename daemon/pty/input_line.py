@@ -38,10 +38,11 @@ class InputLine:
 
     def add(self, keys: bytes, *, drafts: bool = False) -> None:
         """Note typed keys. `drafts`: they make the line a person's draft."""
-        pressed = [key for key, _ in tokens(keys[-_MAX_BYTES:]) if not _is_silent(key)]
-        if pressed:
-            self.input_at = time.monotonic()
-        for key in pressed:
+        now = time.monotonic()
+        for key, _ in tokens(keys[-_MAX_BYTES:]):
+            if key[0] == 0x1B and _is_silent(key):
+                continue
+            self.input_at = now
             length = _length_after(key, self.estimate)
             if not length:
                 self.drafted_at = None
