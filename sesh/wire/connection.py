@@ -101,7 +101,7 @@ class Connection:
                 raise self._closed(error) from error
 
     def send_some(self, data: bytes) -> int:
-        """Write as much of `data` as fits without waiting; return how much. Raises Unreachable if the peer has closed."""
+        """Write what fits without waiting; return how much that is. Raises Unreachable if the peer has closed."""
         os.set_blocking(self.outbound, False)  # poll(2) promises room for PIPE_BUF bytes alone
         try:
             return os.write(self.outbound, data)
