@@ -9,8 +9,6 @@ UP ──doubted──▶ new connections wait ──▶ UP
 
 from __future__ import annotations
 
-import errno
-import os
 import select
 import time
 from collections.abc import Callable
@@ -18,8 +16,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from sesh.errors import ConnectionLost, Refused, SeshError, Unreachable
-from sesh.forward.listener import Listener
+from sesh.errors import ConnectionLost, SeshError, Unreachable
+from sesh.forward.listener import Listener, first_free, unprivileged
 from sesh.forward.near import Carry, NearEnd
 from sesh.link.keeper import LinkKeeper
 from sesh.link.link import Link, LinkRequest
@@ -32,9 +30,6 @@ from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import OP, Why
 
-LOWEST = 1024  # ports below are root's
-_ABOVE = 8000  # is added to such a port: 8080 stands for 80
-_TRIES = 100  # ports that are tried before this machine counts as full
 _RETRY = 10.0  # seconds between two attempts at a link that was refused, while somebody connects
 
 
@@ -95,21 +90,12 @@ class Forwarding:
         for each in self._ports:
             if each.listener.far_port == port and each.listener.sockets:
                 return self._facts(each)
-        made = _Forwarded(self._listener(port), session_id, session)
+        # Where both share one loopback, it would connect to itself at the same port.
+        listener = first_free(port, unprivileged(port) + self._shares_loopback)
+        made = _Forwarded(listener, session_id, session)
         self._ports.append(made)
         self._watch_session(made)
         return self._facts(made)
-
-    def _listener(self, port: int) -> Listener:
-        first = port if port >= LOWEST or os.geteuid() == 0 else port + _ABOVE
-        first += self._shares_loopback  # at the same port it would connect to itself
-        for candidate in range(first, min(first + _TRIES, 1 << 16)):
-            try:
-                return Listener(candidate, port)
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise Refused(f"cannot listen on this machine: {error.strerror}") from error
-        raise Refused(f"no port from {first} on is free on this machine", hint="end what listens there")
 
     def stop(self, port: int | None = None) -> list[ForwardedPort]:
         """Forward a port no more, of here or of the host; without one, none. Return what was ended."""
