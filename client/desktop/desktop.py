@@ -275,6 +275,9 @@ class PersonDesktop:
         if port is None:
             return
         if self._outer is None:
+            if self._says(f"forwards {port}", program := _program(exchange)):
+                there = exchange.ask.get("port", 0)
+                self._lines.show_notice(f"{program}{self._place}: its port {there} is at http://localhost:{port} here")
             self._forwards.tell(exchange, port)
         else:  # its person sits at another machine, from which this port is to be reached
             exchange.ask["port"] = port

@@ -258,7 +258,8 @@ class Desk:
         self._leave(asked)
         told.pop("number", None)
         asked.request.respond(told)
-        self._note(asked, told)
+        if not (asked.wish is Wish.LISTEN and asked.state is State.FLOWING):  # its beginning was noted
+            self._note(asked, told)
 
     def _note(self, asked: Asked, told: Told) -> None:
         """Add an event, at most one in a while for each kind and program; none for a list, which is half a read."""
@@ -441,6 +442,8 @@ class Desk:
         asked = link.asked.get(flow.number)
         if asked is None:
             return
+        if asked.wish is Wish.LISTEN and asked.state is State.ASKED:
+            self._note(asked, {"ok": True})
         asked.state = State.FLOWING
         asked.until = NEVER if asked.wish is Wish.LISTEN else now + TIME
         if flow.received > MAX_BYTES:

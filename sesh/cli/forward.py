@@ -16,7 +16,7 @@ from sesh.errors import NotFound, Refused, UsageError
 from sesh.names import check_name, is_decimal, printable
 from sesh.ops import desk, forwards, listening
 from sesh.ops import forward as far
-from sesh.ops.forwarding import Forwarding
+from sesh.ops.forwarding import Forwarding, why_other
 from sesh.reach.caller import CANCEL
 from sesh.reach.host_target import HostTarget
 from sesh.reach.target import Target
@@ -153,7 +153,7 @@ def _listen(cli: Invocation, port: int, session: str) -> int:
 def _print(cli: Invocation, row: ForwardedPort) -> int:
     """Print what is forwarded; say if it is not at the same port."""
     if row["local"] != row["port"]:
-        cli.note(f"port {row['port']} is taken or not free to use here: it is {row['local']}")
+        cli.note(f"{why_other(row['port'])}: it is {row['local']}")
     return cli.out.show({"ok": True, **row}, f"{row['url']} is port {row['port']} of @{row['host']}")
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from sesh.errors import ConnectionLost, SeshError, Unreachable
+from sesh.about import PROGRAM
+from sesh.errors import ConnectionLost, Refused, SeshError, Unreachable, UsageError
 from sesh.forward.listener import Listener, first_free, unprivileged
 from sesh.forward.near import Carry, NearEnd
 from sesh.link.keeper import LinkKeeper
@@ -26,6 +27,7 @@ from sesh.reach.host_target import LIST_DOUBTED_AFTER, HostTarget
 from sesh.schema.facts import ForwardedPort
 from sesh.system import platforms
 from sesh.system.descriptors import polled
+from sesh.system.ports import Look, holder
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import OP, Why
@@ -54,6 +56,25 @@ class _Forwarded:
     is_answered: bool = False  # something has answered there, or its silence was told
 
 
+def _taken(target: HostTarget) -> tuple[Link, str]:
+    """Open a link that carries connections; return it, and what names the host's loopback."""
+    try:
+        return target.taken(carry)
+    except UsageError as error:  # the op takes no words that could be wrong
+        hint = f"upgrade it: {PROGRAM} deploy @{target.host}"
+        raise Refused(f"the sesh of @{target.host} is older, and forwards no port", hint=hint) from error
+
+
+def why_other(port: int) -> str:
+    """Return why a port of a host is not at the same port here."""
+    if unprivileged(port) != port:
+        return f"port {port} is root's here"
+    listens = Look().listeners(port) != []
+    return (
+        f"port {port} is taken here by {holder(port)}" if listens else f"port {port} of the host is one of this machine"
+    )
+
+
 class Forwarding:
     """The forwarded ports of one host. Raises the errors of a first link; then it keeps one.
 
@@ -63,7 +84,7 @@ class Forwarding:
     def __init__(self, target: HostTarget, note: Callable[[str], None]) -> None:
         self.host = target.host
         self._note = note
-        link, network = target.taken(carry)
+        link, network = _taken(target)
         self._shares_loopback = network == platforms.network()
         self._keeper = LinkKeeper(target.destination)
         self._keeper.log("connect", session=None)

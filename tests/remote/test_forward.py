@@ -17,14 +17,17 @@ from contextlib import closing
 from http.client import HTTPConnection, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import pytest
 
+from sesh.bridge import bridge
+from sesh.errors import UsageError
 from tests.remote.farm import Farm
 from tests.remote.test_cuts import attached
 from tests.remote.test_forwards import leads
 from tests.remote.via import Beside
-from tests.support import PROMPT, Home, Terminal, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 BULK = os.urandom(1 << 20) * 8
 _NO_ANSWER = (RemoteDisconnected, ConnectionResetError)
@@ -355,6 +358,35 @@ def fetched(row: dict[str, Any], path: str = "/") -> bytes:
     with closing(HTTPConnection("localhost", row["local"], timeout=30)) as connection:
         connection.request("GET", path)
         return connection.getresponse().read()
+
+
+def test_a_forward_in_the_background_goes_over_ssh_without_compression_and_heals(
+    home: Home, farm: Farm, server: Server
+) -> None:
+    """The ports that ssh_config forwards are those of the sessions' shared connection: a second one had them taken."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        own = probe.getsockname()[1]
+    settings = {"LocalForward": f"{own} 127.0.0.1:{server.port}", "ExitOnForwardFailure": "yes"}
+    far = farm.host("box", config=settings, proxied=True)
+    assert home.sesh("@box", "list").code == 0
+    begun = home.sesh("@box", "forward", str(server.port), "-d", "--json")
+    assert begun.code == 0, begun
+    assert fetched(begun.json()) == b"the page"
+    shared = [line for line in map(processes.describe, farm.masters()) if "ControlMaster=yes" in line]
+    assert sorted("Compression=yes" in each for each in shared) == [False, True], "\n".join(shared)
+    far.cut()
+    assert fetched(begun.json()) == b"the page"
+    assert home.sesh("forward", "--stop").code == 0
+
+
+def test_a_host_with_an_older_sesh_is_named_with_what_to_do(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside("box")
+    monkeypatch.setattr(bridge, "op_named", Mock(side_effect=UsageError("sesh 1.0 has no op forward.carry")))
+    refused = home.sesh("@box", "forward", "3000")
+    assert refused.code == 1
+    assert refused.stderr == ("sesh: the sesh of @box is older, and forwards no port; upgrade it: sesh deploy @box\n")
 
 
 # -- typed in a session
