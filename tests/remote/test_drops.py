@@ -281,3 +281,17 @@ def test_over_a_long_way_a_drop_goes_beside_output_and_keys(home: Home) -> None:
     terminal.wait_until(lambda: far.read_text() == "a", "a key has come before the file")
     terminal.wait_for("shot.png is on @slow: ")
     assert far.read_text() == "a", "and no path was pasted behind it"
+
+
+@pytest.mark.usefixtures("shot")
+def test_a_drop_at_a_prompt_is_a_word_of_the_command_that_is_typed(home: Home, beside: Beside) -> None:
+    beside("box")
+    with attached(home, "@box", "work", columns=160) as terminal:
+        terminal.type("wc -c ")
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for(ASKS)
+        terminal.type(CTRL_V)
+        terminal.wait_for("wc -c /")
+        terminal.type("; echo do''ne\r")
+        terminal.wait_for("done")
+        terminal.wait_for("300000 /")
