@@ -146,10 +146,11 @@ def test_what_is_held_when_the_client_is_stopped_is_passed_and_no_line_asks_for_
     with program(home, far) as terminal:
         terminal.type(f"{START}{SHOT}{END}")
         terminal.wait_for(ASKS)
+        mark = len(terminal.raw)
         terminal.signal(signal.SIGTSTP)
-        terminal.wait_until(lambda: 2004 not in terminal.modes, "it has made room, to be stopped")
+        made_room = terminal.wait_for_raw(b"\x1b[?2004l", start=mark)
         terminal.signal(signal.SIGCONT)
-        terminal.wait_until(lambda: 2004 in terminal.modes, "it is back")
+        terminal.wait_for_raw(b"\x1b[?2004h", start=made_room.end())
         terminal.type(CTRL_V)
         gets(terminal, far, f"{START}{SHOT}{END}{CTRL_V}")
 
