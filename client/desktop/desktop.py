@@ -25,24 +25,26 @@ from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
 from sesh.client.desktop.files import Lines, PersonFiles
-from sesh.client.desktop.listener import Listener
+from sesh.client.desktop.listener import LoginListener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
-from sesh.system import platforms
+from sesh.system import platforms, ports
 from sesh.system.workers import Stop, Workers
 from sesh.text import describe, safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
 
 WAIT = 1.5  # seconds that a reader waits for the key of the line
 LINE_TIME = 10.0  # seconds that a line with a link stays
+SSH_LINE_TIME = 30.0  # seconds that a line with a command to type elsewhere stays
 SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
 _MAX_LISTENERS = 16  # one more ends the oldest
 
@@ -122,7 +124,7 @@ class PersonDesktop:
         self._last_worker = self._last_query = 0
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
-        self._listeners: dict[int, Listener] = {}  # by port
+        self._listeners: dict[int, LoginListener] = {}  # by port
         self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -187,7 +189,7 @@ class PersonDesktop:
             self._outer.close()
         if self.files is not None:
             self.files.close()
-        self._workers.close()
+        self._workers.close(_LEAVING)
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
         """Make a call in a worker; call `done` in the loop with its result or error, unless the exchange is over."""
@@ -304,7 +306,18 @@ class PersonDesktop:
             if self.files is not None:
                 self.files.give_way()  # one line asks at a time
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
-            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
+            asks = f"{program}{self._place} asks for your clipboard"
+            # The key is never cut off; with a long name of a program the line could read otherwise.
+            lines = (
+                f"{asks}{what}: Ctrl-V or Alt-V gives it",
+                f"{asks}{what}: Ctrl-V gives it",
+                f"{asks}: Ctrl-V gives it",
+            )
+            room = self._lines.line_columns
+            line = next(
+                (line for line in lines if safe.columns(line) <= room),
+                f"Ctrl-V gives your clipboard to {program}{self._place}",
+            )
             self._lines.ask_line(line, ASKED_TIME)
 
     def _decide_open(self, exchange: Exchange) -> None:
@@ -344,7 +357,7 @@ class PersonDesktop:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
         clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
+        if self._terminal.ignores_clipboard and clipboard is not None:
             self._last_worker += 1
             call = partial(tools.write, clipboard, TEXT, text)
             self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
@@ -457,32 +470,44 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
-        program, browser = _program(exchange), self._browser
-        if browser is None and self._outer is None:
-            self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
+        browser = self._browser
+        taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
+        if taken is not None:
+            self._stop_listening(exchange)
+            self._run(exchange, lambda _: ports.holder(taken), partial(self._tell_taken, exchange, taken))
             return
-        for port in self._ports(exchange, address):
-            if not self._listen(exchange, port):
-                self._stop_listening(exchange)
-                line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
-                self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
-                exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
-                return
         if self._outer is not None:
             self._opening.append(exchange)
             self._outer.ask(exchange)
-        elif browser is not None:
+        elif browser is None:
+            self._tell_link(exchange, address, "the desktop has no browser")
+        else:
             opened = partial(self._tell_opened, exchange, address)
             self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
 
-    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+    def _tell_link(self, exchange: Exchange, address: addresses.Address, why: str) -> None:
+        """Show an address that no program here opens as a link; behind a plain ssh with the way for a login."""
         program = _program(exchange)
-        if error is not None:
-            self._stop_listening(exchange)
+        ways = [f"-L {each.port}:localhost:{each.port}" for each in self._carried(exchange, address)]
+        if not ways or not self._environment.get("SSH_CONNECTION"):
             self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, str(error))
+            exchange.refuse(Why.TOOLS, f"{why}: it shows the address as a link")
             return
+        then = f"run `ssh {' '.join(ways)} {os.uname().nodename}` where you sit, then open"
+        self._lines.ask_line(f"{program}: {then} {address.opened}", SSH_LINE_TIME)
+        exchange.refuse(Why.TOOLS, f"{why}, and it is reached by plain ssh: {then} the address")
+
+    def _tell_taken(self, exchange: Exchange, port: int, holder: str) -> None:
+        """Tell who has a port: what comes back to it must not go to another program."""
+        holder = safe.cut(safe.plain(holder), _MAX_PROGRAM)
+        self._lines.ask_line(f"page not opened: port {port} is taken here by {holder}; end it, try again", LINE_TIME)
+        exchange.refuse(Why.TAKEN, f"port {port} is taken on the desktop by {holder}: end it, then try again")
+
+    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+        if error is not None:
+            self._tell_link(exchange, address, str(error))
+            return
+        program = _program(exchange)
         if self._says("opened", program):
             self._lines.show_notice(f"{program}{self._place} opened {address.opened}")
         exchange.tell()
@@ -533,10 +558,12 @@ class PersonDesktop:
 
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
-        if port in self._listeners:
-            return False
+        if (old := self._listeners.get(port)) is not None:
+            if old.sockets:
+                return False
+            self._drop_listener(port)  # of a login that is over, whose browser keeps a connection
         try:
-            listener = Listener(port, time.monotonic(), tls=tls, own=own)
+            listener = LoginListener(port, time.monotonic(), tls=tls, own=own)
         except OSError:
             return False
         if not own:

@@ -59,6 +59,11 @@ class Exchange:
     def over(self) -> bool:
         return self.state in (State.TOLD, State.GONE)
 
+    @property
+    def lost(self) -> bool:
+        """True once the link has gone."""
+        return self.state is State.GONE
+
     # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
 
     @property
@@ -80,6 +85,15 @@ class Exchange:
     def take(self, count: int = 1 << 30) -> bytes:
         """Take at most `count` of the bytes that have come."""
         return self.flow.take(count)
+
+    @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come, of which `drop` takes some where they are."""
+        return self.flow.incoming
+
+    def drop(self, count: int) -> None:
+        """Take as many of the bytes that have come."""
+        self.flow.drop(count)
 
     @property
     def ended(self) -> bool:

@@ -39,7 +39,6 @@ PICTURE_AFTER = 1.0  # seconds, and two round trips, after an empty paste: a pro
 LINE_TIME = 10.0  # seconds that a line about an upload stays
 _AGAIN = 0.5  # seconds after which a line that was in another's way is tried again
 _MAX_WORKERS = 4
-_COLUMNS = 80
 _LEAST_NAME = 12  # columns of a file's name in a line, even if there is no room for the rest
 _ESCAPE = Key.parse("Escape")
 _ENDS = {mime: mime.partition("/")[2].replace("jpeg", "jpg") for mime in PICTURES}
@@ -49,6 +48,10 @@ Done = Callable[[], None]
 
 class Lines(Protocol):
     """The terminal, as far as sesh's own lines go (`TerminalView`)."""
+
+    @property
+    def line_columns(self) -> int:
+        """The columns that a line has."""
 
     def show_notice(self, text: str) -> None: ...
 
@@ -69,8 +72,7 @@ class Look:
 class PersonFiles:
     """The files of one attachment's person.
 
-    `pass_on`: sends input that was held. `columns`: those of the terminal. `clipboard`: of this machine, if its picture
-    may be sent.
+    `pass_on`: sends input that was held. `clipboard`: of this machine, if its picture may be sent.
     """
 
     def __init__(
@@ -81,13 +83,11 @@ class PersonFiles:
         host: str,
         pass_on: Callable[[bytes], None],
         *,
-        columns: Callable[[], int] = lambda: _COLUMNS,
         round_trip: Callable[[], float] = lambda: 0.0,
         clipboard: tools.Clipboard | None = None,
     ) -> None:
         self._lines, self._consent, self._exchanges, self._place = lines, consent, exchanges, f"@{host}"
         self._pass_on, self._round_trip, self._clipboard = pass_on, round_trip, clipboard
-        self._columns = columns
         self._workers = Workers[int, Done](_MAX_WORKERS)
         self._last_worker = 0
         self._drops = Drops[File](self._look, self._ask, self._send)
@@ -304,7 +304,7 @@ class PersonFiles:
 
     def _fitted(self, file: File, rest: str) -> str:
         """Return a line that begins with a file's name, cut so that the rest has room; its suffix stays."""
-        room = self._columns() - safe.columns(rest) - 2  # a line has a blank on each side
+        room = self._lines.line_columns - safe.columns(rest)
         return safe.cut(safe.plain(file.name), max(_LEAST_NAME, room), keeps_end=True) + rest
 
     def show_progress(self, file: File, rest: str) -> None:

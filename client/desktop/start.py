@@ -23,24 +23,19 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
         channel.input.add(data)
         view.send_input()
 
-    def columns() -> int:
-        return view.display.terminal.grid()[0]
-
     def round_trip() -> float:
         return view.feedback.round_trip
 
     consent, outer = Consent(settings.paste, settings.browse, settings.copy), Outer.found()
     desktop = PersonDesktop(view, view, consent, host, round_trip=round_trip, outer=outer, reply=reply)
-    view.queries = QueryKeeper(desktop.query, desktop.copied)
+    view.queries = QueryKeeper(desktop.query, desktop.copied, keeps_writes=settings.copy == "never")
     desktop.exchanges = exchanges = Exchanges(channel, desktop, over_link=host is not None)
     if host is not None and settings.files != "never":
         clipboard = tools.clipboard(os.environ) if outer is None else None
-        desktop.files = PersonFiles(
-            view, consent, exchanges, host, reply, columns=columns, round_trip=round_trip, clipboard=clipboard
-        )
+        desktop.files = PersonFiles(view, consent, exchanges, host, reply, round_trip=round_trip, clipboard=clipboard)
     return exchanges
 
 
-def keep_queries(view: TerminalView) -> None:
+def keep_queries(view: TerminalView, settings: DesktopSettings) -> None:
     """Keep queries for the clipboard from the terminal of a client that only watches: it is nobody's desktop."""
-    view.queries = QueryKeeper(lambda _: None)
+    view.queries = QueryKeeper(lambda _: None, keeps_writes=settings.copy == "never")

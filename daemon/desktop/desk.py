@@ -26,11 +26,11 @@ from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.files import Files, Sent
-from sesh.daemon.desktop.streams import Carried, PortStream
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
+from sesh.forward.stream import Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
@@ -102,6 +102,7 @@ class Desk:
         self.poll = Poll()  # the server's, once there is one
         self.due = NEVER
         self.busy = False  # something is under way
+        self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
@@ -123,14 +124,16 @@ class Desk:
         leader = self._clients.leader
         if leader is not None:
             self._display.set(self._facts.id, exists=leader.terminal.has_display)
-            self._offer_browser(leader)
-        if self._new:
+            self._is_offer_due = True
+        if self._new or self._is_offer_due:
             self.due = 0.0
 
-    def _offer_browser(self, client: Client) -> None:
-        """Have programs open pages if the leader's desktop can, once it has said so."""
-        desktop = self.desktop_of(client)
-        if client is self._clients.leader and desktop is not None:
+    def _offer_browser(self, now: float) -> None:
+        """Have programs open pages if the leader's desktop can, once it has said so, or is too old to say anything."""
+        leader = self._clients.leader
+        if leader is not None and now >= self._awaited_until():
+            self._is_offer_due = False
+            desktop = self.desktop_of(leader) or {}
             can_open = desktop.get("open", False) and desktop.get("listen", False)
             variables.offer_browser(self._facts, can_open=can_open)
 
@@ -276,6 +279,8 @@ class Desk:
 
     def act(self, now: float) -> None:
         """Ask for what is new, give up what takes too long, and look at the ports that are watched."""
+        if self._is_offer_due:
+            self._offer_browser(now)
         for asked in self._new[:_BEGUN_AT_ONCE]:
             self._begin(asked, now)
         for link in list(self._links.values()):
@@ -292,7 +297,7 @@ class Desk:
     def _plan(self) -> None:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
-        if self._new:
+        if self._new or (self._is_offer_due and self._clients.leader is not None):
             self.due = min(self.due, self._awaited_until())
         if any(link.watched for link in self._links.values()):
             self.due = min(self.due, time.monotonic() + PORT_LOOK)
@@ -416,8 +421,8 @@ class Desk:
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
-            self.due = 0.0 if self._new else self.due
-            self._offer_browser(client)
+            self._is_offer_due = self._is_offer_due or client is self._clients.leader
+            self.due = 0.0
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))
         elif kind == protocol.TOLD:

@@ -89,6 +89,8 @@ class Browser:
 
 def clipboard(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> Clipboard | None:
     """Return the clipboard of an environment's desktop; None without tools for it."""
+    if _is_elsewhere(environment):
+        return None
     if _is_wsl(environment) and programs.find("powershell.exe"):
         return _WINDOWS
     if environment.get("WAYLAND_DISPLAY") and programs.find("wl-copy") and programs.find("wl-paste"):
@@ -107,6 +109,8 @@ def clipboard(environment: Mapping[str, str], *, macos: bool = not platforms.LIN
 
 def browser(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> Browser | None:
     """Return the browser of an environment's desktop; None without one: a text browser would take the terminal."""
+    if _is_elsewhere(environment):
+        return None
     if _is_wsl(environment) and programs.find("rundll32.exe"):
         return Browser(("rundll32.exe", "url.dll,FileProtocolHandler"))
     if _is_wsl(environment) and programs.find("wslview"):
@@ -124,11 +128,18 @@ def browser(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX
 
 def missing(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> str:
     """Return what to do where there is no clipboard."""
+    if _is_elsewhere(environment):
+        return f"it is reached by plain ssh; attach where you sit: sesh @{os.uname().nodename}"
     if environment.get("WAYLAND_DISPLAY"):
         return "install wl-clipboard"
     if environment.get("DISPLAY"):
         return "install xclip"
     return "pbcopy and pbpaste are not in PATH" if macos else "there is no display"
+
+
+def _is_elsewhere(environment: Mapping[str, str]) -> bool:
+    """Return whether the person sits at another machine, whose display is not this one's either."""
+    return bool(environment.get("SSH_CONNECTION")) and not platforms.brings_display(environment)
 
 
 def _is_wsl(environment: Mapping[str, str]) -> bool:

@@ -458,3 +458,19 @@ class CheckpointFacts(TypedDict, total=False):
     history: list[RunFacts]
     times: list[tuple[int, int]]
     untimed: int
+
+
+class ForwardedPort(TypedDict):
+    """A port of a host that is reached at `url` here.
+
+    `port`: there; `local`: here; `session`: the one with which it ends; `connections`: that are open now; `up`: the
+    link is.
+    """
+
+    host: str
+    port: int
+    local: int
+    url: str
+    session: Optional[Name]
+    connections: int
+    up: bool

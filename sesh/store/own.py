@@ -22,11 +22,12 @@ PROCESS = re.compile(r"\.terminal\.(\d+)")  # group 1: the pid
 # Sockets of shared connections, also unfinished ones, lock files of logins, and unfinished symbolic links.
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start|\w{{16}}))?|sesh\.agent\.\d+")
 HINTED = ".hinted"  # there once `history` has told of the shell integration
+FORWARD = re.compile(rf"\.forward\.{_HASH}(\.start)?")  # the socket of what forwards a host's ports, or its lock
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
     rf"bin/(?:{'|'.join((MARK, *NAMES))})"
-    rf"|{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
+    rf"|{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{FORWARD.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
     rf"|\.results/{_ID}\.json|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.

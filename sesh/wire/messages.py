@@ -15,6 +15,7 @@ from sesh.schema.facts import (
     Code,
     EndFacts,
     Exact,
+    ForwardedPort,
     Id,
     JobResult,
     Latin,
@@ -133,6 +134,7 @@ class Wish(str, Enum):
     WRITE = "write"  # put pieces on the clipboard as `type`; TOLD once that is done
     OPEN = "open"  # show the page `url`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
+    SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
     PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
     FIND = "find"  # which of `paths` exist on the daemon's machine: TOLD has `found`
     PUT = "put"  # pieces are a file for the session's directory of files, where TOLD says its `path`
@@ -168,6 +170,7 @@ class Ask(TypedDict, total=False):
     ports: list[int]
     program: str
     size: int
+    session: Id
     paths: list[Exact]
     name: Exact
     paste: bool
@@ -388,4 +391,5 @@ DESK = RequestType("desk", Told)  # what a program wants of its person's desktop
 PUT = RequestType("put", Told)  # a file for the session
 
 START = RequestType("start", type(None))  # to a zygote
+FORWARD = RequestType("forward", list[ForwardedPort])  # to what forwards a host's ports in the background
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

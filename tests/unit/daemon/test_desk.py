@@ -8,6 +8,7 @@ import socket
 import struct
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -21,6 +22,32 @@ from sesh.system import ports
 from sesh.wire import protocol
 from sesh.wire.pieces import MAX_BYTES, OVER_LINK
 from tests.unit.daemon.connections import ALL, Attach, Daemon, Peer, desktop_events, prints
+
+# -- whether programs open pages
+
+
+def offered(server: Daemon) -> bool:
+    return bool(server.session.facts.variables.get("BROWSER"))
+
+
+@pytest.fixture
+def browsing(server: Daemon, sessions: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """The daemon of a session whose programs may be offered a browser."""
+    monkeypatch.delenv("BROWSER", raising=False)
+    server.session.facts.browser = True
+    return server
+
+
+def test_programs_open_pages_only_while_the_leader_s_desktop_can(browsing: Daemon, attach: Attach) -> None:
+    first = attach()
+    browsing.until(lambda: offered(browsing))
+    older = attach(desktop=None)  # of a sesh that says nothing of its desktop
+    browsing.until(lambda: browsing.session.clients.leader is older.client)
+    browsing.until(lambda: not offered(browsing))
+    older.link.close()
+    browsing.until(lambda: browsing.session.clients.leader is first.client)
+    browsing.until(lambda: offered(browsing))
+
 
 # -- what callers get
 
@@ -328,7 +355,7 @@ def test_a_connection_for_which_no_descriptor_is_left_is_an_answer(
     def fails(*_: object) -> None:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("sesh.daemon.desktop.streams.socket.socket", fails)
+    monkeypatch.setattr("sesh.forward.stream.socket.socket", fails)
     client.asks(number=1, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD)["why"] == "gone"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +14,7 @@ from sesh.desktop import dropped, tools
 from sesh.desktop.targets import FILES, PNG, TEXT
 from sesh.desktop.tools import NoTool
 from sesh.errors import Refused
+from sesh.system import platforms
 from sesh.system.workers import Stop
 
 _STAND_IN = """#!{python} -IS
@@ -87,6 +89,26 @@ def test_a_tool_that_is_missing_is_replaced_or_named(make: Make) -> None:
     make("xsel")
     assert found(X11).name == "xsel"
     assert found(WAYLAND).name == "xsel", "an X11 tool serves where only it is installed"
+
+
+@pytest.mark.parametrize("environment", [{}, {"WSL_DISTRO_NAME": "Debian"}, {"TERMUX_VERSION": "1"}])
+@pytest.mark.parametrize("macos", [True, False])
+def test_a_person_who_came_by_plain_ssh_does_not_sit_here(
+    environment: dict[str, str], macos: bool, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("powershell.exe", "rundll32.exe", "pbcopy", "pbpaste", "open", "xdg-open", "xclip"):
+        make(name)
+    for name in ("termux-clipboard-get", "termux-clipboard-set", "termux-open-url"):
+        make(name)
+    monkeypatch.setattr(platforms, "LINUX", not macos)
+    by_ssh = {**environment, "SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    assert tools.clipboard(by_ssh, macos=macos) is None
+    assert tools.browser(by_ssh, macos=macos) is None
+    assert not platforms.opens_pages(by_ssh)
+    assert tools.missing(by_ssh, macos=macos).endswith(f"attach where you sit: sesh @{os.uname().nodename}")
+    forwarded = {**by_ssh, "DISPLAY": "localhost:10.0"}
+    assert platforms.opens_pages(forwarded)
+    assert tools.browser(forwarded, macos=macos) is not None
 
 
 def test_xclip_is_asked_for_its_types_before_it_is_read(make: Make, log: Path) -> None:
