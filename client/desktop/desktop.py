@@ -250,7 +250,7 @@ class PersonDesktop:
         return bytes(kept)
 
     def release(self) -> None:
-        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
         if self.files is not None:
             self.files.release()
 

@@ -147,7 +147,7 @@ class Desktop(Protocol):
         """Note what the person types; return what is for the program, without a key that was consent."""
 
     def release(self) -> None:
-        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
