@@ -17,7 +17,7 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import Window
+from sesh.wire.window import LinkWindow, Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
@@ -129,7 +129,7 @@ class Pieces:
 
     def __init__(self, now: float, *, over_link: bool) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=True)
+        self._window = LinkWindow(now, yields=True) if over_link else Window(now)
         self._largest = OVER_LINK if over_link else HERE
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
