@@ -250,6 +250,13 @@ class Client(Reader):
         at = self.window.stuck_at()
         return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
 
+    def lacks_nothing(self, head: int) -> bool:
+        """Return whether there is nothing to send it: it has all output, and nobody has asked for a screen for it."""
+        place = self.place
+        if place is None or place.sent != head or self.asked is not None or self.screen is not None:
+            return False
+        return self.left_out.count == 0 and (self.terminal.acknowledges or not self.window.in_flight)
+
     def was_sent(self, position: int) -> bool:
         return self.place is not None and self.place.sent >= position and not self.connection.unsent
 
