@@ -78,7 +78,7 @@ class Server:
     def turn(self, *, waits: bool = True) -> None:
         """Wait until something is ready or due; then do all of it once, in this order."""
         session = self.session
-        ready = self._poll.wait(self._seconds_to_wait() if waits else 0.0)
+        ready = self._poll.wait(self._next_due() if waits else 0.0)
         if self._wakeup in ready:
             self._take_signals()
         if self._accepts_from or self.listener.socket.fileno() in ready:
@@ -110,8 +110,8 @@ class Server:
         if replace is not None:
             replace()
 
-    def _seconds_to_wait(self) -> float | None:
-        """Return the seconds until the next part is due; None if none is."""
+    def _next_due(self) -> float:
+        """Return the time (monotonic) until which a turn waits; NEVER if nothing is due."""
         session = self.session
         if self._backlogs or session.events.new:
             return 0.0
@@ -120,7 +120,7 @@ class Server:
             due = min(due, next(iter(self._hello_by.values())))
         if self._accepts_from:
             due = min(due, self._accepts_from)
-        return None if due == NEVER else max(0.0, due - time.monotonic())
+        return due
 
     def _next_act(self) -> float:
         """Return when the next part is due to act, of those that have failed not before they have rested."""

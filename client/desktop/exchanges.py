@@ -117,6 +117,10 @@ class Desktop(Protocol):
     facts: DesktopFacts  # what it can do
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
@@ -170,6 +174,11 @@ class Exchanges:
         }  # fmt: skip
 
     # -- the loop
+
+    @property
+    def busy(self) -> bool:
+        """True if anything is under way: else there is nothing to wait for, and nothing to run."""
+        return bool(self._all or self.unfinished or self.desktop.busy)
 
     @property
     def due(self) -> float:
