@@ -49,8 +49,7 @@ class Poll:
         """
         try:
             # poll(2) rounds up to milliseconds.
-            seconds = max(0.0, until - time.monotonic())
-            found = self._poll.poll(None if seconds == inf else min(_MAX_WAIT, seconds) * 1000)
+            found = self._poll.poll(None if until == inf else min(_MAX_WAIT, max(0.0, until - time.monotonic())) * 1000)
         except OSError:  # the kernel has no memory for it
             time.sleep(_RETRY)
             return {}
