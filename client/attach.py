@@ -103,10 +103,10 @@ def _run_once(attachment: Attachment, keys: KeyParser, poll: Poll) -> None:
     if channel.connection is not None and channel.connection.inbound in ready:
         attachment.receive()
     attachment.timers.run()
-    if attachment.exchanges is not None and attachment.exchanges.busy:
-        attachment.exchanges.run(ready, time.monotonic())
     if attachment.keeper is not None:
         attachment.run_keeper(ready)
+    if attachment.exchanges is not None:
+        attachment.exchanges.run(ready, time.monotonic())
 
 
 def _wait(attachment: Attachment, poll: Poll, pending: int) -> Mapping[int, int]:
@@ -117,7 +117,7 @@ def _wait(attachment: Attachment, poll: Poll, pending: int) -> Mapping[int, int]
     terminal, channel = attachment.display.terminal, attachment.channel
     watched = {terminal.signals: READ}  # a descriptor polled for no event would still report its hangup
     deadline = attachment.timers.due
-    if (keeper := attachment.running_keeper) is not None:
+    if attachment.keeper is not None and (keeper := attachment.running_keeper) is not None:
         deadline = min(deadline, keeper.due)
         watched |= dict.fromkeys(keeper.descriptors, READ)
     if (exchanges := attachment.exchanges) is not None and exchanges.busy:
