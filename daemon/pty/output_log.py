@@ -143,7 +143,10 @@ class OutputLog(ByteLog):
         """Return the first mark after `start` and before `end` at which a terminal may stand; else `end`."""
         if not self.places:
             return end
-        for mark in self._marks[bisect_right(self._marks, start) : bisect_left(self._marks, end)]:
+        for index in range(bisect_right(self._marks, start), len(self._marks)):
+            mark = self._marks[index]
+            if mark >= end:
+                break
             if any(place.may_stand_at(mark) for place in self.places):
                 return mark
         return end
