@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
-from sesh.schema.facts import Moment
+from sesh.schema.facts import ForwardedPort, Moment
 from sesh.schema.outcomes import (
     Command,
     Condition,
@@ -23,6 +23,8 @@ from sesh.schema.outcomes import (
     PrintedError,
     Renamed,
     Sent,
+    SentFile,
+    SessionPort,
 )
 
 PRINTED: dict[Callable[..., int], object] = {}
@@ -106,6 +108,12 @@ class PrintedSent(Done, Sent):
     `bytes`: the number typed, keys included. `position`: in the output, for `wait --from`. `typed`: always true; an
     error has it if the text was typed but not its rest, or not its Enter.
     """
+
+    name: str
+
+
+class PrintedSentFile(Done, SentFile):
+    """The result of `send --file` and `send --clipboard`. `bytes`: its size."""
 
     name: str
 
@@ -288,6 +296,30 @@ class PrintedForgotten(_PrintedForgotten, total=False):
     removed: dict[str, list[str]]
     error: PrintedError
     failed: dict[str, PrintedError]
+
+
+class PrintedForward(Done, ForwardedPort):
+    """A port of a host that is reached here."""
+
+
+class PrintedForwards(TypedDict):
+    """The ports that are forwarded in the background."""
+
+    ports: list[ForwardedPort]
+
+
+class PrintedStopped(Done):
+    """The ports that are forwarded no more."""
+
+    stopped: list[ForwardedPort]
+
+
+class PrintedPorts(TypedDict):
+    """The ports on which the processes of a session listen."""
+
+    session: str
+    host: str | None
+    ports: list[SessionPort]
 
 
 class PrintedScript(TypedDict):

@@ -100,6 +100,13 @@ class Sent(TypedDict):
     typed: bool
 
 
+class SentFile(TypedDict):
+    """A file that was sent to a session. `path`: where it lies on the session's machine."""
+
+    path: facts.Text
+    bytes: int
+
+
 class Detached(Named):
     """The number of clients that were detached from a session."""
 
@@ -258,6 +265,21 @@ class Finding(TypedDict):
     state: str
     message: str
     remedy: Optional[str]
+
+
+class SessionPort(TypedDict):
+    """A port on which a process of a session listens. `program`: the name of that process's program."""
+
+    port: int
+    pid: int
+    program: facts.Text
+
+
+class SessionPorts(TypedDict):
+    """The ports on which the processes of a session listen. `id`: of the session."""
+
+    id: facts.Id
+    ports: list[SessionPort]
 
 
 class Ended(NotFound):
