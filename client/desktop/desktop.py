@@ -144,6 +144,8 @@ class PersonDesktop:
         """True if it has something to wait for."""
         if self._waiting or self._opening or self._listeners or self._workers.running or self._asked.due < inf:
             return True
+        if self._forwards.busy or (self.files is not None and self.files.busy):
+            return True
         return self._outer is not None and self._outer.busy
 
     @property

@@ -87,7 +87,7 @@ LOST = {
         "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
-        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at "
+        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at Pump.hung_up "
         "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""

@@ -109,8 +109,12 @@ class Person:
                 self.asked.append(codec.parse(payload))
 
     def run_once(self, seconds: float = 0.05) -> None:
-        deadline = min(time.monotonic() + seconds, max(self.exchanges.due, time.monotonic()))
-        ready = descriptors.polled(self.desktop.watched().items(), deadline)
+        self.exchanges.run([], time.monotonic())  # the turn before ends with it
+        deadline, watched = time.monotonic() + seconds, dict[int, int]()
+        if self.exchanges.busy:  # else the client's loop asks for neither
+            deadline = min(deadline, max(self.exchanges.due, time.monotonic()))
+            watched |= self.desktop.watched()
+        ready = descriptors.polled(watched.items(), deadline)
         self.exchanges.run(ready, time.monotonic())
         self._collect()
 
