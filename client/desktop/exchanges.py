@@ -260,7 +260,9 @@ class Exchanges:
         connection = self._channel.connection
         if connection is None or not connection.welcome or len(self._pieces.flows) >= MAX_EXCHANGES:
             return Exchange(wish, ask, Flow(number), State.GONE)
-        exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
+        exchange = self._all[number] = Exchange(
+            wish, ask, self._pieces.open(number, is_stream=wish is Wish.STREAM), State.WORKING
+        )
         self._channel.send(protocol.message(protocol.ASK, ask))
         return exchange
 
