@@ -9,7 +9,7 @@ more bytes of pieces are in flight than a window of their own allows, which shri
 the number 0 says how many have arrived, of all exchanges. TAKEN of an exchange says how many of its bytes somebody has
 taken: one that nobody takes from, such as a program that does not read, stops, and stops no other.
 
-A connection that carries nothing else (`sesh.forward`) has larger pieces, and a window that yields to nobody.
+A connection that carries nothing else (`sesh.forward`) has a window that yields to nobody.
 
 Sans-I/O: times (monotonic) are arguments.
 """
@@ -19,7 +19,7 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import Window
+from sesh.wire.window import MIN_WINDOW, Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link at first, and where none is slower
 _PART = 3  # binary digits: a piece has an eighth of the window at most, so that a key behind it waits for as long
@@ -142,7 +142,7 @@ class Pieces:
 
     def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=not alone)
+        self._window = Window(now, over_link=over_link, yields=not alone, first=HERE if alone else MIN_WINDOW)
         self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN

@@ -41,13 +41,13 @@ class _Frame:
 class Window:
     """The frames in flight to one reader. `over_link`: its size follows the link; else it is `HERE`.
 
-    `yields`: others go first, and are not to wait: few bytes may queue.
+    `yields`: others go first, and are not to wait: few bytes may queue. `first`: bytes of a link's window at first.
     """
 
-    def __init__(self, now: float, *, over_link: bool, yields: bool = False) -> None:
+    def __init__(self, now: float, *, over_link: bool, yields: bool = False, first: int = MIN_WINDOW) -> None:
         self.over_link = over_link
         self._yields = yields
-        self.size = MIN_WINDOW if over_link else HERE  # bytes
+        self.size = first if over_link else HERE  # bytes
         # Fewer bytes in flight owe no acknowledgement.
         self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
