@@ -286,7 +286,9 @@ class Exchanges:
         is_too_much = len(self._pieces.flows) >= MAX_EXCHANGES or len(frame) > MAX_CLIENT_JSON
         if connection is None or not connection.welcome or is_too_much:
             return Exchange(wish, ask, Flow(number), State.GONE)
-        exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
+        exchange = self._all[number] = Exchange(
+            wish, ask, self._pieces.open(number, is_stream=wish is Wish.STREAM), State.WORKING
+        )
         self._channel.send(frame)
         return exchange
 

@@ -471,7 +471,7 @@ class Desk(Part):
         number, port, wish = ask.get("number", 0), ask.get("port", 0), ask.get("wish")
         if not number % 2 or number in link.pieces.flows:
             raise ProtocolError("a client began an exchange twice")
-        flow = link.pieces.open(number)
+        flow = link.pieces.open(number, is_stream=wish == Wish.STREAM.value)
         self.busy = True
         if len(link.pieces.flows) > MAX_EXCHANGES:
             flow.tell(_refusal(Why.REFUSED))
