@@ -188,7 +188,7 @@ class Desk(Part):
 
     def take_file(self, request: PeerRequest[Told], ask: Ask, key: str) -> None:
         """Take a file of a caller, whose bytes follow; by the `key` it is known if it comes again."""
-        pieces = Pieces(time.monotonic(), over_link=True)
+        pieces = Pieces(time.monotonic(), over_link=True, alone=True)
         flow = pieces.open(request.number)
         sent = self._sent(request.connection, ask, flow, request.respond)
         sent.pieces, sent.request_key = pieces, key
