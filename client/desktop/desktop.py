@@ -128,6 +128,7 @@ class PersonDesktop:
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last_worker = self._last_query = 0
+        self._shims: Optional[Exchange] = None  # the last look whether a program that may paste finds them
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, LoginListener] = {}  # by port
@@ -216,6 +217,8 @@ class PersonDesktop:
         kept = bytearray()
         for part, press in self._presses.split(self._asked.take(data, now)):
             self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
+            if press in (Press.PASTE_KEY, Press.EMPTY_PASTE) and (self._shims is None or self._shims.over):
+                self._shims = self.exchanges.look_for_shims()
             if self._consent.press(press, now, self._round_trip()):
                 self._swallows_release = True
             elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
@@ -548,6 +551,9 @@ class PersonDesktop:
         now = time.monotonic()
         if exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
+        elif exchange.wish is Wish.SHIMS:
+            if line := exchange.answer.get("words", ""):
+                self._lines.show_notice(line)
         elif self._outer is not None:
             self._outer.moved(exchange)
         elif exchange.over:

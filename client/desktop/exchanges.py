@@ -232,6 +232,10 @@ class Exchanges:
         """Ask to be told when nobody listens on a port of the daemon's machine any more."""
         return self._ask({"wish": Wish.PORT.value, "port": port}, Wish.PORT)
 
+    def look_for_shims(self) -> Exchange:
+        """Ask whether the program in the foreground finds the shims."""
+        return self._ask({"wish": Wish.SHIMS.value}, Wish.SHIMS)
+
     def _ask(self, ask: Ask, wish: Wish) -> Exchange:
         number = self._next_number
         self._next_number += 2

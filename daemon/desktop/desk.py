@@ -23,13 +23,16 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
+from sesh.daemon.desktop import shims
 from sesh.daemon.desktop.display import DisplayFile
-from sesh.daemon.shell import variables
+from sesh.daemon.pty.pump import Pump
+from sesh.daemon.shell import shells, variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
 from sesh.forward.stream import Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
+from sesh.store import records
 from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
@@ -93,8 +96,9 @@ class Link:
 class Desk:
     """All wishes of a session's programs."""
 
-    def __init__(self, facts: Facts, clients: Clients, events: Events) -> None:
+    def __init__(self, facts: Facts, pump: Pump, clients: Clients, events: Events) -> None:
         self._facts = facts
+        self._pump = pump
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
@@ -105,6 +109,7 @@ class Desk:
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
+        self._has_advised = False  # what to do where the shims are lost
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
     def desktop_of(self, client: Client) -> DesktopFacts | None:
@@ -426,11 +431,23 @@ class Desk:
         hosts = self._look.own_loopback(port) if len(link.pieces.flows) <= MAX_EXCHANGES else []
         if ask.get("wish") == Wish.STREAM.value and hosts:
             link.streams[number] = PortStream(port, hosts, flow, self.poll)
+        elif ask.get("wish") == Wish.SHIMS.value:
+            flow.tell({"ok": True, "why": "", "words": self._shims_line()})
         elif ask.get("wish") == Wish.PORT.value and hosts:
             link.watched[number] = port
             self._plan()
         else:
             flow.tell(_refusal(Why.REFUSED))
+
+    def _shims_line(self) -> str:
+        """Return what to do where the program in the foreground does not find the shims: once, else nothing."""
+        pty = self._pump.pty
+        if self._has_advised or self._display.exists:
+            return ""
+        env_file = records.file_of(self._facts.id, "env")
+        line = shims.advice(pty.foreground(), shells.foreground_name(pty), env_file)
+        self._has_advised = line != ""
+        return line
 
 
 def _own_ports(url: str, look: ports.Look) -> list[int]:

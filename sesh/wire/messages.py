@@ -131,6 +131,7 @@ class Wish(str, Enum):
     OPEN = "open"  # show the page `url`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
     SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
+    SHIMS = "shims"  # TOLD with `words`, once, if the program in the foreground does not find the shims
     PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
 
 

@@ -63,6 +63,8 @@ LOST = {
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "exchanges with a desktop: a reload ends them":
         "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Desk.due",
+    "a line that is told once: it may be told once more":
+        "Desk._has_advised",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
         "MarkFilter._held MarkFilter.part",
