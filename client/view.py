@@ -204,6 +204,11 @@ class TerminalView:
     def _line(self) -> str:
         return self._pinned or self._notice
 
+    @property
+    def line_columns(self) -> int:
+        """The columns that a line has."""
+        return self.display.terminal.grid()[0] - 2
+
     def notify(self, text: str, *, is_own: bool) -> None:
         """Notify the user. `is_own`: of the shown session, which needs no notice."""
         sequence = notification(text, os.environ)

@@ -164,7 +164,9 @@ def forget(
         with suppress(SeshError):
             forwards.stop(host)
         with suppress(SeshError):  # ssh may not know the host any more
-            if ssh.owns_control_path(destination := destination_of(cli, host)):
+            destination = destination_of(cli, host)
+            for bulk in (True, False) if ssh.owns_control_path(destination) else ():
+                destination.bulk = bulk
                 master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():

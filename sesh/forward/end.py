@@ -12,6 +12,7 @@ from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.pieces import Pieces
 
+_READ = 64 << 10  # bytes of one read: the C library gets larger blocks of memory from the kernel, each time anew
 _BURST = 1 << 20  # bytes of frames in one turn
 _PIPE = 1 << 20  # bytes of a pipe, where the kernel allows it: fewer and larger reads
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # Python has the name since 3.10
@@ -25,6 +26,7 @@ class End:
 
     def __init__(self, connection: Connection, now: float) -> None:
         self.connection = connection
+        connection.most_read = _READ
         self.pieces = Pieces(now, over_link=True, alone=True)
         self.unfinished = False
         self._unsent = b""
@@ -58,7 +60,8 @@ class End:
             self._unsent = frame
             sent += len(frame)
             if frame[0] == protocol.PIECE:
-                moved.add(protocol.split_number(frame[protocol.HEADER_SIZE :])[0])
+                number_end = protocol.HEADER_SIZE + protocol.NUMBER_SIZE
+                moved.add(protocol.split_number(frame[protocol.HEADER_SIZE : number_end])[0])
         self.unfinished = not self._unsent and sent >= _BURST
         return moved
 

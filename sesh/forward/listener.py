@@ -59,8 +59,12 @@ class Carrying(Protocol):
     def finish(self) -> None:
         """Say that no more bytes come from here."""
 
-    def take(self, count: int) -> bytes:
-        """Take at most `count` of the bytes that have come."""
+    @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come."""
+
+    def drop(self, count: int) -> None:
+        """Take as many of them, which were used."""
 
     def refuse(self, why: Why) -> None:
         """End it."""
@@ -101,7 +105,6 @@ class Connection:
         self._judge = judge
         self._head = bytearray()  # what was read before it was carried; kept while it may be carried again
         self._is_repeatable = False
-        self._outgoing = bytearray()  # for the program here
         self._read_ended = self._write_ended = False
         taken.setblocking(False)
         with suppress(OSError):  # it has gone
@@ -115,7 +118,7 @@ class Connection:
         if self.state is not ConnectionState.CARRIED or self.exchange is None:
             return 0
         reads = select.POLLIN if not self._read_ended and self.exchange.room else 0
-        return reads | (select.POLLOUT if self._outgoing else 0)
+        return reads | (select.POLLOUT if self.exchange.incoming else 0)
 
     def move(self, now: float, begin: Begin) -> None:
         """Move bytes as far as they can be moved."""
@@ -157,23 +160,19 @@ class Connection:
     def _carry(self, now: float) -> None:
         exchange = self.exchange
         assert exchange is not None  # noqa: S101 (it is carried)
-        while not self._read_ended and exchange.room:
+        if not self._read_ended and exchange.room:
             data = self._receive(min(exchange.room, _BLOCK))
-            if data is None:
-                break
-            self._is_repeatable = False
+            self._is_repeatable = self._is_repeatable and data is None
             if data:
                 exchange.give(data)
-            else:
+            elif data is not None:
                 self._read_ended = True
                 exchange.finish()
-        while True:
-            if not self._outgoing and (data := exchange.take(_BLOCK)):
-                self._outgoing += data
-                self._is_repeatable = False
-            if not self._outgoing or not self._send():
+        while exchange.incoming:
+            self._is_repeatable = False
+            if not self._send(exchange):
                 break
-        if self._outgoing or self.state is ConnectionState.CLOSED:
+        if exchange.incoming or self.state is ConnectionState.CLOSED:
             return
         if exchange.lost and self._is_repeatable:
             self.exchange = None
@@ -194,10 +193,10 @@ class Connection:
         except OSError:
             return b""
 
-    def _send(self) -> bool:
+    def _send(self, exchange: Carrying) -> bool:
         """Send some bytes to the program here; return whether it may take more."""
         try:
-            del self._outgoing[: self.socket.send(self._outgoing)]
+            exchange.drop(self.socket.send(exchange.incoming))
         except BlockingIOError:
             return False
         except OSError:

@@ -52,9 +52,14 @@ class Carry:
         if not self.over:
             self._flow.finish()
 
-    def take(self, count: int) -> bytes:
-        """Take at most `count` of the bytes that have come."""
-        return self._flow.take(count)
+    @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come."""
+        return self._flow.incoming
+
+    def drop(self, count: int) -> None:
+        """Take as many of them, which were used."""
+        self._flow.drop(count)
 
     def refuse(self, why: Why) -> None:
         """End it."""

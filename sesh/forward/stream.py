@@ -102,7 +102,7 @@ class PortStream:
                 count = opened.send(flow.incoming)
             except BlockingIOError:
                 return
-            flow.take(count)
+            flow.drop(count)
             self.bytes += count
         if flow.ended and not self._shut:
             self._shut = True

@@ -71,6 +71,15 @@ class Closed(BaseModel):
     failed: list[NotClosed]
 
 
+class Copied(BaseModel):
+    type: str
+    bytes: int
+
+
+class Browsed(BaseModel):
+    url: str
+
+
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:
     """Return the end of a text, and a hint how to read any rest.
 

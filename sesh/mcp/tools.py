@@ -16,10 +16,12 @@ from pydantic import Field
 
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.api.session import AnyCommand, hosts_of
+from sesh.desktop.targets import TEXT
 from sesh.errors import NotFound, SeshError, TimedOut
 from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
+from sesh.ops import desktop
 from sesh.ops.lookup import has_labels
 from sesh.system.workers import each
 from sesh.text import safe
@@ -239,13 +241,28 @@ class Tools:
         failed = [end for end in ends if isinstance(end, models.NotClosed)]
         return models.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
+    def copy(self, text: str) -> models.Copied:
+        """Put text on the clipboard of the person who is attached to the session in which this server runs.
+        Use it when they ask for it, or for what they are to type elsewhere. What they have copied no tool reads: ask
+        them to paste it."""
+        content = text.encode()
+        return models.Copied(type=desktop.copy(content, TEXT), bytes=len(content))
+
+    def browse(
+        self, url: Annotated[str, Field(description="An address of http or https; of this machine too, with its port.")]
+    ) -> models.Browsed:
+        """Open a page in the browser of the person who is attached to the session in which this server runs.
+        Use it for a page that they are to see or log in at; they may have to press a key first."""
+        return models.Browsed(url=desktop.browse(url))
+
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 DOING = ToolAnnotations(read_only_hint=False)
 ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 HINTS = {  # by method; a `_` at the end is not part of the tool's name
     "list_": READING, "open": DOING, "run": DOING, "exec": DOING, "send": DOING, "wait": READING, "logs": READING,
-    "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING,
+    "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING, "copy": DOING,
+    "browse": DOING,
 }  # fmt: skip
 
 

@@ -75,6 +75,7 @@ class Forwarding:
         self._near: NearEnd | None = None
         self._ports: list[_Forwarded] = []
         self._retried_at = -inf
+        self._has_sent = False  # so that there may be more to send
         self._use(link)
 
     def close(self) -> None:
@@ -156,7 +157,7 @@ class Forwarding:
 
     @property
     def _due(self) -> float | None:
-        if self._near is not None and self._near.unfinished:
+        if self._has_sent:
             return 0.0
         due = min([self._keeper.due, *(each.listener.due for each in self._ports)])
         return None if due == inf else due
@@ -177,12 +178,16 @@ class Forwarding:
         return self._near.stream(port)
 
     def _send(self) -> None:
+        """Send what can be sent, and read what there is room for since."""
         now = time.monotonic()
         try:
-            for carried in self._near.moved(now) if self._near is not None else ():
-                self._move(carried, now)
+            moved = self._near.moved(now) if self._near is not None else []
         except Unreachable:
             self._lose()
+            return
+        for carried in moved:
+            self._move(carried, now)
+        self._has_sent = moved != []
 
     def _receive(self, ready: list[int], now: float) -> None:
         near = self._near

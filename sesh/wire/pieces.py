@@ -22,10 +22,12 @@ from sesh.wire.messages import Told
 from sesh.wire.window import Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
+_ALONE = 64 << 10  # the same, over a link that carries nothing else
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
 TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
+MAX_FILE, MAX_FILES = 64 << 20, 256 << 20  # bytes of one file for a session, and of all its files
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
 MAX_STREAMS = 512  # the same, over a connection that carries nothing else
 _REFUSED = 4  # times as many, with those whose refusal the other side has not read
@@ -92,10 +94,11 @@ class Flow:
 
     def next_piece(self, size: int) -> bytes:
         """Return the next piece."""
-        data = bytes(self.unsent[:size])
+        with memoryview(self.unsent) as unsent, unsent[:size] as data:  # each copy takes time of a bulk
+            piece = protocol.numbered(protocol.PIECE, self.number, data)
         del self.unsent[:size]
         self.sent += size
-        return protocol.numbered(protocol.PIECE, self.number, data)
+        return piece
 
     def last_frame(self) -> bytes:
         """Return the frame after the last piece, once, when it is its turn."""
@@ -106,7 +109,7 @@ class Flow:
 
     # -- bytes of the other side
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | memoryview) -> None:
         """Handle the bytes of a PIECE. Raises ProtocolError if the other side sends more than it may."""
         self.ended = self.ended or not data
         self.incoming += data
@@ -116,10 +119,15 @@ class Flow:
 
     def take(self, count: int = MAX_BYTES) -> bytes:
         """Take bytes that have come, at most `count`; the other side may send as many more."""
-        data = bytes(self.incoming[:count])
-        del self.incoming[: len(data)]
-        self._taken += len(data)
+        with memoryview(self.incoming) as incoming, incoming[:count] as taken:
+            data = bytes(taken)
+        self.drop(len(data))
         return data
+
+    def drop(self, count: int) -> None:
+        """Take as many bytes, which were used where they are."""
+        del self.incoming[:count]
+        self._taken += count
 
     def acknowledgement(self) -> bytes:
         """Return a TAKEN if one is owed."""
@@ -135,7 +143,7 @@ class Pieces:
     def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
         self._window = Window(now, over_link=over_link, yields=not alone)
-        self._largest = OVER_LINK if over_link and not alone else HERE
+        self._largest = _ALONE if alone else OVER_LINK if over_link else HERE
         self._credit = _CREDIT_ALONE if alone else CREDIT
         self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
@@ -161,11 +169,12 @@ class Pieces:
 
     def receive(self, payload: bytes) -> Flow | None:
         """Handle a PIECE; return its flow, None if its exchange has ended. Raises ProtocolError."""
-        number, data = protocol.split_number(payload)
-        self._arrived += len(data)
+        number, _ = protocol.split_number(payload[: protocol.NUMBER_SIZE])
+        self._arrived += len(payload) - protocol.NUMBER_SIZE
         flow = self.flows.get(number)
         if flow is not None:
-            flow.receive(data)
+            with memoryview(payload) as whole, whole[protocol.NUMBER_SIZE :] as data:
+                flow.receive(data)
         return flow
 
     def next_frame(self, now: float) -> bytes:

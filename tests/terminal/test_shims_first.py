@@ -97,7 +97,7 @@ def test_the_integration_puts_them_first(tmp_path: Path, shell: str) -> None:
 def test_where_they_are_lost_the_first_paste_key_says_the_line_to_add(home: Home) -> None:
     terminal = home.terminal("work")
     terminal.wait_for(PROMPT)
-    terminal.type("clear; echo los''t; PATH=/usr/bin:/bin cat\r")
+    terminal.type("clear; PATH=/usr/bin:/bin sh -c 'echo lo\"\"st; read line'\r")
     terminal.wait_for("lost")
     terminal.type("\x16")
-    terminal.wait_for('no clipboard in cat; end ~/.bashrc with: eval "$(sesh shell-init bash)"')
+    terminal.wait_for('no clipboard in sh; end ~/.bashrc with: eval "$(sesh shell-init bash)"')
