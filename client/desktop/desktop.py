@@ -335,8 +335,7 @@ class PersonDesktop:
             exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
             return
         if address.is_here and self._is_remote and not self._carried(exchange, address):
-            self._link(program, address, "leads to this machine")
-            exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+            self._refuse_here(exchange, address)
         elif self._outer is not None and self._consent.browse != "never" and not self._ports(exchange, address):
             self.exchanges.begin(exchange)  # else it is listened here, for which the key is to be one of this session
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
@@ -346,6 +345,11 @@ class PersonDesktop:
             exchange.refuse(Why.CONSENT, "no key was pressed here for it: the desktop shows the address as a link")
         else:
             exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page")
+
+    def _refuse_here(self, exchange: Exchange, address: addresses.Address) -> None:
+        """Refuse an address that leads to this machine, to a port that is not carried."""
+        self._link(_program(exchange), address, "leads to this machine")
+        exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
 
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
@@ -477,6 +481,22 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
+        if self._is_remote and not address.is_here:
+            done = partial(self._open_found, exchange, address)
+            self._run(exchange, lambda _: addresses.leads_here(address.host), done)
+        else:
+            self._open(exchange, address)
+
+    def _open_found(self, exchange: Exchange, address: addresses.Address, leads_here: bool) -> None:
+        """Open an address whose name was looked up: a name that leads to this machine is one of its loopback."""
+        if leads_here:
+            address = addresses.parse(exchange.ask.get("url", ""), (*self._own_names, address.host))
+        if leads_here and not self._carried(exchange, address):
+            self._refuse_here(exchange, address)
+        else:
+            self._open(exchange, address)
+
+    def _open(self, exchange: Exchange, address: addresses.Address) -> None:
         browser = self._browser
         taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
         if taken is not None:

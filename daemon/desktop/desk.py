@@ -503,12 +503,17 @@ class Desk:
 
 
 def _own_ports(url: str, look: ports.Look) -> list[int]:
-    """Return the loopback ports that an address names, and on which the session's user listens here."""
+    """Return the loopback ports that an address names, and on which the session's user listens here.
+
+    Its own host may be a name that leads to loopback on the desktop, which looks it up.
+    """
     try:
-        named = addresses.parse(url).ports
+        address = addresses.parse(url)
+        own = addresses.parse(url, (address.host,))
     except Malformed:  # the client refuses it
         return []
-    return [each.port for each in named if look.own_loopback(each.port)]
+    named = dict.fromkeys(each.port for each in (*address.ports, *own.ports))
+    return [port for port in named if look.own_loopback(port)]
 
 
 def _refusal(why: Why, words: str = "") -> Told:
