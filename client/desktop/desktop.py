@@ -583,6 +583,15 @@ class PersonDesktop:
             if not exchange.fulfilled:
                 self._stop_listening(exchange)
 
+    def take_logins(self) -> dict[int, LoginListener]:
+        """Let go of what listens for logins, by port; return it, for another session of the same machine."""
+        logins, self._listeners = self._listeners, {}
+        return logins
+
+    def resume_logins(self, logins: dict[int, LoginListener]) -> None:
+        """Go on with what listens for logins: the daemon of each session of a machine can connect to its ports."""
+        self._listeners.update(logins)
+
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
         if (old := self._listeners.get(port)) is not None:
