@@ -177,7 +177,7 @@ class PersonDesktop:
                 exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
         for port, listener in list(self._listeners.items()):
             listener.act(ready, now, self.exchanges.stream)
-            if listener.sockets and listener.watch is not None and listener.watch.state is State.GONE:
+            if listener.sockets and listener.watch is not None and listener.watch.lost:
                 listener.watch = self.exchanges.watch_port(port)  # the link has broken, and may be back
             if not listener.open:
                 self._drop_listener(port)
