@@ -87,6 +87,8 @@ class Desk:
     def _handle(self, kind: int, payload: bytes) -> None:
         if kind == protocol.ASK:
             ask = codec.parse(payload)
+            if ask["wish"] == "shims":
+                return
             self.asked.append(ask)
             if not self.answers:
                 return
