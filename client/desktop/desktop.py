@@ -43,6 +43,7 @@ _MAX_SAID = 64  # lines that are remembered; a host that renames its programs ge
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
+_MAX_ANSWERS = 8  # to queries that are under way; further ones hear of an empty clipboard
 _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
@@ -114,7 +115,7 @@ class PersonDesktop:
         round_trip: Callable[[], float] = lambda: 0.0,
         environment: Mapping[str, str] = os.environ,
         outer: Outer | None = None,
-        reply: Callable[[bytes], None] = lambda _: None,
+        reply: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.exchanges: Exchanges
         self._outer, self._reply = outer, reply
@@ -130,6 +131,7 @@ class PersonDesktop:
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last_worker = self._last_query = 0
+        self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, Listener] = {}  # by port
@@ -176,6 +178,7 @@ class PersonDesktop:
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
+                self._end_worker(exchange)
                 exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
         for port, listener in list(self._listeners.items()):
             listener.act(ready, now, self.exchanges.stream)
@@ -332,9 +335,16 @@ class PersonDesktop:
 
     def query(self, query: Query) -> None:
         """Answer a query of a program for the clipboard, as a wish of it; at once none, where nobody has typed."""
-        if self._has_typed:
-            self._last_query -= 1
-            self.decide(Answer(query, self._last_query, self._reply))
+        if not self._has_typed:
+            return
+        self._last_query -= 1
+        answer = Answer(query, self._last_query, self._reply)
+        self._answers = [each for each in self._answers if not each.over]
+        if len(self._answers) >= _MAX_ANSWERS:
+            answer.refuse(Why.REFUSED)
+        else:
+            self._answers.append(answer)
+            self.decide(answer)
 
     def copied(self, text: bytes) -> None:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.client.channel import Channel
+from sesh.client.channel import MAX_UNFRAMED_INPUT, Channel
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
@@ -11,13 +11,18 @@ from sesh.client.desktop.queries import QueryKeeper
 from sesh.client.view import TerminalView
 from sesh.config.config import DesktopSettings
 
+_MAX_REPLIES = MAX_UNFRAMED_INPUT * 3 // 4  # bytes of input with a reply; beyond all of it no detach key is read
+
 
 def exchanges_of(channel: Channel, view: TerminalView, host: str | None, settings: DesktopSettings) -> Exchanges:
     """Return the exchanges of an attachment. `host`: None on this machine; `settings`: for its programs."""
 
-    def reply(data: bytes) -> None:
-        channel.input.add(data)
-        channel.send_input()
+    def reply(data: bytes) -> bool:
+        has_room = len(channel.input.unframed) + len(data) <= _MAX_REPLIES
+        if has_room:
+            channel.input.add(data)
+            channel.send_input()
+        return has_room
 
     desktop = PersonDesktop(
         view,

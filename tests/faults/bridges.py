@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sesh.errors import TimedOut
 from sesh.schema import codec
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
@@ -217,6 +218,28 @@ def wishes(bridge: Bridge) -> None:
     bridge.connection.receive()
 
 
+def queries(bridge: Bridge) -> None:
+    """Ask for the clipboard again and again once Ctrl-V is pressed, and take no answer."""
+    bridge.attached()
+    position, left = 0, 0
+    while True:
+        try:
+            kind, payload = bridge.connection.receive(time.monotonic() + 0.1)
+        except TimedOut:
+            kind, payload = 0, b""
+        if kind == protocol.PING:
+            bridge.connection.send(protocol.frame(protocol.PONG, payload))
+        elif kind == protocol.INPUT and payload.endswith(b"\x16"):
+            left = 8
+        elif kind == protocol.DETACH:
+            bridge.say(protocol.DETACH, reason="detached")
+        elif left and not kind:
+            left -= 1
+            data = b"\x1b]52;c;?\x07" * 8 + (b"asking" if left else b"asked")
+            bridge.connection.send(protocol.numbered(protocol.OUTPUT, position, data))
+            position += len(data)
+
+
 def job(bridge: Bridge) -> None:
     """End a job with an exit code that does not exist."""
     bridge.greet()
@@ -262,6 +285,7 @@ ATTACKS: dict[str, Attack] = {
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\xc3\xa4")),
     "wishes": wishes,
+    "queries": queries,
     "job-range": job,
     "leaves": leaves,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),
