@@ -170,6 +170,11 @@ class Attachment:
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
 
+    def _need_desktop(self) -> None:
+        """Load the desktop's part now, if the first screen has shown."""
+        if self._desktop_due and self.timers.is_set(self._load_desktop):
+            self._load_desktop()
+
     def _load_desktop(self) -> None:
         """Load what serves programs of the session here; nothing later, since an upgrade may replace its files."""
         from sesh.client.desktop.start import exchanges_of, keep_queries  # noqa: PLC0415 - loaded after the first screen
@@ -266,6 +271,8 @@ class Attachment:
         if data:
             self._handle_keys(data)
         if detach:
+            if self.exchanges is not None:
+                self.exchanges.desktop.release()
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
@@ -276,6 +283,7 @@ class Attachment:
             self._lose()
             return
         self.view.feedback.keys()
+        self._need_desktop()  # for which a key is consent
         if self.exchanges is not None:
             data = self.exchanges.desktop.keys(data)
             if not data:
@@ -323,8 +331,9 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
-            if self._desktop_due and (self.timers.is_set(self._load_desktop) or _may_have_query(payload)):
-                self._load_desktop()  # which answers queries: output has them, but no first screen of an honest host
+            if self._desktop_due and _may_have_query(payload):
+                self._load_desktop()  # no first screen of an honest host has one
+            self._need_desktop()  # output behind the first screen may have queries, which the desktop answers
             self.view.show(kind, payload)
             if self._desktop_due:
                 self.timers.set(self._load_desktop, 0.0)

@@ -61,11 +61,11 @@ class Server:
         self.ending = Ending(session, listener, self.connections)
         methods = RequestMethods(session, self.ending, listener, partial(reload, self))
         self.requests = Requests(session, methods)
-        session.desk.poll = self._poll
+        session.desk.poll = session.desk.files.poll = self._poll
         self.parts: list[Part] = [
             session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
             session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
-            session.desk, self.ending,
+            session.desk, session.desk.files, self.ending,
         ]  # fmt: skip
         self.replace: Callable[[], None] | None = None  # executes another sesh at the end of this turn
         self._resting: dict[Part, float] = {}  # parts that have failed, and until when (monotonic) they rest

@@ -63,7 +63,7 @@ class Session:
         self.findings = findings = Findings(activity, marks, pump, events, queries)
         self.checkpoints = Checkpointer(facts, pump, feed, findings, history)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
-        self.desk = Desk(facts, clients, events)
+        self.desk = Desk(facts, clients, events, pump)
         self.planned_to = 0  # the position up to which `plan` has seen the output
         events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty.is_open:

@@ -121,11 +121,11 @@ class Sessions:
 
     def litter(self) -> list[str]:
         """Return the files and processes that belong to no session."""
-        known = {".lock", ".recent", ".results", ".control", ".starting"}
+        known = {".lock", ".recent", ".results", ".control", ".starting", "bin"}
         for session in self.every:
             number = (records.read(session.name) or {}).get("id")
             known |= {f"{session.name}.sock", f"{session.name}.json"}
-            known |= {f".{what}.{number}" for what in ("checkpoint", "screen", "env", "agent")}
+            known |= {f".{what}.{number}" for what in records.FILES}
         files = [name for name in os.listdir(self.home.directory) if name not in known]
         terminals = [name for name in files if name.startswith(".terminal.")]
         allowed = terminals if len(terminals) <= MAX_TERMINALS else []

@@ -24,42 +24,33 @@ from typing import Any, Optional, Protocol
 from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
-from sesh.client.desktop.listener import Listener
+from sesh.client.desktop.files import Lines, PersonFiles
+from sesh.client.desktop.listener import LoginListener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
 from sesh.client.desktop.queries import Answer, Query
 from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
-from sesh.system import platforms
+from sesh.system import platforms, ports
 from sesh.system.workers import Stop, Workers
-from sesh.text import safe
+from sesh.text import describe, safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
 
 WAIT = 1.5  # seconds that a reader waits for the key of the line
 LINE_TIME = 10.0  # seconds that a line with a link stays
+SSH_LINE_TIME = 30.0  # seconds that a line with a command to type elsewhere stays
 SAID_EVERY = 60.0  # seconds between two lines of the same kind and program
 _MAX_SAID = 64  # lines that are remembered; a host that renames its programs gets no more
 _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
+_LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
 _MAX_ANSWERS = 8  # to queries that are under way; further ones hear of an empty clipboard
 _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
 Ports = list[addresses.Loopback]
-
-
-class Lines(Protocol):
-    """The terminal, as far as sesh's own lines go (`TerminalView`)."""
-
-    @property
-    def line_columns(self) -> int:
-        """The columns that a line has."""
-
-    def show_notice(self, text: str) -> None: ...
-
-    def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
 
 
 class Terminal(Protocol):
@@ -99,7 +90,7 @@ class Found:
 
 
 class PersonDesktop:
-    """The `Desktop` of one attachment. `exchanges` is set by who makes both.
+    """The `Desktop` of one attachment. `exchanges`, and `files` if any may be sent, are set by who makes all.
 
     `host`: where the programs run; None on this machine. `round_trip`: of the link, in seconds. `outer`: the session
     within which this client runs; its desktop is asked instead, and decides. `reply`: types the answer to a query.
@@ -118,6 +109,7 @@ class PersonDesktop:
         reply: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.exchanges: Exchanges
+        self.files: PersonFiles | None = None
         self._outer, self._reply = outer, reply
         self._asked = TerminalClipboard(terminal.insert)  # where there are no tools
         self._lines, self._terminal, self._consent = lines, terminal, consent
@@ -134,7 +126,7 @@ class PersonDesktop:
         self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
-        self._listeners: dict[int, Listener] = {}  # by port
+        self._listeners: dict[int, LoginListener] = {}  # by port
         self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -151,7 +143,8 @@ class PersonDesktop:
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         waits = [self._until(each) for each in self._waiting.values()]
-        return min([self._asked.due, *waits, *(each.due for each in self._listeners.values())], default=inf)
+        files = inf if self.files is None else self.files.due
+        return min([self._asked.due, files, *waits, *(each.due for each in self._listeners.values())])
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
@@ -162,6 +155,8 @@ class PersonDesktop:
         found = {self._workers.inbound: int(select.POLLIN)}
         for listener in self._listeners.values():
             found |= listener.watched()
+        if self.files is not None:
+            found |= self.files.watched()
         return found if self._outer is None else {**found, **self._outer.watched()}
 
     def act(self, ready: Collection[int], now: float) -> None:
@@ -173,8 +168,10 @@ class PersonDesktop:
         if self._outer is not None:
             self._outer.act(ready)
             self._follow_opening()
-        if held := self._asked.act(now):
-            self._reply(held)
+        if self.files is not None:
+            self.files.act(ready, now)
+        if (held := self._asked.act(now)) and (kept := self._kept(held, now)):
+            self._reply(kept)
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
@@ -193,7 +190,9 @@ class PersonDesktop:
             listener.close()
         if self._outer is not None:
             self._outer.close()
-        self._workers.close()
+        if self.files is not None:
+            self.files.close()
+        self._workers.close(_LEAVING)
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
         """Make a call in a worker; call `done` in the loop with its result or error, unless the exchange is over."""
@@ -218,24 +217,36 @@ class PersonDesktop:
     def keys(self, data: bytes) -> bytes:
         """Note what the person types; return what is for the program, without a key that was consent."""
         now = time.monotonic()
-        kept = bytearray()
-        for part, press in self._presses.split(self._asked.take(data, now)):
-            self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
-            if self._consent.press(press, now, self._round_trip()):
-                self._swallows_release = True
-            elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
-                self._swallows_release = False
-            else:
-                kept += part
+        kept = self._kept(self._asked.take(data, now), now)
         if self._waiting and self._consent.delivers(now):
             waiting = list(self._waiting.values())
             self._waiting.clear()
             for exchange in waiting:
                 _work(exchange).decided_at = now
                 self.exchanges.begin(exchange)
-        if self._consent.ask is None:
+        if self._consent.ask is None and not (self.files is not None and self.files.has_line(now)):
             self._lines.ask_line("")
+        return kept
+
+    def _kept(self, data: bytes, now: float) -> bytes:
+        """Note the presses in input; return what passes of it."""
+        kept = bytearray()
+        for part, press in self._presses.split(data):
+            self._has_typed = self._has_typed or press.is_key
+            is_sent = self.files is not None and self.files.takes(press)  # for the files alone, and for no program
+            if self._consent.press(Press.KEY if is_sent else press, now, self._round_trip()):
+                self._swallows_release = True
+            elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
+                self._swallows_release = False
+            else:
+                self._swallows_release = self._swallows_release or is_sent
+                kept += part if self.files is None else self.files.keys(part, press, now)
         return bytes(kept)
+
+    def release(self) -> None:
+        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        if self.files is not None:
+            self.files.release()
 
     # -- decisions
 
@@ -250,6 +261,8 @@ class PersonDesktop:
             else:
                 exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs write no clipboard")
         else:
+            if self.files is not None:
+                self.files.note_read()
             self._decide_read(exchange)
 
     def _decide_read(self, exchange: Exchange) -> None:
@@ -293,6 +306,8 @@ class PersonDesktop:
             self._waiting.pop(exchange.flow.number, None)
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
+            if self.files is not None:
+                self.files.give_way()  # one line asks at a time
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
             asks = f"{program}{self._place} asks for your clipboard"
             # The key is never cut off; with a long name of a program the line could read otherwise.
@@ -330,7 +345,9 @@ class PersonDesktop:
 
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
-        if self._says(what, program) and not self._consent.asking(time.monotonic()):
+        now = time.monotonic()
+        is_in_the_way = self._consent.asking(now) or (self.files is not None and self.files.has_line(now))
+        if not is_in_the_way and self._says(what, program):
             self._lines.ask_line(f"{program}{self._place} {what}: {address.opened}", LINE_TIME)
 
     def query(self, query: Query) -> None:
@@ -463,32 +480,44 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
-        program, browser = _program(exchange), self._browser
-        if browser is None and self._outer is None:
-            self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, "the desktop has no browser: it shows the address as a link")
+        browser = self._browser
+        taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
+        if taken is not None:
+            self._stop_listening(exchange)
+            self._run(exchange, lambda _: ports.holder(taken), partial(self._tell_taken, exchange, taken))
             return
-        for port in self._ports(exchange, address):
-            if not self._listen(exchange, port):
-                self._stop_listening(exchange)
-                line = f"port {port.port} is taken on this machine, so {program}'s page was not opened"
-                self._lines.ask_line(f"{line}: end what listens there, then try again", LINE_TIME)
-                exchange.refuse(Why.TAKEN, f"port {port.port} is taken on the desktop: end what listens there")
-                return
         if self._outer is not None:
             self._opening.append(exchange)
             self._outer.ask(exchange)
-        elif browser is not None:
+        elif browser is None:
+            self._tell_link(exchange, address, "the desktop has no browser")
+        else:
             opened = partial(self._tell_opened, exchange, address)
             self._run(exchange, lambda _: tools.open_page(browser, address.opened), opened)
 
-    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+    def _tell_link(self, exchange: Exchange, address: addresses.Address, why: str) -> None:
+        """Show an address that no program here opens as a link; behind a plain ssh with the way for a login."""
         program = _program(exchange)
-        if error is not None:
-            self._stop_listening(exchange)
+        ways = [f"-L {each.port}:localhost:{each.port}" for each in self._carried(exchange, address)]
+        if not ways or not self._environment.get("SSH_CONNECTION"):
             self._link(program, address, "wants to open")
-            exchange.refuse(Why.TOOLS, str(error))
+            exchange.refuse(Why.TOOLS, f"{why}: it shows the address as a link")
             return
+        then = f"run `ssh {' '.join(ways)} {os.uname().nodename}` where you sit, then open"
+        self._lines.ask_line(f"{program}: {then} {address.opened}", SSH_LINE_TIME)
+        exchange.refuse(Why.TOOLS, f"{why}, and it is reached by plain ssh: {then} the address")
+
+    def _tell_taken(self, exchange: Exchange, port: int, holder: str) -> None:
+        """Tell who has a port: what comes back to it must not go to another program."""
+        holder = safe.cut(safe.plain(holder), _MAX_PROGRAM)
+        self._lines.ask_line(f"page not opened: port {port} is taken here by {holder}; end it, try again", LINE_TIME)
+        exchange.refuse(Why.TAKEN, f"port {port} is taken on the desktop by {holder}: end it, then try again")
+
+    def _tell_opened(self, exchange: Exchange, address: addresses.Address, error: SeshError | None) -> None:
+        if error is not None:
+            self._tell_link(exchange, address, str(error))
+            return
+        program = _program(exchange)
         if self._says("opened", program):
             self._lines.show_notice(f"{program}{self._place} opened {address.opened}")
         exchange.tell()
@@ -539,10 +568,12 @@ class PersonDesktop:
 
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
-        if port in self._listeners:
-            return False
+        if (old := self._listeners.get(port)) is not None:
+            if old.sockets:
+                return False
+            self._drop_listener(port)  # of a login that is over, whose browser keeps a connection
         try:
-            listener = Listener(port, time.monotonic(), tls=tls, own=own)
+            listener = LoginListener(port, time.monotonic(), tls=tls, own=own)
         except OSError:
             return False
         if not own:
@@ -555,7 +586,10 @@ class PersonDesktop:
     def moved(self, exchange: Exchange) -> None:
         """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
         now = time.monotonic()
-        if exchange.wish in (Wish.STREAM, Wish.PORT):
+        if exchange.wish in (Wish.FIND, Wish.PUT):
+            if self.files is not None:
+                self.files.moved(exchange)
+        elif exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
         elif self._outer is not None:
             self._outer.moved(exchange)
@@ -625,6 +659,4 @@ def _program(exchange: Exchange) -> str:
 def _amount(mime: str, size: int) -> str:
     """Return kind and size of content: `text, 1 KB`."""
     kind = "text" if mime.startswith("text/") else "picture" if mime.startswith("image/") else mime
-    if size < 1000:
-        return f"{kind}, {size} bytes" if size != 1 else f"{kind}, 1 byte"
-    return f"{kind}, {size / 1e6:.1f} MB" if size >= 1e6 else f"{kind}, {round(size / 1e3)} KB"
+    return f"{kind}, {describe.amount(size)}"

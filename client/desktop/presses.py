@@ -35,7 +35,13 @@ class Press(Enum):
     KEY = auto()  # keys, or the end of a paste
     PASTE_KEY = auto()  # Ctrl-V or Alt-V
     PASTE_KEY_RELEASE = auto()
+    PASTE_START = auto()  # the mark before a paste, or the rest of it
     EMPTY_PASTE = auto()  # the end of one: some terminals send it for a picture
+
+    @property
+    def is_key(self) -> bool:
+        """True if a person has pressed something."""
+        return self in (Press.KEY, Press.PASTE_KEY, Press.EMPTY_PASTE)
 
 
 Part = tuple[bytes, Press]
@@ -99,7 +105,7 @@ class PressFinder:
             return end, Press.NONE
         if token == PASTE:
             self._pasted = 0
-            return end, Press.NONE
+            return end, Press.PASTE_START
         if len(token) == 2 and token[1] < 0x20:  # Escape, then a control character
             return start + 1, Press.KEY
         return end, _press_of(token)

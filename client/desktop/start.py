@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh.client.channel import MAX_UNFRAMED_INPUT, Channel
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
+from sesh.client.desktop.files import PersonFiles
 from sesh.client.desktop.outer import Outer
 from sesh.client.desktop.queries import QueryKeeper
 from sesh.client.view import TerminalView
 from sesh.config.config import DesktopSettings
+from sesh.desktop import tools
 
 _MAX_REPLIES = MAX_UNFRAMED_INPUT * 3 // 4  # bytes of input with a reply; beyond all of it no detach key is read
 
@@ -20,22 +24,23 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
     def reply(data: bytes) -> bool:
         has_room = len(channel.input.unframed) + len(data) <= _MAX_REPLIES
         if has_room:
-            channel.input.add(data)
-            channel.send_input()
+            pass_on(data)
         return has_room
 
-    desktop = PersonDesktop(
-        view,
-        view,
-        Consent(settings.paste, settings.browse, settings.copy),
-        host,
-        round_trip=lambda: view.feedback.round_trip,
-        outer=Outer.found(),
-        reply=reply,
-    )
+    def pass_on(data: bytes) -> None:
+        channel.input.add(data)
+        view.send_input()
+
+    def round_trip() -> float:
+        return view.feedback.round_trip
+
+    consent, outer = Consent(settings.paste, settings.browse, settings.copy), Outer.found()
+    desktop = PersonDesktop(view, view, consent, host, round_trip=round_trip, outer=outer, reply=reply)
     view.queries = QueryKeeper(desktop.query, desktop.copied, keeps_writes=settings.copy == "never")
-    exchanges = Exchanges(channel, desktop, over_link=host is not None)
-    desktop.exchanges = exchanges
+    desktop.exchanges = exchanges = Exchanges(channel, desktop, over_link=host is not None)
+    if host is not None and settings.files != "never":
+        clipboard = tools.clipboard(os.environ) if outer is None else None
+        desktop.files = PersonFiles(view, consent, exchanges, host, pass_on, round_trip=round_trip, clipboard=clipboard)
     return exchanges
 
 

@@ -34,6 +34,7 @@ class Facts:
     resume: Optional[list[str]]  # the command that starts the session again
     resumed: bool  # that command runs instead of a shell
     env: list[str]  # the names of `--env`
+    files: str  # the id by which the directory of the files is named that were sent to the session
     browser: bool = False  # programs may be offered a browser
     pid: int = 0  # of the program, once it has started
     variables: dict[str, str] = field(default_factory=dict)  # of the newest client, for its shells
@@ -61,6 +62,7 @@ class Facts:
             resume=spec.get("resume"),
             resumed=own_shell and spec.get("resumes") is True,
             env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
+            files=spec.get("files") or session_id,
             browser=spec.get("browser") is not None,
         )
 

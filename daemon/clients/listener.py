@@ -28,15 +28,15 @@ class Listener:
         self._directory = _hold(paths.directory())
 
     @classmethod
-    def claim(cls, name: str, check: Callable[[], object] = lambda: None) -> Listener:
+    def claim(cls, name: str, check: Callable[[], object] = lambda: None, *, keeps: str = "") -> Listener:
         """Claim a name, and remove the files of a lost session of that name.
 
-        `check` is called first, under the lock, and may raise. Raises Exists if a session of that name runs, Refused if
-        the files are another machine's or not sesh's.
+        `check` is called first, under the lock, and may raise. `keeps`: the id of a directory of files that stays.
+        Raises Exists if a session of that name runs, Refused if the files are another machine's or not sesh's.
         """
         with locked(paths.directory()):
             check()
-            clear(name)
+            clear(name, keeps)
             return cls(name, *_bind(name))
 
     def accept(self) -> socket.socket | None:
@@ -80,7 +80,10 @@ class Listener:
                 before.close()  # only now: if binding fails, it stays in use
 
     def release(self, session_id: str = "", *, remove: bool = True) -> None:
-        """Remove the socket, with `remove` also the session's other files; stop listening. Raises OSError, Refused."""
+        """Remove the socket, with `remove` also the session's other files; stop listening. Raises OSError, Refused.
+
+        Files that were sent to the session stay: it may not have begun, in the place of another one.
+        """
         if self.socket.fileno() >= 0:
             # If descriptors have run out, the lock needs that of the directory, and reading the record the socket's.
             if self._directory >= 0:
@@ -90,7 +93,7 @@ class Listener:
                     os.unlink(paths.socket_path(self.name))  # first: a daemon whose socket is closed seems to hang
                     self.socket.close()
                     if remove:
-                        records.remove(self.name)
+                        records.remove(self.name, with_sent=False)
         elif remove:
             records.forget(self.name, session_id)
         # These files are not found above if the record or the socket was removed before.
@@ -132,8 +135,11 @@ def _move_record(old: str, new: str) -> None:
         records.move(old, new)
 
 
-def clear(name: str) -> None:
-    """Remove a lost session's files; the caller holds the lock. Raises Exists, Refused."""
+def clear(name: str, keeps: str = "") -> None:
+    """Remove a lost session's files; the caller holds the lock. Raises Exists, Refused.
+
+    `keeps`: the id of a directory of files that stays, for the session that is its restart.
+    """
     has_socket = paths.check_socket(paths.socket_path(name))
     record = records.read(name)
     if record is not None and not records.here(record):
@@ -152,4 +158,4 @@ def clear(name: str) -> None:
         ended_unseen = record.get("exit_code") is not None and record.get("keep") is not True
         if not ended_unseen and records.wake(record):  # its daemon recreates the lost socket
             raise paths.taken(name)
-    records.remove(name)
+    records.remove(name, with_sent=record is None or records.files_of(record) != keeps)

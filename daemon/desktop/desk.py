@@ -7,13 +7,14 @@ ASKED ──the first byte──▶ FLOWING ──TOLD──▶ over        the 
 
 A caller's request (`desk`) becomes an exchange with the leader's client, which asks its person and its tools. The
 client begins exchanges itself for the connections of a login that comes home (`streams`), and to learn when nobody
-listens on a port any more. A client that leaves, and a reload, end its exchanges.
+listens on a port any more. Files of its machine come in exchanges too, and by a caller's request `put` (`files`). A
+client that leaves, and a reload, end its exchanges.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Optional
@@ -24,17 +25,19 @@ from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop.display import DisplayFile
-from sesh.daemon.desktop.streams import Carried, PortStream
+from sesh.daemon.desktop.files import Files, Sent
+from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
+from sesh.forward.stream import Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
@@ -45,7 +48,6 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
-_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -93,17 +95,19 @@ class Link:
 class Desk:
     """All wishes of a session's programs."""
 
-    def __init__(self, facts: Facts, clients: Clients, events: Events) -> None:
+    def __init__(self, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
         self._facts = facts
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
         self.due = NEVER
         self.busy = False  # something is under way
+        self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
+        self.files = Files(facts, pump)
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
     def desktop_of(self, client: Client) -> DesktopFacts | None:
@@ -120,14 +124,16 @@ class Desk:
         leader = self._clients.leader
         if leader is not None:
             self._display.set(self._facts.id, exists=leader.terminal.has_display)
-            self._offer_browser(leader)
-        if self._new:
+            self._is_offer_due = True
+        if self._new or self._is_offer_due:
             self.due = 0.0
 
-    def _offer_browser(self, client: Client) -> None:
-        """Have programs open pages if the leader's desktop can, once it has said so."""
-        desktop = self.desktop_of(client)
-        if client is self._clients.leader and desktop is not None:
+    def _offer_browser(self, now: float) -> None:
+        """Have programs open pages if the leader's desktop can, once it has said so, or is too old to say anything."""
+        leader = self._clients.leader
+        if leader is not None and now >= self._awaited_until():
+            self._is_offer_due = False
+            desktop = self.desktop_of(leader) or {}
             can_open = desktop.get("open", False) and desktop.get("listen", False)
             variables.offer_browser(self._facts, can_open=can_open)
 
@@ -146,12 +152,15 @@ class Desk:
             self._respond(asked, _refusal(Why.GONE, "the client that was asked has gone; try again"))
         for stream in link.streams.values():
             stream.close()
+        self.files.leave(link)
         self._plan()
 
     def end_all(self, what: str) -> None:
         """End every exchange, since something has happened to the session."""
+        words = f"{self._facts.name} {what} meanwhile"
         for asked in self._all_asked():
-            self._respond(asked, _refusal(Why.GONE, f"{self._facts.name} {what} meanwhile"))
+            self._respond(asked, _refusal(Why.GONE, words))
+        self.files.end_all(words)
         for client in list(self._links):
             self._forget(client)
 
@@ -176,9 +185,35 @@ class Desk:
         self.busy = True
         self.due = 0.0
 
+    def take_file(self, request: PeerRequest[Told], ask: Ask, key: str) -> None:
+        """Take a file of a caller, whose bytes follow; by the `key` it is known if it comes again."""
+        pieces = Pieces(time.monotonic(), over_link=True)
+        flow = pieces.open(request.number)
+        sent = self._sent(request.connection, ask, flow, request.respond)
+        sent.pieces, sent.request_key = pieces, key
+        if not self.files.take_again(sent):
+            self.files.take(sent)
+        self.busy = True
+
+    def _sent(self, owner: object, ask: Ask, flow: Flow, tell: Callable[[Told], None]) -> Sent:
+        """Return what begins the way of a file here."""
+
+        def ends(told: Told) -> None:
+            tell(told)
+            self._add_event(Wish.PUT, ask, sent.written, told)
+
+        name, size, pastes = ask.get("name", ""), ask.get("size", 0), ask.get("paste", False)
+        sent = Sent(owner, flow.number, name, size, flow, ends, pastes, by_person=isinstance(owner, Link))
+        return sent
+
     def receive(self, connection: PeerConnection, payload: bytes) -> None:
-        """Handle a PIECE of a caller, whose number is that of its request. Raises ProtocolError."""
+        """Handle a PIECE or TAKEN of a caller, whose number is that of its request. Raises ProtocolError."""
         number, data = protocol.split_number(payload)
+        sent = self.files.of(connection, number)
+        if sent is not None and sent.pieces is not None:
+            sent.pieces.receive(payload)
+            self.files.bytes_came(sent)
+            return
         for asked in self._all_asked():
             if asked.request.connection is connection and asked.request.number == number and not asked.is_whole:
                 self._receive_from(asked, data)
@@ -202,6 +237,7 @@ class Desk:
 
     def drop_caller(self, connection: PeerConnection) -> None:
         """End the exchanges whose caller has gone."""
+        self.files.leave(connection)
         for asked in self._all_asked():
             if asked.request.connection is connection:
                 self._leave(asked)
@@ -232,13 +268,19 @@ class Desk:
         self._noted = {each: at for each, at in self._noted.items() if now - at < EVENT_PAUSE}
         if kind not in self._noted:
             self._noted[kind] = now
-            why = told.get("why") or None
-            self._events.add("desktop", wish=asked.wish.value, program=program, bytes=asked.bytes, why=why)
+            self._add_event(asked.wish, asked.ask, asked.bytes, told)
+
+    def _add_event(self, wish: Wish, ask: Ask, size: int, told: Told) -> None:
+        """Add an event, which says nothing of the content, nor of a file's name."""
+        program, why = ask.get("program", ""), told.get("why") or None
+        self._events.add("desktop", wish=wish.value, program=program, bytes=size, why=why)
 
     # -- in the turn
 
     def act(self, now: float) -> None:
         """Ask for what is new, give up what takes too long, and look at the ports that are watched."""
+        if self._is_offer_due:
+            self._offer_browser(now)
         for asked in self._new[:_BEGUN_AT_ONCE]:
             self._begin(asked, now)
         for link in list(self._links.values()):
@@ -255,7 +297,7 @@ class Desk:
     def _plan(self) -> None:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
-        if self._new:
+        if self._new or (self._is_offer_due and self._clients.leader is not None):
             self.due = min(self.due, self._awaited_until())
         if any(link.watched for link in self._links.values()):
             self.due = min(self.due, time.monotonic() + PORT_LOOK)
@@ -308,6 +350,7 @@ class Desk:
 
     def move(self, ready: dict[int, int]) -> None:
         """Move the bytes of the connections that are ready."""
+        self.files.move(ready)
         for link in self._links.values():
             for number, stream in list(link.streams.items()):
                 stream.move(ready.get(stream.descriptor, 0))
@@ -325,7 +368,12 @@ class Desk:
                 for asked in list(link.asked.values()):
                     self._pass_on(asked)
                 self._send_pieces(link, now)
-        self.busy = bool(self._new) or any(link.pieces.flows for link in self._links.values())
+        for sent in self.files.sent:
+            if sent.pieces is not None and isinstance(sent.owner, PeerConnection):
+                while frame := sent.pieces.next_frame(now):
+                    sent.owner.queue(frame)
+        is_asked = bool(self._new) or any(link.pieces.flows for link in self._links.values())
+        self.busy = is_asked or self.files.busy
 
     def _send_pieces(self, link: Link, now: float) -> None:
         connection = link.client.connection
@@ -373,8 +421,8 @@ class Desk:
         now = time.monotonic()
         if kind == protocol.DESKTOP:
             link.desktop = _checked(DesktopFacts, payload)
-            self.due = 0.0 if self._new else self.due
-            self._offer_browser(client)
+            self._is_offer_due = self._is_offer_due or client is self._clients.leader
+            self.due = 0.0
         elif kind == protocol.ASK:
             self._handle_ask(link, _checked(Ask, payload))
         elif kind == protocol.TOLD:
@@ -386,6 +434,8 @@ class Desk:
 
     def _note_progress(self, link: Link, flow: Flow, now: float) -> None:
         """Note that bytes have come; end a read of more of them than a clipboard may have."""
+        if (sent := self.files.of(link, flow.number)) is not None:
+            self.files.bytes_came(sent)
         asked = link.asked.get(flow.number)
         if asked is None:
             return
@@ -400,6 +450,7 @@ class Desk:
         if (stream := link.streams.pop(number, None)) is not None:
             stream.close()
         link.watched.pop(number, None)
+        self.files.leave(link, number)
         asked = link.asked.get(number)
         flow = link.pieces.flows.get(number)
         link.pieces.close(number)
@@ -412,16 +463,23 @@ class Desk:
         self._respond(asked, told)
 
     def _handle_ask(self, link: Link, ask: Ask) -> None:
-        """Begin an exchange of a client: a connection to a port, or a look at one."""
-        number, port = ask.get("number", 0), ask.get("port", 0)
+        """Begin an exchange of a client: a connection to a port, or a look at one; a file, or a look for paths."""
+        number, port, wish = ask.get("number", 0), ask.get("port", 0), ask.get("wish")
         if not number % 2 or number in link.pieces.flows:
             raise ProtocolError("a client began an exchange twice")
         flow = link.pieces.open(number)
         self.busy = True
-        hosts = self._look.own_loopback(port) if len(link.pieces.flows) <= MAX_EXCHANGES else []
-        if ask.get("wish") == Wish.STREAM.value and hosts:
+        if len(link.pieces.flows) > MAX_EXCHANGES:
+            flow.tell(_refusal(Why.REFUSED))
+        elif wish == Wish.FIND.value:
+            self.files.find(ask, flow.tell)
+        elif wish == Wish.PUT.value:
+            self.files.take(self._sent(link, ask, flow, flow.tell))
+        elif not (hosts := self._look.own_loopback(port)):
+            flow.tell(_refusal(Why.REFUSED))
+        elif wish == Wish.STREAM.value:
             link.streams[number] = PortStream(port, hosts, flow, self.poll)
-        elif ask.get("wish") == Wish.PORT.value and hosts:
+        elif wish == Wish.PORT.value:
             link.watched[number] = port
             self._plan()
         else:
@@ -442,7 +500,7 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
-    if len(payload) > _MAX_MESSAGE:
+    if len(payload) > MAX_CLIENT_JSON:  # a response to a caller may take six times as many bytes
         raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))

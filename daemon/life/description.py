@@ -140,6 +140,7 @@ def record(session: Session) -> Record:
         "command": facts.command,
         "resume": facts.resume,
         "env": facts.env,
+        "files": facts.files,
         "labels": facts.labels,
         "columns": session.clients.size[0],
         "rows": session.clients.size[1],

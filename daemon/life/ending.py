@@ -16,7 +16,7 @@ from sesh.daemon.pty.output_log import JOB_RETAINED
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.errors import BY_KERNEL, BY_TIMEOUT, KILLED, TERMINATED, ExitCode
-from sesh.store import records, results
+from sesh.store import records, results, session_files
 from sesh.system.clock import STEADY
 from sesh.wire import protocol
 from sesh.wire.messages import Message
@@ -206,6 +206,8 @@ class Ending:
             guard(self._session.checkpoints.write_last, "the checkpoint")
         if phase != Phase.KEPT:
             guard(self._listener.release, "the release", self._facts.id, remove=phase == Phase.REMOVED)
+        if phase == Phase.REMOVED:
+            guard(session_files.remove, "the files", session_files.folder_of(self._facts.files))
         if phase == Phase.DORMANT:
             guard(records.forget_ended, "the removal of old sessions")
 

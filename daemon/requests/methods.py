@@ -336,6 +336,23 @@ class RequestMethods:
         ask["program"] = program
         self._session.desk.ask(request, Wish(wish), ask, is_whole=not more)
 
+    def put(
+        self,
+        request: PeerRequest[Told],
+        name: facts.Exact,
+        size: int = 0,
+        program: str = "",
+        key: str = "",
+        *,
+        paste: bool = False,
+    ) -> None:
+        """Take a file for the session, with the same `key` only once; then `paste` its path.
+
+        PIECE frames with the request's number follow, the last one without bytes.
+        """
+        ask: Ask = {"name": name, "size": size, "program": program, "paste": paste}
+        self._session.desk.take_file(request, ask, key)
+
     def feed(
         self, request: PeerRequest[bool], at: Optional[int] = None, *, ends: bool = False, mends: bool = False
     ) -> None:

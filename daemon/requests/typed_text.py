@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Generator
 from typing import Optional
@@ -11,8 +12,11 @@ from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
 from sesh.daemon.requests.delivery import POLL, Delivery, unmarked
 from sesh.daemon.session import Session
+from sesh.desktop.file_names import as_word
 from sesh.errors import Busy, ExitCode, Interrupted, Refused
 from sesh.system import platforms
+from sesh.text.keys import PASTE, PASTE_END
+from sesh.vt.modes import BRACKETED_PASTE
 from sesh.wire import protocol
 from sesh.wire.messages import SendResponse
 
@@ -30,6 +34,7 @@ class Typing:
         self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
         self.busy = False  # a text is typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
+        session.desk.files.type_path = self._type_path
 
     def send(
         self,
@@ -96,6 +101,25 @@ class Typing:
         request.respond(response)
 
     # -- typing
+
+    def _type_path(self, path: str, *, by_person: bool) -> bool | None:
+        """Type the path of a file, alone in the marks of a paste: so programs take it for the file.
+
+        To a program that takes no paste it is typed as it is, but not `by_person`: who has dropped a file, expects a
+        paste. Return whether it was typed, None while another text is. Raises Refused or Busy.
+        """
+        if self._turns:
+            return None
+        session = self._session
+        session.feed.catch_up()
+        takes_pastes = session.feed.emulator.mode(BRACKETED_PASTE) is True
+        if by_person and not takes_pastes:
+            return False
+        word = os.fsencode(as_word(path))
+        text = PASTE + word + PASTE_END if takes_pastes else word
+        self._admit(text)
+        self._pump.type(text, drafts=by_person)
+        return True
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
         """Type a text: at once to a reader of lines, else at its pace."""

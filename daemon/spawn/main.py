@@ -85,7 +85,7 @@ def _receive_spec(connection: Connection) -> LaunchSpec:
 def _set_up(spec: LaunchSpec, creator: socket.socket, connection: Connection) -> Server:
     """Claim the name, write the record, start the program. Raises SeshError, OSError."""
     # Start the program last: after a later failure, it would run in no listed session.
-    listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection))
+    listener = Listener.claim(spec["name"], lambda: _check_wanted(spec, connection), keeps=spec.get("files", ""))
     try:
         session, program = _session(spec)
         try:

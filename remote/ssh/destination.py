@@ -16,9 +16,21 @@ NO_SSH = "install the OpenSSH client, or check SESH_SSH"  # the hint for an ssh 
 
 
 class Destination:
-    """A host, and how to reach it. `host`: as typed, without `@`."""
+    """A host, and how to reach it.
 
-    def __init__(self, host: str, via: list[str] | None = None, settings: dict[str, list[str]] | None = None) -> None:
+    `host`: as typed, without `@`. `bulk`: for links that carry much: unless the user wants compression, they have a
+    shared connection of their own without it, which else would slow down each fast network.
+    """
+
+    def __init__(
+        self,
+        host: str,
+        via: list[str] | None = None,
+        settings: dict[str, list[str]] | None = None,
+        *,
+        bulk: bool = False,
+    ) -> None:
+        self.bulk = bulk
         self.host = check_host(host)
         self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
         self.shared: tuple[int, int] | None = None  # `master.identity` of the shared connection last used

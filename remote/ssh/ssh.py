@@ -21,6 +21,7 @@ EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was 
 FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
+_COMPRESSION = "Compression"
 # For hosts behind jump hosts: ssh passes `-F` to the ssh of a jump host, but no other option. The first value counts.
 _BATCH = "BatchMode yes\n"
 _CONFIG = f"Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
@@ -122,8 +123,9 @@ def options(destination: Destination, *, may_prompt: bool) -> list[str]:
         value = destination.setting(each.keyword.lower())
         is_unset = value in ("", each.ssh_default)
         # A value of a `Match final` block would come after that of the file for jump hosts.
-        if each.default and (is_unset or destination.jumps) and not os.environ.get(each.variable):
-            chosen += option(each.keyword, each.default if is_unset else value)
+        default = each.ssh_default if each.keyword == _COMPRESSION and destination.bulk else each.default
+        if default and (is_unset or destination.jumps) and not os.environ.get(each.variable):
+            chosen += option(each.keyword, default if is_unset else value)
     return chosen
 
 
@@ -199,6 +201,7 @@ def own_path(destination: Destination) -> str:
     """
     settings = [f"{keyword} {value}" for keyword, values in sorted(destination.settings.items()) for value in values]
     hashed = [line for line in settings if not line.startswith("host ")]  # newer versions of ssh print the alias
+    hashed += ["bulk"] if destination.bulk else []
     identity = hashlib.sha256("\n".join([program(), *hashed]).encode("utf-8", "surrogateescape"))
     return os.path.join(control_directory(), identity.hexdigest()[:_SOCKET_NAME])
 

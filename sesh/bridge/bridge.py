@@ -15,6 +15,9 @@ for such an op has the `session_id` of an existing session, which may have been 
 session has this id, the bridge connects the link to that session, or responds with the `result` of an ended one. So a
 repeated request creates no second session.
 
+The request for `forward.carry` is the last one of its link: from the response on, the link carries connections to ports
+of this machine (`sesh.forward.far`).
+
 To a terminal's HELLO the bridge adds the ssh agent and the display that the link forwards.
 
 The bridge sends PONG for PING, also during a request; once the link is connected to a session, the daemon does. An
@@ -55,6 +58,7 @@ _MAX_UNHANDLED = 100  # frames that wait for the main thread; meanwhile the link
 _LOCK_PREFIX = ".entering."  # of a lock file, before a session's id
 MAX_BESIDE = protocol.MAX_PAYLOAD  # bytes of a response beside a list, which is one frame; a larger one is refused
 _LEAVING = 1.0  # seconds for ops that run beside others to notice that the link has ended
+_CARRY = "forward.carry"  # the op after which the link carries connections
 _IDLE_TIMEOUT = 120.0  # seconds without a byte until the link of an attached terminal is closed
 
 # The response to a request, DATA to send before it, and the daemon of the session that the op has connected to.
@@ -137,6 +141,11 @@ class Bridge:
                     self._begin_beside(request, carried)
                     continue
                 daemon = self._respond(request, carried)
+                if _carries(request):
+                    from sesh.forward.far import FarEnd  # noqa: PLC0415 - for such links only
+
+                    FarEnd(self._near_end, _IDLE_TIMEOUT).run(self._near_end.take_frames())
+                    break
                 if daemon is not None:
                     self._copy(daemon)
                     break
@@ -171,6 +180,8 @@ class Bridge:
                     self._send(protocol.frame(protocol.PONG, payload))
                 else:
                     self._frames.put((kind, payload))
+                    if kind == protocol.REQUEST and _carries(codec.parse(payload)):
+                        return  # the main thread reads what follows
         except (Unreachable, ProtocolError):
             os.close(self._link_end)
             self._frames.put(None)
@@ -271,6 +282,11 @@ def _welcome(near_end: Connection) -> Origin | None:
     if hello.get("protocol") != protocol.PROTOCOL:
         return None
     return Origin(hello.get("origin"))
+
+
+def _carries(request: Mapping[str, object]) -> bool:
+    """Return whether the link carries connections from this request on."""
+    return request.get("op") == _CARRY
 
 
 def op_named(wire_name: str) -> Op[..., Any]:

@@ -17,7 +17,7 @@ from sesh.cli.printed import PrintedForgotten, PrintedHost, PrintedHosts, prints
 from sesh.cli.render import Failure, show_each
 from sesh.errors import NotDeployed, NotFound, Refused, SeshError, UsageError, rebuild
 from sesh.names import check_host, printable
-from sesh.ops import undeploy
+from sesh.ops import forwards, undeploy
 from sesh.reach.host_target import destination_of
 from sesh.remote import known
 from sesh.remote.deploy.deploy import deploy_all
@@ -134,7 +134,7 @@ def forget(
         ),
     ] = False,
 ) -> int:
-    """Forget a known remote: lists and lookups no longer ask it.
+    """Forget a known remote: lists and lookups no longer ask it, and its ports are forwarded no more.
 
     Without --remove nothing is changed on the host; if --remove fails, the host is not forgotten. Each host is tried;
     the exit code is 1 if any was not known.
@@ -161,8 +161,12 @@ def forget(
             remotes = known.hosts()
             hint = f"known: {_named(remotes)}" if remotes else "no remote is known"
             failed[host] = Failure(NotFound(f"@{host} is not a known remote", hint=hint))
+        with suppress(SeshError):
+            forwards.stop(host)
         with suppress(SeshError):  # ssh may not know the host any more
-            if ssh.owns_control_path(destination := destination_of(cli, host)):
+            destination = destination_of(cli, host)
+            for bulk in (True, False) if ssh.owns_control_path(destination) else ():
+                destination.bulk = bulk
                 master.close(destination, ends_links=False)
     if not cli.line.json:
         for host, paths in removed.items():

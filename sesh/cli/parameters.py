@@ -102,6 +102,16 @@ def _sessions(ctx: typer.Context, incomplete: str) -> list[str]:
     return [name for name in dict.fromkeys(names) if name.startswith(incomplete) and name not in given]
 
 
+def forwardable(ctx: typer.Context, incomplete: str) -> list[str]:
+    """Return what `forward` takes: the sessions of the line's hosts; to be ended, the ports in the background."""
+    if not ctx.params.get("stop"):
+        return _sessions(ctx, incomplete)
+    from sesh.ops import forwards  # noqa: PLC0415 - loads links, which completion else needs not
+
+    ports = [str(row["local"]) for row in forwards.rows(ctx.obj.line.host)]
+    return [port for port in ports if port.startswith(incomplete)]
+
+
 def offering_hosts(words: Callable[[], Iterable[str]]) -> Callable[[typer.Context, str], list[str]]:
     """Return the completion function of an argument for hosts, which offers none twice."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TypedDict, TypeVar
 
-from sesh.schema.facts import Moment
+from sesh.schema.facts import ForwardedPort, Moment
 from sesh.schema.outcomes import (
     Command,
     Condition,
@@ -23,6 +23,7 @@ from sesh.schema.outcomes import (
     PrintedError,
     Renamed,
     Sent,
+    SessionPort,
 )
 
 PRINTED: dict[Callable[..., int], object] = {}
@@ -288,6 +289,30 @@ class PrintedForgotten(_PrintedForgotten, total=False):
     removed: dict[str, list[str]]
     error: PrintedError
     failed: dict[str, PrintedError]
+
+
+class PrintedForward(Done, ForwardedPort):
+    """A port of a host that is reached here."""
+
+
+class PrintedForwards(TypedDict):
+    """The ports that are forwarded in the background."""
+
+    ports: list[ForwardedPort]
+
+
+class PrintedStopped(Done):
+    """The ports that are forwarded no more."""
+
+    stopped: list[ForwardedPort]
+
+
+class PrintedPorts(TypedDict):
+    """The ports on which the processes of a session listen."""
+
+    session: str
+    host: str | None
+    ports: list[SessionPort]
 
 
 class PrintedScript(TypedDict):

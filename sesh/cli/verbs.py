@@ -126,6 +126,10 @@ GROUPS: dict[str, tuple[Verb, ...]] = {
         Verb("sweep", "Clear ended and lost sessions, and other leftovers", "upkeep.sweep", hosts="each"),
     ),
     "Other machines": (
+        Verb(
+            "forward", "Reach a port of a host at the same port here", "forward.forward",
+            why_one="each port is one of one host",
+        ),
         Verb("hosts", "List the known hosts: version, last use, sessions", "deploy.hosts", hosts="none"),
         Verb("deploy", "Install this version of sesh on other hosts", "deploy.deploy", hosts="all", hosts_behind="all"),
         Verb("upgrade", "Install this version of sesh on all known remotes", "deploy.upgrade", hosts="none"),

@@ -25,7 +25,7 @@ from typing import Optional
 from urllib.parse import quote
 
 from sesh.desktop import pictures
-from sesh.desktop.targets import PICTURES, PNG, TEXT
+from sesh.desktop.targets import FILES, PICTURES, PNG, TEXT
 from sesh.errors import Refused
 from sesh.system import descriptors, platforms, programs
 from sesh.system.workers import Stop
@@ -33,7 +33,7 @@ from sesh.wire.pieces import MAX_BYTES
 
 LIST_TIME, READ_TIME, WRITE_TIME = 2.5, 25.0, 10.0  # seconds for a tool
 OPEN_TIME = 1.5  # seconds in which a browser's starter fails, if it fails
-_OTHER_TYPES = ("text/html", "text/uri-list")
+_OTHER_TYPES = ("text/html", FILES)
 _TEXT_NAMES = frozenset(("utf8_string", "string", "text", "text/plain", "compound_text"))
 _NO_DESKTOP = (b"display", b"wayland server", b"compositor")  # in what a tool says that cannot reach its desktop
 _READ = 64 << 10
@@ -89,6 +89,8 @@ class Browser:
 
 def clipboard(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> Clipboard | None:
     """Return the clipboard of an environment's desktop; None without tools for it."""
+    if _is_elsewhere(environment):
+        return None
     if _is_wsl(environment) and programs.find("powershell.exe"):
         return _WINDOWS
     if environment.get("WAYLAND_DISPLAY") and programs.find("wl-copy") and programs.find("wl-paste"):
@@ -107,6 +109,8 @@ def clipboard(environment: Mapping[str, str], *, macos: bool = not platforms.LIN
 
 def browser(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> Browser | None:
     """Return the browser of an environment's desktop; None without one: a text browser would take the terminal."""
+    if _is_elsewhere(environment):
+        return None
     if _is_wsl(environment) and programs.find("rundll32.exe"):
         return Browser(("rundll32.exe", "url.dll,FileProtocolHandler"))
     if _is_wsl(environment) and programs.find("wslview"):
@@ -124,11 +128,18 @@ def browser(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX
 
 def missing(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX) -> str:
     """Return what to do where there is no clipboard."""
+    if _is_elsewhere(environment):
+        return f"it is reached by plain ssh; attach where you sit: sesh @{os.uname().nodename}"
     if environment.get("WAYLAND_DISPLAY"):
         return "install wl-clipboard"
     if environment.get("DISPLAY"):
         return "install xclip"
     return "pbcopy and pbpaste are not in PATH" if macos else "there is no display"
+
+
+def _is_elsewhere(environment: Mapping[str, str]) -> bool:
+    """Return whether the person sits at another machine, whose display is not this one's either."""
+    return bool(environment.get("SSH_CONNECTION")) and not platforms.brings_display(environment)
 
 
 def _is_wsl(environment: Mapping[str, str]) -> bool:
@@ -388,7 +399,7 @@ def _apple_types(output: bytes) -> list[str]:
     """Return the types of AppleScript's `clipboard info`: every picture comes as PNG."""
     text = output.decode(errors="replace")
     found = [PNG] * any(name in text for name in _APPLE_PICTURES)
-    return found + [TEXT] * any(name in text for name in _APPLE_TEXT)
+    return found + [FILES] * ("furl" in text) + [TEXT] * any(name in text for name in _APPLE_TEXT)
 
 
 def _apple_data(output: bytes) -> bytes:
@@ -399,9 +410,17 @@ def _apple_data(output: bytes) -> bytes:
     return b""
 
 
+def _apple_files(output: bytes) -> bytes:
+    """Return the address of the path that AppleScript prints."""
+    path = output.removesuffix(b"\n")
+    return b"file://" + quote(path).encode() if path else b""
+
+
 def _apple_read(mime: str) -> Command | None:
     if mime == TEXT:
         return Command(("pbpaste",), variables=_UTF8)
+    if mime == FILES:
+        return Command(("osascript", "-e", "POSIX path of (the clipboard as «class furl»)"), _apple_files)
     return Command(("osascript", "-e", "the clipboard as «class PNGf»"), _apple_data) if mime == PNG else None
 
 

@@ -176,6 +176,7 @@ def _restart_spec(
         "rows": launch_spec["rows"] or summary.get("rows") or 0,
         "gate": command is not None and gate,
         "instead_of": summary.get("id") or "",
+        "files": records.files_of(record),
         "labels": {**(summary.get("labels") or {}), **launch_spec["labels"]},
         "before": "\r\n".join(before),
         "history": [run for run in _history(record) if run.keys() >= _RUN_KEYS],

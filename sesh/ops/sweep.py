@@ -25,7 +25,7 @@ from sesh.reach import find
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.schema.outcomes import LeftoverFacts
-from sesh.store import listing, own, records
+from sesh.store import listing, own, records, session_files
 from sesh.system import files, paths, platforms, processes
 
 _TERM_TIMEOUT = 4.0  # seconds from SIGTERM to SIGKILL; a daemon gives its session's programs two
@@ -154,7 +154,10 @@ def _remove(path: str) -> bool:
     with suppress(FileNotFoundError), files.locked(folder, timeout=files.PATIENCE):  # another sweep may be faster
         if not _is_leftover(path, _ids()):
             return False
-        os.unlink(path)
+        if own.FOLDER.fullmatch(os.path.basename(path)):
+            session_files.remove(path)
+        else:
+            os.unlink(path)
     return True
 
 
@@ -166,8 +169,11 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
     """Return whether a file is sesh's and unused; never follow symbolic links. Raises FileNotFoundError."""
     entry = os.path.basename(path)
     status = os.lstat(path)
-    if status.st_uid != os.geteuid() or stat.S_ISDIR(status.st_mode) or _age(path) < files.ABANDONED_AFTER:
+    if status.st_uid != os.geteuid() or _age(path) < files.ABANDONED_AFTER:
         return False
+    if stat.S_ISDIR(status.st_mode):
+        folder = own.FOLDER.fullmatch(entry)
+        return folder is not None and ids is not None and folder[1] not in ids and session_files.has_own(path)
     if session := own.SESSION.fullmatch(entry):
         return ids is not None and session[1] not in ids
     if own.RUN.fullmatch(entry):
@@ -184,9 +190,10 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
 
 
 def _ids() -> set[str] | None:
-    """Return the ids of all sessions; None if a record is not trusted."""
+    """Return the ids of all sessions, and of their directories of files; None if a record is not trusted."""
     try:
-        return {str(record.get("id")) for name in paths.names() if (record := records.read(name)) is not None}
+        every = [record for name in paths.names() if (record := records.read(name)) is not None]
+        return {each for record in every for each in (record.get("id", ""), records.files_of(record))}
     except Refused:
         return None
 

@@ -13,7 +13,7 @@ from sesh.errors import Refused
 from sesh.reach.caller import Caller
 from sesh.reach.op import op
 from sesh.remote.deploy.install import TEMPORARY, VERSIONS, is_launcher
-from sesh.store import listing, own
+from sesh.store import listing, own, session_files
 from sesh.system import paths, startup
 from sesh.system.files import UNFINISHED
 
@@ -61,6 +61,8 @@ def remove(caller: Caller) -> list[str]:
 def _clear(folder: str, pattern: re.Pattern[str]) -> None:
     """Remove sesh's files below a directory, then the directories left empty. Raises OSError."""
     for parent, folders, files in os.walk(folder, topdown=False):
+        if own.FOLDER.fullmatch(os.path.basename(parent)):
+            session_files.remove(parent)
         links = [entry for entry in folders if os.path.islink(os.path.join(parent, entry))]
         for path in (os.path.join(parent, entry) for entry in (*files, *links)):
             is_own = pattern.fullmatch(os.path.relpath(path, folder)) or UNFINISHED.fullmatch(os.path.basename(path))

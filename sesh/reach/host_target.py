@@ -25,7 +25,7 @@ from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_resu
 from sesh.reach.stream import Stream
 from sesh.reach.target import Target
 from sesh.remote import known
-from sesh.remote.ssh import exchange
+from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.sync import sync
@@ -77,6 +77,26 @@ class HostTarget(Target):
             if freed:
                 known.cache_changes(self.host, gone=freed, running=renamed, at=time.time())
         return result
+
+    def taken(
+        self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs
+    ) -> tuple[Link, Result]:
+        """Call an op that takes the link over, for bulk; return the link, which the caller closes, and the op's result.
+
+        The link has a connection without compression, unless that would ask the person to log in once more.
+        """
+        asks = known.login_prompted(self.host) and master.is_alive(self.destination)
+        self.destination.bulk = self.destination.via is None and not asks
+        request = self._request(op, by_name(op, args, kwargs))
+        with self._telling(), self._timed():
+            link = self._open_link(request)
+            try:
+                with self._stop.calling(link.abort):
+                    _, output = self._carry_out(link, request)
+                return link, decode_result(op, output)
+            except BaseException:
+                link.close()
+                raise
 
     def connect(self, name: str, session_id: str = "") -> Connection:
         request = LinkRequest.attach(name, session_id, can_answer=self.caller.can_answer)

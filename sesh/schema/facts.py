@@ -276,7 +276,8 @@ class LaunchSpec(TypedDict, total=False):
     `history`: earlier commands; `gate`: start the command only after Enter. `resume`: the command of `resume-with`;
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
     `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept. `browser`: the desktop of
-    the creator opens pages, so programs are offered a browser; None if they never are.
+    the creator opens pages, so programs are offered a browser; None if they never are. `files`: the id of the directory
+    of files that it takes over.
     """
 
     name: str
@@ -308,6 +309,7 @@ class LaunchSpec(TypedDict, total=False):
     instead_of: str
     numbered: bool
     browser: Optional[bool]
+    files: str
 
 
 class EndFacts(TypedDict):
@@ -413,6 +415,7 @@ class Record(TypedDict, total=False):
     command: list[str]
     resume: Optional[list[str]]
     env: list[str]
+    files: Id  # by which the directory of the files is named that were sent to it: its own, or that of an earlier start
     labels: dict[str, str]
     columns: int
     rows: int
@@ -455,3 +458,19 @@ class CheckpointFacts(TypedDict, total=False):
     history: list[RunFacts]
     times: list[tuple[int, int]]
     untimed: int
+
+
+class ForwardedPort(TypedDict):
+    """A port of a host that is reached at `url` here.
+
+    `port`: there; `local`: here; `session`: the one with which it ends; `connections`: that are open now; `up`: the
+    link is.
+    """
+
+    host: str
+    port: int
+    local: int
+    url: str
+    session: Optional[Name]
+    connections: int
+    up: bool

@@ -260,6 +260,21 @@ class Finding(TypedDict):
     remedy: Optional[str]
 
 
+class SessionPort(TypedDict):
+    """A port on which a process of a session listens. `program`: the name of that process's program."""
+
+    port: int
+    pid: int
+    program: facts.Text
+
+
+class SessionPorts(TypedDict):
+    """The ports on which the processes of a session listen. `id`: of the session."""
+
+    id: facts.Id
+    ports: list[SessionPort]
+
+
 class Ended(NotFound):
     """The session `name` has ended meanwhile. `result`: its stored result; `output`: a job's output."""
 

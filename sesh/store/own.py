@@ -11,21 +11,23 @@ import re
 from sesh.about import PROGRAM
 from sesh.desktop.install import MARK, NAMES
 from sesh.errors import Refused
-from sesh.store import records
+from sesh.store import records, session_files
 from sesh.system import files, paths, platforms
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
 RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`
 SESSION = re.compile(rf"\.(?:entering|{'|'.join(records.FILES)})\.([0-9a-f]{{16}})")  # group 1: the session's id
+FOLDER = re.compile(rf"\.{session_files.KIND}\.([0-9a-f]{{16}})")  # a directory; group 1: the id in `Record.files`
 PROCESS = re.compile(r"\.terminal\.(\d+)")  # group 1: the pid
 # Sockets of shared connections, also unfinished ones, lock files of logins, and unfinished symbolic links.
 CONNECTION = re.compile(rf"{_HASH}(?:\.(?:start|\w{{16}}))?|sesh\.agent\.\d+")
 HINTED = ".hinted"  # there once `history` has told of the shell integration
+FORWARD = re.compile(rf"\.forward\.{_HASH}(\.start)?")  # the socket of what forwards a host's ports, or its lock
 ZYGOTE = re.compile(r"\.zygote\.[0-9a-f]{16}")
 # Files in the directory of sessions, except records and unfinished files.
 SESSIONS = re.compile(
     rf"bin/(?:{'|'.join((MARK, *NAMES))})"
-    rf"|{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
+    rf"|{RUN.pattern}|{SESSION.pattern}|{ZYGOTE.pattern}|{FORWARD.pattern}|{PROCESS.pattern}|{_NAME}\.sock|\.(?:lock|starting|recent|hinted)"
     rf"|\.results/{_ID}\.json|\.control/(?:{CONNECTION.pattern}|sesh\.(?:agent|config))"
 )
 # Files in the state directory, except work logs and unfinished files.

@@ -14,6 +14,7 @@ from sesh.errors import Refused
 from sesh.schema import codec
 from sesh.schema.check import checker
 from sesh.schema.facts import SUMMARY_KEYS, Record, Summary
+from sesh.store import session_files
 from sesh.system import files, paths, platforms, processes
 
 KEPT_SECONDS = 7 * 86400.0  # after these, a result is removed, and a session that ended without a client
@@ -46,6 +47,11 @@ def readable(name: str) -> Record | None:
 def id_of(name: str) -> str:
     """Return the id of a session, empty without a trusted record."""
     return (readable(name) or {}).get("id", "")
+
+
+def files_of(record: Record) -> str:
+    """Return the id by which a session's directory of files is named; empty if it is unknown."""
+    return record.get("files") or record.get("id", "")
 
 
 def write(record: Record, *, durable: bool = False) -> None:
@@ -124,14 +130,17 @@ def link_agent(session_id: str, target: str) -> None:
         files.replace_link(file_of(session_id, "agent"), target)
 
 
-def remove(name: str) -> None:
+def remove(name: str, *, with_sent: bool = True) -> None:
     """Remove a session's files; the caller holds the directory's lock, and no daemon is left.
 
-    The record is removed last, so that each caller that connects to the socket can read the id, by which the result is
-    found.
+    `with_sent`: also those that were sent to it. The record is removed last, so that each caller that connects to the
+    socket can read the id, by which the result is found.
     """
-    session_id = id_of(name)
+    record = readable(name) or {}
+    session_id, sent = record.get("id", ""), files_of(record)
     own = [file_of(session_id, kind) for kind in FILES] if session_id else []
+    if with_sent and sent:
+        session_files.remove(session_files.folder_of(sent))
     for path in (*own, paths.socket_path(name), paths.record_path(name)):
         with suppress(FileNotFoundError):
             os.unlink(path)

@@ -155,6 +155,11 @@ def boot_id() -> str:
     return output("sysctl", "-n", "kern.bootsessionuuid").strip()
 
 
+def network() -> str:
+    """Return what machines and containers have alike that share one loopback. Raises OSError."""
+    return f"{boot_id()} {os.readlink('/proc/self/ns/net') if LINUX else ''}"
+
+
 def name() -> str:
     """Return a name that distinguishes this machine from others that share the home directory.
 
@@ -223,9 +228,9 @@ def opens_pages(login: Mapping[str, str]) -> bool:
 
     It is quick: which program shows the page is looked up when there is one (`sesh.desktop.tools`).
     """
-    names = ("DISPLAY", "WAYLAND_DISPLAY", "WSL_DISTRO_NAME", "TERMUX_VERSION")
     is_within = os.path.basename(login.get("BROWSER", "")) == BROWSER  # a session, whose client has the desktop
-    return is_within or any(map(login.get, names)) or (not LINUX and not login.get("SSH_CONNECTION"))
+    needs_no_display = not login.get("SSH_CONNECTION") and any(map(login.get, ("WSL_DISTRO_NAME", "TERMUX_VERSION")))
+    return is_within or needs_no_display or brings_display(login)
 
 
 def logind_kills() -> bool:

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import os
+import pwd
 import sys
+from collections.abc import Collection
+from contextlib import suppress
 from typing import NamedTuple
 
-from sesh.system import platforms, programs
+from sesh.system import platforms, processes, programs
 
 LOWEST = 1024  # ports below belong to root
 ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
 _LISTENS = "0A"  # the state in /proc/net/tcp
 _LSOF_TIMEOUT = 1.0  # seconds
+_OTHER = "another program"
 # An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
 _LOOPBACK = {"127.0.0.1": ("127.0.0.1", ALL_V4, "::"), "::1": ("::1", "::")}
 
@@ -21,6 +25,13 @@ class Listener(NamedTuple):
 
     address: str
     uid: int
+
+
+class Owned(NamedTuple):
+    """A port on which a process listens, on loopback or on all addresses."""
+
+    port: int
+    pid: int
 
 
 class Look:
@@ -39,15 +50,61 @@ class Look:
                 reached.append(host)
         return reached
 
+    def of_processes(self, pids: Collection[int]) -> list[Owned]:
+        """Return the ports on which processes listen, each once, in order."""
+        found: dict[int, int] = {}
+        if platforms.LINUX:
+            by_socket = self._by_socket()
+            for pid in sorted(pids) if by_socket else []:
+                for path in processes.open_paths(pid):
+                    if path in by_socket:
+                        found.setdefault(by_socket[path], pid)
+        elif pids:
+            chosen = ",".join(map(str, sorted(pids)))
+            words = "lsof", "-nP", "-a", "-p", chosen, "-iTCP", "-sTCP:LISTEN", "-Fpn"
+            found = _printed_ports((programs.printed(*words, timeout=_LSOF_TIMEOUT) or "").splitlines())
+        return [Owned(port, found[port]) for port in sorted(found)]
+
+    def _by_socket(self) -> dict[str, int]:
+        """Return the ports on which somebody listens, by the target of a link in /proc/PID/fd."""
+        found: dict[str, int] = {}
+        for table, addresses in zip(self._tables_now(), (_ADDRESSES_4, _ADDRESSES_6)):
+            for line in table.decode("ascii", "replace").splitlines()[1:]:
+                words = line.split() if f" {_LISTENS} " in line else []
+                address, _, number = words[1].partition(":") if len(words) > 9 else ("", "", "")
+                if address in addresses and words[3] == _LISTENS:
+                    found[f"socket:[{words[9]}]"] = int(number, 16)
+        return found
+
+    def _tables_now(self) -> tuple[bytes, bytes]:
+        if self._tables is None:
+            self._tables = platforms.content("/proc/net/tcp"), platforms.content("/proc/net/tcp6")
+        return self._tables
+
     def listeners(self, port: int) -> list[Listener]:
         """Return who listens on a port, on loopback or on all addresses; empty if that is unknown."""
         if platforms.LINUX:
-            if self._tables is None:
-                self._tables = platforms.content("/proc/net/tcp"), platforms.content("/proc/net/tcp6")
-            table, table_6 = self._tables
+            table, table_6 = self._tables_now()
             return [*_listed(table, port, _ADDRESSES_4), *_listed(table_6, port, _ADDRESSES_6)]
         printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
         return _printed(printed.splitlines())
+
+
+def holder(port: int) -> str:
+    """Return who listens on a port: `node (pid 71)`, else whose program does. Takes a while."""
+    if not platforms.LINUX:
+        words = ("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fpc")
+        lines = (programs.printed(*words, timeout=_LSOF_TIMEOUT) or "").splitlines()
+        number, name = (next((line[1:] for line in lines if line.startswith(key)), "") for key in "pc")
+        return f"{name} (pid {number})" if number.isdecimal() else _OTHER
+    look = Look()
+    with suppress(OSError, KeyError):  # /proc is shut, or the user was removed
+        for owned in look.of_processes([pid for pid, _, _ in processes.own_processes()]):
+            if owned.port == port:
+                return f"{processes.name_of(owned.pid)} (pid {owned.pid})"
+        for listener in look.listeners(port):
+            return f"a program of {pwd.getpwuid(listener.uid).pw_name}"
+    return _OTHER
 
 
 def _hexadecimal(address: bytes) -> str:
@@ -87,4 +144,18 @@ def _printed(lines: list[str]) -> list[Listener]:
             address = line[1:].rpartition(":")[0].strip("[]")
             # "*" stands for all addresses of either family.
             found += [Listener(each, uid) for each in ((ALL_V4, "::") if address == "*" else (address,))]
+    return found
+
+
+def _printed_ports(lines: list[str]) -> dict[int, int]:
+    """Return the ports that lsof has printed, with a process of each: `p` a pid, `n` a socket's address and port."""
+    found: dict[int, int] = {}
+    pid = 0
+    for line in lines:
+        if line.startswith("p") and line[1:].isdecimal():
+            pid = int(line[1:])
+        elif line.startswith("n"):
+            address, _, port = line[1:].rpartition(":")
+            if port.isdecimal() and address.strip("[]") in ("*", *_LOOPBACK):
+                found.setdefault(int(port), pid)
     return found

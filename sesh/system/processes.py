@@ -91,6 +91,11 @@ def command_of(pid: int) -> list[str]:
     return _ps(pid, "args").split()
 
 
+def name_of(pid: int) -> str:
+    """Return the name of a process's program, as ps(1) shows it; empty without /proc."""
+    return platforms.content(f"/proc/{pid}/comm", _MAX_COMM).decode("utf-8", "replace").strip()
+
+
 def command_of_group(group: int, shell: int) -> list[str]:
     """Return the arguments of a process group's leader, else of `shell`'s first child in it.
 
@@ -105,6 +110,19 @@ def command_of_group(group: int, shell: int) -> list[str]:
 def children_of(pid: int) -> list[int]:
     """Return the processes that a process without threads has started; empty without /proc."""
     return [*map(int, platforms.content(f"/proc/{pid}/task/{pid}/children").split())]
+
+
+def of_session(leader: int, variable: str, value: str) -> list[int]:
+    """Return the user's live processes of `leader`'s session, and those that have inherited an environment variable.
+
+    A server that left the terminal still has the variable; only Linux tells of it.
+    """
+    wanted = f"{variable}={value}".encode()
+    found = []
+    for pid, _, _ in own_processes():
+        if _session_of(pid) == leader or wanted in platforms.content(f"/proc/{pid}/environ").split(b"\0"):
+            found.append(pid)
+    return found
 
 
 def set_process_title(text: str) -> None:

@@ -113,13 +113,13 @@ class Workers(Generic[Key, Item]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self) -> None:
-        """Stop all workers."""
+    def close(self, within: float = LEAVING) -> None:
+        """Stop all workers; wait so many seconds for their threads."""
         self._waiting.clear()
         for key in self.running:
             self.end(key)
         self.take()  # a worker may be blocked on a full queue
-        until = time.monotonic() + LEAVING
+        until = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self._reader.close()

@@ -15,6 +15,7 @@ from sesh.schema.facts import (
     Code,
     EndFacts,
     Exact,
+    ForwardedPort,
     Id,
     JobResult,
     Latin,
@@ -121,6 +122,10 @@ class Message(TypedDict, total=False):
     host: Optional[str]
 
 
+MAX_PATHS = 16  # in one FIND
+MAX_CLIENT_JSON = 64 << 10  # bytes of an ASK, TOLD or DESKTOP of a client
+
+
 class Wish(str, Enum):
     """What is wished in an ASK. A daemon asks for the first four of a client, a client for the others of its daemon."""
 
@@ -129,7 +134,10 @@ class Wish(str, Enum):
     WRITE = "write"  # put pieces on the clipboard as `type`; TOLD once that is done
     OPEN = "open"  # show the page `url`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
+    SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
     PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
+    FIND = "find"  # which of `paths` exist on the daemon's machine: TOLD has `found`
+    PUT = "put"  # pieces are a file for the session's directory of files, where TOLD says its `path`
 
 
 class Why(str, Enum):
@@ -150,7 +158,8 @@ class Ask(TypedDict, total=False):
     """ASK. `wish`: one of `Wish`, or one that a newer sesh knows. `number`: even if the daemon asks, else odd.
 
     `type`: a MIME type; `size`: of the bytes that follow, if known; `program`: what asks, in one word; `ports`: those
-    that `url` names and on which the session's user listens over there.
+    that `url` names and on which the session's user listens over there. `paths`: absolute ones, at most `MAX_PATHS`;
+    `name`: the one that a file has here, without folders; `paste`: have its path pasted once it is there.
     """
 
     number: int
@@ -161,12 +170,18 @@ class Ask(TypedDict, total=False):
     ports: list[int]
     program: str
     size: int
+    session: Id
+    paths: list[Exact]
+    name: Exact
+    paste: bool
 
 
 class Told(TypedDict, total=False):
-    """TOLD, and the response to the request `desk`. `why`: one of `Why`, empty if `ok`.
+    """TOLD, and the response to `desk` and `put`. `why`: one of `Why`, empty if `ok`.
 
     `types`: those that the clipboard has; `type`: that of the bytes; `words`: one line for the person at the caller.
+    `found`: those of the `paths` that exist, or of which nobody knows in time; `path`: where a file lies; `pasted`: its
+    path was, and nobody needs to be told.
     """
 
     number: int
@@ -175,6 +190,9 @@ class Told(TypedDict, total=False):
     types: list[str]
     type: str
     words: str
+    found: list[Exact]
+    path: Exact
+    pasted: bool
 
 
 class DesktopFacts(TypedDict, total=False):
@@ -370,6 +388,8 @@ SWITCH = RequestType("switch", bool)
 TELL = RequestType("tell", bool)
 RELOAD = RequestType("reload", type(None))
 DESK = RequestType("desk", Told)  # what a program wants of its person's desktop; DATA is the clipboard
+PUT = RequestType("put", Told)  # a file for the session
 
 START = RequestType("start", type(None))  # to a zygote
+FORWARD = RequestType("forward", list[ForwardedPort])  # to what forwards a host's ports in the background
 OP: RequestType[OpResponse] = RequestType("op", OpResponse)  # to a bridge

@@ -9,6 +9,8 @@ more bytes of pieces are in flight than a window of their own allows, which shri
 the number 0 says how many have arrived, of all exchanges. TAKEN of an exchange says how many of its bytes somebody has
 taken: one that nobody takes from, such as a program that does not read, stops, and stops no other.
 
+A connection that carries nothing else (`sesh.forward`) has larger pieces, and a window that yields to nobody.
+
 Sans-I/O: times (monotonic) are arguments.
 """
 
@@ -20,12 +22,16 @@ from sesh.wire.messages import Told
 from sesh.wire.window import Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
+_ALONE = 64 << 10  # the same, over a link that carries nothing else
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
 TOO_LARGE = f"a clipboard takes at most {MAX_BYTES >> 20} MiB"
+MAX_FILE, MAX_FILES = 64 << 20, 256 << 20  # bytes of one file for a session, and of all its files
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
-_MAX_FLOWS = 4 * MAX_EXCHANGES  # with those whose refusal the other side has not read
+MAX_STREAMS = 512  # the same, over a connection that carries nothing else
+_REFUSED = 4  # times as many, with those whose refusal the other side has not read
+_CREDIT_ALONE = 4 << 20  # bytes: more than the window ever takes
 _ALL = 0  # in a TAKEN, in the place of an exchange's number
 _SMALL = 1 << 10  # bytes of room below which a piece waits for more
 
@@ -38,8 +44,9 @@ class Flow:
     exchange.
     """
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, credit: int = CREDIT) -> None:
         self.number = number
+        self._credit = credit
         self.unsent = bytearray()
         self.incoming = bytearray()
         self.ended = self.closed = self.told = False
@@ -83,14 +90,15 @@ class Flow:
     @property
     def sendable(self) -> int:
         """The bytes that the other side is ready for."""
-        return min(len(self.unsent), CREDIT - (self.sent - self._confirmed))
+        return min(len(self.unsent), self._credit - (self.sent - self._confirmed))
 
     def next_piece(self, size: int) -> bytes:
         """Return the next piece."""
-        data = bytes(self.unsent[:size])
+        with memoryview(self.unsent) as unsent, unsent[:size] as data:  # each copy takes time of a bulk
+            piece = protocol.numbered(protocol.PIECE, self.number, data)
         del self.unsent[:size]
         self.sent += size
-        return protocol.numbered(protocol.PIECE, self.number, data)
+        return piece
 
     def last_frame(self) -> bytes:
         """Return the frame after the last piece, once, when it is its turn."""
@@ -101,44 +109,51 @@ class Flow:
 
     # -- bytes of the other side
 
-    def receive(self, data: bytes) -> None:
+    def receive(self, data: bytes | memoryview) -> None:
         """Handle the bytes of a PIECE. Raises ProtocolError if the other side sends more than it may."""
         self.ended = self.ended or not data
         self.incoming += data
         self.received += len(data)
-        if len(self.incoming) > CREDIT + (CREDIT >> 1):  # it may not know yet what was taken
+        if len(self.incoming) > self._credit + (self._credit >> 1):  # it may not know yet what was taken
             raise ProtocolError("the other side sent more than its window allows")
 
     def take(self, count: int = MAX_BYTES) -> bytes:
         """Take bytes that have come, at most `count`; the other side may send as many more."""
-        data = bytes(self.incoming[:count])
-        del self.incoming[: len(data)]
-        self._taken += len(data)
+        with memoryview(self.incoming) as incoming, incoming[:count] as taken:
+            data = bytes(taken)
+        self.drop(len(data))
         return data
+
+    def drop(self, count: int) -> None:
+        """Take as many bytes, which were used where they are."""
+        del self.incoming[:count]
+        self._taken += count
 
     def acknowledgement(self) -> bytes:
         """Return a TAKEN if one is owed."""
-        if self._taken - self._said < CREDIT >> 2:
+        if self._taken - self._said < self._credit >> 2:
             return b""
         self._said = self._taken
         return protocol.taken(self.number, self._taken)
 
 
 class Pieces:
-    """The exchanges of one connection; they take turns."""
+    """The exchanges of one connection; they take turns. `alone`: it carries nothing else."""
 
-    def __init__(self, now: float, *, over_link: bool) -> None:
+    def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=True)
-        self._largest = OVER_LINK if over_link else HERE
+        self._window = Window(now, over_link=over_link, yields=not alone)
+        self._largest = _ALONE if alone else OVER_LINK if over_link else HERE
+        self._credit = _CREDIT_ALONE if alone else CREDIT
+        self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
 
     def open(self, number: int) -> Flow:
         """Begin an exchange. Raises ProtocolError if the other side begins more and more, and reads no refusal."""
-        if len(self.flows) >= _MAX_FLOWS:
+        if len(self.flows) >= self._most:
             raise ProtocolError("the other side began more exchanges than it may")
-        flow = self.flows[number] = Flow(number)
+        flow = self.flows[number] = Flow(number, self._credit)
         return flow
 
     def close(self, number: int) -> None:
@@ -154,11 +169,12 @@ class Pieces:
 
     def receive(self, payload: bytes) -> Flow | None:
         """Handle a PIECE; return its flow, None if its exchange has ended. Raises ProtocolError."""
-        number, data = protocol.split_number(payload)
-        self._arrived += len(data)
+        number, _ = protocol.split_number(payload[: protocol.NUMBER_SIZE])
+        self._arrived += len(payload) - protocol.NUMBER_SIZE
         flow = self.flows.get(number)
         if flow is not None:
-            flow.receive(data)
+            with memoryview(payload) as whole, whole[protocol.NUMBER_SIZE :] as data:
+                flow.receive(data)
         return flow
 
     def next_frame(self, now: float) -> bytes:

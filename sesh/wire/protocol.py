@@ -110,7 +110,7 @@ def frame(kind: int, payload: bytes = b"") -> bytes:
     return header(kind, len(payload)) + payload
 
 
-def numbered(kind: int, number: int, data: bytes) -> bytes:
+def numbered(kind: int, number: int, data: bytes | memoryview) -> bytes:
     """Return a numbered frame, which carries at most `CHUNK` bytes of `data`."""
     return _NUMBERED.pack(kind, NUMBER_SIZE + len(data), number) + data
 

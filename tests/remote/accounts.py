@@ -25,7 +25,7 @@ _PATH = os.environ["PATH"]
 
 _BIN = 'PATH="$HOME/.local/bin:$PATH"\n'
 _FILES = {
-    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE PROMPT_COMMAND\n",
+    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE\n",
     ".bash_profile": f"{_BIN}. ~/.bashrc\n",
     ".profile": f"{_BIN}PS1='{PROMPT} '\n",
     ".zprofile": _BIN,

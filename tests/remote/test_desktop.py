@@ -77,7 +77,7 @@ def agent(home: Home, far: ViaHost) -> Terminal:
     os.unlink(way)
     assert far.way == [way]
     terminal = attached(home, "@box", "work")
-    terminal.type(f"PATH=~/.sesh/bin:$PATH {sys.executable} {script}\r")
+    terminal.type(f"{sys.executable} {script}\r")
     terminal.wait_for("the agent is up")
     return terminal
 

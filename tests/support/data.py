@@ -39,7 +39,7 @@ def daemon_facts(**facts: object) -> Facts:
         "name": "work", "id": "00ff", "created": 1000.5, "directory": "/tmp", "command": ["sh"], "labels": {},
         "keep": False, "job": False, "shell": False, "persist": False, "outlive": None, "scrollback": 10_000,
         "ends_at": None, "pid": os.getpid(), "resume": None,
-        "resumed": False, "env": [],
+        "resumed": False, "env": [], "files": "00ff",
     }  # fmt: skip
     return Facts(**plain | facts)
 

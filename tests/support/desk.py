@@ -39,6 +39,8 @@ class Stub:
     def keys(self, data: bytes) -> bytes:
         return data
 
+    def release(self) -> None: ...
+
     def close(self) -> None: ...
 
     def decide(self, exchange: Exchange) -> None:

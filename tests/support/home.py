@@ -41,7 +41,7 @@ PATHS = [ROOT, *dict.fromkeys([sysconfig.get_path("purelib"), sysconfig.get_path
 _KEPT = ("PATH", "USER", "LOGNAME", "TZ", "CI", "TEST_RUN", "LD_LIBRARY_PATH")
 
 _FILES = {
-    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE PROMPT_COMMAND\n",
+    ".bashrc": f"PS1='{PROMPT} '\nunset HISTFILE\n",
     ".bash_profile": ". ~/.bashrc\n",
     ".profile": f"PS1='{PROMPT} '\n",
     ".zshrc": f"PROMPT='{PROMPT} '\nunset HISTFILE\n",

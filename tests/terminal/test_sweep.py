@@ -75,6 +75,28 @@ def test_what_has_ended_is_cleared_and_what_runs_is_not(sesh: Sesh, home: Home) 
     assert sesh("sweep").stdout == "no leftovers older than 7d\n"
 
 
+def test_a_directory_of_files_is_swept_when_no_session_has_it_and_what_a_program_put_there_stays(
+    sesh: Sesh, home: Home
+) -> None:
+    sesh("open", "live", "--", "sleep", "60")
+    folders = []
+    for session_id in ("0123456789abcdef", "0123456789abcdee", home.record("live")["files"]):
+        for entry, content in (("shot.png", ""), ("~made", "shot.png\n")):
+            home.write(f".sesh/.files.{session_id}/{entry}", content, mode=0o600)
+        folders.append(f"{home.directory}/.files.{session_id}")
+    kept = home.write(f".sesh/.files.{folders[1][-16:]}/of-a-program", "")
+    for folder in folders:
+        os.chmod(folder, 0o700)
+        os.utime(folder, (time.time() - HOURS,) * 2)
+    swept = sesh("sweep", "--older", "1h", "--json").json()["pieces"]
+    assert sorted(each["what"] for each in swept) == sorted(folders[:2])
+    assert [os.path.lexists(folder) for folder in folders] == [False, True, True]
+    assert os.listdir(folders[1]) == [os.path.basename(kept)]
+    assert os.path.exists(f"{folders[2]}/shot.png")
+    os.utime(folders[1], (time.time() - HOURS,) * 2)
+    assert sesh("sweep", "--older", "1h").stdout == "no leftovers older than 1h\n"
+
+
 def test_a_session_that_took_the_name_of_a_listed_one_is_not_swept(home: Home, terminal: Open) -> None:
     """It was looked up again by its name, however new it was."""
     home.sesh("exec", "done", "--keep", "--", "true")

@@ -154,3 +154,12 @@ def test_behind_detach_no_input_is_sent(typist: Typist) -> None:
     sent = len(typist.read())
     typist.come(protocol.numbered(protocol.ACK, sent, b""))
     assert len(typist.read()) == sent
+
+
+def test_a_key_behind_the_first_screen_is_consent(typist: Typist) -> None:
+    """The part that notes it was loaded a moment after the screen showed."""
+    typist.welcome()
+    typist.come(protocol.screen_frame(0, 0, b"ready"))
+    typist.type(b"a")
+    assert typist.attachment.exchanges is not None
+    assert typist.attachment.exchanges.desktop._has_typed  # type: ignore[attr-defined]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -11,8 +12,9 @@ from sesh.daemon.clients.listener import Listener
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.reload import steps
 from sesh.daemon.session import Session
+from sesh.wire import protocol
 from tests.support.data import daemon_facts
-from tests.unit.daemon.connections import Daemon, Link
+from tests.unit.daemon.connections import ALL, Attach, Daemon, Link, Peer
 
 
 @pytest.fixture
@@ -41,3 +43,32 @@ def link(server: Daemon) -> Iterator[Link]:
     own = Link(server)
     yield own
     own.close()
+
+
+@pytest.fixture
+def attach(server: Daemon) -> Iterator[Attach]:
+    """Yield what attaches a client whose desktop can do all, unless `desktop` says otherwise."""
+    opened: list[Peer] = []
+
+    def attaches(*, desktop: dict[str, Any] | None = ALL, **hello: Any) -> Peer:
+        peer = Peer(server)
+        opened.append(peer)
+        words = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, "acknowledges": True}
+        server.session.attached.handle_hello(peer.link.connection, words | hello)
+        server.until(lambda: any(kind == protocol.SCREEN for kind, _ in peer.take()))
+        if desktop is not None:
+            peer.send(protocol.message(protocol.DESKTOP, desktop))
+            server.until(lambda: server.session.desk.desktop_of(peer.client))
+        return peer
+
+    yield attaches
+    for peer in opened:
+        peer.link.close()
+
+
+@pytest.fixture
+def caller(server: Daemon) -> Iterator[Peer]:
+    peer = Peer(server)
+    server.session.attached.handle_hello(peer.link.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
+    yield peer
+    peer.link.close()

@@ -12,11 +12,18 @@ from sesh.daemon.clients.client import Client
 from sesh.daemon.clients.connection import PeerConnection
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
-from sesh.schema import check
+from sesh.schema import check, codec
 from sesh.wire import protocol
+from sesh.wire.connection import request_frames
 from sesh.wire.messages import Hello
+from sesh.wire.pieces import Flow
 
 PATIENCE = 30.0  # seconds for what a test waits for
+
+Frames = list[tuple[int, bytes]]
+Attach = Callable[..., "Peer"]
+ALL = {"open": True, "listen": True, "read": True, "write": True, "pictures": ["image/png"]}
+"""What a desktop can do that can do all."""
 
 
 class Link:
@@ -85,3 +92,71 @@ class Daemon(Server):
         while not true():
             assert time.monotonic() < until, "it does not come"
             self.turn()
+
+
+class Peer:
+    """The other end of a connection to the daemon. `flows`: what it sends and gets of each exchange."""
+
+    def __init__(self, server: Daemon) -> None:
+        self.server = server
+        self.link = Link(server)
+        self.frames: Frames = []
+        self.flows: dict[int, Flow] = {}
+
+    def send(self, *frames: bytes) -> None:
+        self.link.other.sendall(b"".join(frames))
+
+    def take(self) -> Frames:
+        """Take what has come, and acknowledge output, as a client does; return all frames since the beginning."""
+        for kind, payload in self.link.take():
+            self.frames.append((kind, payload))
+            if kind == protocol.PIECE:
+                number, data = protocol.split_number(payload)
+                self.flow(number).receive(data)
+        if (client := self.client) is not None:
+            self.send(protocol.numbered(protocol.GOT, client.window._sent, b""))
+        return self.frames
+
+    def ended(self, number: int) -> bool:
+        """Return whether the last piece of an exchange has come; acknowledge the others."""
+        self.take()
+        self.send(protocol.taken(0, sum(len(flow.incoming) for flow in self.flows.values())))
+        return number in self.flows and self.flow(number).ended
+
+    @property
+    def client(self) -> Any:
+        return next((each for each in self.server.session.clients.all if each.connection is self.link.connection), None)
+
+    def flow(self, number: int) -> Flow:
+        if number not in self.flows:
+            self.flows[number] = Flow(number)
+        return self.flows[number]
+
+    def messages(self, kind: int) -> list[dict[str, Any]]:
+        self.take()
+        return [codec.parse(payload) for each, payload in self.frames if each == kind]
+
+    def await_message(self, kind: int, count: int = 1) -> dict[str, Any]:
+        """Take turns until a message has come for the `count`th time; return it."""
+        self.server.until(lambda: len(self.messages(kind)) >= count)
+        return self.messages(kind)[count - 1]
+
+    def tells(self, number: int, **told: Any) -> None:
+        self.send(protocol.message(protocol.TOLD, {"number": number, "ok": True, "why": "", **told}))
+
+    def gives(self, number: int, data: bytes) -> None:
+        self.send(protocol.numbered(protocol.PIECE, number, data))
+
+    def asks(self, **keys: Any) -> None:
+        self.send(protocol.message(protocol.ASK, keys))
+
+    def wishes(self, wish: str, data: bytes = b"", number: int = 1, **keys: Any) -> None:
+        self.send(request_frames("desk", number, data, wish=wish, program="vim", **keys))
+
+    @property
+    def data(self) -> bytes:
+        return b"".join(payload for kind, payload in self.frames if kind == protocol.DATA)
+
+
+def desktop_events(server: Daemon) -> list[Any]:
+    return [event for event in server.session.events.after(0) if event["event"] == "desktop"]

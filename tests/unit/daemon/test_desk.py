@@ -7,8 +7,8 @@ import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,110 +20,33 @@ from sesh.schema import codec
 from sesh.store import records
 from sesh.system import ports
 from sesh.wire import protocol
-from sesh.wire.connection import request_frames
-from sesh.wire.pieces import MAX_BYTES, OVER_LINK, Flow
-from tests.unit.daemon.connections import Daemon, Link, prints
+from sesh.wire.pieces import MAX_BYTES, OVER_LINK
+from tests.unit.daemon.connections import ALL, Attach, Daemon, Peer, desktop_events, prints
 
-Frames = list[tuple[int, bytes]]
-Attach = Callable[..., "Peer"]
-ALL = {"open": True, "listen": True, "read": True, "write": True, "pictures": ["image/png"]}
+# -- whether programs open pages
 
 
-class Peer:
-    """The other end of a connection to the daemon. `flows`: what it sends and gets of each exchange."""
-
-    def __init__(self, server: Daemon) -> None:
-        self.server = server
-        self.link = Link(server)
-        self.frames: Frames = []
-        self.flows: dict[int, Flow] = {}
-
-    def send(self, *frames: bytes) -> None:
-        self.link.other.sendall(b"".join(frames))
-
-    def take(self) -> Frames:
-        """Take what has come, and acknowledge output, as a client does; return all frames since the beginning."""
-        for kind, payload in self.link.take():
-            self.frames.append((kind, payload))
-            if kind == protocol.PIECE:
-                number, data = protocol.split_number(payload)
-                self.flow(number).receive(data)
-        if (client := self.client) is not None:
-            self.send(protocol.numbered(protocol.GOT, client.window._sent, b""))
-        return self.frames
-
-    def ended(self, number: int) -> bool:
-        """Return whether the last piece of an exchange has come; acknowledge the others."""
-        self.take()
-        self.send(protocol.taken(0, sum(len(flow.incoming) for flow in self.flows.values())))
-        return number in self.flows and self.flow(number).ended
-
-    @property
-    def client(self) -> Any:
-        return next((each for each in self.server.session.clients.all if each.connection is self.link.connection), None)
-
-    def flow(self, number: int) -> Flow:
-        if number not in self.flows:
-            self.flows[number] = Flow(number)
-        return self.flows[number]
-
-    def messages(self, kind: int) -> list[dict[str, Any]]:
-        self.take()
-        return [codec.parse(payload) for each, payload in self.frames if each == kind]
-
-    def await_message(self, kind: int, count: int = 1) -> dict[str, Any]:
-        """Take turns until a message has come for the `count`th time; return it."""
-        self.server.until(lambda: len(self.messages(kind)) >= count)
-        return self.messages(kind)[count - 1]
-
-    def tells(self, number: int, **told: Any) -> None:
-        self.send(protocol.message(protocol.TOLD, {"number": number, "ok": True, "why": "", **told}))
-
-    def gives(self, number: int, data: bytes) -> None:
-        self.send(protocol.numbered(protocol.PIECE, number, data))
-
-    def asks(self, **keys: Any) -> None:
-        self.send(protocol.message(protocol.ASK, keys))
-
-    def wishes(self, wish: str, data: bytes = b"", number: int = 1, **keys: Any) -> None:
-        self.send(request_frames("desk", number, data, wish=wish, program="vim", **keys))
-
-    @property
-    def data(self) -> bytes:
-        return b"".join(payload for kind, payload in self.frames if kind == protocol.DATA)
+def offered(server: Daemon) -> bool:
+    return bool(server.session.facts.variables.get("BROWSER"))
 
 
 @pytest.fixture
-def attach(server: Daemon) -> Iterator[Attach]:
-    """Yield what attaches a client whose desktop can do all, unless `desktop` says otherwise."""
-    opened: list[Peer] = []
-
-    def attaches(*, desktop: dict[str, Any] | None = ALL, **hello: Any) -> Peer:
-        peer = Peer(server)
-        opened.append(peer)
-        words = {"protocol": protocol.PROTOCOL, "role": "attach", "columns": 80, "rows": 24, "acknowledges": True}
-        server.session.attached.handle_hello(peer.link.connection, words | hello)
-        server.until(lambda: any(kind == protocol.SCREEN for kind, _ in peer.take()))
-        if desktop is not None:
-            peer.send(protocol.message(protocol.DESKTOP, desktop))
-            server.until(lambda: server.session.desk.desktop_of(peer.client))
-        return peer
-
-    yield attaches
-    for peer in opened:
-        peer.link.close()
+def browsing(server: Daemon, sessions: Path, monkeypatch: pytest.MonkeyPatch) -> Daemon:
+    """The daemon of a session whose programs may be offered a browser."""
+    monkeypatch.delenv("BROWSER", raising=False)
+    server.session.facts.browser = True
+    return server
 
 
-@pytest.fixture
-def caller(server: Daemon) -> Iterator[Peer]:
-    peer = Peer(server)
-    server.session.attached.handle_hello(peer.link.connection, {"protocol": protocol.PROTOCOL, "role": "request"})
-    yield peer
-    peer.link.close()
-
-
-def events(server: Daemon) -> list[Any]:
-    return [event for event in server.session.events.after(0) if event["event"] == "desktop"]
+def test_programs_open_pages_only_while_the_leader_s_desktop_can(browsing: Daemon, attach: Attach) -> None:
+    first = attach()
+    browsing.until(lambda: offered(browsing))
+    older = attach(desktop=None)  # of a sesh that says nothing of its desktop
+    browsing.until(lambda: browsing.session.clients.leader is older.client)
+    browsing.until(lambda: not offered(browsing))
+    older.link.close()
+    browsing.until(lambda: browsing.session.clients.leader is first.client)
+    browsing.until(lambda: offered(browsing))
 
 
 # -- what callers get
@@ -137,7 +60,7 @@ def test_a_list_is_asked_of_the_client_that_leads_and_answered(server: Daemon, a
     client.tells(ask["number"], types=["text/plain", "image/png"])
     response = caller.await_message(protocol.RESPONSE)
     assert response["result"] == {"ok": True, "why": "", "types": ["text/plain", "image/png"]}
-    assert events(server) == []  # a list alone takes nothing
+    assert desktop_events(server) == []  # a list alone takes nothing
 
 
 def test_the_bytes_of_a_read_reach_the_caller_before_its_response(server: Daemon, attach: Attach, caller: Peer) -> None:
@@ -149,7 +72,7 @@ def test_the_bytes_of_a_read_reach_the_caller_before_its_response(server: Daemon
     client.tells(number, type="image/png")
     response = caller.await_message(protocol.RESPONSE)
     assert (response["result"]["type"], caller.data) == ("image/png", b"PNGPNG")
-    (event,) = events(server)
+    (event,) = desktop_events(server)
     assert (event["wish"], event["program"], event["bytes"], event["why"]) == ("read", "vim", 6, None)
 
 
@@ -200,7 +123,7 @@ def test_with_nobody_attached_the_response_says_so(server: Daemon, caller: Peer)
     told = caller.await_message(protocol.RESPONSE)["result"]
     assert told["why"] == "none"
     assert "nobody is attached to" in told["words"]
-    assert [event["why"] for event in events(server)] == ["none"]
+    assert [event["why"] for event in desktop_events(server)] == ["none"]
 
 
 def test_a_client_that_has_just_attached_is_awaited(server: Daemon, attach: Attach, caller: Peer) -> None:
@@ -270,7 +193,7 @@ def test_a_program_that_asks_again_and_again_is_one_event(server: Daemon, caller
     for number in range(1, 6):
         caller.wishes("read", type="text/plain", number=number)
     caller.await_message(protocol.RESPONSE, 5)
-    assert len(events(server)) == 1
+    assert len(desktop_events(server)) == 1
 
 
 def test_more_wishes_than_one_client_has_at_a_time_are_refused(
@@ -432,7 +355,7 @@ def test_a_connection_for_which_no_descriptor_is_left_is_an_answer(
     def fails(*_: object) -> None:
         raise OSError(errno.EMFILE, "too many open files")
 
-    monkeypatch.setattr("sesh.daemon.desktop.streams.socket.socket", fails)
+    monkeypatch.setattr("sesh.forward.stream.socket.socket", fails)
     client.asks(number=1, wish="stream", port=number_of(port))
     assert client.await_message(protocol.TOLD)["why"] == "gone"
 

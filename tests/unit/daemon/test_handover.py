@@ -62,7 +62,8 @@ LOST = {
         "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
     "exchanges with a desktop: a reload ends them":
-        "Desk._links Desk._look Desk._new Desk.busy Desk.due",
+        "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Desk.due Files.sent Files.due Files._looks "
+        "Files._lookers Files._writers Files._last_worker Files._is_clean",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
         "MarkFilter._held MarkFilter.part",
@@ -87,7 +88,7 @@ LOST = {
         "Checkpointer._room",
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at "
-        "Pump._flushed Desk._noted DisplayFile.exists",
+        "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 

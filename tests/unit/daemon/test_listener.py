@@ -73,9 +73,9 @@ def test_a_session_that_is_removed_is_not_listed_as_one_that_does_not_respond(
     listed: list[bool] = []
     remove = records.remove
 
-    def look_and_remove(name: str) -> None:
+    def look_and_remove(name: str, *, with_sent: bool) -> None:
         listed.append(os.path.lexists(paths.socket_path(name)))
-        remove(name)
+        remove(name, with_sent=with_sent)
 
     monkeypatch.setattr(records, "remove", look_and_remove)
     claimed.release("00ff")

@@ -32,12 +32,15 @@ class Machine:
         self.sessions, self.shell = sessions, shell
         self.bin = sessions / "bin"
         self.programs = tmp_path / "usr bin"
-        self.programs.mkdir()
+        self.system = tmp_path / "system"  # what a shim needs of /usr/bin, which may have programs of their names
+        for folder in (self.programs, self.system):
+            folder.mkdir()
+        (self.system / "stty").symlink_to(shutil.which("stty") or "/bin/stty")
         self.sesh = tmp_path / "it's sesh"
         self.write(self.sesh, "sesh")
         install.install(str(self.sesh))
         self.environment = {
-            "PATH": f"{self.bin}:relative:{self.programs}:/usr/bin:/bin",
+            "PATH": f"{self.bin}:relative:{self.programs}:{self.system}",
             "SESH_SESSION": "work",
             "SESH_ENV_FILE": str(sessions / ".env.0123"),
             "HOME": str(tmp_path),
@@ -158,12 +161,12 @@ def test_two_shims_never_call_each_other(machine: Machine, tmp_path: Path, monke
         folder.mkdir()
         (folder / "xclip").symlink_to(target / "xclip")
     for order in itertools.permutations([machine.bin, other / "bin", links, more]):
-        machine.environment["PATH"] = ":".join(map(str, [*order, machine.programs, "/usr/bin", "/bin"]))
+        machine.environment["PATH"] = ":".join(map(str, [*order, machine.programs, machine.system]))
         assert machine.run(f"{order[0]}/xclip", SESH_ENV_FILE="").returncode == 127
     machine.program("real")
     (machine.programs / "xclip").symlink_to("real")
     for order in itertools.permutations([machine.bin, other / "bin", links, more]):
-        machine.environment["PATH"] = ":".join(map(str, [*order, machine.programs, "/usr/bin", "/bin"]))
+        machine.environment["PATH"] = ":".join(map(str, [*order, machine.programs, machine.system]))
         assert machine.said(f"{order[0]}/xclip", SESH_ENV_FILE="") == "real xclip"
 
 
@@ -178,10 +181,10 @@ def test_copies_of_shims_and_scripts_that_call_their_own_name_are_no_loop(machin
     script.write_text('#!/bin/sh\nexec xclip "$@"\n')
     script.chmod(0o700)
     folders = f"{copies[0]}:{machine.bin}:{script.parent}:{copies[1]}"
-    ran = machine.run(str(copies[0] / "xclip"), "-o", PATH=f"{folders}:/usr/bin:/bin", SESH_ENV_FILE="")
-    assert (ran.returncode, ran.stderr) == (127, "xclip: command not found\n") or shutil.which("xclip")
+    ran = machine.run(str(copies[0] / "xclip"), "-o", PATH=f"{folders}:{machine.system}", SESH_ENV_FILE="")
+    assert (ran.returncode, ran.stderr) == (127, "xclip: command not found\n")
     machine.program("xclip")
-    ran = machine.run("xclip", "-o", PATH=f"{folders}:{machine.programs}:/usr/bin:/bin", SESH_ENV_FILE="")
+    ran = machine.run("xclip", "-o", PATH=f"{folders}:{machine.programs}:{machine.system}", SESH_ENV_FILE="")
     assert ran.stdout == "real xclip -o\n"
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from sesh.desktop import tools
-from sesh.desktop.targets import PNG, TEXT
+from sesh.desktop import dropped, tools
+from sesh.desktop.targets import FILES, PNG, TEXT
 from sesh.desktop.tools import NoTool
 from sesh.errors import Refused
+from sesh.system import platforms
 from sesh.system.workers import Stop
 
 _STAND_IN = """#!{python} -IS
@@ -89,6 +91,26 @@ def test_a_tool_that_is_missing_is_replaced_or_named(make: Make) -> None:
     assert found(WAYLAND).name == "xsel", "an X11 tool serves where only it is installed"
 
 
+@pytest.mark.parametrize("environment", [{}, {"WSL_DISTRO_NAME": "Debian"}, {"TERMUX_VERSION": "1"}])
+@pytest.mark.parametrize("macos", [True, False])
+def test_a_person_who_came_by_plain_ssh_does_not_sit_here(
+    environment: dict[str, str], macos: bool, make: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("powershell.exe", "rundll32.exe", "pbcopy", "pbpaste", "open", "xdg-open", "xclip"):
+        make(name)
+    for name in ("termux-clipboard-get", "termux-clipboard-set", "termux-open-url"):
+        make(name)
+    monkeypatch.setattr(platforms, "LINUX", not macos)
+    by_ssh = {**environment, "SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    assert tools.clipboard(by_ssh, macos=macos) is None
+    assert tools.browser(by_ssh, macos=macos) is None
+    assert not platforms.opens_pages(by_ssh)
+    assert tools.missing(by_ssh, macos=macos).endswith(f"attach where you sit: sesh @{os.uname().nodename}")
+    forwarded = {**by_ssh, "DISPLAY": "localhost:10.0"}
+    assert platforms.opens_pages(forwarded)
+    assert tools.browser(forwarded, macos=macos) is not None
+
+
 def test_xclip_is_asked_for_its_types_before_it_is_read(make: Make, log: Path) -> None:
     """As owner it answers a request for a picture with its text."""
     make("xclip", {"-selection clipboard -o -t TARGETS": (b"TARGETS\nUTF8_STRING\n", "", 0), "": (b"text", "", 0)})
@@ -157,6 +179,22 @@ def test_a_picture_of_macos_is_read_as_hexadecimal_digits_and_written_by_a_file(
     assert not Path(next(iter(files))).exists()
     tools.write(clip, TEXT, b"text")
     assert words(log)[-1] == "pbcopy"
+
+
+def test_the_address_of_a_file_that_was_copied_on_macos_is_that_of_any_desktop(make: Make) -> None:
+    for name in ("pbcopy", "pbpaste"):
+        make(name)
+    path = "/Users/me/Desktop/Screenshot 2026-11-30 at 10.30.12\u202fAM.png"
+    make(
+        "osascript",
+        {
+            "-e clipboard info": ("«class furl», 90, «class utf8», 40, «class PNGf», 900".encode(), "", 0),
+            "-e POSIX path of (the clipboard as «class furl»)": (f"{path}\n".encode(), "", 0),
+        },
+    )
+    clip = found({}, macos=True)
+    assert tools.list_types(clip, Stop()) == [PNG, FILES, TEXT]
+    assert [path] in dropped.readings(tools.read(clip, FILES, Stop()))
 
 
 def test_windows_gets_text_and_pictures_on_stdin_and_gives_them_as_base64(make: Make, log: Path) -> None:

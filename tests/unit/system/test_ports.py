@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import pwd
 import socket
 from collections.abc import Sequence
 from unittest.mock import Mock
 
 import pytest
 
-from sesh.system import platforms, ports, programs
+from sesh.system import platforms, ports, processes, programs
 from sesh.system.ports import ALL_V4, Listener
 
 OWN = os.geteuid()
@@ -90,3 +91,21 @@ def test_one_look_reads_the_tables_once(monkeypatch: pytest.MonkeyPatch) -> None
     for port in range(3000, 3100):
         assert look.own_loopback(port) == []
     assert [call.args for call in content.call_args_list] == [("/proc/net/tcp",), ("/proc/net/tcp6",)]
+
+
+@pytest.mark.skipif(not platforms.LINUX, reason="/proc/net/tcp is Linux's")
+@pytest.mark.parametrize("address", ["127.0.0.1", ALL_V4])
+def test_the_program_that_has_a_port_is_named(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.create_server((address, 0)) as listening:
+        port = listening.getsockname()[1]
+        assert ports.holder(port) == f"{processes.name_of(os.getpid())} (pid {os.getpid()})"
+        monkeypatch.setattr(processes, "own_processes", list)
+        assert ports.holder(port) == f"a program of {pwd.getpwuid(OWN).pw_name}"
+    assert ports.holder(port) == "another program"
+
+
+@pytest.mark.parametrize(("printed", "holder"), [("p71\ncnode\n", "node (pid 71)"), (None, "another program")])
+def test_without_proc_lsof_names_the_program(printed: str | None, holder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(platforms, "LINUX", False)
+    monkeypatch.setattr(programs, "printed", lambda *_, **__: printed)
+    assert ports.holder(1455) == holder

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import select
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -22,7 +24,7 @@ from sesh.desktop import tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors, platforms
+from sesh.system import descriptors, platforms, processes, workers
 from sesh.wire import protocol
 from sesh.wire.messages import Why
 
@@ -353,6 +355,24 @@ def test_a_login_is_listened_for_before_its_page_opens(person: Person, monkeypat
         socket.create_connection(("127.0.0.1", port))
 
 
+def test_the_port_of_a_login_that_is_over_is_free_for_the_next_one(person: Person) -> None:
+    """A browser keeps its connection to the first one."""
+    port = free_port()
+    url = f"https://auth.example.org/?redirect_uri=http%3A%2F%2Flocalhost%3A{port}%2F"
+    person.press(b"y")
+    assert person.answer(person.ask("open", url=url))["ok"]
+    with socket.create_connection(("127.0.0.1", port)) as browser:
+        browser.sendall(f"GET / HTTP/1.1\r\nHost: localhost:{port}\r\n\r\n".encode())
+        while len(person.asked) < 2:
+            person.run_once()
+        told = codec.encode({"number": person.asked[0]["number"], "ok": False, "why": "gone"})
+        person.exchanges.handle_frame(protocol.TOLD, told)
+        assert not is_listened_on(port)
+        person.desktop._consent._opened_at = 0.0
+        assert person.answer(person.ask("open", url=url))["ok"]
+        assert is_listened_on(port)
+
+
 def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -> None:
     """The code would go to a stranger."""
     with socket.socket() as other:
@@ -364,7 +384,8 @@ def test_nothing_opens_while_the_port_of_a_login_is_taken_here(person: Person) -
         told = person.answer(person.ask("open", url=url))
     assert told["why"] == "taken"
     assert person.opened == []
-    assert person.line.startswith(f"port {port} is taken on this machine, so vim's page was not opened")
+    holder = f"{processes.name_of(os.getpid())} (pid {os.getpid()})" if platforms.LINUX else ""
+    assert person.line.startswith(f"page not opened: port {port} is taken here by {holder}")
 
 
 def is_listened_on(port: int) -> bool:
@@ -387,7 +408,28 @@ def test_what_was_listened_on_for_a_page_that_does_not_open_is_let_go(
     monkeypatch.setattr(tools, "open_page", Mock(side_effect=NoTool("no browser")))
     person.desktop._consent._opened_at = 0.0
     assert person.answer(person.ask("open", url=f"http://a/?a=http://localhost:{first}"))["why"] == "tools"
-    assert not is_listened_on(first)
+    assert is_listened_on(first), "its person may click the link"
+
+
+@pytest.mark.parametrize("remote", [True, False])
+def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
+    monkeypatch: pytest.MonkeyPatch, remote: bool
+) -> None:
+    person = Person(monkeypatch, remote=remote)
+    person.desktop._browser = None
+    person.desktop._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    port = free_port()
+    person.press(b"y")
+    url = f"http://a/?a=http://localhost:{port}"
+    told = person.answer(person.ask("open", url=url, ports=[port]))
+    command = f"run `ssh -L {port}:localhost:{port} {os.uname().nodename}` where you sit, then open"
+    assert person.line == f"vim: {command} {url.replace('a/?', 'a/?')}"
+    assert told["words"] == f"the desktop has no browser, and it is reached by plain ssh: {command} the address"
+    assert is_listened_on(port) is remote, "on this machine the login's own program listens"
+    person.desktop._consent._opened_at = 0.0
+    person.answer(person.ask("open", url="https://example.org/"))
+    assert person.line == f"vim{' on @gpu' if remote else ''} wants to open: https://example.org/"
+    person.desktop.close()
 
 
 def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -601,3 +643,18 @@ def test_a_terminal_that_has_no_clipboard_is_told_in_one_line(person: Person) ->
     person.press(b"\x1b[?62;22c")
     told = person.answer(number)
     assert (told["why"], told["words"]) == ("tools", f"the desktop has no clipboard: {tools.missing({})}")
+
+
+@pytest.mark.parametrize("wish", ["read", "open"])
+def test_a_tool_that_hangs_holds_up_no_detach(monkeypatch: pytest.MonkeyPatch, wish: str) -> None:
+    person = Person(monkeypatch)
+    ended = threading.Event()
+    monkeypatch.setattr(tools, "read", lambda *_: ended.wait(20))
+    monkeypatch.setattr(tools, "open_page", lambda *_: ended.wait(20))
+    person.press(CTRL_V)
+    person.ask(wish, type=TEXT, url="https://example.org/")
+    person.run_once()
+    begun = time.monotonic()
+    person.desktop.close()
+    assert time.monotonic() - begun < workers.LEAVING / 2
+    ended.set()

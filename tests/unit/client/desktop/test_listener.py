@@ -12,8 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sesh.client.desktop.exchanges import Exchange, State
-from sesh.client.desktop.listener import HEAD_TIME, LOGIN_TIME, Listener, Opening, opening
-from sesh.system import descriptors
+from sesh.client.desktop.listener import LOGIN_TIME, LoginListener, opening
+from sesh.forward.listener import LINK_TIME, Opening
+from sesh.system import descriptors, platforms
 from sesh.wire.messages import Wish
 from sesh.wire.pieces import Flow
 
@@ -81,7 +82,7 @@ class Carrying:
         self.now = time.monotonic()
         self.streams: list[Exchange] = []
         self.is_linked = True
-        self.listener = Listener(free_port(), self.now, tls=False, own=own)
+        self.listener = LoginListener(free_port(), self.now, tls=False, own=own)
         self.port = self.listener.port
         self.request = REQUEST.replace(b"1455", str(self.port).encode())
 
@@ -198,7 +199,18 @@ def test_a_port_that_is_taken_on_either_family_is_not_listened_on() -> None:
                 continue
             other.listen()
             with pytest.raises(OSError, match="in use"):
-                Listener(int(other.getsockname()[1]), 0.0, tls=False, own=False)
+                LoginListener(int(other.getsockname()[1]), 0.0, tls=False, own=False)
+
+
+def test_elsewhere_than_on_linux_a_port_at_which_somebody_answers_is_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """macOS lets a program listen on 127.0.0.1 beside another one that listens on all addresses."""
+    monkeypatch.setattr(platforms, "LINUX", False)
+    port = free_port()
+    monkeypatch.setattr(socket.socket, "connect_ex", lambda *_: 0)
+    with pytest.raises(OSError, match="in use"):
+        LoginListener(port, 0.0, tls=False, own=False)
+    monkeypatch.undo()
+    LoginListener(port, 0.0, tls=False, own=False).close()
 
 
 def test_a_login_is_listened_for_until_the_far_port_closes_or_for_ten_minutes(carrying: Carrying) -> None:
@@ -248,8 +260,42 @@ def test_a_connection_waits_a_while_for_a_link_that_heals(carrying: Carrying) ->
     with carrying.browser() as used:
         used.sendall(carrying.request)
         carrying.run()
-        carrying.now += HEAD_TIME
+        carrying.now += LINK_TIME
         carrying.run()
+        assert used.recv(100) == b""
+
+
+def break_link(carrying: Carrying) -> None:
+    """End the last stream as a lost link does."""
+    carrying.streams[-1].state = State.GONE
+    carrying.is_linked = False
+    carrying.listener.moved(carrying.streams[-1], carrying.now, carrying.begin)
+
+
+def test_a_request_without_an_answer_is_carried_again_over_the_next_link(carrying: Carrying) -> None:
+    with carrying.browser() as used:
+        used.sendall(carrying.request)
+        carrying.run()
+        break_link(carrying)
+        carrying.run()
+        carrying.is_linked = True
+        carrying.run()
+        assert len(carrying.streams) == 2
+        assert bytes(carrying.streams[1].flow.unsent) == carrying.request
+        carrying.answer(carrying.streams[1], b"page")
+        assert used.recv(100) == b"page"
+        break_link(carrying)
+        assert used.recv(100) == b"", "the rest of an answer is not asked for"
+
+
+@pytest.mark.parametrize("more", [b"", b"GET /favicon.ico HTTP/1.1\r\n"])
+def test_what_must_not_come_twice_is_not_carried_again(carrying: Carrying, more: bytes) -> None:
+    with carrying.browser() as used:
+        used.sendall(carrying.request if more else carrying.request.replace(b"GET", b"POST"))
+        carrying.run()
+        used.sendall(more)
+        carrying.run()
+        break_link(carrying)
         assert used.recv(100) == b""
 
 

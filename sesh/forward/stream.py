@@ -1,4 +1,4 @@
-"""Connections to loopback ports of this machine, each carried over a client's link as one exchange."""
+"""Connections to loopback ports of this machine, each carried over a link as one exchange."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from errno import EAGAIN, EINPROGRESS
 from sesh.loop.poll import READ, WRITE, Poll
 from sesh.wire.pieces import Flow
 
+LOOPBACK = "127.0.0.1", "::1"  # the addresses of localhost, in the order in which they are tried
 _READ_SIZE = 64 << 10
 
 
@@ -23,7 +24,7 @@ class Carried(Enum):
 
 
 class PortStream:
-    """A connection to a port on which the session's user listens, at `hosts`. `bytes`: that it has carried."""
+    """A connection to a port, at the first of `hosts` that takes it. `bytes`: that it has carried."""
 
     def __init__(self, port: int, hosts: list[str], flow: Flow, poll: Poll) -> None:
         self._poll = poll
@@ -101,7 +102,7 @@ class PortStream:
                 count = opened.send(flow.incoming)
             except BlockingIOError:
                 return
-            flow.take(count)
+            flow.drop(count)
             self.bytes += count
         if flow.ended and not self._shut:
             self._shut = True

@@ -1,0 +1,1 @@
+"""Connections to ports of another machine's loopback: what listens on one side, and what connects on the other."""

@@ -1,0 +1,353 @@
+"""`forward`: a port of a host answers at this machine's loopback."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from http.client import HTTPConnection, RemoteDisconnected
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any, ClassVar
+
+import pytest
+
+from tests.remote.farm import Farm
+from tests.remote.via import Beside
+from tests.support import Home, wait_until
+
+BULK = os.urandom(1 << 20) * 8
+_NO_ANSWER = (RemoteDisconnected, ConnectionResetError)
+
+
+class _Pages(BaseHTTPRequestHandler):
+    """A page for each path; events at `/events`, one whenever the test sets the time; what is posted comes back."""
+
+    protocol_version = "HTTP/1.1"
+    pages: ClassVar[dict[str, bytes]] = {"/": b"the page", "/bulk": BULK, "/more": BULK * 8}
+
+    def do_GET(self) -> None:
+        if self.path == "/events":
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.end_headers()
+            assert isinstance(self.server, Server)
+            for event in self.server.events:
+                self.wfile.write(b"data: " + event + b"\n\n")
+            self.close_connection = True
+            return
+        self._answer(self.pages.get(self.path, self.path.encode()))
+
+    def do_POST(self) -> None:
+        self._answer(self.rfile.read(int(self.headers["Content-Length"])))
+
+    def _answer(self, data: bytes) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(data)))
+        self.end_headers()
+        self.wfile.write(data)
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+class _Events:
+    """Events that a server sends as the test puts them."""
+
+    def __init__(self) -> None:
+        self._reading, self._writing = os.pipe()
+
+    def put(self, event: bytes) -> None:
+        os.write(self._writing, event + b"\n")
+
+    def __iter__(self) -> Iterator[bytes]:
+        with os.fdopen(os.dup(self._reading), "rb", buffering=0) as reading:
+            while event := reading.readline():
+                yield event.strip()
+
+    def close(self) -> None:
+        os.close(self._writing)
+
+
+class Server(ThreadingHTTPServer):
+    """A server of the host, which is this machine in another home."""
+
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        super().__init__((host, port), _Pages)
+        self.events = _Events()
+        self.port: int = self.server_address[1]
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+    def end(self) -> None:
+        self.shutdown()
+        self.server_close()
+
+
+_SERVE = """
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+server = ThreadingHTTPServer(("127.0.0.1", 0), SimpleHTTPRequestHandler)
+print("serves", flush=True)
+server.serve_forever()
+"""
+
+
+class Forward:
+    """`sesh @HOST forward PORT --json` while it runs."""
+
+    def __init__(self, home: Home, *words: str) -> None:
+        self.process: subprocess.Popen[bytes] = home.start(*words, "--json")
+        assert self.process.stdout is not None
+        self.row: dict[str, Any] = json.loads(self.process.stdout.readline())
+        self.url: str = self.row.get("url", "")
+
+    def get(self, path: str = "/", data: bytes | None = None, host: str = "localhost") -> bytes:
+        connection = HTTPConnection(host, self.row["local"], timeout=30)
+        with closing(connection):
+            connection.request("GET" if data is None else "POST", path, data)
+            return connection.getresponse().read()
+
+    def close(self) -> None:
+        if self.process.poll() is None:
+            self.process.send_signal(signal.SIGINT)
+        self.process.communicate(timeout=30)
+
+
+Forwards = Callable[..., Forward]
+
+
+@pytest.fixture
+def forward(home: Home) -> Iterator[Forwards]:
+    """`forward("@box", 8000)` is `sesh @box forward 8000`, which ends with the test."""
+    opened: list[Forward] = []
+
+    def begin(at: str, what: int | str) -> Forward:
+        opened.append(Forward(home, at, "forward", str(what)))
+        return opened[-1]
+
+    yield begin
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    served = Server()
+    yield served
+    served.end()
+
+
+def test_a_page_of_a_host_is_read_here_until_ctrl_c(
+    home: Home, beside: Beside, server: Server, forward: Forwards
+) -> None:
+    beside("box")
+    opened = forward("@box", server.port)
+    assert opened.row == {
+        "ok": True, "host": "box", "port": server.port, "local": opened.row["local"],
+        "url": f"http://localhost:{opened.row['local']}", "session": None, "connections": 0, "up": True,
+    }  # fmt: skip
+    assert opened.get() == b"the page"
+    assert hashlib.sha256(opened.get("/bulk")).digest() == hashlib.sha256(BULK).digest()
+    assert opened.get(data=BULK) == BULK
+    assert opened.get(host="127.0.0.1") == opened.get(host="::1") == b"the page"
+    opened.process.send_signal(signal.SIGINT)
+    assert opened.process.wait(30) == 130
+
+
+def test_a_page_comes_over_ssh(home: Home, farm: Farm, server: Server, forward: Forwards) -> None:
+    farm.host("box")
+    opened = forward("@box", server.port)
+    assert opened.get() == b"the page"
+    assert opened.get("/bulk") == BULK
+
+
+def test_a_server_that_listens_on_ipv6_alone_answers(home: Home, beside: Beside, forward: Forwards) -> None:
+    beside("box")
+    served = Server("::1")
+    try:
+        assert forward("@box", served.port).get() == b"the page"
+    finally:
+        served.end()
+
+
+def test_a_server_that_starts_again_answers_over_the_same_forward(
+    home: Home, beside: Beside, server: Server, forward: Forwards
+) -> None:
+    beside("box")
+    opened = forward("@box", server.port)
+    assert opened.get() == b"the page"
+    server.end()
+    with pytest.raises(_NO_ANSWER):
+        opened.get()
+    again = Server(port=server.port)
+    try:
+        assert opened.get() == b"the page"
+    finally:
+        again.end()
+
+
+def test_a_port_at_which_nothing_answers_is_told_of_once(home: Home, beside: Beside, forward: Forwards) -> None:
+    beside("box")
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port = probe.getsockname()[1]
+    opened = forward("@box", port)
+    for _ in range(2):
+        with pytest.raises(_NO_ANSWER):
+            opened.get()
+    opened.process.send_signal(signal.SIGINT)
+    _, said = opened.process.communicate(timeout=30)
+    assert said.decode().count(f"nothing answers at port {port} of @box") == 1
+
+
+def test_events_arrive_as_they_are_sent_beside_a_download_that_nobody_reads(
+    home: Home, beside: Beside, server: Server, forward: Forwards
+) -> None:
+    beside("box")
+    opened = forward("@box", server.port)
+    with socket.create_connection(("localhost", opened.row["local"])) as stuck:
+        stuck.sendall(b"GET /more HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert stuck.recv(1)
+        with closing(HTTPConnection("localhost", opened.row["local"], timeout=30)) as events:
+            events.request("GET", "/events")
+            answer = events.getresponse()
+            for event in (b"one", b"two"):
+                server.events.put(event)
+                assert answer.readline() == b"data: " + event + b"\n"
+                assert answer.readline() == b"\n"
+            server.events.close()
+            assert answer.read() == b""
+
+
+def test_both_ways_of_a_connection_go_on_at_once_and_end_one_by_one(
+    home: Home, beside: Beside, forward: Forwards
+) -> None:
+    """As of a websocket, or of a shell that is told to end."""
+    beside("box")
+    with socket.create_server(("127.0.0.1", 0)) as serving:
+        opened = forward("@box", serving.getsockname()[1])
+        with socket.create_connection(("localhost", opened.row["local"])) as near:
+            far, _ = serving.accept()
+            with far:
+                sending = [threading.Thread(target=each.sendall, args=(BULK,)) for each in (near, far)]
+                for each in sending:
+                    each.start()
+                assert _read(near, len(BULK)) == BULK
+                assert _read(far, len(BULK)) == BULK
+                near.shutdown(socket.SHUT_WR)
+                assert far.recv(1) == b""
+                far.sendall(b"the last word")
+                assert _read(near, 13) == b"the last word"
+                far.close()
+                assert near.recv(1) == b""
+
+
+def _read(opened: socket.socket, count: int) -> bytes:
+    read = bytearray()
+    while len(read) < count:
+        read += opened.recv(count - len(read))
+    return bytes(read)
+
+
+def test_a_link_that_breaks_comes_back_and_who_connects_meanwhile_waits_for_it(
+    home: Home, beside: Beside, server: Server, forward: Forwards
+) -> None:
+    far = beside("box")
+    opened = forward("@box", server.port)
+    with socket.create_connection(("localhost", opened.row["local"])) as cut:
+        cut.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert cut.recv(1)
+        far.cut()
+        while cut.recv(1 << 10):
+            continue
+        assert opened.get() == b"the page"
+    server.events.close()
+
+
+def test_a_taken_port_is_replaced_by_the_next_free_one_and_said(
+    home: Home, beside: Beside, server: Server, forward: Forwards
+) -> None:
+    beside("box")
+    first = forward("@box", server.port)
+    second = forward("@box", server.port)
+    assert second.row["local"] > first.row["local"] > server.port, "the host shares this machine's loopback"
+    assert second.get() == first.get() == b"the page"
+
+
+# -- in the background
+
+
+def test_a_forward_in_the_background_is_listed_and_ended(home: Home, beside: Beside, server: Server) -> None:
+    beside("box")
+    begun = home.sesh("@box", "forward", str(server.port), "-d", "--json")
+    assert begun.code == 0, begun
+    row = begun.json()
+    assert fetched(row) == b"the page"
+    again = home.sesh("@box", "forward", str(server.port), "-d", "--json").json()
+    assert again["local"] == row["local"], "it is forwarded once"
+    listed = home.sesh("forward", "--list", "--json").json()
+    assert [(each["host"], each["port"], each["up"]) for each in listed["ports"]] == [("box", server.port, True)]
+    assert str(row["local"]) in home.sesh("forward", "--list").stdout
+    other = home.sesh("forward", "--stop", "1")
+    assert (other.code, other.stderr) == (
+        1,
+        "sesh: port 1 is not forwarded in the background; see: sesh forward --list\n",
+    )
+    stopped = home.sesh("forward", "--stop", str(row["local"]), "--json").json()
+    assert [each["local"] for each in stopped["stopped"]] == [row["local"]]
+    with pytest.raises(ConnectionRefusedError):
+        fetched(row)
+    assert home.sesh("forward", "--list").code == 1
+
+
+def test_a_host_that_is_forgotten_is_forwarded_no_more(home: Home, beside: Beside, server: Server) -> None:
+    beside("box")
+    row = home.sesh("@box", "forward", str(server.port), "-d", "--json").json()
+    assert home.sesh("forget", "@box").code == 0
+    with pytest.raises(ConnectionRefusedError):
+        fetched(row)
+
+
+def test_the_ports_of_a_session_are_listed_and_its_forward_ends_with_it(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    script = far.write("serve.py", _SERVE)
+    far.sesh("open", "web", "--", sys.executable, script)
+    far.prints("web", "serves")
+    listed = home.sesh("@box", "forward", "web", "--json").json()
+    (port,) = listed["ports"]
+    assert (listed["session"], listed["host"]) == ("web", "box")
+    assert port["program"].startswith("python")
+    row = home.sesh("@box", "forward", "web", "-d", "--json").json()
+    assert (row["port"], row["session"]) == (port["port"], "web")
+    assert b"serve.py" in fetched(row)
+    far.sesh("rename", "web", "page")
+    assert b"serve.py" in fetched(row)
+    far.sesh("kill", "page")
+    wait_until(lambda: home.sesh("forward", "--list").code == 1, "nothing is forwarded")
+
+
+def test_a_session_that_listens_nowhere_and_a_port_of_this_machine_are_refused(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    far.sesh("open", "work", "--", "sleep", "1000")
+    refused = home.sesh("@box", "forward", "work")
+    assert (refused.code, refused.stderr) == (1, "sesh: no process of work on @box listens on a port\n")
+    here = home.sesh("forward", "3000")
+    assert here.code == 2
+    assert "is at http://localhost:3000 already" in here.stderr
+    assert home.sesh("@box", "forward", "70000").code == 2
+    assert home.sesh("@box", "forward").code == 2
+
+
+def fetched(row: dict[str, Any], path: str = "/") -> bytes:
+    """Return a page over a forwarded port."""
+    with closing(HTTPConnection("localhost", row["local"], timeout=30)) as connection:
+        connection.request("GET", path)
+        return connection.getresponse().read()
