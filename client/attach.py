@@ -152,6 +152,7 @@ def _handle_signals(attachment: Attachment, signals: set[int]) -> None:
     if ending := signals.intersection(EXIT_SIGNALS):
         attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
     elif signal.SIGTSTP in signals:
+        attachment.release_input()
         attachment.view.suspend()
         attachment.display.terminal.suspend()
         attachment.redisplay()

@@ -170,9 +170,9 @@ class Attachment:
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
 
-    def _need_desktop(self) -> None:
-        """Load the desktop's part now, if the first screen has shown."""
-        if self._desktop_due and self.timers.is_set(self._load_desktop):
+    def _need_desktop(self, *, at_once: bool = False) -> None:
+        """Load the desktop's part now if the first screen has shown, or `at_once`."""
+        if self._desktop_due and (at_once or self.timers.is_set(self._load_desktop)):
             self._load_desktop()
 
     def _load_desktop(self) -> None:
@@ -271,8 +271,7 @@ class Attachment:
         if data:
             self._handle_keys(data)
         if detach:
-            if self.exchanges is not None:
-                self.exchanges.desktop.release()
+            self.release_input()
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
@@ -300,6 +299,11 @@ class Attachment:
             self.view.send_input(typed=True)  # without a connection, it waits for the next WELCOME
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+
+    def release_input(self) -> None:
+        """Pass on the input that the desktop holds, as long as a line asks about it."""
+        if self.exchanges is not None:
+            self.exchanges.desktop.release()
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -331,9 +335,8 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
-            if self._desktop_due and _may_have_query(payload):
-                self._load_desktop()  # no first screen of an honest host has one
-            self._need_desktop()  # output behind the first screen may have queries, which the desktop answers
+            # Queries, which the desktop answers, come behind the first screen; only a dishonest host's screen has one.
+            self._need_desktop(at_once=self._desktop_due and _may_have_query(payload))
             self.view.show(kind, payload)
             if self._desktop_due:
                 self.timers.set(self._load_desktop, 0.0)

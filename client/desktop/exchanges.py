@@ -25,7 +25,7 @@ from sesh.wire import protocol
 from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
-_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
+_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
@@ -134,6 +134,9 @@ class Desktop(Protocol):
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
+    def connected(self) -> None:
+        """Note that the daemon is there, or is there again."""
+
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for (`select.POLLIN`, `POLLOUT`)."""
 
@@ -144,7 +147,7 @@ class Desktop(Protocol):
         """Note what the person types; return what is for the program, without a key that was consent."""
 
     def release(self) -> None:
-        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
@@ -163,6 +166,9 @@ class Desktop(Protocol):
 
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on those of `ask["ports"]` that it names (`listen`). Then tell."""
+
+    def forward(self, exchange: Exchange) -> None:
+        """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""
 
     def listen(self, port: int) -> bool:
         """Listen on this machine's loopback, each connection being an `Exchanges.stream`; False if it is taken."""
@@ -183,7 +189,8 @@ class Exchanges:
         self._next_number = 1
         self.unfinished = False  # `send` has stopped although more may be sent
         self._works = {
-            Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open
+            Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open,
+            Wish.LISTEN: desktop.forward,
         }  # fmt: skip
 
     # -- the loop
@@ -196,6 +203,7 @@ class Exchanges:
     def connected(self) -> None:
         """Say what this desktop can do: after each WELCOME, and whenever that changes."""
         self._channel.send(protocol.message(protocol.DESKTOP, self.desktop.facts))
+        self.desktop.connected()
 
     def disconnected(self) -> None:
         """End every exchange: the connection is lost, or its daemon has been replaced."""
@@ -238,8 +246,12 @@ class Exchanges:
     # -- what this side begins
 
     def stream(self, port: int) -> Exchange:
-        """Begin a connection to a port of the daemon's machine."""
+        """Begin a connection to a port of the daemon's machine, on which the session's user listens."""
         return self._ask({"wish": Wish.STREAM.value, "port": port}, Wish.STREAM)
+
+    def stream_to_any(self, port: int) -> Exchange:
+        """Begin a connection to a port of the daemon's machine, whoever listens on it."""
+        return self._ask({"wish": Wish.STREAM.value, "port": port, "any": True}, Wish.STREAM)
 
     def watch_port(self, port: int) -> Exchange:
         """Ask to be told when nobody listens on a port of the daemon's machine any more."""

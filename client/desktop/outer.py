@@ -85,9 +85,12 @@ class _Asked:
         self._sent = self._taken = 0  # bytes to be written
         self._is_whole = exchange.wish is not Wish.WRITE
         ask = exchange.ask
-        keys = {"wish": exchange.wish.value, "type": ask.get("type", ""), "program": ask.get("program", "")}
+        keys: dict[str, object] = {"wish": exchange.wish.value, "type": ask.get("type", "")}
+        keys["program"] = ask.get("program", "")
         if exchange.wish is Wish.OPEN:
             keys["url"] = ask.get("url", "")
+        if exchange.wish is Wish.LISTEN:
+            keys["port"] = ask.get("port", 0)
         request = request_frames(DESK, _NUMBER, b"", more=not self._is_whole, **keys)
         self._unwritten = hello_frame("request") + request
         os.set_blocking(connection.inbound, False)

@@ -30,7 +30,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
-from sesh.forward.stream import Carried, PortStream
+from sesh.forward.stream import LOOPBACK, Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.system import platforms, ports
@@ -48,6 +48,7 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
+_LAST_PORT = 0xFFFF
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -256,7 +257,8 @@ class Desk:
         self._leave(asked)
         told.pop("number", None)
         asked.request.respond(told)
-        self._note(asked, told)
+        if not (asked.wish is Wish.LISTEN and asked.state is State.FLOWING):  # its beginning was noted
+            self._note(asked, told)
 
     def _note(self, asked: Asked, told: Told) -> None:
         """Add an event, at most one in a while for each kind and program; none for a list, which is half a read."""
@@ -398,7 +400,7 @@ class Desk:
         while flow is not None and flow.incoming and not connection.closing and len(connection.unsent) < HELD:
             data = flow.take(protocol.CHUNK)
             asked.bytes += len(data)
-            if asked.wish is Wish.READ:
+            if asked.wish in (Wish.READ, Wish.LISTEN):
                 connection.queue(protocol.data_frames(data))
                 connection.flush()
 
@@ -439,8 +441,10 @@ class Desk:
         asked = link.asked.get(flow.number)
         if asked is None:
             return
+        if asked.wish is Wish.LISTEN and asked.state is State.ASKED:
+            self._note(asked, {"ok": True})
         asked.state = State.FLOWING
-        asked.until = now + TIME
+        asked.until = NEVER if asked.wish is Wish.LISTEN else now + TIME
         if flow.received > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
             self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
@@ -475,7 +479,7 @@ class Desk:
             self.files.find(ask, flow.tell)
         elif wish == Wish.PUT.value:
             self.files.take(self._sent(link, ask, flow, flow.tell))
-        elif not (hosts := self._look.own_loopback(port)):
+        elif not (hosts := [*LOOPBACK] if ask.get("any") and 0 < port <= _LAST_PORT else self._look.own_loopback(port)):
             flow.tell(_refusal(Why.REFUSED))
         elif wish == Wish.STREAM.value:
             link.streams[number] = PortStream(port, hosts, flow, self.poll)

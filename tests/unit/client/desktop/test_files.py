@@ -57,6 +57,7 @@ class Desk:
         monkeypatch.setattr(tools, "list_types", lambda *_: [*self.clipboard])
         monkeypatch.setattr(tools, "read", lambda _, mime, __: self.clipboard.get(mime, b""))
         self.sent = bytearray()
+        self.line_columns = 78
         self.channel = Mock(unwritten=b"", takes_input=True)
         self.channel.send.side_effect = self.sent.extend
         self.consent = Consent()
