@@ -142,6 +142,13 @@ class PersonDesktop:
     # -- the loop
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+        if self._waiting or self._opening or self._listeners or self._workers.running or self._asked.due < inf:
+            return True
+        return self._outer is not None and self._outer.busy
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         waits = [self._until(each) for each in self._waiting.values()]

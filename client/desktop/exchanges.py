@@ -131,6 +131,10 @@ class Desktop(Protocol):
     facts: DesktopFacts  # what it can do
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
@@ -188,6 +192,7 @@ class Exchanges:
         self._all: dict[int, Exchange] = {}
         self._next_number = 1
         self.unfinished = False  # `send` has stopped although more may be sent
+        self.busy = False  # something was under way at the last `run`: else there is nothing to wait for
         self._works = {
             Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open,
             Wish.LISTEN: desktop.forward,
@@ -220,9 +225,11 @@ class Exchanges:
         self.desktop.close()
 
     def run(self, ready: Collection[int], now: float) -> None:
-        """Let the desktop act, and send what may be sent."""
-        self.desktop.act(ready, now)
-        self.send(now)
+        """Let the desktop act, and send what may be sent, if anything is under way; called last in each turn."""
+        self.busy = bool(self._all or self.unfinished or self.desktop.busy)
+        if self.busy:
+            self.desktop.act(ready, now)
+            self.send(now)
 
     def send(self, now: float) -> None:
         """Send frames while nothing else is to be sent, up to `_BURST` bytes."""

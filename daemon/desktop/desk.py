@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Optional
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -93,22 +93,22 @@ class Link:
         return self.last_number
 
 
-class Desk:
+class Desk(Part):
     """All wishes of a session's programs."""
 
-    def __init__(self, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+    def __init__(self, agenda: Agenda, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
-        self.due = NEVER
         self.busy = False  # something is under way
         self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
-        self.files = Files(facts, pump)
+        self.files = Files(agenda, facts, pump)
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
     def desktop_of(self, client: Client) -> DesktopFacts | None:
