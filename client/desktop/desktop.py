@@ -130,6 +130,8 @@ class PersonDesktop:
         self._listeners: dict[int, LoginListener] = {}  # by port
         self._forwards = Forwards()
         self._opening: list[Exchange] = []  # that the outer session was asked for
+        self._to_copy: bytes | None = None  # by OSC 52, which waits for a tool
+        self._copies = False  # a tool writes what was copied by OSC 52
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
 
@@ -375,7 +377,10 @@ class PersonDesktop:
             return
         if address.is_here and self._is_remote and not self._carried(exchange, address):
             self._link(program, address, "leads to this machine")
-            exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+            exchange.refuse(
+                Why.REFUSED,
+                "none of your programs listens on that port here, and the desktop's own pages are not opened",
+            )
         elif self._outer is not None and self._consent.browse != "never" and not self._ports(exchange, address):
             self.exchanges.begin(exchange)  # else it is listened here, for which the key is to be one of this session
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
@@ -409,11 +414,22 @@ class PersonDesktop:
     def copied(self, text: bytes) -> None:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
-        clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None:
-            self._last_worker += 1
-            call = partial(tools.write, clipboard, TEXT, text)
-            self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
+        if self._terminal.ignores_clipboard and self._clipboard is not None:
+            self._to_copy = text
+            self._copy(self._clipboard)
+
+    def _copy(self, clipboard: tools.Clipboard) -> None:
+        """Put on the clipboard what was copied last, once no other tool writes: there may be thousands of copies."""
+        if self._to_copy is None or self._copies:
+            return
+        text, self._to_copy, self._copies = self._to_copy, None, True
+        self._last_worker += 1
+        call = partial(tools.write, clipboard, TEXT, text)
+        self._workers.begin(self._last_worker, partial(_called, lambda _: call(), partial(self._end_copy, clipboard)))
+
+    def _end_copy(self, clipboard: tools.Clipboard, _: object) -> None:
+        self._copies = False
+        self._copy(clipboard)
 
     # -- wishes that are fulfilled
 

@@ -622,6 +622,16 @@ def test_what_a_program_wrote_by_osc_52_is_given_back_and_gets_there_where_the_t
     assert person.written == [(TEXT, b"more")]
 
 
+def test_of_a_thousand_copies_by_osc_52_the_last_one_stays_and_few_tools_run(person: Person) -> None:
+    person.terminal.ignores_clipboard = True
+    for number in range(1000):
+        person.desktop.copied(b"%d" % number)
+    deadline = time.monotonic() + 20
+    while (TEXT, b"999") not in person.written and time.monotonic() < deadline:
+        person.run_once()
+    assert [text for _, text in person.written] == [b"0", b"999"]
+
+
 def test_a_terminal_is_asked_after_a_paste_key_where_there_are_no_tools(person: Person) -> None:
     person.desktop._clipboard = None
     number = person.ask("read", type=TEXT)
