@@ -47,6 +47,7 @@ _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
 _LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
+_MAX_ANSWERS = 8  # to queries that are under way; further ones hear of an empty clipboard
 _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
@@ -106,7 +107,7 @@ class PersonDesktop:
         round_trip: Callable[[], float] = lambda: 0.0,
         environment: Mapping[str, str] = os.environ,
         outer: Outer | None = None,
-        reply: Callable[[bytes], None] = lambda _: None,
+        reply: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.exchanges: Exchanges
         self.files: PersonFiles | None = None
@@ -124,11 +125,14 @@ class PersonDesktop:
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last_worker = self._last_query = 0
         self._shims: Optional[Exchange] = None  # the last look whether a program that may paste finds them
+        self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, LoginListener] = {}  # by port
         self._forwards = Forwards()
         self._opening: list[Exchange] = []  # that the outer session was asked for
+        self._to_copy: bytes | None = None  # by OSC 52, which waits for a tool
+        self._copies = False  # a tool writes what was copied by OSC 52
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
 
@@ -190,6 +194,7 @@ class PersonDesktop:
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
+                self._end_worker(exchange)
                 exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
         self._forwards.act(ready, now, self.exchanges.stream_to_any)
         for port, listener in list(self._listeners.items()):
@@ -394,7 +399,9 @@ class PersonDesktop:
     def _refuse_here(self, exchange: Exchange, address: addresses.Address) -> None:
         """Refuse an address that leads to this machine, to a port that is not carried."""
         self._link(_program(exchange), address, "leads to this machine")
-        exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+        exchange.refuse(
+            Why.REFUSED, "none of your programs listens on that port here, and the desktop's own pages are not opened"
+        )
 
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
@@ -405,18 +412,36 @@ class PersonDesktop:
 
     def query(self, query: Query) -> None:
         """Answer a query of a program for the clipboard, as a wish of it; at once none, where nobody has typed."""
-        if self._has_typed:
-            self._last_query -= 1
-            self.decide(Answer(query, self._last_query, self._reply))
+        if not self._has_typed:
+            return
+        self._last_query -= 1
+        answer = Answer(query, self._last_query, self._reply)
+        self._answers = [each for each in self._answers if not each.over]
+        if len(self._answers) >= _MAX_ANSWERS:
+            answer.refuse(Why.REFUSED)
+        else:
+            self._answers.append(answer)
+            self.decide(answer)
 
     def copied(self, text: bytes) -> None:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
-        clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None:
-            self._last_worker += 1
-            call = partial(tools.write, clipboard, TEXT, text)
-            self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
+        if self._terminal.ignores_clipboard and self._clipboard is not None:
+            self._to_copy = text
+            self._copy(self._clipboard)
+
+    def _copy(self, clipboard: tools.Clipboard) -> None:
+        """Put on the clipboard what was copied last, once no other tool writes: there may be thousands of copies."""
+        if self._to_copy is None or self._copies:
+            return
+        text, self._to_copy, self._copies = self._to_copy, None, True
+        self._last_worker += 1
+        call = partial(tools.write, clipboard, TEXT, text)
+        self._workers.begin(self._last_worker, partial(_called, lambda _: call(), partial(self._end_copy, clipboard)))
+
+    def _end_copy(self, clipboard: tools.Clipboard, _: object) -> None:
+        self._copies = False
+        self._copy(clipboard)
 
     # -- wishes that are fulfilled
 

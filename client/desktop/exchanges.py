@@ -183,9 +183,6 @@ class Desktop(Protocol):
     def forward(self, exchange: Exchange) -> None:
         """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""
 
-    def listen(self, port: int) -> bool:
-        """Listen on this machine's loopback, each connection being an `Exchanges.stream`; False if it is taken."""
-
     def moved(self, exchange: Exchange) -> None:
         """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
 

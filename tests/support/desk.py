@@ -76,9 +76,6 @@ class Stub:
     def forward(self, exchange: Exchange) -> None:
         exchange.give(b'{"local":8001}')
 
-    def listen(self, port: int) -> bool:
-        return port > 0
-
     def moved(self, exchange: Exchange) -> None:
         self.moves.append(exchange)
         if exchange.over:

@@ -42,6 +42,7 @@ class Person:
         self.line_columns = 78
         self.looks = 0
         self.replies: list[bytes] = []  # to queries
+        self.reply_room = 1 << 20
         monkeypatch.setattr(module, "WAIT", 0.2)
         monkeypatch.setattr(addresses, "leads_here", lambda host: host == "leads.example")
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
@@ -60,7 +61,7 @@ class Person:
             consent or Consent(),
             "gpu" if remote else None,
             environment={},
-            reply=self.replies.append,
+            reply=self._reply,
         )
         self.exchanges = Exchanges(self.channel, self.desktop, over_link=remote)
         self.desktop.exchanges = self.exchanges
@@ -69,6 +70,12 @@ class Person:
         self.data: dict[int, bytes] = {}
         self.asked: list[dict[str, Any]] = []  # of the daemon
         self._decoder = protocol.Decoder()
+
+    def _reply(self, data: bytes) -> bool:
+        if len(data) > self.reply_room:
+            return False
+        self.replies.append(data)
+        return True
 
     def _list(self) -> list[str]:
         self.looks += 1
@@ -590,6 +597,23 @@ def test_a_query_is_not_answered_by_a_client_in_which_nobody_has_typed(person: P
     assert (person.replies, person.line, person.looks) == ([], "", 0)
 
 
+def test_a_thousand_queries_run_a_few_tools_and_each_has_an_answer(person: Person) -> None:
+    person.press(b"x")
+    for _ in range(1000):
+        person.desktop.query(OSC_52)
+    assert len(person.replies) == 992
+    assert replied(person, 1000) == b"\x1b]52;c;\x07"
+    assert person.looks <= 8
+
+
+def test_an_answer_for_which_the_input_has_no_room_is_an_empty_one(person: Person) -> None:
+    person.content = {TEXT: b"text" * 100}
+    person.reply_room = 100
+    person.press(CTRL_V)
+    person.desktop.query(OSC_52)
+    assert replied(person) == b"\x1b]52;c;\x07"
+
+
 def test_kittys_query_gets_the_types_and_a_picture_in_chunks(person: Person) -> None:
     person.content = {PNG: b"x" * 5000}
     person.press(CTRL_V)
@@ -618,6 +642,16 @@ def test_what_a_program_wrote_by_osc_52_is_given_back_and_gets_there_where_the_t
     while not person.written and time.monotonic() < deadline:
         person.run_once()
     assert person.written == [(TEXT, b"more")]
+
+
+def test_of_a_thousand_copies_by_osc_52_the_last_one_stays_and_few_tools_run(person: Person) -> None:
+    person.terminal.ignores_clipboard = True
+    for number in range(1000):
+        person.desktop.copied(b"%d" % number)
+    deadline = time.monotonic() + 20
+    while (TEXT, b"999") not in person.written and time.monotonic() < deadline:
+        person.run_once()
+    assert [text for _, text in person.written] == [b"0", b"999"]
 
 
 def test_a_terminal_is_asked_after_a_paste_key_where_there_are_no_tools(person: Person) -> None:

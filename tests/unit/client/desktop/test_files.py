@@ -74,6 +74,8 @@ class Desk:
     def show_notice(self, text: str) -> None:
         self.notices.append(text)
 
+    line_columns = 78
+
     def ask_line(self, text: str, seconds: float = 0.0) -> None:
         self.line = text
         self.lines += [text] * (text != "")
