@@ -483,7 +483,7 @@ def test_a_caller_that_sends_more_than_it_may_loses_its_connection(server: Daemo
     server.until(lambda: server.session.desk.files.sent)
     server.session.desk.files.sent[0].handed = 1 << 30  # its worker takes nothing
     link: Link = caller.link
-    for _ in range(2 * pieces._CREDIT_ALONE // (16 << 10)):
+    for _ in range(2 * pieces._CREDIT_OF_STREAM // (16 << 10)):
         caller.gives(1, bytes(16 << 10))
         server.turn()
         if link.connection.closing:
