@@ -101,6 +101,18 @@ def _files(folder: Path) -> list[Path]:
     return [each for each in folder.iterdir() if each.exists()]
 
 
+def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home) -> None:
+    Slow(home, 50, 500_000)
+    assert home.sesh("open", "agent", "--", "cat").code == 0
+    folder = Path(home.directory, f".files.{home.record('agent')['files']}")
+    send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(1 << 20)))
+    wait_until(lambda: folder.exists() and any(each.stat().st_size for each in _files(folder)), "some bytes have come")
+    assert home.sesh("kill", "agent").code == 0
+    _, error = send.communicate(timeout=30)
+    assert (send.returncode, error) == (1, b"sesh: agent has ended\n")
+    wait_until(lambda: not folder.exists(), "nothing is left")
+
+
 def test_a_file_that_takes_more_than_a_second_shows_how_far_it_is(home: Home) -> None:
     Slow(home, 50, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
