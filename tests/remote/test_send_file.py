@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -63,7 +64,7 @@ def test_a_reload_in_the_middle_begins_it_again(home: Home) -> None:
     content = os.urandom(1 << 20)
     send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", content), "--json")
     folder = Path(home.directory, f".files.{home.record('agent')['files']}")
-    wait_until(lambda: folder.exists() and any(each.stat().st_size > 1000 for each in folder.iterdir()), "some bytes")
+    wait_until(lambda: sizes(folder).get("~1", 0) > 1000, "some bytes have come")
     assert home.sesh("reload", "agent").code == 0
     out, error = send.communicate(timeout=30)
     assert send.returncode == 0, error
@@ -80,10 +81,7 @@ def test_a_file_that_changes_meanwhile_comes_as_it_was_or_not_at_all(home: Home)
     def begun(name: str) -> subprocess.Popen[bytes]:
         """Begin to send a file, and wait until some bytes have come."""
         send = home.start("@slow", "send", "agent", "--file", home.write(name, content))
-        wait_until(
-            lambda: folder.exists() and any(each.name[1:].isdigit() and each.stat().st_size for each in _files(folder)),
-            "some bytes have come",
-        )
+        wait_until(lambda: sizes(folder).get("~1"), "some bytes have come")
         return send
 
     send = begun("grows")
@@ -94,11 +92,16 @@ def test_a_file_that_changes_meanwhile_comes_as_it_was_or_not_at_all(home: Home)
     send = begun("shrinks")
     os.truncate(f"{home.path}/shrinks", 1000)
     assert send.communicate(timeout=30)[1] == b"sesh: shrinks became shorter while it was read; nothing was sent\n"
-    wait_until(lambda: sorted(each.name for each in _files(folder)) == ["grows", "~made"], "nothing of it is left")
+    wait_until(lambda: sorted(sizes(folder)) == ["grows", "~made"], "nothing of it is left")
 
 
-def _files(folder: Path) -> list[Path]:
-    return [each for each in folder.iterdir() if each.exists()]
+def sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of the files that are there, by name."""
+    found = {}
+    with suppress(FileNotFoundError):
+        for each in folder.iterdir():
+            found[each.name] = each.stat().st_size
+    return found
 
 
 def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home) -> None:
@@ -106,7 +109,7 @@ def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home)
     assert home.sesh("open", "agent", "--", "cat").code == 0
     folder = Path(home.directory, f".files.{home.record('agent')['files']}")
     send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(1 << 20)))
-    wait_until(lambda: folder.exists() and any(each.stat().st_size for each in _files(folder)), "some bytes have come")
+    wait_until(lambda: sizes(folder).get("~1"), "some bytes have come")
     assert home.sesh("kill", "agent").code == 0
     _, error = send.communicate(timeout=30)
     assert (send.returncode, error) == (1, b"sesh: agent has ended\n")
