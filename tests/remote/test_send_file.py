@@ -42,7 +42,9 @@ def pasted(host: ViaHost) -> list[str]:
     return re.findall("\x1b\\[200~(.*?)\x1b\\[201~", host.read("typed"))
 
 
-@pytest.mark.parametrize("moment", [Moment.BEFORE_REQUEST, Moment.AFTER_REQUEST, Moment.BEFORE_END])
+@pytest.mark.parametrize(
+    "moment", [pytest.param(Moment.BEFORE_REQUEST, marks=pytest.mark.soak), Moment.AFTER_REQUEST, Moment.BEFORE_END]
+)
 def test_a_file_is_sent_and_pasted_once_though_the_link_breaks(home: Home, far: ViaHost, moment: Moment) -> None:
     agent(far)
     content = os.urandom(1 << 20)
@@ -61,7 +63,7 @@ def test_a_file_is_sent_and_pasted_once_though_the_link_breaks(home: Home, far: 
 def test_a_reload_in_the_middle_begins_it_again(home: Home) -> None:
     Slow(home, 100, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
-    content = os.urandom(1 << 20)
+    content = os.urandom(512 << 10)
     send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", content), "--json")
     folder = Path(home.directory, f".files.{home.record('agent')['files']}")
     wait_until(lambda: sizes(folder).get("~1", 0) > 1000, "some bytes have come")
@@ -119,6 +121,6 @@ def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home)
 def test_a_file_that_takes_more_than_a_second_shows_how_far_it_is(home: Home) -> None:
     Slow(home, 50, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
-    terminal = home.terminal("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(1 << 20)))
-    terminal.wait_until(lambda: re.search(rb"sending a\.bin: \d+ % of 1\.0 MiB", terminal.raw), "how far it is")
+    terminal = home.terminal("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(700 << 10)))
+    terminal.wait_until(lambda: re.search(rb"sending a\.bin: \d+ % of 700 KiB", terminal.raw), "how far it is")
     assert terminal.exit_code() == 0
