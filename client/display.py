@@ -96,7 +96,7 @@ class Display:
         if position is None:
             self.queue.add(before + data + after)
         else:
-            self.queue.add_session(data, position, output_from, before, after)
+            self.queue.add_session(data, position, output_from, before, after, rest=len(partial))
         if is_idle:
             self.flush()
         if self._notification or self._inserted:
