@@ -132,7 +132,8 @@ def _disordered(found: Sequence[int]) -> bool:
 def _without_cut_lines(lines: Sequence[str], most: int) -> list[str]:
     """Return the lines without those, `most` at most, that are the beginning of a numbered one.
 
-    A client that leaves a terminal that takes nothing cannot end the line, so the shell's own text may stand behind it, or over it.
+    A client that leaves a terminal that takes nothing cannot end the line, so the shell's own text may stand behind it,
+    or over it.
     """
     out: list[str] = []
     for line in lines:
