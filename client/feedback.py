@@ -22,6 +22,9 @@ _PAUSE = 0.25  # seconds, and two round trips, without output or keys that end a
 _FIRST_LOOK = 0.5  # seconds of a flow before a look, and from one look to the next, which doubles
 _LONGEST_BETWEEN = 60.0  # seconds; a key of a person makes it short again, since who joins a multiplexer types
 _ROUNDS = 3  # of silence and new output, until a line is drawn
+# A pane beside another one becomes narrower with each round, until the word does not fit: then so many rounds prove it.
+_ROUNDS_WITHOUT_LINE = 6
+_WORD_SIZE = 8  # columns, and one on both sides
 # A silence is so many usual gaps, but lasts `_PAUSE` to so many seconds; yet it is never fewer gaps than the last.
 _SILENT_GAPS, _LONGEST_SILENCE, _FEWEST_GAPS = 10, 0.5, 4
 # What the terminal was given before it is given nothing comes back for a while: on a busy machine, through several
@@ -147,10 +150,13 @@ class Feedback:
         elif self.state is FeedbackState.RELEASED:
             self._timers.clear(self._end_look)
             self._rounds += 1
-            if self._rounds < _ROUNDS:
+            fits = self._display.terminal.grid()[0] >= _WORD_SIZE + 2
+            if self._rounds < (_ROUNDS if fits else _ROUNDS_WITHOUT_LINE):
                 self._hold(now)
-            else:
+            elif fits:
                 self._draw_word()
+            else:
+                self.state = FeedbackState.FOUND
 
     def _look_unless_typed_to(self, now: float) -> None:
         self._keys_flow = not self._is_of_a_person(now)
@@ -185,7 +191,7 @@ class Feedback:
 
     def _draw_word(self) -> None:
         self.state = FeedbackState.MARKED
-        self._word, self._tail = os.urandom(4).hex().encode(), b""
+        self._word, self._tail = os.urandom(_WORD_SIZE // 2).hex().encode(), b""
         self._timers.set(self._give_up, _WORD_COMES + 2 * self.round_trip)
         self._mark(f"{self._word.decode()} · does the session show this terminal?")
 

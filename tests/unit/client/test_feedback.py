@@ -25,7 +25,9 @@ class Look:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        self.display = Mock(started=True, held=False, queue=Mock(waiting=b""))
+        self.grid = (80, 24)
+        terminal = Mock(grid=lambda: self.grid)
+        self.display = Mock(started=True, held=False, queue=Mock(waiting=b""), terminal=terminal)
         self.timers = Timers()
         self.marks: list[str] = []
         self.unmarked = 0
@@ -128,6 +130,12 @@ def test_what_comes_round_is_found(look: Look) -> None:
     look.run(3, come_round)
     assert look.feedback.found
     assert len(look.marks) == 1
+
+
+def test_what_comes_round_in_a_pane_too_narrow_for_a_word_is_found_by_rounds_alone(look: Look) -> None:
+    look.grid = (6, 24)
+    look.run(5, lambda _: look.output(b"x", unless=look.display.held or look.feedback.found))
+    assert (look.feedback.found, look.marks) == (True, [])
 
 
 def test_a_word_is_found_over_the_border_of_two_reads(look: Look) -> None:
