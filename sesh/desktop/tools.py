@@ -140,8 +140,8 @@ def missing(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX
 def _is_gnome(environment: Mapping[str, str]) -> bool:
     """Return whether the compositor is GNOME's, which gives the clipboard only to the window that has the focus.
 
-    There, each call of wl-clipboard takes the focus from the person's terminal, with the keys of that moment. xclip does
-    not: GNOME passes all of X11's clipboard on.
+    There, each call of wl-clipboard takes the focus from the person's terminal, with the keys of that moment. xclip
+    takes none: GNOME passes all of X11's clipboard on.
     """
     return "GNOME" in environment.get("XDG_CURRENT_DESKTOP", "").split(":")
 
