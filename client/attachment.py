@@ -275,8 +275,7 @@ class Attachment:
         if data:
             self._handle_keys(data)
         if detach:
-            if self.exchanges is not None:
-                self.exchanges.desktop.release()
+            self.release_input()
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
@@ -304,6 +303,11 @@ class Attachment:
             self.view.send_input(typed=True)  # without a connection, it waits for the next WELCOME
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+
+    def release_input(self) -> None:
+        """Pass on the input that the desktop holds, as long as a line asks about it."""
+        if self.exchanges is not None:
+            self.exchanges.desktop.release()
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""

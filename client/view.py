@@ -234,6 +234,8 @@ class TerminalView:
 
     def ask_line(self, text: str, seconds: float = 0.0) -> None:
         """Show a line at once, for its time, also under output and keys; empty: remove the line."""
+        if not (text or self._asking_line):
+            return
         before, changes = self._pinned, text != self._asking_line
         self._asking_line = text
         self._timers.clear(self.ask_line, "")

@@ -25,6 +25,7 @@ from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
 from sesh.client.desktop.files import Lines, PersonFiles
+from sesh.client.desktop.forwards import Forwards
 from sesh.client.desktop.listener import LoginListener
 from sesh.client.desktop.outer import FACTS, Outer
 from sesh.client.desktop.presses import Press, PressFinder
@@ -126,6 +127,7 @@ class PersonDesktop:
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, LoginListener] = {}  # by port
+        self._forwards = Forwards()
         self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -139,19 +141,31 @@ class PersonDesktop:
     # -- the loop
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+        if self._waiting or self._opening or self._listeners or self._workers.running or self._asked.due < inf:
+            return True
+        return self._outer is not None and self._outer.busy
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         waits = [self._until(each) for each in self._waiting.values()]
         files = inf if self.files is None else self.files.due
-        return min([self._asked.due, files, *waits, *(each.due for each in self._listeners.values())])
+        listeners = (each.due for each in self._listeners.values())
+        return min([self._asked.due, self._forwards.due, files, *waits, *listeners])
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
         return exchange.begun_at + WAIT
 
+    def connected(self) -> None:
+        """Note that the daemon is there, or is there again."""
+        self._forwards.connected(time.monotonic())
+
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
-        found = {self._workers.inbound: int(select.POLLIN)}
+        found = {self._workers.inbound: int(select.POLLIN), **self._forwards.watched()}
         for listener in self._listeners.values():
             found |= listener.watched()
         if self.files is not None:
@@ -175,6 +189,7 @@ class PersonDesktop:
             if self._until(exchange) <= now:
                 del self._waiting[number]
                 exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
+        self._forwards.act(ready, now, self.exchanges.stream_to_any)
         for port, listener in list(self._listeners.items()):
             listener.act(ready, now, self.exchanges.stream)
             if listener.sockets and listener.watch is not None and listener.watch.lost:
@@ -184,6 +199,7 @@ class PersonDesktop:
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
+        self._forwards.close()
         for listener in self._listeners.values():
             listener.close()
         if self._outer is not None:
@@ -248,7 +264,7 @@ class PersonDesktop:
             self._shims = self.exchanges.look_for_shims()
 
     def release(self) -> None:
-        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
         if self.files is not None:
             self.files.release()
 
@@ -259,6 +275,8 @@ class PersonDesktop:
         exchange.data = Work(time.monotonic())
         if exchange.wish is Wish.OPEN:
             self._decide_open(exchange)
+        elif exchange.wish is Wish.LISTEN:
+            self._decide_listen(exchange)
         elif exchange.wish is Wish.WRITE:
             if self._consent.write() is Verdict.GIVE:
                 self.exchanges.begin(exchange)
@@ -268,6 +286,31 @@ class PersonDesktop:
             if self.files is not None:
                 self.files.note_read()
             self._decide_read(exchange)
+
+    def _decide_listen(self, exchange: Exchange) -> None:
+        port = exchange.ask.get("port", 0)
+        if not self._is_remote and self._outer is None:
+            exchange.refuse(Why.REFUSED, f"port {port} is on your own machine already: http://localhost:{port}")
+        elif self._forwards.keeps(port) or (verdict := self._consent.open(time.monotonic())) is Verdict.GIVE:
+            self.exchanges.begin(exchange)
+        elif verdict is Verdict.ASK:
+            exchange.refuse(Why.CONSENT, "no key was pressed in this session for it: type it there")
+        else:
+            exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page, and so no port")
+
+    def forward(self, exchange: Exchange) -> None:
+        """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""
+        port = self._forwards.begin(exchange) if self._is_remote else exchange.ask.get("port", 0)
+        if port is None:
+            return
+        if self._outer is None:
+            if self._says(f"forwards {port}", program := _program(exchange)):
+                there = exchange.ask.get("port", 0)
+                self._lines.show_notice(f"{program}{self._place}: its port {there} is at http://localhost:{port} here")
+            self._forwards.tell(exchange, port)
+        else:  # its person sits at another machine, from which this port is to be reached
+            exchange.ask["port"] = port
+            self._outer.ask(exchange)
 
     def _decide_read(self, exchange: Exchange) -> None:
         if self._outer is not None and self._consent.paste != "never":
@@ -617,9 +660,14 @@ class PersonDesktop:
                 self.files.moved(exchange)
         elif exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
+            self._forwards.moved(exchange, now, self.exchanges.stream_to_any)
         elif exchange.wish is Wish.SHIMS:
             if line := exchange.answer.get("words", ""):
                 self._lines.show_notice(line)
+        elif exchange.wish is Wish.LISTEN and exchange.over:
+            self._forwards.ended(exchange, now)
+            if self._outer is not None:
+                self._outer.moved(exchange)
         elif self._outer is not None:
             self._outer.moved(exchange)
         elif exchange.over:

@@ -28,7 +28,7 @@ from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 if TYPE_CHECKING:
     from sesh.client.desktop.listener import LoginListener
 
-_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN))
+_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
@@ -134,8 +134,15 @@ class Desktop(Protocol):
     facts: DesktopFacts  # what it can do
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
+
+    def connected(self) -> None:
+        """Note that the daemon is there, or is there again."""
 
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for (`select.POLLIN`, `POLLOUT`)."""
@@ -147,7 +154,7 @@ class Desktop(Protocol):
         """Note what the person types; return what is for the program, without a key that was consent."""
 
     def release(self) -> None:
-        """Pass on what is held of the input: the link is lost, or the client leaves."""
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
@@ -173,6 +180,9 @@ class Desktop(Protocol):
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on those of `ask["ports"]` that it names (`listen`). Then tell."""
 
+    def forward(self, exchange: Exchange) -> None:
+        """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""
+
     def listen(self, port: int) -> bool:
         """Listen on this machine's loopback, each connection being an `Exchanges.stream`; False if it is taken."""
 
@@ -191,8 +201,10 @@ class Exchanges:
         self._all: dict[int, Exchange] = {}
         self._next_number = 1
         self.unfinished = False  # `send` has stopped although more may be sent
+        self.busy = False  # something was under way at the last `run`: else there is nothing to wait for
         self._works = {
-            Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open
+            Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open,
+            Wish.LISTEN: desktop.forward,
         }  # fmt: skip
 
     # -- the loop
@@ -205,6 +217,7 @@ class Exchanges:
     def connected(self) -> None:
         """Say what this desktop can do: after each WELCOME, and whenever that changes."""
         self._channel.send(protocol.message(protocol.DESKTOP, self.desktop.facts))
+        self.desktop.connected()
 
     def disconnected(self) -> None:
         """End every exchange: the connection is lost, or its daemon has been replaced."""
@@ -221,9 +234,11 @@ class Exchanges:
         self.desktop.close()
 
     def run(self, ready: Collection[int], now: float) -> None:
-        """Let the desktop act, and send what may be sent."""
-        self.desktop.act(ready, now)
-        self.send(now)
+        """Let the desktop act, and send what may be sent, if anything is under way; called last in each turn."""
+        self.busy = bool(self._all or self.unfinished or self.desktop.busy)
+        if self.busy:
+            self.desktop.act(ready, now)
+            self.send(now)
 
     def send(self, now: float) -> None:
         """Send frames while nothing else is to be sent, up to `_BURST` bytes."""
@@ -247,8 +262,12 @@ class Exchanges:
     # -- what this side begins
 
     def stream(self, port: int) -> Exchange:
-        """Begin a connection to a port of the daemon's machine."""
+        """Begin a connection to a port of the daemon's machine, on which the session's user listens."""
         return self._ask({"wish": Wish.STREAM.value, "port": port}, Wish.STREAM)
+
+    def stream_to_any(self, port: int) -> Exchange:
+        """Begin a connection to a port of the daemon's machine, whoever listens on it."""
+        return self._ask({"wish": Wish.STREAM.value, "port": port, "any": True}, Wish.STREAM)
 
     def watch_port(self, port: int) -> Exchange:
         """Ask to be told when nobody listens on a port of the daemon's machine any more."""

@@ -147,7 +147,7 @@ class PersonFiles:
 
     def keys(self, part: bytes, press: Press, now: float) -> bytes:
         """Take a part of the input; return what is for the program."""
-        if press is Press.KEY and self._uploads.shows_progress and pressed(part, _ESCAPE):
+        if self._uploads.shows_progress and self._may_show(now) and press is Press.KEY and pressed(part, _ESCAPE):
             self._uploads.cancel()
             return b""
         if press.is_key:
@@ -161,7 +161,7 @@ class PersonFiles:
         return passed
 
     def release(self) -> None:
-        """Pass on what is held: the link is lost, or the client leaves."""
+        """Pass on what is held: the link is lost, or the client leaves or stops."""
         self._stop_looking_at_clipboard()
         self._pass(self._drops.release())
 

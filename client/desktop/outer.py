@@ -46,6 +46,11 @@ class Outer:
         except SeshError as error:
             exchange.refuse(Why.NONE, error.message)
 
+    @property
+    def busy(self) -> bool:
+        """True if something was asked, and not answered."""
+        return bool(self._asked)
+
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
         return {asked.connection.inbound: asked.events for asked in self._asked.values() if asked.events}
@@ -85,9 +90,12 @@ class _Asked:
         self._sent = self._taken = 0  # bytes to be written
         self._is_whole = exchange.wish is not Wish.WRITE
         ask = exchange.ask
-        keys = {"wish": exchange.wish.value, "type": ask.get("type", ""), "program": ask.get("program", "")}
+        keys: dict[str, object] = {"wish": exchange.wish.value, "type": ask.get("type", "")}
+        keys["program"] = ask.get("program", "")
         if exchange.wish is Wish.OPEN:
             keys["url"] = ask.get("url", "")
+        if exchange.wish is Wish.LISTEN:
+            keys["port"] = ask.get("port", 0)
         request = request_frames(DESK, _NUMBER, b"", more=not self._is_whole, **keys)
         self._unwritten = hello_frame("request") + request
         os.set_blocking(connection.inbound, False)

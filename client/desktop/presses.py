@@ -57,6 +57,8 @@ class PressFinder:
 
     def split(self, data: bytes) -> list[Part]:
         """Return the input in parts, each with what it is; together they are `data`."""
+        if not (self._begun or self._until or self._pasted is not None or _SPECIAL.search(data)):
+            return [(data, Press.KEY)] if data else []
         if self._until is not None and not self._begun and _is_one_key(data):
             self._until = None  # a person has pressed Alt-], say, and no reply goes on
         passed, self._begun, data = len(self._begun), b"", self._begun + data

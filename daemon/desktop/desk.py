@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Optional
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -31,7 +31,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells, variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
-from sesh.forward.stream import Carried, PortStream
+from sesh.forward.stream import LOOPBACK, Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.store import records
@@ -50,6 +50,7 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
+_LAST_PORT = 0xFFFF
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -94,16 +95,16 @@ class Link:
         return self.last_number
 
 
-class Desk:
+class Desk(Part):
     """All wishes of a session's programs."""
 
-    def __init__(self, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+    def __init__(self, agenda: Agenda, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._pump = pump
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
-        self.due = NEVER
         self.busy = False  # something is under way
         self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
@@ -111,7 +112,7 @@ class Desk:
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
         self._has_advised = False  # what to do where the shims are lost
-        self.files = Files(facts, pump)
+        self.files = Files(agenda, facts, pump)
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
     def desktop_of(self, client: Client) -> DesktopFacts | None:
@@ -260,7 +261,8 @@ class Desk:
         self._leave(asked)
         told.pop("number", None)
         asked.request.respond(told)
-        self._note(asked, told)
+        if not (asked.wish is Wish.LISTEN and asked.state is State.FLOWING):  # its beginning was noted
+            self._note(asked, told)
 
     def _note(self, asked: Asked, told: Told) -> None:
         """Add an event, at most one in a while for each kind and program; none for a list, which is half a read."""
@@ -402,7 +404,7 @@ class Desk:
         while flow is not None and flow.incoming and not connection.closing and len(connection.unsent) < HELD:
             data = flow.take(protocol.CHUNK)
             asked.bytes += len(data)
-            if asked.wish is Wish.READ:
+            if asked.wish in (Wish.READ, Wish.LISTEN):
                 connection.queue(protocol.data_frames(data))
                 connection.flush()
 
@@ -443,8 +445,10 @@ class Desk:
         asked = link.asked.get(flow.number)
         if asked is None:
             return
+        if asked.wish is Wish.LISTEN and asked.state is State.ASKED:
+            self._note(asked, {"ok": True})
         asked.state = State.FLOWING
-        asked.until = now + TIME
+        asked.until = NEVER if asked.wish is Wish.LISTEN else now + TIME
         if flow.received > MAX_BYTES:
             flow.tell(_refusal(Why.SIZE))
             self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
@@ -481,7 +485,7 @@ class Desk:
             self.files.find(ask, flow.tell)
         elif wish == Wish.PUT.value:
             self.files.take(self._sent(link, ask, flow, flow.tell))
-        elif not (hosts := self._look.own_loopback(port)):
+        elif not (hosts := [*LOOPBACK] if ask.get("any") and 0 < port <= _LAST_PORT else self._look.own_loopback(port)):
             flow.tell(_refusal(Why.REFUSED))
         elif wish == Wish.STREAM.value:
             link.streams[number] = PortStream(port, hosts, flow, self.poll)

@@ -316,11 +316,12 @@ class RequestMethods:
     def desk(
         self,
         request: PeerRequest[Told],
-        wish: Literal["list", "read", "write", "open"],
+        wish: Literal["list", "read", "write", "open", "listen"],
         type_: str = "",
         url: str = "",
         program: str = "",
         size: Optional[int] = None,
+        port: Optional[int] = None,
         *,
         more: bool = False,
     ) -> None:
@@ -333,6 +334,8 @@ class RequestMethods:
             ask["url"] = url
         if size is not None:
             ask["size"] = size
+        if port is not None:
+            ask["port"] = port
         ask["program"] = program
         self._session.desk.ask(request, Wish(wish), ask, is_whole=not more)
 

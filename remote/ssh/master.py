@@ -184,6 +184,8 @@ def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) ->
     # ProxyCommand before any ProxyJump: ssh follows the first of the two.
     argv += ssh.proxy_option(destination, stderr_path, may_prompt=may_prompt)
     argv += ["-N", "-T", *ssh.options(destination, may_prompt=may_prompt)]
+    if destination.bulk:  # the other shared connection has the ports of ssh_config
+        argv += ["-o", "ClearAllForwardings=yes"]
     # With `auto`, ssh itself checks whether a socket at the user's path is stale.
     argv += ["-o", f"ControlMaster={'yes' if own else 'auto'}"]
     return [*argv, *ssh.control_path_option(ssh.control_path(destination)), *destination.target]

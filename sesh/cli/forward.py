@@ -14,14 +14,15 @@ from sesh.cli.parameters import Context, forwardable, refuse_unused
 from sesh.cli.printed import PrintedForward, PrintedForwards, PrintedPorts, PrintedStopped, prints
 from sesh.errors import NotFound, Refused, UsageError
 from sesh.names import check_name, is_decimal, printable
+from sesh.ops import desk, forwards, listening
 from sesh.ops import forward as far
-from sesh.ops import forwards
-from sesh.ops.forwarding import Forwarding
+from sesh.ops.forwarding import Forwarding, why_other
 from sesh.reach.caller import CANCEL
 from sesh.reach.host_target import HostTarget
 from sesh.reach.target import Target
 from sesh.schema.facts import ForwardedPort
 from sesh.schema.outcomes import SessionPort, SessionPorts
+from sesh.store import listing
 from sesh.text import safe
 
 _LAST_PORT = 0xFFFF
@@ -52,7 +53,8 @@ def forward(
     """Reach PORT of a host at http://localhost:PORT here, until Ctrl-C.
 
     It is a port that answers at the host's localhost. If PORT is taken here, the next free one is used. A NAME offers
-    the ports on which that session's processes listen; --json prints them. A lost link comes back by itself.
+    the ports on which that session's processes listen; --json prints them. A lost link comes back by itself. Typed in a
+    session, it is a port of that session's machine, and the machine at which you sit listens; there -d is not needed.
 
     Examples:
       sesh @gpu forward 8888
@@ -67,6 +69,9 @@ def forward(
     if list_ or stop:
         refuse_unused(f"{'--list' if list_ else '--stop'} starts nothing", {"-d": background})
         return _list(cli, what) if list_ else _stop(cli, what)
+    is_within = cli.line.host is None and listing.of_asker() is not None
+    if what is None and is_within:
+        what = desk.own_session()
     if what is None:
         raise UsageError("no port given", hint=f"write: {PROGRAM} @HOST forward PORT")
     if is_decimal(what):
@@ -111,6 +116,9 @@ def _shown(port: SessionPort) -> str:
 def _forward(
     cli: Invocation, target: Target, port: int, session_id: str = "", session: str = "", *, background: bool
 ) -> int:
+    if not isinstance(target, HostTarget) and listing.of_asker() is not None:
+        refuse_unused("the session's client listens; put it into the background with &", {"-d": background})
+        return _listen(cli, port, session)
     if not isinstance(target, HostTarget):
         raise UsageError(
             f"port {port} of this machine is at http://localhost:{port} already",
@@ -127,10 +135,25 @@ def _forward(
     return 0
 
 
+def _listen(cli: Invocation, port: int, session: str) -> int:
+    """Have the person's machine listen, until Ctrl-C."""
+
+    def began(local: int) -> None:
+        facts = {"host": None, "port": port, "local": local, "url": f"http://localhost:{local}"}
+        more = {"session": session or None, "connections": 0, "up": True}
+        cli.out.show({"ok": True, **facts, **more}, f"{facts['url']} on your machine is port {port} here")
+
+    try:
+        listening.listen(port, began)
+    except KeyboardInterrupt:
+        return printing.exit_interrupted()
+    return 0
+
+
 def _print(cli: Invocation, row: ForwardedPort) -> int:
     """Print what is forwarded; say if it is not at the same port."""
     if row["local"] != row["port"]:
-        cli.note(f"port {row['port']} is taken or not free to use here: it is {row['local']}")
+        cli.note(f"{why_other(row['port'])}: it is {row['local']}")
     return cli.out.show({"ok": True, **row}, f"{row['url']} is port {row['port']} of @{row['host']}")
 
 

@@ -22,6 +22,7 @@ from enum import Enum, auto
 from math import inf
 from typing import Optional, Protocol
 
+from sesh.errors import Refused
 from sesh.system import platforms
 from sesh.wire.messages import Why
 
@@ -31,6 +32,9 @@ MAX_CONNECTIONS = 64  # of a listener; a further one ends the oldest that is idl
 MAX_CARRIED = 400  # of one that judges none: a further one waits; a process may open a thousand files
 _BACKLOG = 128
 _BLOCK = 64 << 10
+_LOWEST = 1024  # ports below are root's
+_ABOVE = 8000  # is added to such a port
+_TRIES = 100  # ports that are tried before the machine counts as full
 _NO_IPV6 = (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.EPROTONOSUPPORT)
 
 
@@ -293,6 +297,22 @@ class Listener:
         for connection in self.connections:
             connection.close()
         self.connections = []
+
+
+def first_free(far_port: int, first: int) -> Listener:
+    """Listen for a port of another machine, on `first` or the next one that is free. Raises Refused."""
+    for port in range(first, min(first + _TRIES, 1 << 16)):
+        try:
+            return Listener(port, far_port)
+        except OSError as error:
+            if error.errno not in (errno.EADDRINUSE, errno.EACCES):
+                raise Refused(f"cannot listen on this machine: {error.strerror}") from error
+    raise Refused(f"no port from {first} on is free here", hint="end what listens there")
+
+
+def unprivileged(port: int) -> int:
+    """Return the port on which this user may listen in the place of another one: 8080 for 80."""
+    return port if port >= _LOWEST or os.geteuid() == 0 else port + _ABOVE
 
 
 def listening(port: int) -> list[socket.socket]:

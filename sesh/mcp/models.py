@@ -39,6 +39,7 @@ class Waited(OfSession):
 class SentText(OfSession):
     position: int | None = Field(description="Pass it to `wait` as `since`.")
     typed: bool = Field(description="Always true: text that was not typed is an error.")
+    path: str | None = Field(default=None, description="Where the file lies on the session's machine.")
 
 
 class SessionText(OfSession):

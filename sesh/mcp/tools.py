@@ -17,7 +17,7 @@ from pydantic import Field
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.api.session import AnyCommand, hosts_of
 from sesh.desktop.targets import TEXT
-from sesh.errors import NotFound, SeshError, TimedOut
+from sesh.errors import NotFound, SeshError, TimedOut, UsageError
 from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
@@ -139,15 +139,33 @@ class Tools:
             bool, Field(description="With enter: also after a person's unfinished input, or while the program asks.")
         ] = False,
         host: HostField = None,
+        file: Annotated[
+            str | None,
+            Field(
+                description="Alone: the path of a file here, which is put on the session's machine; its path there "
+                "is pasted, as for an agent that takes pictures."
+            ),
+        ] = None,
     ) -> models.SentText:
         """Type into what runs in a session.
         Use it for a program that asks, a REPL, an editor or another agent; then wait, and look with screen. For a shell
         command use run, which gives its output and exit code."""
+        if file is not None:
+            return self._send_file(name, host, file, alone=not (text or enter or keys or if_waiting or force))
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
         log_action(entry.log, "send", " ".join(pressed), "sent")
         return models.SentText(**_identity(entry), position=sent.position, typed=sent.typed)
+
+    def _send_file(self, name: str, host: str | None, file: str, *, alone: bool) -> models.SentText:
+        """Send a file, and paste its path."""
+        if not alone:
+            raise UsageError("a file is sent alone; call send again for text, Enter or keys")
+        with self.table.during_call(Session(name, host)) as entry:
+            path = entry.session.send_file(file)
+        log_action(entry.log, "send", path, "sent")
+        return models.SentText(**_identity(entry), position=None, typed=True, path=path)
 
     def wait(
         self,

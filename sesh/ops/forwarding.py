@@ -9,8 +9,6 @@ UP ──doubted──▶ new connections wait ──▶ UP
 
 from __future__ import annotations
 
-import errno
-import os
 import select
 import time
 from collections.abc import Callable
@@ -18,8 +16,9 @@ from dataclasses import dataclass
 from math import inf
 from typing import Protocol
 
-from sesh.errors import ConnectionLost, Refused, SeshError, Unreachable
-from sesh.forward.listener import Listener
+from sesh.about import PROGRAM
+from sesh.errors import ConnectionLost, Refused, SeshError, Unreachable, UsageError
+from sesh.forward.listener import Listener, first_free, unprivileged
 from sesh.forward.near import Carry, NearEnd
 from sesh.link.keeper import LinkKeeper
 from sesh.link.link import Link, LinkRequest
@@ -28,13 +27,11 @@ from sesh.reach.host_target import LIST_DOUBTED_AFTER, HostTarget
 from sesh.schema.facts import ForwardedPort
 from sesh.system import platforms
 from sesh.system.descriptors import polled
+from sesh.system.ports import Look, holder
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import OP, Why
 
-LOWEST = 1024  # ports below are root's
-_ABOVE = 8000  # is added to such a port: 8080 stands for 80
-_TRIES = 100  # ports that are tried before this machine counts as full
 _RETRY = 10.0  # seconds between two attempts at a link that was refused, while somebody connects
 
 
@@ -59,6 +56,25 @@ class _Forwarded:
     is_answered: bool = False  # something has answered there, or its silence was told
 
 
+def _taken(target: HostTarget) -> tuple[Link, str]:
+    """Open a link that carries connections; return it, and what names the host's loopback."""
+    try:
+        return target.taken(carry)
+    except UsageError as error:  # the op takes no words that could be wrong
+        hint = f"upgrade it: {PROGRAM} deploy @{target.host}"
+        raise Refused(f"the sesh of @{target.host} is older, and forwards no port", hint=hint) from error
+
+
+def why_other(port: int) -> str:
+    """Return why a port of a host is not at the same port here."""
+    if unprivileged(port) != port:
+        return f"port {port} is root's here"
+    listens = Look().listeners(port) != []
+    return (
+        f"port {port} is taken here by {holder(port)}" if listens else f"port {port} of the host is one of this machine"
+    )
+
+
 class Forwarding:
     """The forwarded ports of one host. Raises the errors of a first link; then it keeps one.
 
@@ -68,7 +84,7 @@ class Forwarding:
     def __init__(self, target: HostTarget, note: Callable[[str], None]) -> None:
         self.host = target.host
         self._note = note
-        link, network = target.taken(carry)
+        link, network = _taken(target)
         self._shares_loopback = network == platforms.network()
         self._keeper = LinkKeeper(target.destination)
         self._keeper.log("connect", session=None)
@@ -95,21 +111,12 @@ class Forwarding:
         for each in self._ports:
             if each.listener.far_port == port and each.listener.sockets:
                 return self._facts(each)
-        made = _Forwarded(self._listener(port), session_id, session)
+        # Where both share one loopback, it would connect to itself at the same port.
+        listener = first_free(port, unprivileged(port) + self._shares_loopback)
+        made = _Forwarded(listener, session_id, session)
         self._ports.append(made)
         self._watch_session(made)
         return self._facts(made)
-
-    def _listener(self, port: int) -> Listener:
-        first = port if port >= LOWEST or os.geteuid() == 0 else port + _ABOVE
-        first += self._shares_loopback  # at the same port it would connect to itself
-        for candidate in range(first, min(first + _TRIES, 1 << 16)):
-            try:
-                return Listener(candidate, port)
-            except OSError as error:
-                if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                    raise Refused(f"cannot listen on this machine: {error.strerror}") from error
-        raise Refused(f"no port from {first} on is free on this machine", hint="end what listens there")
 
     def stop(self, port: int | None = None) -> list[ForwardedPort]:
         """Forward a port no more, of here or of the host; without one, none. Return what was ended."""

@@ -182,7 +182,7 @@ def _is_leftover(path: str, ids: set[str] | None) -> bool:
         return False  # another machine may use it, and its processes are not visible from this one
     if process := own.PROCESS.fullmatch(entry) or files.UNFINISHED.fullmatch(entry):
         return processes.start_time(int(process[process.lastindex or 0])) == ""
-    if own.ZYGOTE.fullmatch(entry):
+    if own.ZYGOTE.fullmatch(entry) or own.FORWARD.fullmatch(entry):
         return _listener(path) is None
     name, suffix = os.path.splitext(entry)
     is_own = stat.S_ISSOCK(status.st_mode) if suffix == paths.SOCKET else own.is_record(path)

@@ -461,13 +461,13 @@ class CheckpointFacts(TypedDict, total=False):
 
 
 class ForwardedPort(TypedDict):
-    """A port of a host that is reached at `url` here.
+    """A port of a host that is reached at `url` here, or on the person's machine (host null) one of a session's.
 
     `port`: there; `local`: here; `session`: the one with which it ends; `connections`: that are open now; `up`: the
     link is.
     """
 
-    host: str
+    host: Optional[str]
     port: int
     local: int
     url: str

@@ -127,12 +127,13 @@ MAX_CLIENT_JSON = 64 << 10  # bytes of an ASK, TOLD or DESKTOP of a client
 
 
 class Wish(str, Enum):
-    """What is wished in an ASK. A daemon asks for the first four of a client, a client for the others of its daemon."""
+    """What is wished in an ASK. A daemon asks for the first five of a client, a client for the others of its daemon."""
 
     LIST = "list"  # the types that the clipboard has: TOLD has `types`
     READ = "read"  # the clipboard's content as `type`: pieces, then TOLD
     WRITE = "write"  # put pieces on the clipboard as `type`; TOLD once that is done
     OPEN = "open"  # show the page `url`
+    LISTEN = "listen"  # connections to a port here are carried to `port` there: a piece names it, as `Listening`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
     SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
     SHIMS = "shims"  # TOLD with `words`, once, if the program in the foreground does not find the shims
@@ -160,7 +161,8 @@ class Ask(TypedDict, total=False):
 
     `type`: a MIME type; `size`: of the bytes that follow, if known; `program`: what asks, in one word; `ports`: those
     that `url` names and on which the session's user listens over there. `paths`: absolute ones, at most `MAX_PATHS`;
-    `name`: the one that a file has here, without folders; `paste`: have its path pasted once it is there.
+    `name`: the one that a file has here, without folders; `paste`: have its path pasted once it is there. `any`: on
+    `port` others than the session's user may listen.
     """
 
     number: int
@@ -172,6 +174,7 @@ class Ask(TypedDict, total=False):
     program: str
     size: int
     session: Id
+    any: bool
     paths: list[Exact]
     name: Exact
     paste: bool
@@ -194,6 +197,12 @@ class Told(TypedDict, total=False):
     found: list[Exact]
     path: Exact
     pasted: bool
+
+
+class Listening(TypedDict):
+    """The bytes of a LISTEN: the port here."""
+
+    local: int
 
 
 class DesktopFacts(TypedDict, total=False):

@@ -19,7 +19,7 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import Window
+from sesh.wire.window import LinkWindow, Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
 _ALONE = 64 << 10  # the same, over a link that carries nothing else
@@ -142,7 +142,7 @@ class Pieces:
 
     def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=not alone)
+        self._window = LinkWindow(now, yields=not alone) if over_link else Window(now)
         self._largest = _ALONE if alone else OVER_LINK if over_link else HERE
         self._credit = _CREDIT_ALONE if alone else CREDIT
         self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)

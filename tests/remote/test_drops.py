@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import signal
 import sys
 from pathlib import Path
 
@@ -26,9 +27,15 @@ START, END, CTRL_V, DETACH = "\x1b[200~", "\x1b[201~", "\x16", b"\x1c"
 SHOT = "/proc/self/cwd/shot.png"
 ASKS = "shot.png (300 KB) is here, not on @box: Ctrl-V or Alt-V sends it"
 _PROGRAM = """
-import os, sys, tty
+import os, sys, threading, time, tty
 tty.setraw(0)
+def flood():
+    while True:
+        os.write(1, b"output\\r\\n")
+        time.sleep(0.01)
 os.write(1, b"\\x1b[?2004h" * (sys.argv[1:] != ["plain"]) + b"the program is up\\r\\n")
+if sys.argv[1:] == ["flood"]:
+    threading.Thread(target=flood, daemon=True).start()
 with open("input", "ab", 0) as file:
     while data := os.read(0, 1 << 16):
         file.write(data)
@@ -129,6 +136,23 @@ def test_what_is_held_when_the_client_detaches_is_passed_before(home: Home, besi
     terminal.type(DETACH)
     assert terminal.exit_code() == 0
     wait_until(lambda: far.read("input") == f"{START}{SHOT}{END}", "the program has got the paste")
+
+
+@pytest.mark.usefixtures("shot")
+def test_what_is_held_when_the_client_is_stopped_is_passed_and_no_line_asks_for_it_after(
+    home: Home, beside: Beside
+) -> None:
+    far = beside("box")
+    with program(home, far) as terminal:
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for(ASKS)
+        mark = len(terminal.raw)
+        terminal.signal(signal.SIGTSTP)
+        made_room = terminal.wait_for_raw(b"\x1b[?2004l", start=mark)
+        terminal.signal(signal.SIGCONT)
+        terminal.wait_for_raw(b"\x1b[?2004h", start=made_room.end())
+        terminal.type(CTRL_V)
+        gets(terminal, far, f"{START}{SHOT}{END}{CTRL_V}")
 
 
 @pytest.mark.usefixtures("shot")
@@ -247,8 +271,8 @@ def test_over_a_long_way_a_drop_goes_beside_output_and_keys(home: Home) -> None:
     Path(home.path, "shot.png").unlink()
     terminal = home.terminal("@slow", "work", columns=160, cwd=f"{home.path}/elsewhere")
     terminal.wait_for(PROMPT)
-    terminal.type(f"{sys.executable} ~/program.py\r")
-    terminal.wait_for("the program is up")
+    terminal.type(f"{sys.executable} ~/program.py flood\r")
+    terminal.wait_for("output")
     terminal.type(f"{START}{SHOT}{END}")
     terminal.wait_for("shot.png (1.0 MB) is here, not on @slow")
     terminal.type(CTRL_V)
@@ -258,3 +282,17 @@ def test_over_a_long_way_a_drop_goes_beside_output_and_keys(home: Home) -> None:
     terminal.wait_until(lambda: far.read_text() == "a", "a key has come before the file")
     terminal.wait_for("shot.png is on @slow: ")
     assert far.read_text() == "a", "and no path was pasted behind it"
+
+
+@pytest.mark.usefixtures("shot")
+def test_a_drop_at_a_prompt_is_a_word_of_the_command_that_is_typed(home: Home, beside: Beside) -> None:
+    beside("box")
+    with attached(home, "@box", "work", columns=160) as terminal:
+        terminal.type("wc -c ")
+        terminal.type(f"{START}{SHOT}{END}")
+        terminal.wait_for(ASKS)
+        terminal.type(CTRL_V)
+        terminal.wait_for("wc -c /")
+        terminal.type("; echo do''ne\r")
+        terminal.wait_for("done")
+        terminal.wait_for("300000 /")

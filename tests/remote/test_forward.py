@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -15,12 +17,17 @@ from contextlib import closing
 from http.client import HTTPConnection, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
+from unittest.mock import Mock
 
 import pytest
 
+from sesh.bridge import bridge
+from sesh.errors import UsageError
 from tests.remote.farm import Farm
+from tests.remote.test_cuts import attached
+from tests.remote.test_forwards import leads
 from tests.remote.via import Beside
-from tests.support import Home, wait_until
+from tests.support import PROMPT, Home, Terminal, processes, wait_until
 
 BULK = os.urandom(1 << 20) * 8
 _NO_ANSWER = (RemoteDisconnected, ConnectionResetError)
@@ -351,3 +358,79 @@ def fetched(row: dict[str, Any], path: str = "/") -> bytes:
     with closing(HTTPConnection("localhost", row["local"], timeout=30)) as connection:
         connection.request("GET", path)
         return connection.getresponse().read()
+
+
+def test_a_forward_in_the_background_goes_over_ssh_without_compression_and_heals(
+    home: Home, farm: Farm, server: Server
+) -> None:
+    """The ports that ssh_config forwards are those of the sessions' shared connection: a second one had them taken."""
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        own = probe.getsockname()[1]
+    settings = {"LocalForward": f"{own} 127.0.0.1:{server.port}", "ExitOnForwardFailure": "yes"}
+    far = farm.host("box", config=settings, proxied=True)
+    assert home.sesh("@box", "list").code == 0
+    begun = home.sesh("@box", "forward", str(server.port), "-d", "--json")
+    assert begun.code == 0, begun
+    assert fetched(begun.json()) == b"the page"
+    shared = [line for line in map(processes.describe, farm.masters()) if "ControlMaster=yes" in line]
+    assert sorted("Compression=yes" in each for each in shared) == [False, True], "\n".join(shared)
+    far.cut()
+    assert fetched(begun.json()) == b"the page"
+    assert home.sesh("forward", "--stop").code == 0
+
+
+def test_a_host_with_an_older_sesh_is_named_with_what_to_do(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    beside("box")
+    monkeypatch.setattr(bridge, "op_named", Mock(side_effect=UsageError("sesh 1.0 has no op forward.carry")))
+    refused = home.sesh("@box", "forward", "3000")
+    assert refused.code == 1
+    assert refused.stderr == ("sesh: the sesh of @box is older, and forwards no port; upgrade it: sesh deploy @box\n")
+
+
+# -- typed in a session
+
+
+def local_port(terminal: Terminal, port: int) -> int:
+    """Return the port of this machine that a forward typed in a session has printed last."""
+    terminal.wait_for(f"on your machine is port {port} here")
+    return int(re.findall(r"localhost:(\d+) on your machine", terminal.text())[-1])
+
+
+def test_a_forward_that_is_typed_in_a_session_has_the_persons_machine_listen(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    far = beside("box")
+    with attached(home, "@box", "work") as terminal:
+        terminal.type(f"{shlex.join(far.command)} forward {server.port}\r")
+        row = {"local": local_port(terminal, server.port)}
+        assert row["local"] != server.port, "the host shares this machine's loopback"
+        assert fetched(row) == b"the page"
+        assert fetched(row, "/bulk") == BULK
+        far.cut()
+        wait_until(lambda: len(far.links()) > 1, "another link is there")
+        assert fetched(row) == b"the page", "who connects meanwhile waits for it"
+        terminal.type("\x03")
+        terminal.wait_for(PROMPT)
+        wait_until(lambda: not leads(row["local"]), "nobody listens")
+
+
+def test_a_forward_needs_a_key_in_that_session_and_a_desktop_that_opens_pages_for_programs(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    far = beside("box")
+    with open(f"{home.path}/.config/sesh/config.toml", "a", encoding="utf-8") as config:
+        config.write('[desktop]\nbrowse = "never"\n')
+    with attached(home, "@box", "work") as terminal:
+        terminal.type(f"{shlex.join(far.command)} forward {server.port}\r")
+        terminal.wait_for("config.toml on the desktop says")
+    nobody = far.sesh("run", "work", "--", f"{shlex.join(far.command)} forward {server.port}")
+    assert "nobody is attached to work" in nobody.stdout
+
+
+def test_in_a_session_of_this_machine_the_port_is_there_already(home: Home, server: Server) -> None:
+    with home.terminal("work") as terminal:
+        terminal.wait_for(PROMPT)
+        terminal.type(f"sesh forward {server.port}\r")
+        terminal.wait_for(f"is on your own machine already: http://localhost:{server.port}")

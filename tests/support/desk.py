@@ -23,6 +23,7 @@ class Stub:
     """A desktop with a clipboard in memory, which agrees to all unless `agrees` is False."""
 
     due = inf
+    busy = False
 
     def __init__(self) -> None:
         self.facts: DesktopFacts = {"read": True, "write": True, "pictures": ["image/png"]}
@@ -68,6 +69,12 @@ class Stub:
     def open(self, exchange: Exchange) -> None:
         self.opened.append(exchange.ask["url"])
         exchange.tell()
+
+    def connected(self) -> None:
+        pass
+
+    def forward(self, exchange: Exchange) -> None:
+        exchange.give(b'{"local":8001}')
 
     def listen(self, port: int) -> bool:
         return port > 0

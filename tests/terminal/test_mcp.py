@@ -64,6 +64,11 @@ async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agen
     status = (await agent.call("status", name="work"))["sessions"][0]
     assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 200)
     assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+    sent = await agent.call("send", name="work", file=home.write("my shot.png", "picture"))
+    assert os.path.basename(sent["path"]) == "my-shot.png"
+    with open(sent["path"], encoding="utf-8") as file:
+        assert file.read() == "picture"
+    assert (await agent.refused("send", name="work", file=sent["path"], text="x"))[0] == "usage"
     killed = await agent.call("kill", name="work")
     assert killed["closed"] == [{"session": "work", "host": None}]
     assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
