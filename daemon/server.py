@@ -115,19 +115,18 @@ class Server:
         session = self.session
         if self._backlogs or session.events.new:
             return 0.0
-        due = min(session.sender.due, session.clients.due, session.attached.due, self._next_act())
+        next_part = self._next_rested() if self._resting else session.agenda.next()
+        due = min(session.sender.due, session.clients.due, session.attached.due, next_part)
         if self._hello_by:
             due = min(due, next(iter(self._hello_by.values())))
         if self._accepts_from:
             due = min(due, self._accepts_from)
         return due
 
-    def _next_act(self) -> float:
-        """Return when the next part is due to act, of those that have failed not before they have rested."""
-        agenda = self.session.agenda
-        if not self._resting:
-            return agenda.next()
-        return min([max(due, self._resting.get(part, due)) for part, due in agenda.times.items()], default=NEVER)
+    def _next_rested(self) -> float:
+        """Return when the next part is due, of those that have failed not before they have rested."""
+        times = self.session.agenda.times.items()
+        return min([max(due, self._resting.get(part, due)) for part, due in times], default=NEVER)
 
     def _act(self, now: float) -> None:
         """Have each part act that is due; after a fault it rests for a while."""

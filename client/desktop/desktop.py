@@ -124,6 +124,7 @@ class PersonDesktop:
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last_worker = self._last_query = 0
+        self._shims: Optional[Exchange] = None  # the last look whether a program that may paste finds them
         self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
@@ -147,6 +148,8 @@ class PersonDesktop:
     def busy(self) -> bool:
         """True if it has something to wait for."""
         if self._waiting or self._opening or self._listeners or self._workers.running or self._asked.due < inf:
+            return True
+        if self._forwards.busy or (self.files is not None and self.files.busy):
             return True
         return self._outer is not None and self._outer.busy
 
@@ -196,7 +199,7 @@ class PersonDesktop:
         self._forwards.act(ready, now, self.exchanges.stream_to_any)
         for port, listener in list(self._listeners.items()):
             listener.act(ready, now, self.exchanges.stream)
-            if listener.sockets and listener.watch is not None and listener.watch.state is State.GONE:
+            if listener.sockets and listener.watch is not None and listener.watch.lost:
                 listener.watch = self.exchanges.watch_port(port)  # the link has broken, and may be back
             if not listener.open:
                 self._drop_listener(port)
@@ -251,6 +254,7 @@ class PersonDesktop:
         kept = bytearray()
         for part, press in self._presses.split(data):
             self._has_typed = self._has_typed or press.is_key
+            self._look_for_shims(press)
             is_sent = self.files is not None and self.files.takes(press)  # for the files alone, and for no program
             if self._consent.press(Press.KEY if is_sent else press, now, self._round_trip()):
                 self._swallows_release = True
@@ -260,6 +264,11 @@ class PersonDesktop:
                 self._swallows_release = self._swallows_release or is_sent
                 kept += part if self.files is None else self.files.keys(part, press, now)
         return bytes(kept)
+
+    def _look_for_shims(self, press: Press) -> None:
+        """At a paste key, ask whether the program finds what would ask for the clipboard."""
+        if press in (Press.PASTE_KEY, Press.EMPTY_PASTE) and (self._shims is None or self._shims.over):
+            self._shims = self.exchanges.look_for_shims()
 
     def release(self) -> None:
         """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
@@ -376,11 +385,7 @@ class PersonDesktop:
             exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
             return
         if address.is_here and self._is_remote and not self._carried(exchange, address):
-            self._link(program, address, "leads to this machine")
-            exchange.refuse(
-                Why.REFUSED,
-                "none of your programs listens on that port here, and the desktop's own pages are not opened",
-            )
+            self._refuse_here(exchange, address)
         elif self._outer is not None and self._consent.browse != "never" and not self._ports(exchange, address):
             self.exchanges.begin(exchange)  # else it is listened here, for which the key is to be one of this session
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
@@ -390,6 +395,13 @@ class PersonDesktop:
             exchange.refuse(Why.CONSENT, "no key was pressed here for it: the desktop shows the address as a link")
         else:
             exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page")
+
+    def _refuse_here(self, exchange: Exchange, address: addresses.Address) -> None:
+        """Refuse an address that leads to this machine, to a port that is not carried."""
+        self._link(_program(exchange), address, "leads to this machine")
+        exchange.refuse(
+            Why.REFUSED, "none of your programs listens on that port here, and the desktop's own pages are not opened"
+        )
 
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
@@ -539,6 +551,22 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
+        if self._is_remote and not address.is_here:
+            done = partial(self._open_found, exchange, address)
+            self._run(exchange, lambda _: addresses.leads_here(address.host), done)
+        else:
+            self._open(exchange, address)
+
+    def _open_found(self, exchange: Exchange, address: addresses.Address, leads_here: bool) -> None:
+        """Open an address whose name was looked up: a name that leads to this machine is one of its loopback."""
+        if leads_here:
+            address = addresses.parse(exchange.ask.get("url", ""), (*self._own_names, address.host))
+        if leads_here and not self._carried(exchange, address):
+            self._refuse_here(exchange, address)
+        else:
+            self._open(exchange, address)
+
+    def _open(self, exchange: Exchange, address: addresses.Address) -> None:
         browser = self._browser
         taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
         if taken is not None:
@@ -625,6 +653,15 @@ class PersonDesktop:
             if not exchange.fulfilled:
                 self._stop_listening(exchange)
 
+    def take_logins(self) -> dict[int, LoginListener]:
+        """Let go of what listens for logins, by port; return it, for another session of the same machine."""
+        logins, self._listeners = self._listeners, {}
+        return logins
+
+    def resume_logins(self, logins: dict[int, LoginListener]) -> None:
+        """Go on with what listens for logins: the daemon of each session of a machine can connect to its ports."""
+        self._listeners.update(logins)
+
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
         if (old := self._listeners.get(port)) is not None:
@@ -655,6 +692,9 @@ class PersonDesktop:
             self._forwards.ended(exchange, now)
             if self._outer is not None:
                 self._outer.moved(exchange)
+        elif exchange.wish is Wish.SHIMS:
+            if line := exchange.answer.get("words", ""):
+                self._lines.show_notice(line)
         elif self._outer is not None:
             self._outer.moved(exchange)
         elif exchange.over:

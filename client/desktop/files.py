@@ -102,6 +102,11 @@ class PersonFiles:
     # -- the loop
 
     @property
+    def busy(self) -> bool:
+        """True if there is something to wait for."""
+        return bool(self._workers.running) or self.due < inf
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         own = (self._drops.due, self._uploads.due, self._picture_at, self._end_line_at)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 
-_JOINED = 512  # bytes of the largest block that small blocks are joined to: so much is copied for an echoed key
+_JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
 
 
 class ByteLog:

@@ -19,6 +19,7 @@ from sesh.wire import protocol
 
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
+_JOINED = 4 << 10  # bytes up to which frames are noted together on this machine, as echoed keys come one by one
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
 _FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
 _YIELDED = 0.04  # the same, where others are not to wait for them
@@ -47,7 +48,6 @@ class Window:
 
     over_link = False
     _silent = protocol.GOT_HERE  # fewer bytes in flight owe no acknowledgement
-    _joined = MIN_WINDOW  # small frames are noted together up to this size, as echoed keys come one by one
 
     def __init__(self, now: float) -> None:
         self.size = HERE  # bytes
@@ -85,9 +85,9 @@ class Window:
     def note_sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
         self._count(size, now)
-        last = self._frames[-1] if self._frames else None
-        if last is not None and last.size + size <= self._joined:
-            last.end, last.position = self._sent, position
+        if self._frames and (last := self._frames[-1]).size + size <= _JOINED:
+            last.end = self._sent
+            last.position = position
             last.size += size
         else:
             self._frames.append(_Frame(self._sent, position, size))
@@ -132,16 +132,16 @@ class Window:
 class LinkWindow(Window):
     """The frames in flight over a link, which the window's size follows.
 
-    `yields`: others go first, and are not to wait: few bytes may queue.
+    `yields`: others go first, and are not to wait: few bytes may queue. `first`: bytes of the window at first.
     """
 
     over_link = True
     _silent = protocol.GOT_OVER_LINK
 
-    def __init__(self, now: float, *, yields: bool = False) -> None:
+    def __init__(self, now: float, *, yields: bool = False, first: int = MIN_WINDOW) -> None:
         super().__init__(now)
         self._yields = yields
-        self.size = self.room = MIN_WINDOW
+        self.size = self.room = first
         self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
         self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
         self._taken = 0.0  # the seconds of the last frame that was measured

@@ -8,7 +8,7 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
@@ -20,7 +20,7 @@ from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
 from sesh.client.desktop.queries import Query
-from sesh.desktop import tools
+from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
@@ -44,6 +44,7 @@ class Person:
         self.replies: list[bytes] = []  # to queries
         self.reply_room = 1 << 20
         monkeypatch.setattr(module, "WAIT", 0.2)
+        monkeypatch.setattr(addresses, "leads_here", lambda host: host == "leads.example")
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
         monkeypatch.setattr(tools, "browser", lambda _: Browser(("xdg-open",)))
         monkeypatch.setattr(tools, "list_types", lambda *_: self._list())
@@ -116,8 +117,12 @@ class Person:
                 self.asked.append(codec.parse(payload))
 
     def run_once(self, seconds: float = 0.05) -> None:
-        deadline = min(time.monotonic() + seconds, max(self.exchanges.due, time.monotonic()))
-        ready = descriptors.polled(self.desktop.watched().items(), deadline)
+        self.exchanges.run([], time.monotonic())  # the turn before ends with it
+        deadline, watched = time.monotonic() + seconds, dict[int, int]()
+        if self.exchanges.busy:  # else the client's loop asks for neither
+            deadline = min(deadline, max(self.exchanges.due, time.monotonic()))
+            watched |= self.desktop.watched()
+        ready = descriptors.polled(watched.items(), deadline)
         self.exchanges.run(ready, time.monotonic())
         self._collect()
 
@@ -129,11 +134,14 @@ class Person:
             self.run_once()
         return self.told[number]
 
-    def until_line(self) -> None:
+    def until(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20
-        while not self.line:
+        while not true():
             assert time.monotonic() < deadline
             self.run_once()
+
+    def until_line(self) -> None:
+        self.until(lambda: self.line)
 
 
 @pytest.fixture
@@ -455,9 +463,10 @@ def test_within_a_session_nothing_is_listened_on_without_a_key_nor_after_a_refus
     assert not is_listened_on(port)
     outer.ask.assert_not_called()
     person.ask("open", url="https://example.org/")
-    outer.ask.assert_called_once()  # its desktop decides
+    person.until(lambda: outer.ask.call_count == 1)  # its desktop decides
     person.press(b"y")
     person.ask("open", url=url)
+    person.until(lambda: outer.ask.call_count == 2)
     assert is_listened_on(port)
     outer.ask.call_args[0][0].refuse(Why.CONSENT)
     person.exchanges.run([], time.monotonic())
@@ -472,6 +481,19 @@ def test_a_host_opens_no_page_of_this_machine(person: Person, host: str, port: s
     assert told["why"] == "refused"
     assert person.opened == []
     assert person.line.startswith("vim on @gpu leads to this machine: http://")
+
+
+def test_a_name_that_the_resolver_leads_here_is_loopback(person: Person) -> None:
+    person.press(b"y")
+    told = person.answer(person.ask("open", url="http://leads.example:5000/", ports=[]))
+    assert told["why"] == "refused"
+    assert person.opened == []
+    assert person.line == "vim on @gpu leads to this machine: http://localhost:5000/"
+    port = free_port()
+    person.desktop._consent._opened_at = 0.0
+    assert person.answer(person.ask("open", url=f"http://leads.example:{port}/", ports=[port]))["ok"]
+    assert person.opened == [f"http://localhost:{port}/"]
+    assert is_listened_on(port)
 
 
 @pytest.mark.parametrize("host", ["box.example.org", "BOX.example.org.", "box"])
