@@ -688,13 +688,13 @@ class PersonDesktop:
         elif exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
             self._forwards.moved(exchange, now, self.exchanges.stream_to_any)
+        elif exchange.wish is Wish.SHIMS:
+            if line := exchange.answer.get("words", ""):
+                self._lines.show_notice(line)
         elif exchange.wish is Wish.LISTEN and exchange.over:
             self._forwards.ended(exchange, now)
             if self._outer is not None:
                 self._outer.moved(exchange)
-        elif exchange.wish is Wish.SHIMS:
-            if line := exchange.answer.get("words", ""):
-                self._lines.show_notice(line)
         elif self._outer is not None:
             self._outer.moved(exchange)
         elif exchange.over:
