@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import time
-from math import inf
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from sesh.client.attachment import Attachment
@@ -18,7 +17,7 @@ from sesh.client.options import AttachOptions
 from sesh.client.seen_positions import SeenPositions
 from sesh.client.terminal import EXIT_SIGNALS, RawTerminal
 from sesh.errors import SIGNAL_BASE
-from sesh.system import descriptors
+from sesh.loop.poll import READ, WRITE, Poll
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import Hello
@@ -59,11 +58,12 @@ def first_hello(host: str, options: AttachOptions) -> Hello:
 def _run(attachment: Attachment) -> AttachmentEnd:
     """Run the loop until the attachment ends; reset the terminal even after an error."""
     keys = KeyParser(attachment.options.detach_key)
+    poll = Poll()
     line = ""
     try:
         attachment.handle_frames()
         while (end := attachment.end) is None:
-            _run_once(attachment, keys)
+            _run_once(attachment, keys, poll)
         attachment.view.finish()
         is_over = end.kind in (EndKind.ENDED, EndKind.LOST)
         attachment.display.drain(_DRAIN_TIMEOUT if is_over else _DRAIN_TIMEOUT_AFTER_DETACH)
@@ -82,15 +82,16 @@ def _closing_line(attachment: Attachment, end: AttachmentEnd) -> str:
     return end.line
 
 
-def _run_once(attachment: Attachment, keys: KeyParser) -> None:
+def _run_once(attachment: Attachment, keys: KeyParser, poll: Poll) -> None:
     display, channel = attachment.display, attachment.channel
     terminal = display.terminal
     pending = attachment.view.pending
     channel.acknowledge_output(pending, protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK)
-    ready = _poll(attachment, pending)
-    if signals := terminal.take_signals():  # a signal may have come as the poll returned
+    ready = _wait(attachment, poll, pending)
+    has_keys = terminal.inbound in ready
+    if (has_keys or terminal.signals in ready) and (signals := terminal.take_signals()):
         _handle_signals(attachment, signals)  # first: the daemon must get a new size before later keys
-    if terminal.inbound in ready and attachment.end is None:
+    if has_keys and attachment.end is None:
         _read_keys(attachment, keys)
     if attachment.end is not None:
         return
@@ -102,36 +103,37 @@ def _run_once(attachment: Attachment, keys: KeyParser) -> None:
     if channel.connection is not None and channel.connection.inbound in ready:
         attachment.receive()
     attachment.timers.run()
-    if attachment.exchanges is not None:
-        attachment.exchanges.run(ready, time.monotonic())
     if attachment.keeper is not None:
         attachment.run_keeper(ready)
+    if attachment.exchanges is not None:
+        attachment.exchanges.run(ready, time.monotonic())
 
 
-def _poll(attachment: Attachment, pending: int) -> list[int]:
-    """Block until a descriptor is ready or a timer is due; return the ready descriptors.
+def _wait(attachment: Attachment, poll: Poll, pending: int) -> Mapping[int, int]:
+    """Wait until a descriptor is ready or a timer is due; return the ready descriptors.
 
     `pending`: bytes that wait for the terminal.
     """
     terminal, channel = attachment.display.terminal, attachment.channel
-    watched = {terminal.signals: select.POLLIN}  # a descriptor polled for no event would still report its hangup
+    watched = {terminal.signals: READ}  # a descriptor polled for no event would still report its hangup
     deadline = attachment.timers.due
-    if (keeper := attachment.running_keeper) is not None:
+    if attachment.keeper is not None and (keeper := attachment.running_keeper) is not None:
         deadline = min(deadline, keeper.due)
-        watched |= dict.fromkeys(keeper.descriptors, select.POLLIN)
-    if (exchanges := attachment.exchanges) is not None:
+        watched |= dict.fromkeys(keeper.descriptors, READ)
+    if (exchanges := attachment.exchanges) is not None and exchanges.busy:
         deadline = min(deadline, exchanges.due)
         watched |= exchanges.desktop.watched()
     if channel.connection is None or len(channel.input.unframed) < MAX_UNFRAMED_INPUT:
-        watched[terminal.inbound] = select.POLLIN
+        watched[terminal.inbound] = READ
     if pending:
-        watched[terminal.outbound] = select.POLLOUT
+        watched[terminal.outbound] = WRITE
     if (connection := channel.connection) is not None:
         if pending < MAX_PENDING:
-            watched[connection.inbound] = select.POLLIN
+            watched[connection.inbound] = READ
         if channel.unwritten:  # `inbound` and `outbound` of a socket are the same
-            watched[connection.outbound] = watched.get(connection.outbound, 0) | select.POLLOUT
-    return descriptors.polled(watched.items(), None if deadline == inf else deadline)
+            watched[connection.outbound] = watched.get(connection.outbound, 0) | WRITE
+    poll.watch_only(watched)
+    return poll.wait(deadline)
 
 
 def _read_keys(attachment: Attachment, keys: KeyParser) -> None:
@@ -152,6 +154,7 @@ def _handle_signals(attachment: Attachment, signals: set[int]) -> None:
     if ending := signals.intersection(EXIT_SIGNALS):
         attachment.finish(EndKind.SIGNAL, SIGNAL_BASE + ending.pop())
     elif signal.SIGTSTP in signals:
+        attachment.release_input()
         attachment.view.suspend()
         attachment.display.terminal.suspend()
         attachment.redisplay()

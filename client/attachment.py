@@ -6,6 +6,7 @@ The loop of `client.attach` calls it.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection
 from contextlib import suppress
 from typing import TYPE_CHECKING
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 _CTRL_C, _ENTER = Key.parse("C-c"), (Key.parse("Enter"), Key.parse("C-j"))
 _SHOWN_FRAMES = (protocol.OUTPUT, protocol.SCREEN)
 _EXCHANGE_FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD)
+_CONTROLS = bytes({*range(0x20)} - {ESCAPE[0]})  # terminals pass over them
+_QUERY = re.compile(rb"[\]\x9d](?:0[0-9]|52;|[0-9]{4}|[0-9]*\Z)|[\x1b\xc2]\Z")
 LINK_LINE_AFTER = 1.0  # seconds that a link must be doubted before sesh's line says so, and between two looks at it
 DETACH_TIMEOUT = 2.0  # seconds without the daemon's DETACH, as over a congested link, then the client leaves
 _JSON_FRAMES = (protocol.NOTICE, protocol.EXIT, protocol.DETACH, protocol.SWITCH, protocol.TELL)
@@ -167,9 +170,9 @@ class Attachment:
         self.channel.close()
         self.timers.clear(self._handle_disconnect)
 
-    def _need_desktop(self) -> None:
-        """Load the desktop's part now, if the first screen has shown."""
-        if self._desktop_due and self.timers.is_set(self._load_desktop):
+    def _need_desktop(self, *, at_once: bool = False) -> None:
+        """Load the desktop's part now if the first screen has shown, or `at_once`."""
+        if self._desktop_due and (at_once or self.timers.is_set(self._load_desktop)):
             self._load_desktop()
 
     def _load_desktop(self) -> None:
@@ -178,10 +181,10 @@ class Attachment:
 
         self._desktop_due = False
         self.timers.clear(self._load_desktop)
-        if self.options.read_only:
-            keep_queries(self.view)
-            return
         settings = self.options.settings.desktop_of(self.host)
+        if self.options.read_only:
+            keep_queries(self.view, settings)
+            return
         self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
         if self.channel.takes_input:
             self.exchanges.connected()
@@ -268,6 +271,7 @@ class Attachment:
         if data:
             self._handle_keys(data)
         if detach:
+            self.release_input()
             self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
@@ -295,6 +299,11 @@ class Attachment:
             self.view.send_input(typed=True)  # without a connection, it waits for the next WELCOME
         elif not (offline or data.startswith(ESCAPE)):  # ESC starts the terminal's own reports, as of the focus
             self.view.show_notice(f"read-only: keys are not passed on; {self.options.leave_hint()}")
+
+    def release_input(self) -> None:
+        """Pass on the input that the desktop holds, as long as a line asks about it."""
+        if self.exchanges is not None:
+            self.exchanges.desktop.release()
 
     def redisplay(self) -> None:
         """Draw the session again, after `TerminalView.suspend` or a stop of this process."""
@@ -326,7 +335,8 @@ class Attachment:
             except SeshError as error:
                 self._handle_disconnect(error)
         elif kind in _SHOWN_FRAMES:
-            self._need_desktop()  # output behind the first screen may have queries, which the desktop answers
+            # Queries, which the desktop answers, come behind the first screen; only a dishonest host's screen has one.
+            self._need_desktop(at_once=self._desktop_due and _may_have_query(payload))
             self.view.show(kind, payload)
             if self._desktop_due:
                 self.timers.set(self._load_desktop, 0.0)
@@ -397,6 +407,11 @@ class Attachment:
                 self.last_message = message
             except SeshError as error:
                 self.view.show_notice(str(error))
+
+
+def _may_have_query(payload: bytes) -> bool:
+    """Return whether a screen may have a query for the clipboard (`client.desktop.queries`), or begin one."""
+    return _QUERY.search(payload.translate(None, _CONTROLS)) is not None
 
 
 def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: int) -> str:

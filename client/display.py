@@ -63,32 +63,30 @@ class Display:
         `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
         the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
-        partial = self.terminal_reset.partial_character
-        output_from = None if position is None else position - len(data) - len(partial)
-        self._show(partial, data, position, output_from, before, after, line)
+        shown = self._follow(data)
+        output_from = None
+        if position is not None:
+            output_from = position - len(shown) - len(self.terminal_reset.partial_character)
+        self._show(shown, position, output_from, before, after, line)
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
-        self._show(b"", data, position, None, before, b"", line)
+        partial = self.terminal_reset.partial_character  # the screen has what it has become
+        self._show(self._follow(data)[len(partial) :], position, None, before, b"", line)
+
+    def _follow(self, data: bytes) -> bytes:
+        """Follow what the terminal is shown; return it without a part of a character."""
+        if not data:
+            return b""
+        self.started = True
+        return self.terminal_reset.feed(data)
 
     def _show(
-        self,
-        partial: bytes,
-        data: bytes,
-        position: int | None,
-        output_from: int | None,
-        before: bytes,
-        after: bytes,
-        line: str,
+        self, data: bytes, position: int | None, output_from: int | None, before: bytes, after: bytes, line: str
     ) -> None:
         if self.covered:
             self.covered = False
             before = (_BEGIN_UPDATE if line else b"") + (before or _CLEAR_LAST_ROW)
-        if data:
-            self.started = True
-            # The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
-            self.terminal_reset.feed(data)
-            data = (partial + data)[: len(partial) + len(data) - len(self.terminal_reset.partial_character)]
         if line:
             after += self._line(line)
             self.covered = True

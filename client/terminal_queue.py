@@ -60,9 +60,7 @@ class TerminalQueue:
         first = start + len(before)
         last = first + len(data)
         self._pieces.append(_Piece(start, first, last, last + len(after), position, output_from))
-        self.waiting += before
-        self.waiting += data
-        self.waiting += after
+        self.waiting += before + data + after
         if not self.waiting:
             self.take(0)  # a piece without bytes is given at once
 

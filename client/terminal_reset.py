@@ -89,8 +89,18 @@ class TerminalReset:
         """The first bytes of a character whose other bytes have not come."""
         return b"" if self._incomplete[:1] == b"\x1b" else bytes(self._incomplete)
 
-    def feed(self, block: bytes) -> None:
-        """Follow a block, which may split a sequence."""
+    def feed(self, block: bytes) -> bytes:
+        """Follow a block, which may split a sequence; return it without a part of a character.
+
+        The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
+        """
+        if not self._incomplete and block.isascii() and b"\x1b" not in block:
+            return block
+        shown = self.partial_character + block
+        self._follow(block)
+        return shown[: len(shown) - len(self.partial_character)]
+
+    def _follow(self, block: bytes) -> None:
         if self._incomplete and self._goes_on(block):  # a long sequence in pieces is searched once
             self._keep(block)
             return

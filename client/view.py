@@ -204,6 +204,11 @@ class TerminalView:
     def _line(self) -> str:
         return self._pinned or self._notice
 
+    @property
+    def line_columns(self) -> int:
+        """The columns that a line has."""
+        return self.display.terminal.grid()[0] - 2
+
     def notify(self, text: str, *, is_own: bool) -> None:
         """Notify the user. `is_own`: of the shown session, which needs no notice."""
         sequence = notification(text, os.environ)
@@ -229,6 +234,8 @@ class TerminalView:
 
     def ask_line(self, text: str, seconds: float = 0.0) -> None:
         """Show a line at once, for its time, also under output and keys; empty: remove the line."""
+        if not (text or self._asking_line):
+            return
         before, changes = self._pinned, text != self._asking_line
         self._asking_line = text
         self._timers.clear(self.ask_line, "")

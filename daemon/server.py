@@ -50,17 +50,17 @@ class Server:
         self.session = session
         self.listener = listener
         self._poll = Poll()
-        # The listening socket, the pty and a job's stdin: each one's descriptor, and what it is watched for.
-        self._watched: list[tuple[int, int]] = [(-1, 0)] * 3
+        # The listening socket, the pty and a job's stdin: the descriptors, then what each is watched for.
+        self._watched: tuple[int, ...] = (-1, -1, -1, 0, 0, 0)
         self._is_full = False  # so much input waits for the program that clients are not read
         self._accepts_from = 0.0  # time (monotonic) until which no connection is accepted
         self.outbox: Outbox = {}
         self.connections: dict[int, PeerConnection] = {}
         self._hello_by: dict[PeerConnection, float] = {}  # when (monotonic) its HELLO must have come, soonest first
         self._backlogs: dict[PeerConnection, None] = {}  # connections with frames left from the last turn
-        self.ending = Ending(session, listener, self.connections)
+        self.ending = Ending(session.agenda, session, listener, self.connections)
         methods = RequestMethods(session, self.ending, listener, partial(reload, self))
-        self.requests = Requests(session, methods)
+        self.requests = Requests(session.agenda, session, methods)
         session.desk.poll = session.desk.files.poll = self._poll
         self.parts: list[Part] = [
             session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
@@ -78,7 +78,7 @@ class Server:
     def turn(self, *, waits: bool = True) -> None:
         """Wait until something is ready or due; then do all of it once, in this order."""
         session = self.session
-        ready = self._poll.wait(self._seconds_to_wait() if waits else 0.0)
+        ready = self._poll.wait(self._next_due() if waits else 0.0)
         if self._wakeup in ready:
             self._take_signals()
         if self._accepts_from or self.listener.socket.fileno() in ready:
@@ -90,9 +90,8 @@ class Server:
         if session.clients.due <= now:
             self._choose_leader(now)
         self._move_bytes(ready, now)
-        for part in self.parts:
-            if part.due <= now:
-                self._act(part, now)
+        if session.agenda.next() <= now:
+            self._act(now)
         if session.runs.line_typed:
             session.runs.line_typed = False
             session.activity.note_lines()  # before its echo is read: a question follows it
@@ -111,32 +110,35 @@ class Server:
         if replace is not None:
             replace()
 
-    def _seconds_to_wait(self) -> float | None:
-        """Return the seconds until the next part is due; None if none is."""
+    def _next_due(self) -> float:
+        """Return the time (monotonic) until which a turn waits; NEVER if nothing is due."""
         session = self.session
         if self._backlogs or session.events.new:
             return 0.0
-        due = min([part.due for part in self.parts]) if not self._resting else min(map(self._due_of, self.parts))
-        due = min(due, session.sender.due, session.clients.due, session.attached.due)
+        next_part = self._next_rested() if self._resting else session.agenda.next()
+        due = min(session.sender.due, session.clients.due, session.attached.due, next_part)
         if self._hello_by:
             due = min(due, next(iter(self._hello_by.values())))
         if self._accepts_from:
             due = min(due, self._accepts_from)
-        return None if due == NEVER else max(0.0, due - time.monotonic())
+        return due
 
-    def _due_of(self, part: Part) -> float:
-        return max(part.due, self._resting[part]) if part in self._resting else part.due
+    def _next_rested(self) -> float:
+        """Return when the next part is due, of those that have failed not before they have rested."""
+        times = self.session.agenda.times.items()
+        return min([max(due, self._resting.get(part, due)) for part, due in times], default=NEVER)
 
-    def _act(self, part: Part, now: float) -> None:
-        """Have a part act; after a fault it rests for a while."""
-        if self._resting.get(part, 0.0) > now:
-            return
-        self._resting.pop(part, None)
-        try:
-            part.act(now)
-        except Exception as error:
-            self.session.faults.note(f"a fault in {type(part).__name__}", error)
-            self._resting[part] = now + FAULT_PAUSE
+    def _act(self, now: float) -> None:
+        """Have each part act that is due; after a fault it rests for a while."""
+        for part in self.parts:
+            if part.due > now or self._resting.get(part, 0.0) > now:
+                continue
+            self._resting.pop(part, None)
+            try:
+                part.act(now)
+            except Exception as error:
+                self.session.faults.note(f"a fault in {type(part).__name__}", error)
+                self._resting[part] = now + FAULT_PAUSE
 
     def run(self) -> None:
         """Serve the session until nothing is left of it."""
@@ -242,17 +244,16 @@ class Server:
         """Handle the frames that have come, which changes state, and sends nothing."""
         if self._hello_by:
             self._discard_silent()
-        backlogs = self._backlogs
-        self._backlogs = {}
+        backlogs = list(self._backlogs) if self._backlogs else ()
         for descriptor, events in ready.items():
             peer = self.connections.get(descriptor)
-            if peer is None:
-                continue
-            if events & WRITE:
-                self.outbox[peer] = None
-            if events & READ and not peer.closing and peer not in backlogs:
-                self._receive(peer)
+            if peer is not None:
+                if events & WRITE:
+                    self.outbox[peer] = None
+                if events & READ and not peer.closing:  # one with a backlog is not read
+                    self._receive(peer)
         for connection in backlogs:
+            del self._backlogs[connection]
             self.outbox[connection] = None
             self._handle_frames(connection)
 
@@ -380,11 +381,13 @@ class Server:
             session.attached.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()
-        events = ready.get(pump.pty.descriptor, 0)
-        if events & WRITE:
-            pump.write_input()
-        if events & READ:
-            session.read_output()
+        if events := ready.get(pump.pty.descriptor):
+            if events & WRITE:
+                pump.write_input()
+            if events & READ:
+                session.read_output()
+        if session.acks.held:
+            session.acks.go_on()
         if session.desk.busy:
             session.faults.guard(session.desk.move, "a connection to a port", ready)
 
@@ -437,22 +440,28 @@ class Server:
     def _watch(self) -> None:
         """Watch the listening socket, the pty and a job's stdin, as far as they are open; and clients, for input."""
         pump = self.session.pump
-        is_full = len(pump.unwritten) > MAX_INPUT
-        if is_full != self._is_full:  # then clients are not read, until the program has read more
-            self._is_full = is_full
-            for client in self.session.clients.all:
-                self._watch_connection(client.connection)
-        accepts = self.session.life.named and not self._accepts_from
-        watched = [
-            (self.listener.socket.fileno(), READ if accepts else 0),
-            (pump.pty.descriptor, (WRITE if pump.unwritten else 0) | (READ if pump.wants_read else 0)),
-            (pump.stdin.descriptor, WRITE if pump.stdin.wants_write else 0),
-        ]
+        stdin = pump.stdin
+        if pump.unwritten or self._is_full:
+            self._bound_input()
+        watched = (
+            self.listener.socket.fileno(), pump.pty.descriptor, stdin.descriptor,
+            READ if self.session.life.named and not self._accepts_from else 0,
+            (WRITE if pump.unwritten else 0) | (READ if pump.wants_read else 0),
+            WRITE if stdin.wants_write else 0,
+        )  # fmt: skip
         if watched == self._watched:
             return
-        for (before, _), (descriptor, interest) in zip(self._watched, watched):
+        for before, descriptor, interest in zip(self._watched, watched[:3], watched[3:]):
             if before not in (descriptor, -1):
                 self._poll.forget(before)  # it was closed
             if descriptor >= 0:
                 self._poll.watch(descriptor, interest)
         self._watched = watched
+
+    def _bound_input(self) -> None:
+        """Read no clients while much input waits for the program."""
+        is_full = len(self.session.pump.unwritten) > MAX_INPUT
+        if is_full != self._is_full:
+            self._is_full = is_full
+            for client in self.session.clients.all:
+                self._watch_connection(client.connection)

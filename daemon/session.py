@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from sesh.daemon.activity.activity import Activity
 from sesh.daemon.activity.notifications import Notifications
+from sesh.daemon.base.due import Agenda
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
@@ -45,25 +46,26 @@ class Session:
         program_status = program_status or ProgramStatus()
         self.life = life = Lifecycle()
         self.faults = faults = FaultLog()
+        self.agenda = agenda = Agenda()
         self.log = log = OutputLog(job=facts.job)
-        self.pump = pump = Pump(log, life)
-        self.feed = feed = ScreenFeed(log, size, life, faults, facts.scrollback)
+        self.pump = pump = Pump(agenda, log, life)
+        self.feed = feed = ScreenFeed(agenda, log, size, life, faults, facts.scrollback)
         self.clients = clients = Clients(size)
         self.sender = Sender(log, feed, clients, program_status, faults)
-        self.acks = acks = InputAcks(pump, feed, clients)
+        self.acks = acks = InputAcks(agenda, pump, feed, clients)
         self.events = events = Events(facts)
-        self.notifications = Notifications(facts, clients, faults)
+        self.notifications = Notifications(agenda, facts, clients, faults)
         self.marked_shells = marked_shells = MarkedShells()
-        self.activity = activity = Activity(facts, pump, feed, program_status, marked_shells, events)
+        self.activity = activity = Activity(agenda, facts, pump, feed, program_status, marked_shells, events)
         self.history = history = history or History()
-        self.runs = runs = RunQueue(facts, pump, history, events, faults)
-        self.waits = Waits(pump, activity, runs)
-        self.queries = queries = QueryRouter(pump, feed, clients, runs)
+        self.runs = runs = RunQueue(agenda, facts, pump, history, events, faults)
+        self.waits = Waits(agenda, pump, activity, runs)
+        self.queries = queries = QueryRouter(agenda, pump, feed, clients, runs)
         marks = CommandMarks(facts, pump, marked_shells, runs, history, events)
         self.findings = findings = Findings(activity, marks, pump, events, queries)
-        self.checkpoints = Checkpointer(facts, pump, feed, findings, history)
+        self.checkpoints = Checkpointer(agenda, facts, pump, feed, findings, history)
         self.attached = Attached(facts, pump, feed, clients, acks, events, activity, faults)
-        self.desk = Desk(facts, clients, events, pump)
+        self.desk = Desk(agenda, facts, clients, events, pump)
         self.planned_to = 0  # the position up to which `plan` has seen the output
         events.add("created", command=shorten(facts.command), directory=facts.directory)
         if pty.is_open:

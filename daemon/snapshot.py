@@ -130,7 +130,7 @@ def session_of(snapshot: Snapshot) -> Session:
             session.log.leave(returning.place)
     session.feed.restore(snapshot["feed"])
     _restore_times(session, snapshot.get("times"))
-    session.pump.stdin = StdinPipe(own.get("stdin", -1))
+    session.pump.stdin = StdinPipe(session.agenda, own.get("stdin", -1))
     session.pump.stdin.received = snapshot["stdin_taken"]
     return session
 

@@ -84,7 +84,7 @@ class Consent:
 
     def press(self, press: Press, now: float, round_trip: float) -> bool:
         """Note what the person presses; return whether it answers the line, and so is not the program's."""
-        if press in (Press.NONE, Press.PASTE_KEY_RELEASE):
+        if not press.is_key:
             return False
         delay = 2 * min(max(round_trip, 0.0), MAX_ROUND_TRIP)
         self._asked.clear()

@@ -24,6 +24,7 @@ from typing import Any, Optional, Protocol
 from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
+from sesh.client.desktop.files import Lines, PersonFiles
 from sesh.client.desktop.forwards import Forwards
 from sesh.client.desktop.listener import LoginListener
 from sesh.client.desktop.outer import FACTS, Outer
@@ -34,7 +35,7 @@ from sesh.desktop.targets import PNG, TEXT
 from sesh.errors import Malformed, SeshError
 from sesh.system import platforms, ports
 from sesh.system.workers import Stop, Workers
-from sesh.text import safe
+from sesh.text import describe, safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
 
 WAIT = 1.5  # seconds that a reader waits for the key of the line
@@ -50,14 +51,6 @@ _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
 Ports = list[addresses.Loopback]
-
-
-class Lines(Protocol):
-    """The terminal, as far as sesh's own lines go (`TerminalView`)."""
-
-    def show_notice(self, text: str) -> None: ...
-
-    def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
 
 
 class Terminal(Protocol):
@@ -97,7 +90,7 @@ class Found:
 
 
 class PersonDesktop:
-    """The `Desktop` of one attachment. `exchanges` is set by who makes both.
+    """The `Desktop` of one attachment. `exchanges`, and `files` if any may be sent, are set by who makes all.
 
     `host`: where the programs run; None on this machine. `round_trip`: of the link, in seconds. `outer`: the session
     within which this client runs; its desktop is asked instead, and decides. `reply`: types the answer to a query.
@@ -116,6 +109,7 @@ class PersonDesktop:
         reply: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         self.exchanges: Exchanges
+        self.files: PersonFiles | None = None
         self._outer, self._reply = outer, reply
         self._asked = TerminalClipboard(terminal.insert)  # where there are no tools
         self._lines, self._terminal, self._consent = lines, terminal, consent
@@ -146,11 +140,21 @@ class PersonDesktop:
     # -- the loop
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+        if self._waiting or self._opening or self._listeners or self._workers.running or self._asked.due < inf:
+            return True
+        if self._forwards.busy or (self.files is not None and self.files.busy):
+            return True
+        return self._outer is not None and self._outer.busy
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         waits = [self._until(each) for each in self._waiting.values()]
+        files = inf if self.files is None else self.files.due
         listeners = (each.due for each in self._listeners.values())
-        return min([self._asked.due, self._forwards.due, *waits, *listeners], default=inf)
+        return min([self._asked.due, self._forwards.due, files, *waits, *listeners])
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
@@ -165,6 +169,8 @@ class PersonDesktop:
         found = {self._workers.inbound: int(select.POLLIN), **self._forwards.watched()}
         for listener in self._listeners.values():
             found |= listener.watched()
+        if self.files is not None:
+            found |= self.files.watched()
         return found if self._outer is None else {**found, **self._outer.watched()}
 
     def act(self, ready: Collection[int], now: float) -> None:
@@ -176,8 +182,10 @@ class PersonDesktop:
         if self._outer is not None:
             self._outer.act(ready)
             self._follow_opening()
-        if held := self._asked.act(now):
-            self._reply(held)
+        if self.files is not None:
+            self.files.act(ready, now)
+        if (held := self._asked.act(now)) and (kept := self._kept(held, now)):
+            self._reply(kept)
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
@@ -197,6 +205,8 @@ class PersonDesktop:
             listener.close()
         if self._outer is not None:
             self._outer.close()
+        if self.files is not None:
+            self.files.close()
         self._workers.close(_LEAVING)
 
     def _run(self, exchange: Exchange, call: Callable[[Stop], Any], done: Callable[[Any], None]) -> None:
@@ -222,24 +232,36 @@ class PersonDesktop:
     def keys(self, data: bytes) -> bytes:
         """Note what the person types; return what is for the program, without a key that was consent."""
         now = time.monotonic()
-        kept = bytearray()
-        for part, press in self._presses.split(self._asked.take(data, now)):
-            self._has_typed = self._has_typed or press not in (Press.NONE, Press.PASTE_KEY_RELEASE)
-            if self._consent.press(press, now, self._round_trip()):
-                self._swallows_release = True
-            elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
-                self._swallows_release = False
-            else:
-                kept += part
+        kept = self._kept(self._asked.take(data, now), now)
         if self._waiting and self._consent.delivers(now):
             waiting = list(self._waiting.values())
             self._waiting.clear()
             for exchange in waiting:
                 _work(exchange).decided_at = now
                 self.exchanges.begin(exchange)
-        if self._consent.ask is None:
+        if self._consent.ask is None and not (self.files is not None and self.files.has_line(now)):
             self._lines.ask_line("")
+        return kept
+
+    def _kept(self, data: bytes, now: float) -> bytes:
+        """Note the presses in input; return what passes of it."""
+        kept = bytearray()
+        for part, press in self._presses.split(data):
+            self._has_typed = self._has_typed or press.is_key
+            is_sent = self.files is not None and self.files.takes(press)  # for the files alone, and for no program
+            if self._consent.press(Press.KEY if is_sent else press, now, self._round_trip()):
+                self._swallows_release = True
+            elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
+                self._swallows_release = False
+            else:
+                self._swallows_release = self._swallows_release or is_sent
+                kept += part if self.files is None else self.files.keys(part, press, now)
         return bytes(kept)
+
+    def release(self) -> None:
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
+        if self.files is not None:
+            self.files.release()
 
     # -- decisions
 
@@ -256,6 +278,8 @@ class PersonDesktop:
             else:
                 exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs write no clipboard")
         else:
+            if self.files is not None:
+                self.files.note_read()
             self._decide_read(exchange)
 
     def _decide_listen(self, exchange: Exchange) -> None:
@@ -324,8 +348,21 @@ class PersonDesktop:
             self._waiting.pop(exchange.flow.number, None)
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
+            if self.files is not None:
+                self.files.give_way()  # one line asks at a time
             what = f" ({_amount(found.type, len(found.data))})" if found.type else ""
-            line = f"{program}{self._place} asks for your clipboard{what}: Ctrl-V or Alt-V gives it"
+            asks = f"{program}{self._place} asks for your clipboard"
+            # The key is never cut off; with a long name of a program the line could read otherwise.
+            lines = (
+                f"{asks}{what}: Ctrl-V or Alt-V gives it",
+                f"{asks}{what}: Ctrl-V gives it",
+                f"{asks}: Ctrl-V gives it",
+            )
+            room = self._lines.line_columns
+            line = next(
+                (line for line in lines if safe.columns(line) <= room),
+                f"Ctrl-V gives your clipboard to {program}{self._place}",
+            )
             self._lines.ask_line(line, ASKED_TIME)
 
     def _decide_open(self, exchange: Exchange) -> None:
@@ -350,7 +387,9 @@ class PersonDesktop:
 
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
-        if self._says(what, program) and not self._consent.asking(time.monotonic()):
+        now = time.monotonic()
+        is_in_the_way = self._consent.asking(now) or (self.files is not None and self.files.has_line(now))
+        if not is_in_the_way and self._says(what, program):
             self._lines.ask_line(f"{program}{self._place} {what}: {address.opened}", LINE_TIME)
 
     def query(self, query: Query) -> None:
@@ -363,7 +402,7 @@ class PersonDesktop:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
         clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None and self._consent.write() is Verdict.GIVE:
+        if self._terminal.ignores_clipboard and clipboard is not None:
             self._last_worker += 1
             call = partial(tools.write, clipboard, TEXT, text)
             self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
@@ -582,7 +621,10 @@ class PersonDesktop:
     def moved(self, exchange: Exchange) -> None:
         """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
         now = time.monotonic()
-        if exchange.wish in (Wish.STREAM, Wish.PORT):
+        if exchange.wish in (Wish.FIND, Wish.PUT):
+            if self.files is not None:
+                self.files.moved(exchange)
+        elif exchange.wish in (Wish.STREAM, Wish.PORT):
             any(each.moved(exchange, now, self.exchanges.stream) for each in self._listeners.values())
             self._forwards.moved(exchange, now, self.exchanges.stream_to_any)
         elif exchange.wish is Wish.LISTEN and exchange.over:
@@ -657,6 +699,4 @@ def _program(exchange: Exchange) -> str:
 def _amount(mime: str, size: int) -> str:
     """Return kind and size of content: `text, 1 KB`."""
     kind = "text" if mime.startswith("text/") else "picture" if mime.startswith("image/") else mime
-    if size < 1000:
-        return f"{kind}, {size} bytes" if size != 1 else f"{kind}, 1 byte"
-    return f"{kind}, {size / 1e6:.1f} MB" if size >= 1e6 else f"{kind}, {round(size / 1e3)} KB"
+    return f"{kind}, {describe.amount(size)}"

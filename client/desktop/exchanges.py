@@ -22,7 +22,7 @@ from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
@@ -41,7 +41,7 @@ class State(Enum):
 
 
 class Exchange:
-    """One exchange: a wish of the daemon's side, or (STREAM, PORT) of this one.
+    """One exchange: a wish of the daemon's side, or (STREAM, PORT, FIND, PUT) of this one.
 
     `data`: whatever the desktop keeps with it, such as a process.
     """
@@ -78,7 +78,7 @@ class Exchange:
             self.flow.give(data)
 
     def finish(self) -> None:
-        """Say that no more bytes come from here: for STREAM; elsewhere `tell` says it."""
+        """Say that no more bytes come from here: for STREAM and PUT; elsewhere `tell` says it."""
         if not self.over:
             self.flow.finish()
 
@@ -131,6 +131,10 @@ class Desktop(Protocol):
     facts: DesktopFacts  # what it can do
 
     @property
+    def busy(self) -> bool:
+        """True if it has something to wait for."""
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called; `math.inf` for never."""
 
@@ -145,6 +149,9 @@ class Desktop(Protocol):
 
     def keys(self, data: bytes) -> bytes:
         """Note what the person types; return what is for the program, without a key that was consent."""
+
+    def release(self) -> None:
+        """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
@@ -185,6 +192,7 @@ class Exchanges:
         self._all: dict[int, Exchange] = {}
         self._next_number = 1
         self.unfinished = False  # `send` has stopped although more may be sent
+        self.busy = False  # something was under way at the last `run`: else there is nothing to wait for
         self._works = {
             Wish.LIST: desktop.list, Wish.READ: desktop.read, Wish.WRITE: desktop.write, Wish.OPEN: desktop.open,
             Wish.LISTEN: desktop.forward,
@@ -204,6 +212,7 @@ class Exchanges:
 
     def disconnected(self) -> None:
         """End every exchange: the connection is lost, or its daemon has been replaced."""
+        self.desktop.release()
         exchanges = list(self._all.values())
         self._all.clear()
         self._pieces = Pieces(time.monotonic(), over_link=self._over_link)
@@ -216,9 +225,11 @@ class Exchanges:
         self.desktop.close()
 
     def run(self, ready: Collection[int], now: float) -> None:
-        """Let the desktop act, and send what may be sent."""
-        self.desktop.act(ready, now)
-        self.send(now)
+        """Let the desktop act, and send what may be sent, if anything is under way; called last in each turn."""
+        self.busy = bool(self._all or self.unfinished or self.desktop.busy)
+        if self.busy:
+            self.desktop.act(ready, now)
+            self.send(now)
 
     def send(self, now: float) -> None:
         """Send frames while nothing else is to be sent, up to `_BURST` bytes."""
@@ -253,17 +264,32 @@ class Exchanges:
         """Ask to be told when nobody listens on a port of the daemon's machine any more."""
         return self._ask({"wish": Wish.PORT.value, "port": port}, Wish.PORT)
 
+    def find(self, paths: list[str]) -> Exchange:
+        """Ask which paths exist on the daemon's machine."""
+        return self._ask({"wish": Wish.FIND.value, "paths": paths}, Wish.FIND)
+
+    def put(self, name: str, size: int, *, pastes: bool) -> Exchange:
+        """Begin to send a file for the session; its bytes are given, and then finished."""
+        return self._ask({"wish": Wish.PUT.value, "name": name, "size": size, "paste": pastes}, Wish.PUT)
+
+    @property
+    def is_connected(self) -> bool:
+        """True while the daemon takes what is asked here."""
+        return self._channel.takes_input
+
     def _ask(self, ask: Ask, wish: Wish) -> Exchange:
         number = self._next_number
         self._next_number += 2
         ask["number"] = number
         connection = self._channel.connection
-        if connection is None or not connection.welcome or len(self._pieces.flows) >= MAX_EXCHANGES:
+        frame = protocol.message(protocol.ASK, ask)
+        is_too_much = len(self._pieces.flows) >= MAX_EXCHANGES or len(frame) > MAX_CLIENT_JSON
+        if connection is None or not connection.welcome or is_too_much:
             return Exchange(wish, ask, Flow(number), State.GONE)
         exchange = self._all[number] = Exchange(
             wish, ask, self._pieces.open(number, is_stream=wish is Wish.STREAM), State.WORKING
         )
-        self._channel.send(protocol.message(protocol.ASK, ask))
+        self._channel.send(frame)
         return exchange
 
     # -- frames of the daemon

@@ -79,6 +79,11 @@ class Forwards:
     # -- the loop
 
     @property
+    def busy(self) -> bool:
+        """True if a port is listened on."""
+        return bool(self._all)
+
+    @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
         return min((min(each.until, each.listener.due) for each in self._all), default=inf)

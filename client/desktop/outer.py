@@ -46,6 +46,11 @@ class Outer:
         except SeshError as error:
             exchange.refuse(Why.NONE, error.message)
 
+    @property
+    def busy(self) -> bool:
+        """True if something was asked, and not answered."""
+        return bool(self._asked)
+
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
         return {asked.connection.inbound: asked.events for asked in self._asked.values() if asked.events}

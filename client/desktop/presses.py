@@ -35,7 +35,13 @@ class Press(Enum):
     KEY = auto()  # keys, or the end of a paste
     PASTE_KEY = auto()  # Ctrl-V or Alt-V
     PASTE_KEY_RELEASE = auto()
+    PASTE_START = auto()  # the mark before a paste, or the rest of it
     EMPTY_PASTE = auto()  # the end of one: some terminals send it for a picture
+
+    @property
+    def is_key(self) -> bool:
+        """True if a person has pressed something."""
+        return self in (Press.KEY, Press.PASTE_KEY, Press.EMPTY_PASTE)
 
 
 Part = tuple[bytes, Press]
@@ -51,6 +57,8 @@ class PressFinder:
 
     def split(self, data: bytes) -> list[Part]:
         """Return the input in parts, each with what it is; together they are `data`."""
+        if not (self._begun or self._until or self._pasted is not None or _SPECIAL.search(data)):
+            return [(data, Press.KEY)] if data else []
         if self._until is not None and not self._begun and _is_one_key(data):
             self._until = None  # a person has pressed Alt-], say, and no reply goes on
         passed, self._begun, data = len(self._begun), b"", self._begun + data
@@ -99,7 +107,7 @@ class PressFinder:
             return end, Press.NONE
         if token == PASTE:
             self._pasted = 0
-            return end, Press.NONE
+            return end, Press.PASTE_START
         if len(token) == 2 and token[1] < 0x20:  # Escape, then a control character
             return start + 1, Press.KEY
         return end, _press_of(token)

@@ -12,8 +12,8 @@ from __future__ import annotations
 import binascii
 import re
 from collections.abc import Callable
-from contextlib import suppress
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from sesh.client.desktop.exchanges import Exchange, State
 from sesh.desktop.targets import TEXT
@@ -21,21 +21,25 @@ from sesh.wire.messages import Ask, Told, Why, Wish
 from sesh.wire.pieces import Flow
 
 MAX_TEXT = 1 << 20  # bytes of text in one answer
-_MAX_BEGUN = 4 << 10
+_MAX_STRING = 2 * MAX_TEXT  # bytes of base64 that are looked at
+_MAX_HELD = 4 << 10  # bytes of the beginning of a string; a longer one is no program's, and is kept
+_MAX_TYPES = 2 << 10
 _CHUNK = 4096  # bytes of data in one OSC 5522
 _LIST = "."
-_OSC, _END = rb"(?:\x1b\]|\xc2\x9d)", rb"(?P<end>\x07|\x1b\\|\xc2\x9c)"
-_QUERY = re.compile(
-    _OSC + rb"(?:52;(?P<selection>[^;\x00-\x1f\xc2]{0,64});\?"
-    rb"|5522;(?P<keys>(?:[^;\x00-\x1f]{0,512}:)?type=read(?::[^;\x00-\x1f]{0,512})?)(?:;(?P<types>[^;\x00-\x1f]{0,2048}?))?)"
-    + _END
-)
-_WRITE = re.compile(rb"\x1b\]52;(?:[^;\x00-\x1f]{0,16}[cs][^;\x00-\x1f]{0,16})?;(?=[A-Za-z0-9+/])")
-"""Matches the beginning of a write to the clipboard, and not to PRIMARY alone."""
-_BASE64 = re.compile(rb"[A-Za-z0-9+/=]*")
-_NUMBERS = (b"52;", b"5522;")
-_HEADS = (b"]52;", b"]5522;", b"\x9d52;", b"\x9d5522;")
-_BEGUN = re.compile(rb"(?:\x1b\]|\xc2\x9d)(?P<text>[^\x00-\x1f]*?)[\x1b\xc2]?\Z")
+_OSC_52, _OSC_5522, _OSC_1337 = 52, 5522, 1337
+_WRAP = 1 << 16  # a terminal may read a number modulo a multiple of this
+_COPY = b"Copy"  # how the writes of OSC 1337 begin
+_WRITES_5522 = frozenset((b"write", b"wdata", b"walias"))
+_BEL, _ESCAPE, _ST, _ST_8 = b"\x07", b"\x1b", b"\x1b\\", b"\xc2\x9c"
+# Terminals pass over these within a string, and between Escape and `]`.
+_PASSED_OVER = bytes((*range(0x07), *range(0x08, 0x18), 0x19, *range(0x1C, 0x20), 0x7F))
+_PASSED_OVER_8 = re.compile(rb"\xc2[\x80-\x9b\x9e\x9f]")
+_BEHIND_ESCAPE = frozenset((*range(0x18), 0x19, *range(0x1C, 0x20)))
+_OPENING = re.compile(rb"\](?<=[\x00-\x1f]\])")  # it begins with a character, so the search is fast
+_OPENING_8 = re.compile(rb"\](?<=[\x00-\x1f]\])|\xc2\x9d")
+_BEGUN_OPENING = re.compile(rb"\x1b[\x00-\x17\x19\x1c-\x1f]*\Z")
+_STOP = re.compile(rb"[\x07\x18\x1a\x1b]|\xc2[\x9c\x9d]|\xc2\Z")
+_SELECTION = re.compile(rb"[!-:<-~]{0,64}")
 _ID = re.compile(rb"(?:^|:)(id=[A-Za-z0-9_+.-]{1,64})(?=:|$)")
 
 
@@ -57,101 +61,178 @@ class Query:
         return Wish.LIST if self.types == (_LIST,) else Wish.READ
 
 
-class WriteFinder:
-    """Finds what programs put on the clipboard by OSC 52, in output in pieces of any size."""
+class _Kind(Enum):
+    """What a control string is."""
 
-    def __init__(self) -> None:
-        self._begun: bytearray | None = None  # base64 of a write that goes on
-
-    def feed(self, data: bytes) -> list[bytes]:
-        """Return the text of each write that the data completes."""
-        found: list[bytes] = []
-        start = 0
-        while True:
-            if self._begun is None:
-                match = _WRITE.search(data, start) if b"]52;" in data else None
-                if match is None:
-                    return found
-                self._begun, start = bytearray(), match.end()
-            end = _BASE64.match(data, start).end()  # type: ignore[union-attr]  # it matches anything
-            self._begun += data[start:end]
-            if end == len(data) and len(self._begun) <= 2 * MAX_TEXT:
-                return found
-            if data[end : end + 1] in (b"\x07", b"\x1b") and len(self._begun) <= 2 * MAX_TEXT:
-                with suppress(binascii.Error):
-                    found.append(binascii.a2b_base64(self._begun))
-            self._begun, start = None, end
+    UNKNOWN = auto()  # more of it must come
+    OTHER = auto()
+    QUERY = auto()
+    WRITE = auto()
 
 
 class QueryKeeper:
-    """Takes queries out of output. `found`: called for each, once; `wrote`: with what OSC 52 puts on the clipboard."""
+    """Takes queries out of output. `found`: called for each, once; `wrote`: with what OSC 52 puts on the clipboard.
 
-    def __init__(self, found: Callable[[Query], None], wrote: Callable[[bytes], None] = lambda _: None) -> None:
-        self._found, self._wrote = found, wrote
-        self._writes = WriteFinder()
-        self._held, self._held_at = b"", 0  # the beginning of a query, and its position
+    `keeps_writes`: what would write the clipboard is kept from the terminal, too.
+
+    Terminals read more than what is usual: 052, or a number that overflows, for 52; controls within a string; any
+    escape sequence as its end. So whatever one of them may take for a query is kept.
+    """
+
+    def __init__(
+        self,
+        found: Callable[[Query], None],
+        wrote: Callable[[bytes], None] = lambda _: None,
+        *,
+        keeps_writes: bool = False,
+    ) -> None:
+        self._found, self._wrote, self._keeps_writes = found, wrote, keeps_writes
+        self._kind = _Kind.OTHER  # of the string that goes on
+        self._text = bytearray()  # of a query or a write that goes on, without what terminals pass over
+        self._held = b""  # the beginning of a string, until it tells what it is
+        self._next = 0  # the position behind all that has come
 
     def take(self, position: int, data: bytes) -> tuple[int, bytes]:
         """Return the output that can be shown now, and its position, from output at a position."""
-        if self._held and position == self._held_at + len(self._held):
-            position, data = self._held_at, self._held + data
-        self._held = b""
-        data = self._without_queries(data)
-        if (size := _begun(data)) > 0:
-            self._held, self._held_at = data[-size:], position + len(data) - size
-            data = data[:-size]
-        for text in self._writes.feed(data):
-            self._wrote(text)
-        return position, data
+        if position == self._next:
+            position, data = position - len(self._held), self._held + data
+        elif position != self._next - len(self._held):
+            self._kind = _Kind.OTHER
+        self._next = position + len(data)
+        shown = self._shown(data)
+        self._held = data[len(shown) :]
+        return position, shown
 
     def whole(self, data: bytes) -> bytes:
-        """Return a screen, or the end of the output, without queries."""
-        self._held = b""
-        self._writes = WriteFinder()
-        for text in self._writes.feed(data):
-            self._wrote(text)
-        return self._without_queries(data)
+        """Return a screen, or the end of the output, without queries, and without the beginning of one."""
+        self._kind = _Kind.OTHER
+        shown = self._shown(data)
+        self._kind, self._held, self._next = _Kind.OTHER, b"", -1
+        return shown + bytes(len(data) - len(shown))
 
-    def _without_queries(self, data: bytes) -> bytes:
-        if not any(head in data for head in _HEADS):  # much faster than the pattern
-            return data
-        return _QUERY.sub(self._kept, data)
+    def _shown(self, data: bytes) -> bytes:
+        """Return what can be shown now, from the beginning of data on."""
+        shown: list[bytes] = []
+        start = 0
+        while start < len(data):
+            text = start
+            if self._kind is _Kind.OTHER:
+                begin, text = _next_string(data, start)
+                shown.append(data[start:begin])
+                start = begin
+                kind = _kind_of(data, text) if text else _Kind.UNKNOWN
+                if kind is _Kind.OTHER:
+                    shown.append(data[begin:text])
+                    start = text
+                    continue
+                if kind is _Kind.UNKNOWN and len(data) - begin <= _MAX_HELD:
+                    break
+                if not text:  # an Escape, and thousands of controls
+                    shown.append(bytes(len(data) - begin))
+                    break
+                self._kind = _Kind.QUERY if kind is _Kind.UNKNOWN else kind
+                self._text.clear()
+            end, last = _end_of_string(data, text)
+            if len(self._text) <= _MAX_STRING:
+                self._text += data[text:end].translate(None, _PASSED_OVER)
+            is_kept = self._kind is _Kind.QUERY or self._keeps_writes
+            if last is not None:
+                end += len(last)
+                self._finish(last)
+            shown.append(bytes(end - start) if is_kept else data[start:end])
+            start = end
+            if last is None:
+                break
+        return b"".join(shown)
 
-    def _kept(self, match: re.Match[bytes]) -> bytes:
-        if (query := _query(match)) is not None:
-            self._found(query)
-        return bytes(len(match[0]))
+    def _finish(self, last: bytes) -> None:
+        """Handle the end of a query or a write. `last`: what has ended it."""
+        kind, self._kind = self._kind, _Kind.OTHER
+        if len(self._text) > _MAX_STRING:
+            return
+        if kind is _Kind.QUERY:
+            query = _query(bytes(self._text), last)
+            if query is not None:
+                self._found(query)
+        elif not self._keeps_writes and (written := _written(bytes(self._text))):
+            self._wrote(written)
 
 
-def _begun(data: bytes) -> int:
-    """Return the size of the end of output that may become a query."""
-    tail = data[-_MAX_BEGUN:]
-    start = max(tail.rfind(b"\x1b]"), tail.rfind(b"\xc2\x9d"))
-    match = _BEGUN.match(tail, start) if start >= 0 else None
-    if match is None:
-        return int(data[-1:] in (b"\x1b", b"\xc2"))
-    text = match["text"]
-    size = len(tail) - match.start()
-    if any(number.startswith(text) for number in _NUMBERS):
-        return size
-    if text.startswith(b"52;"):
-        _, separator, rest = text[3:].partition(b";")
-        return size if not separator or rest in (b"", b"?") else 0
-    keys, separator, _ = text[5:].partition(b";")
-    is_read = not separator or re.search(rb"(?:^|:)type=read(?::|$)", keys) is not None
-    return size if text.startswith(b"5522;") and is_read else 0
+def _next_string(data: bytes, start: int) -> tuple[int, int]:
+    """Return where the next control string begins, and where its text does; 0 if at most a beginning has come."""
+    for found in (_OPENING_8 if b"\xc2\x9d" in data else _OPENING).finditer(data, start):
+        begin = found.start()
+        if data[begin] == 0xC2:
+            return found.span()
+        while begin > start and data[begin - 1] in _BEHIND_ESCAPE:
+            begin -= 1
+        if begin > start and data[begin - 1 : begin] == _ESCAPE:
+            return begin - 1, found.end()
+    if data.endswith(b"\xc2"):
+        return len(data) - 1, 0
+    escape = data.rfind(_ESCAPE, start)
+    return escape if escape >= 0 and _BEGUN_OPENING.match(data, escape) else len(data), 0
 
 
-def _query(match: re.Match[bytes]) -> Query | None:
-    if match["selection"] is not None:
-        return Query(b"52;" + match["selection"], b"", match["end"], (TEXT,))
-    identity = _ID.search(match["keys"])
-    keys = b":" + identity[1] if identity is not None else b""
+def _end_of_string(data: bytes, start: int) -> tuple[int, bytes | None]:
+    """Return where a string's text ends, and what ends it of which nothing else begins; None if that has not come."""
+    stop = _STOP.search(data, start)
+    if stop is None:
+        return len(data), None
+    end, last = stop.start(), stop[0]
+    if last in (_ESCAPE, b"\xc2"):
+        following = data[end : end + 2]
+        return end, None if len(following) < 2 else _ST if following == _ST else b""
+    return end, b"" if last == b"\xc2\x9d" else last
+
+
+def _kind_of(data: bytes, start: int) -> _Kind:
+    """Return what a control string is, by what has come of its text."""
+    end, last = _end_of_string(data, start)
+    is_whole = last is not None and end <= start + _MAX_HELD
+    beginning = data[start : min(end, start + _MAX_HELD)].translate(None, _PASSED_OVER)
+    digits, separator, rest = _PASSED_OVER_8.sub(b"", beginning).partition(b";")
+    if not digits.isdigit() or not separator:
+        return _Kind.OTHER if is_whole or digits.strip(b"0123456789") else _Kind.UNKNOWN
+    number = int(digits) % _WRAP
+    fields, separator, payload = rest.partition(b";")
+    if number == _OSC_52 and payload:
+        return _Kind.QUERY if payload.startswith(b"?") else _Kind.WRITE
+    if number == _OSC_5522 and (separator or is_whole):
+        types = {field[5:] for field in fields.split(b":") if field.startswith(b"type=")}
+        return _Kind.WRITE if types and types <= _WRITES_5522 else _Kind.QUERY
+    if number == _OSC_1337 and (len(rest) >= len(_COPY) or not _COPY.startswith(rest)):
+        return _Kind.WRITE if rest.startswith(_COPY) else _Kind.OTHER
+    if number in (_OSC_52, _OSC_5522, _OSC_1337):
+        return _Kind.WRITE if is_whole else _Kind.UNKNOWN
+    return _Kind.OTHER
+
+
+def _written(text: bytes) -> bytes:
+    """Return what a write by OSC 52 puts on the clipboard, and not on PRIMARY alone; empty if nothing."""
+    _, selection, payload = [*text.split(b";", 2), b"", b""][:3]
+    if selection and not {*b"cs"} & {*selection}:
+        return b""
     try:
-        types = binascii.a2b_base64(match["types"] or b"").decode().split()
+        return binascii.a2b_base64(payload)
+    except binascii.Error:
+        return b""
+
+
+def _query(text: bytes, end: bytes) -> Query | None:
+    """Return a query by its text; None if it has no form that a program would use. `end`: what has ended it."""
+    _, fields, payload = [*text.split(b";", 2), b"", b""][:3]
+    end = end if end in (_BEL, _ST_8) else _ST
+    if payload == b"?":
+        return Query(b"52;" + fields, b"", end, (TEXT,)) if _SELECTION.fullmatch(fields) else None
+    if b"type=read" not in fields.split(b":") or len(payload) > _MAX_TYPES:
+        return None
+    identity = _ID.search(fields)
+    try:
+        types = binascii.a2b_base64(payload).decode().split()
     except ValueError:
         types = []
-    return Query(b"5522;type=read", keys, match["end"], tuple(types or [_LIST]))
+    return Query(b"5522;type=read", b":" + identity[1] if identity is not None else b"", end, tuple(types or [_LIST]))
 
 
 class Answer(Exchange):

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
+
 from sesh.client.channel import Channel
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
+from sesh.client.desktop.files import PersonFiles
 from sesh.client.desktop.outer import Outer
 from sesh.client.desktop.queries import QueryKeeper
 from sesh.client.view import TerminalView
 from sesh.config.config import DesktopSettings
+from sesh.desktop import tools
 
 
 def exchanges_of(channel: Channel, view: TerminalView, host: str | None, settings: DesktopSettings) -> Exchanges:
@@ -17,23 +21,21 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
 
     def reply(data: bytes) -> None:
         channel.input.add(data)
-        channel.send_input()
+        view.send_input()
 
-    desktop = PersonDesktop(
-        view,
-        view,
-        Consent(settings.paste, settings.browse, settings.copy),
-        host,
-        round_trip=lambda: view.feedback.round_trip,
-        outer=Outer.found(),
-        reply=reply,
-    )
-    view.queries = QueryKeeper(desktop.query, desktop.copied)
-    exchanges = Exchanges(channel, desktop, over_link=host is not None)
-    desktop.exchanges = exchanges
+    def round_trip() -> float:
+        return view.feedback.round_trip
+
+    consent, outer = Consent(settings.paste, settings.browse, settings.copy), Outer.found()
+    desktop = PersonDesktop(view, view, consent, host, round_trip=round_trip, outer=outer, reply=reply)
+    view.queries = QueryKeeper(desktop.query, desktop.copied, keeps_writes=settings.copy == "never")
+    desktop.exchanges = exchanges = Exchanges(channel, desktop, over_link=host is not None)
+    if host is not None and settings.files != "never":
+        clipboard = tools.clipboard(os.environ) if outer is None else None
+        desktop.files = PersonFiles(view, consent, exchanges, host, reply, round_trip=round_trip, clipboard=clipboard)
     return exchanges
 
 
-def keep_queries(view: TerminalView) -> None:
+def keep_queries(view: TerminalView, settings: DesktopSettings) -> None:
     """Keep queries for the clipboard from the terminal of a client that only watches: it is nobody's desktop."""
-    view.queries = QueryKeeper(lambda _: None)
+    view.queries = QueryKeeper(lambda _: None, keeps_writes=settings.copy == "never")

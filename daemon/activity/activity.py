@@ -17,7 +17,7 @@ from sesh.daemon.activity import question, rules
 from sesh.daemon.activity.declared import Declared, Source
 from sesh.daemon.activity.rules import MAX_QUESTION, SETTLED, STATES, ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import DRAW_TIME, ScreenWork, WorkState
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.events import Events
 from sesh.daemon.pty import syscalls
@@ -53,11 +53,12 @@ class ActivityMemory:
     asked: str = ""  # by it
 
 
-class Activity:
+class Activity(Part):
     """Decides whether the program works, waits or is idle, and tells when that changes."""
 
     def __init__(
         self,
+        agenda: Agenda,
         facts: Facts,
         pump: Pump,
         feed: ScreenFeed,
@@ -65,6 +66,7 @@ class Activity:
         marked_shells: MarkedShells,
         events: Events,
     ) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._pump = pump
         self._feed = feed
@@ -78,7 +80,7 @@ class Activity:
         self.work = ScreenWork(feed)
         self._checked_at = now
         self._settled = True  # the session has been checked since output and typing settled
-        self.due = NEVER  # time (monotonic) of the next check
+        # `due`: time (monotonic) of the next check
         self.seen_at = 0.0  # time (monotonic) of the last output or typing that was noted
         self.checks = 0  # how often the state was decided
 

@@ -17,7 +17,7 @@ from typing import Any, NoReturn, Optional
 
 from sesh.config import config
 from sesh.daemon.activity.rules import Reason, State
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.client import Clients
@@ -56,15 +56,16 @@ class Planned:
     running: list[int] = field(default_factory=list)  # pids of the children
 
 
-class Notifications:
+class Notifications(Part):
     """Decides when a person is notified, and starts the children that do it."""
 
-    def __init__(self, facts: Facts, clients: Clients, faults: FaultLog) -> None:
+    def __init__(self, agenda: Agenda, facts: Facts, clients: Clients, faults: FaultLog) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._clients = clients
         self._faults = faults
         self._planned = Planned()
-        self.due = NEVER  # time (monotonic) of the planned notification
+        # `due`: time (monotonic) of the planned notification
 
     @property
     def state(self) -> Planned:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -36,25 +36,25 @@ class _Owed:
         return self.ack_at if self.echoed_at == NEVER else self.echoed_at  # an ACK waits for the ECHOED before
 
 
-class InputAcks:
+class InputAcks(Part):
     """The acknowledgements that are due, and the clients that predict."""
 
-    def __init__(self, pump: Pump, feed: ScreenFeed, clients: Clients) -> None:
+    def __init__(self, agenda: Agenda, pump: Pump, feed: ScreenFeed, clients: Clients) -> None:
+        super().__init__(agenda)
         self._pump = pump
         self._feed = feed
         self._clients = clients
         self._flags = 0
         self._owed: dict[Client, _Owed] = {}
         self.predicting: list[Client] = []
-        self._next_at = NEVER  # time (monotonic) of the next ACK or ECHOED
-
-    @property
-    def due(self) -> float:
-        """The time (monotonic) of the next ACK or ECHOED; none while the pty has not taken all input."""
-        return self._next_at if not self._pump.unwritten else NEVER
+        # `due`: time (monotonic) of the next ACK or ECHOED
+        self.held = False  # they wait until the pty has taken all input
 
     def act(self, now: float) -> None:
-        """Send what is due."""
+        """Send what is due, once the pty has taken all input."""
+        if self._pump.unwritten:
+            self.due, self.held = NEVER, True
+            return
         for client, owed in self._owed.items():
             if owed.echoed_at <= now:
                 owed.echoed_at = NEVER
@@ -67,7 +67,16 @@ class InputAcks:
                     owed.number, owed.echoed_at = client.last_input, now + ECHO_TIME
                 else:
                     client.connection.queue(protocol.numbered(protocol.ACK, client.last_input, b""))
-        self._next_at = min([owed.due for owed in self._owed.values()], default=NEVER)
+        self._plan()
+
+    def go_on(self) -> None:
+        """Go on with what is held, if the pty has taken all input by now."""
+        if not self._pump.unwritten:
+            self.held = False
+            self._plan()
+
+    def _plan(self) -> None:
+        self.due = min([owed.due for owed in self._owed.values()], default=NEVER)
 
     def owe(self, client: Client, size: int, now: float) -> None:
         """Note a client's last INPUT, of `size` bytes: its ACK is due."""
@@ -83,7 +92,7 @@ class InputAcks:
             owed = self._owed[client] = _Owed()
         if ack_at < owed.ack_at:
             owed.ack_at = ack_at
-            self._next_at = min(self._next_at, owed.due)
+            self.due = min(self.due, owed.due)
 
     def forget(self, client: Client) -> None:
         self._owed.pop(client, None)

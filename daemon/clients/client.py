@@ -38,7 +38,7 @@ from sesh.vt.render.replay import Replay
 from sesh.vt.render.viewport import Viewport
 from sesh.wire import protocol
 from sesh.wire.messages import Hello
-from sesh.wire.window import PATIENCE, Window
+from sesh.wire.window import PATIENCE, LinkWindow, Window
 
 FRAME = 16 << 10  # bytes of one frame of output: a client that leaves writes the frame that it has begun
 REPLAY_LINES = 1_000  # lines of scrollback that a client gets by default
@@ -184,7 +184,7 @@ class Client(Reader):
         self.number = number
         self.terminal = Terminal.of(hello)
         self.size = clamp_size(hello.get("columns"), hello.get("rows"), hello.get("width"), hello.get("height"))
-        self.window = Window(now, over_link=hello.get("remote", False))
+        self.window = LinkWindow(now) if hello.get("remote", False) else Window(now)
         self.attached_at = STEADY.now()
         self.used_at = self.attached_at  # when a person last used it
         self.place: Place | None = None
@@ -249,6 +249,13 @@ class Client(Reader):
         """Return the time from which on nobody waits for it; NEVER if it owes nothing."""
         at = self.window.stuck_at()
         return min(at, self.connection.progress_at + PATIENCE) if self.connection.unsent else at
+
+    def lacks_nothing(self, head: int) -> bool:
+        """Return whether there is nothing to send it: it has all output, and nobody has asked for a screen for it."""
+        place = self.place
+        if place is None or place.sent != head or self.asked is not None or self.screen is not None:
+            return False
+        return self.left_out.count == 0 and (self.terminal.acknowledges or not self.window.in_flight)
 
     def was_sent(self, position: int) -> bool:
         return self.place is not None and self.place.sent >= position and not self.connection.unsent

@@ -63,8 +63,9 @@ class Sender:
         self.due = NEVER
         for follower in self.followers.values():
             self._follow(follower)
+        head = self._log.head
         for client in self._clients.all:
-            if not client.connection.closing:
+            if not (client.connection.closing or client.lacks_nothing(head)):
                 try:
                     self._send_to(client, now)
                 except Exception as error:  # the others go on
@@ -96,9 +97,9 @@ class Sender:
     def _ask_if_left_behind(self, client: Client, now: float) -> bool:
         """Note that a client needs a screen if output alone does not do for it any more; return whether that is so."""
         log = self._log
-        place = client.place
         is_late = client.behind(log) > client.window.size
-        if place is None or not (place.sent < log.base or (is_late and not self._is_waited_for(client, now))):
+        is_cut_off = client.place is not None and client.place.sent < log.base
+        if not (is_cut_off or (is_late and not self._is_waited_for(client, now))):
             return False
         client.ask_screen(now, given_up=is_late and client is self._clients.leader)
         return True
@@ -404,20 +405,10 @@ class Sender:
         Set `due` to when a reader that makes no progress is given up.
         """
         log = self._log
-        if log.head - self._feed.position >= MAX_LAG:
-            return 0
-        allowed = inf
         needed = self._feed.position
-        leader, lost = self._clients.leader, self._clients.lost
-        if leader is None and lost.place is not None and now < lost.until:
-            allowed = HERE - (log.head - lost.place.got)
-            self.due = min(self.due, lost.until)
-        if leader is not None:
-            room = leader.window.size - leader.behind(log)
-            if room >= READ_LIMIT or self._is_waited_for(leader, now):  # no read takes more, whoever waits
-                allowed = room
-            if allowed <= 0:
-                self.due = min(self.due, leader.stuck_at())
+        if log.head - needed >= MAX_LAG:
+            return 0
+        allowed = self._allowed_by_leader(now)
         for follower in self.followers.values():
             if follower.waited_for(now):
                 room = HERE - follower.behind(log)
@@ -429,3 +420,22 @@ class Sender:
             viewed = [each.place.got for each in self._clients.all if each.viewed and each.place]
             log.release(needed, self._feed.position, min(viewed, default=log.head))
         return max(0, allowed)
+
+    def _allowed_by_leader(self, now: float) -> float:
+        """Return how many bytes the program may print before it waits for the leader, or for a lost one."""
+        log = self._log
+        leader = self._clients.leader
+        if leader is None:
+            lost = self._clients.lost
+            if lost.place is None or now >= lost.until:
+                return inf
+            self.due = min(self.due, lost.until)
+            return HERE - (log.head - lost.place.got)
+        room = leader.window.size - leader.behind(log)
+        if room >= READ_LIMIT:  # no read takes more, whoever waits
+            return room
+        if not self._is_waited_for(leader, now):
+            return inf
+        if room <= 0:
+            self.due = min(self.due, leader.stuck_at())
+        return room

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import Any, Optional
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
@@ -37,7 +37,7 @@ from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
-from sesh.wire.messages import Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
@@ -48,7 +48,6 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
-_MAX_MESSAGE = 64 << 10  # bytes of a client's JSON, of which a response to a caller may take six times as many
 _LAST_PORT = 0xFFFF
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
@@ -94,22 +93,22 @@ class Link:
         return self.last_number
 
 
-class Desk:
+class Desk(Part):
     """All wishes of a session's programs."""
 
-    def __init__(self, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+    def __init__(self, agenda: Agenda, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
-        self.due = NEVER
         self.busy = False  # something is under way
         self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
-        self.files = Files(facts, pump)
+        self.files = Files(agenda, facts, pump)
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
     def desktop_of(self, client: Client) -> DesktopFacts | None:
@@ -505,7 +504,7 @@ def _refusal(why: Why, words: str = "") -> Told:
 
 
 def _checked(hint: Any, payload: bytes) -> Any:
-    if len(payload) > _MAX_MESSAGE:
+    if len(payload) > MAX_CLIENT_JSON:  # a response to a caller may take six times as many bytes
         raise ProtocolError(f"{hint.__name__.upper()} of {len(payload)} bytes")
     try:
         return check.checked_here(hint, codec.parse(payload))

@@ -22,7 +22,7 @@ from threading import Lock
 from typing import Optional
 
 from sesh import errors
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.pty.pump import Pump
 from sesh.errors import Refused, SeshError
@@ -95,15 +95,15 @@ class _Look:
     missing: set[str] = field(default_factory=set)
 
 
-class Files:
+class Files(Part):
     """The files on their way to a session, and the looks for paths."""
 
-    def __init__(self, facts: Facts, pump: Pump) -> None:
+    def __init__(self, agenda: Agenda, facts: Facts, pump: Pump) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._pump = pump
         self.poll = Poll()  # the server's, once there is one
         self.type_path: TypePath = lambda *_, **__: False  # that of `Typing`, once there is one
-        self.due = NEVER
         self.sent: list[Sent] = []
         self._looks: dict[int, _Look] = {}
         self._writers: Workers[int, _Item] | None = None

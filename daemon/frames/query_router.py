@@ -6,7 +6,7 @@ import time
 from collections import Counter, deque
 from typing import NamedTuple
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.reply_filter import OPEN_FOR
 from sesh.daemon.pty.pump import Finding, Pump
@@ -37,10 +37,11 @@ class _Asked(NamedTuple):
     until: float
 
 
-class QueryRouter:
+class QueryRouter(Part):
     """Chooses who replies to each query; types the daemon's own replies in order."""
 
-    def __init__(self, pump: Pump, feed: ScreenFeed, clients: Clients, runs: RunQueue) -> None:
+    def __init__(self, agenda: Agenda, pump: Pump, feed: ScreenFeed, clients: Clients, runs: RunQueue) -> None:
+        super().__init__(agenda)
         self._pump = pump
         self._feed = feed
         self._clients = clients
@@ -48,7 +49,7 @@ class QueryRouter:
         self.new: list[Finding] = []  # queries of this turn
         self.asked: list[_Asked] = []  # those without a reply
         self._due: deque[DueReply] = deque()
-        self.due = NEVER  # time (monotonic) at which the daemon's own replies are to be made: at once, if any are due
+        # `due`: time (monotonic) at which the daemon's own replies are to be made: at once, if any are due
 
     @property
     def state(self) -> list[DueReply]:

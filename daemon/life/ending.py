@@ -6,7 +6,7 @@ import signal
 import time
 from dataclasses import replace
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import Client, Follower, client_of
 from sesh.daemon.clients.connection import PeerConnection
@@ -27,15 +27,17 @@ _FINAL_READS = 64  # reads of the pty after the program's end; later output is l
 LAST_READ = 20.0  # seconds without progress after which an ended session gives up a reader of its last output
 
 
-class Ending:
+class Ending(Part):
     """Brings a session to its final phase, and tells each connection the end."""
 
     def __init__(
         self,
+        agenda: Agenda,
         session: Session,
         listener: Listener,
         connections: dict[int, PeerConnection],
     ) -> None:
+        super().__init__(agenda)
         self._session = session
         self._life = session.life
         self._facts = session.facts
@@ -45,7 +47,7 @@ class Ending:
         self._check_at = NEVER  # time (monotonic) of the next check of the processes
         self._times_out_at = NEVER if ends_at is None else time.monotonic() + max(0.0, ends_at - STEADY.now())
         self._finish_at = NEVER  # time (monotonic) of the next look at the connections of a session that is over
-        self.due = NEVER  # time (monotonic) of the first of these
+        # `due`: time (monotonic) of the first of these
         self._plan()
         self._reason = ""  # why somebody ends the session; empty if nobody does
         self._hung_up_at: float | None = None  # time (monotonic) of SIGHUP to the session's processes

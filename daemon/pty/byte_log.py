@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 
 _JOINED = 4 << 10  # bytes of the largest block that small blocks are joined to
 
@@ -39,15 +39,14 @@ class ByteLog:
         """Return at most `limit` bytes from `position`, in pieces. Raises LookupError outside the log."""
         if not self.base <= position <= self.head:
             raise LookupError(f"position {position} is not in {self.base}..{self.head}")
-        pieces: list[bytes] = []
-        index = bisect_right(self._starts, position) - 1
-        while limit > 0 and 0 <= index < len(self._blocks):
-            start = position - self._starts[index]
-            if piece := self._blocks[index][start : start + limit]:  # not copied if it is the whole block
-                pieces.append(piece)
-            limit -= len(piece)
-            position += len(piece)
-            index += 1
+        end = min(position + limit, self.head)
+        if position >= end:
+            return []
+        first = bisect_right(self._starts, position) - 1
+        after = bisect_left(self._starts, end)
+        pieces = self._blocks[first:after]  # a block is not copied if all of it is read
+        pieces[-1] = pieces[-1][: end - self._starts[after - 1]]
+        pieces[0] = pieces[0][position - self._starts[first] :]
         return pieces
 
     def content(self, start: int, end: int | None = None) -> bytes:

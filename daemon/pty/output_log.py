@@ -69,7 +69,7 @@ class OutputLog(ByteLog):
         self.times = Timeline()  # of the output, by positions and the wall clock
         self._retained = JOB_RETAINED if job else RETAINED
         self._marks = [base]
-        self._thins_at = 0
+        self._thins_at = _MAX_MARKS
 
     @property
     def state(self) -> LogState:
@@ -90,15 +90,17 @@ class OutputLog(ByteLog):
         super().append(block)
         self.appended_at = time.monotonic()
         self._note_time(start)
-        self._marks += [*range(start + MARK_EVERY, self.head, MARK_EVERY), self.head]
-        if len(self._marks) > max(_MAX_MARKS, self._thins_at):
+        if len(block) > MARK_EVERY:
+            self._marks += range(start + MARK_EVERY, self.head, MARK_EVERY)
+        self._marks.append(self.head)
+        if len(self._marks) > self._thins_at:
             half = len(self._marks) // 2
             self._marks[:half] = [
                 mark
                 for index, mark in enumerate(self._marks[:half])
                 if index % 2 or any(place.spans(mark) for place in self.places)
             ]
-            self._thins_at = len(self._marks) * 5 // 4  # else what stays would be looked at each time
+            self._thins_at = max(_MAX_MARKS, len(self._marks) * 5 // 4)  # else what stays would be looked at each time
 
     def _note_time(self, position: int) -> None:
         """Note the second in which the output from a position on comes, unless output has come in it already."""
@@ -141,7 +143,10 @@ class OutputLog(ByteLog):
         """Return the first mark after `start` and before `end` at which a terminal may stand; else `end`."""
         if not self.places:
             return end
-        for mark in self._marks[bisect_right(self._marks, start) : bisect_left(self._marks, end)]:
+        for index in range(bisect_right(self._marks, start), len(self._marks)):
+            mark = self._marks[index]
+            if mark >= end:
+                break
             if any(place.may_stand_at(mark) for place in self.places):
                 return mark
         return end

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.input_line import InputLine
 from sesh.daemon.pty.output_log import OutputLog
@@ -36,21 +36,22 @@ class PumpState:
     scanner: ScannerState
 
 
-class Pump:
+class Pump(Part):
     """Reads the program's pty into the log, and writes input to the pty."""
 
-    def __init__(self, log: OutputLog, life: Lifecycle) -> None:
+    def __init__(self, agenda: Agenda, log: OutputLog, life: Lifecycle) -> None:
+        super().__init__(agenda)
         self.log = log
         self.life = life
         self.pty = Pty()  # closed before the start and in an ended session
         self.allowed: float = 0  # bytes that the program may print until the next turn; none before the first one
-        self.due = NEVER  # time (monotonic) at which a pty that was hung up is read again
+        self.hung_up = False  # the pty, which is read again once this is `due` (monotonic)
         self.scanner = QueryScanner()
         self.unwritten = bytearray()  # input that the pty has not taken
         self._flushed = 0  # bytes of output from before a key that discards it, which are still to be read
         self.moved_at = 0.0  # time (monotonic) of the last output, or typed bytes, replies included
         self.input_line = InputLine()
-        self.stdin = StdinPipe()
+        self.stdin = StdinPipe(agenda)
 
     @property
     def state(self) -> PumpState:
@@ -70,12 +71,12 @@ class Pump:
 
     def act(self, _now: float) -> None:
         """Let the pty be read again."""
-        self.due = NEVER
+        self.due, self.hung_up = NEVER, False
 
     @property
     def wants_read(self) -> bool:
         """True unless the program must wait, because who reads its output lags, or its terminal was hung up."""
-        return self.allowed > 0 and self.due == NEVER
+        return self.allowed > 0 and not self.hung_up
 
     def resize(self, size: Size) -> None:
         if self.pty.is_open:
@@ -95,7 +96,7 @@ class Pump:
             self._flushed -= len(block) or self._flushed
         block, hung_up = self.pty.read(int(min(self.allowed, READ_LIMIT)))
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
-            self.due = time.monotonic() + REOPEN_AFTER
+            self.due, self.hung_up = time.monotonic() + REOPEN_AFTER, True
         self.allowed -= len(block)
         return block
 
@@ -159,6 +160,6 @@ class Pump:
     def close(self) -> None:
         """Close the pty and the job's stdin."""
         self.unwritten.clear()
-        self.due = NEVER
+        self.due, self.hung_up = NEVER, False
         self.stdin.close()
         self.pty.close()

@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import NamedTuple
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.errors import Refused
 
 MAX_WAITING = 8 << 20  # bytes that the pipe has not taken; a feeder that waits for each response has at most one chunk
@@ -20,17 +20,18 @@ class _Fed(NamedTuple):
     respond: Callable[[bool], None]
 
 
-class StdinPipe:
+class StdinPipe(Part):
     """A pipe to a job's stdin, and its untaken bytes; closed without a descriptor."""
 
-    def __init__(self, descriptor: int = -1) -> None:
+    def __init__(self, agenda: Agenda, descriptor: int = -1) -> None:
+        super().__init__(agenda)
         if descriptor >= 0:
             os.set_blocking(descriptor, False)
         self.descriptor = descriptor
         self.received = 0  # bytes so far, where a feeder that reconnects continues
         self.feeder: object = None  # the connection that feeds
         self.linger = 0.0  # seconds that the pipe stays open without its feeder
-        self.due = NEVER  # time (monotonic) at which it is closed, as its feeder has gone
+        # `due`: time (monotonic) at which it is closed, as its feeder has gone
         self.waiting = bytearray()  # bytes that the pipe has not taken
         self._fed: deque[_Fed] = deque()
         self.ends = False  # close the pipe after the waiting bytes

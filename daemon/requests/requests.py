@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from sesh.about import __version__
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest, Role, Steps
 from sesh.daemon.requests.methods import RequestMethods
 from sesh.daemon.requests.typed_text import Typing
@@ -28,14 +28,15 @@ REQUESTS: dict[str, Callable[..., Steps | None]] = {
 """The method of each request, by its name. Its parameters, except `request`, are the keys that the request may have."""
 
 
-class Requests:
+class Requests(Part):
     """Carries out requests step by step; keeps those that are unfinished."""
 
-    def __init__(self, session: Session, methods: RequestMethods) -> None:
+    def __init__(self, agenda: Agenda, session: Session, methods: RequestMethods) -> None:
+        super().__init__(agenda)
         self.session = session
         self.typing = Typing(session)
         self._methods = methods
-        self.due = NEVER  # time (monotonic) of the next step of a request
+        # `due`: time (monotonic) of the next step of a request
         self.unfinished: dict[PeerRequest[Any], tuple[float, Steps]] = {}
         """The steps of each that has some left, and when (monotonic) the next one is due."""
 

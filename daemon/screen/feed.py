@@ -10,7 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import MAX_LAG, OutputLog, Place
@@ -67,12 +67,13 @@ class FeedState:
         return cls(0, 1, 1, b"", 0, Used(), [], [])
 
 
-class ScreenFeed:
+class ScreenFeed(Part):
     """Feeds the log to the emulator, which shows the screen at `position` of it."""
 
     def __init__(
-        self, log: OutputLog, size: Size, life: Lifecycle, faults: FaultLog, max_lines: int = SCROLLBACK
+        self, agenda: Agenda, log: OutputLog, size: Size, life: Lifecycle, faults: FaultLog, max_lines: int = SCROLLBACK
     ) -> None:
+        super().__init__(agenda)
         self._log = log
         self._life = life
         self._faults = faults
@@ -84,7 +85,7 @@ class ScreenFeed:
         self._states: dict[int, TerminalState] = {}  # by position
         self._left_states: dict[int, TerminalState] = {}  # of terminals that have left
         self._pack_at = NEVER  # time (monotonic)
-        self.due = NEVER  # time (monotonic) at which the emulator should run, or its scrollback is to be compressed
+        # `due`: time (monotonic) at which the emulator should run, or its scrollback is to be compressed
         self.resize(size)
 
     @property

@@ -14,7 +14,7 @@ from collections import deque
 from collections.abc import Iterator
 
 from sesh.about import SESH
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.connection import PeerConnection
@@ -35,16 +35,19 @@ QUIET = 0.3  # seconds of silence at a shell's prompt after which the command co
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
 
 
-class RunQueue:
+class RunQueue(Part):
     """The runs of a session: the active one, and the waiting ones."""
 
-    def __init__(self, facts: Facts, pump: Pump, history: History, events: Events, faults: FaultLog) -> None:
+    def __init__(
+        self, agenda: Agenda, facts: Facts, pump: Pump, history: History, events: Events, faults: FaultLog
+    ) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._events = events
         self._faults = faults
         self._pump = pump
         self._history = history
-        self.due = NEVER  # time (monotonic) of the next step, of the next timeout, or for the history
+        # `due`: time (monotonic) of the next step, of the next timeout, or for the history
         self._step_at = NEVER  # time (monotonic) of the next step
         self._shorten_at = NEVER  # time (monotonic) at which the history's outputs are shortened
         self.line_typed = False  # the line of a run was typed; the turn resets it

@@ -135,5 +135,5 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     if spec.get("before"):
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
-    session.pump.stdin = StdinPipe(outbound)
+    session.pump.stdin = StdinPipe(session.agenda, outbound)
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)

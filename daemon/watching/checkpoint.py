@@ -11,7 +11,7 @@ import time
 from collections.abc import Generator
 from itertools import chain
 
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.base.facts import Facts
 from sesh.daemon.frames.findings import Findings
 from sesh.daemon.pty.pump import Pump
@@ -33,10 +33,13 @@ _TIMES = 512  # seconds of output that a checkpoint knows
 APPENDED = 1 << 20  # bytes of output that may be appended to a small file; then it is rewritten
 
 
-class Checkpointer:
+class Checkpointer(Part):
     """Writes the checkpoints of a session, if it has them (`Facts.persist`)."""
 
-    def __init__(self, facts: Facts, pump: Pump, feed: ScreenFeed, findings: Findings, history: History) -> None:
+    def __init__(
+        self, agenda: Agenda, facts: Facts, pump: Pump, feed: ScreenFeed, findings: Findings, history: History
+    ) -> None:
+        super().__init__(agenda)
         self._facts = facts
         self._id = facts.id
         self._pump = pump
@@ -44,7 +47,7 @@ class Checkpointer:
         self._feed = feed
         self._findings = findings
         self._history = history
-        self.due = NEVER  # time (monotonic) of the next checkpoint, or of the next part of one that is being written
+        # `due`: time (monotonic) of the next checkpoint, or of the next part of one that is being written
         self._next_at = 0.0  # time (monotonic) at which the next checkpoint may begin
         self._steps: Generator[None, None, None] | None = None  # the rest of a checkpoint that is being written
         self._position = 0  # of the last checkpoint

@@ -12,7 +12,7 @@ import time
 from dataclasses import dataclass
 
 from sesh.daemon.activity.activity import Activity
-from sesh.daemon.base.due import NEVER
+from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.clients.client import Follower
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.pty.pump import Pump
@@ -41,15 +41,16 @@ class Wait:
     until: float = NEVER  # time (monotonic) at which the wait is refused
 
 
-class Waits:
+class Waits(Part):
     """The requests that wait."""
 
-    def __init__(self, pump: Pump, activity: Activity, runs: RunQueue) -> None:
+    def __init__(self, agenda: Agenda, pump: Pump, activity: Activity, runs: RunQueue) -> None:
+        super().__init__(agenda)
         self._pump = pump
         self._activity = activity
         self._runs = runs
         self.all: list[Wait] = []
-        self.due = NEVER  # time (monotonic) of the next check
+        # `due`: time (monotonic) of the next check
         self._active_at = 0.0  # time (monotonic) of the last output or typing that `act` has seen
         self._checks = 0  # of the session's state that `act` has seen
 

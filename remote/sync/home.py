@@ -8,33 +8,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import stat
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from sesh.errors import Refused
+from sesh.system.protected import Protected
 
-# Neither sent nor deleted, at any depth.
-PROTECTED = (
-    # keys and key stores
-    ".ssh", ".gnupg", ".pki", ".password-store", ".local/share/keyrings", ".local/share/kwalletd", ".gnome2/keyrings",
-    "library/keychains", ".config/sops", ".config/op", ".config/1password",
-    # clouds and clusters
-    ".aws", ".azure", ".kube", ".oci", ".boto", ".s3cfg", ".config/gcloud", ".config/doctl", ".config/hcloud",
-    ".config/rclone", ".config/containers/auth.json", ".docker/config.json", ".docker/contexts",
-    ".terraform.d/credentials.tfrc.json", ".vault-token", ".databrickscfg",
-    # servers, databases, code hosting, package registries
-    ".netrc", ".pgpass", ".my.cnf", ".mylogin.cnf", ".smbcredentials", ".git-credentials", ".config/git/credentials",
-    ".config/gh", ".config/glab-cli", ".config/hub", ".npmrc", ".pypirc", ".gem/credentials", ".cargo/credentials",
-    ".cargo/credentials.toml",
-    # agents and browsers
-    ".claude/.credentials.json", ".codex/auth.json", ".gemini/oauth_creds.json", ".mozilla", ".config/chromium",
-    ".config/google-chrome",
-    # sesh
-    ".sesh", ".config/sesh/config.toml", ".config/sesh/sync", ".local/bin/sesh", ".local/share/sesh",
-    ".local/state/sesh",
-)  # fmt: skip
 _COPIED = (stat.S_IFREG, stat.S_IFDIR, stat.S_IFLNK)
 
 
@@ -55,12 +35,7 @@ class HomeDirectory:
 
     def __init__(self, home: str) -> None:
         self.top = os.path.realpath(home)
-        # Protect targets of symbolic links too: if `.ssh` links to `dotfiles/ssh`, that directory has the keys.
-        targets = [self._relative(os.path.realpath(os.path.join(self.top, path))) for path in PROTECTED]
-        in_home = "|".join(re.escape(target) for target in targets if target)
-        anywhere = "|".join(map(re.escape, PROTECTED))
-        # IGNORECASE: `.SSH` is the same directory on some file systems.
-        self._protected = re.compile(f"^/(?:{in_home})/|/(?:{anywhere})/", re.IGNORECASE)
+        self._protected = Protected(home)
 
     def tree(self, line: str) -> Tree:
         """Scan a listed path; follow no symbolic links below it. Raises Refused."""
@@ -111,4 +86,4 @@ class HomeDirectory:
         return path[len(inside) :] if path.startswith(inside) else ""
 
     def _is_protected(self, path: str, real: str) -> bool:
-        return any(self._protected.search(f"/{each}/") for each in (path, self._relative(real)))
+        return any(self._protected.has(os.path.join(self.top, each)) for each in (path, real))

@@ -24,9 +24,10 @@ from sesh.remote import eventlog
 from sesh.remote.ssh import exchange, ssh, ssh_messages
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.exchange import CommandResult
-from sesh.remote.sync.home import PROTECTED, HomeDirectory, Tree
+from sesh.remote.sync.home import HomeDirectory, Tree
 from sesh.schema.check import checker
 from sesh.system import files, paths, programs
+from sesh.system.protected import PROTECTED
 
 _MAX_BYTES = 4 << 20  # of the file with the states of the lines; a larger file is ignored
 _NO_RSYNC = (2, 12, 127)  # rsync's exit codes if the host has no rsync, or if login files print into its protocol

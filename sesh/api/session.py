@@ -11,7 +11,7 @@ from typing import Literal, Union, overload
 
 from sesh.errors import Busy, Fate, NotFound, UsageError, fated
 from sesh.names import check_host, check_label, check_name, pair
-from sesh.ops import enter, events, jobs, lookup, send, shell, views, wait
+from sesh.ops import enter, events, jobs, lookup, send, send_file, shell, views, wait
 from sesh.ops import sessions as session_ops
 from sesh.ops.pattern import check_pattern
 from sesh.reach import target_of
@@ -280,6 +280,19 @@ class Session:
         return Sent(**send.send_input(
             self._target, self.name, os.fsencode(text), keys=list(keys), enter=enter, force=force, question=question
         ))  # fmt: skip
+
+    def send_file(self, file: AnyPath | bytes, *, name: str | None = None) -> str:
+        """Put a file on the session's machine, and paste its path there; return the path.
+
+        `file`: a path here, or the content. `name`: the one that it gets there, for content a must; blanks and the like
+        become `-`, and a taken name gets a number. To a program that takes no pastes the path is typed. The file is
+        there as long as the session. Raises Refused, also if the path could not be pasted.
+        """
+        if isinstance(file, bytes):
+            source = send_file.of_bytes(file, name or "")
+        else:
+            source = send_file.of_path(os.fspath(file), name or "")
+        return send_file.send_file(self._target, self.name, source)["path"]
 
     def wait(
         self,

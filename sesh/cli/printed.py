@@ -23,6 +23,7 @@ from sesh.schema.outcomes import (
     PrintedError,
     Renamed,
     Sent,
+    SentFile,
     SessionPort,
 )
 
@@ -107,6 +108,12 @@ class PrintedSent(Done, Sent):
     `bytes`: the number typed, keys included. `position`: in the output, for `wait --from`. `typed`: always true; an
     error has it if the text was typed but not its rest, or not its Enter.
     """
+
+    name: str
+
+
+class PrintedSentFile(Done, SentFile):
+    """The result of `send --file` and `send --clipboard`. `bytes`: its size."""
 
     name: str
 

@@ -25,8 +25,8 @@ HostsBehind = Literal[  # the words behind the verb that are hosts if they begin
     "all",  # each word: the verb is about hosts
 ]
 VALUED = frozenset((  # each option of any verb that takes a value, which is the next word, whatever it looks like
-    "--context", "--dir", "--env", "--for", "--format", "--from", "--idle", "--key", "--label", "--lines", "--older",
-    "--question", "--signal", "--since", "--size", "--timeout", "--type", "-C", "-n", "-s", "-t",
+    "--context", "--dir", "--env", "--file", "--for", "--format", "--from", "--idle", "--key", "--label", "--lines",
+    "--name", "--older", "--question", "--signal", "--since", "--size", "--timeout", "--type", "-C", "-n", "-s", "-t",
 ))  # fmt: skip
 
 

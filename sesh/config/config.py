@@ -45,6 +45,7 @@ class DesktopSettings:
     paste: Literal["key", "always", "never"] = "key"  # read the clipboard
     browse: Literal["key", "always", "never"] = "key"  # open a page
     copy: Literal["always", "never"] = "always"  # write the clipboard
+    files: Literal["key", "never"] = "key"  # send a file that was dropped on the terminal to a host
 
 
 @dataclass

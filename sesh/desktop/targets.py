@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 TEXT, PNG = "text/plain", "image/png"
+FILES = "text/uri-list"  # addresses of files that were copied, one on a line
 _X11_TEXT = ("UTF8_STRING", "STRING", "TEXT")
 _TEXTS = (TEXT, f"{TEXT};charset=utf-8", *_X11_TEXT)
 """The names of text, as programs list them. X11's come without a slash."""

@@ -25,7 +25,7 @@ from typing import Optional
 from urllib.parse import quote
 
 from sesh.desktop import pictures
-from sesh.desktop.targets import PICTURES, PNG, TEXT
+from sesh.desktop.targets import FILES, PICTURES, PNG, TEXT
 from sesh.errors import Refused
 from sesh.system import descriptors, platforms, programs
 from sesh.system.workers import Stop
@@ -33,7 +33,7 @@ from sesh.wire.pieces import MAX_BYTES
 
 LIST_TIME, READ_TIME, WRITE_TIME = 2.5, 25.0, 10.0  # seconds for a tool
 OPEN_TIME = 1.5  # seconds in which a browser's starter fails, if it fails
-_OTHER_TYPES = ("text/html", "text/uri-list")
+_OTHER_TYPES = ("text/html", FILES)
 _TEXT_NAMES = frozenset(("utf8_string", "string", "text", "text/plain", "compound_text"))
 _NO_DESKTOP = (b"display", b"wayland server", b"compositor")  # in what a tool says that cannot reach its desktop
 _READ = 64 << 10
@@ -399,7 +399,7 @@ def _apple_types(output: bytes) -> list[str]:
     """Return the types of AppleScript's `clipboard info`: every picture comes as PNG."""
     text = output.decode(errors="replace")
     found = [PNG] * any(name in text for name in _APPLE_PICTURES)
-    return found + [TEXT] * any(name in text for name in _APPLE_TEXT)
+    return found + [FILES] * ("furl" in text) + [TEXT] * any(name in text for name in _APPLE_TEXT)
 
 
 def _apple_data(output: bytes) -> bytes:
@@ -410,9 +410,17 @@ def _apple_data(output: bytes) -> bytes:
     return b""
 
 
+def _apple_files(output: bytes) -> bytes:
+    """Return the address of the path that AppleScript prints."""
+    path = output.removesuffix(b"\n")
+    return b"file://" + quote(path).encode() if path else b""
+
+
 def _apple_read(mime: str) -> Command | None:
     if mime == TEXT:
         return Command(("pbpaste",), variables=_UTF8)
+    if mime == FILES:
+        return Command(("osascript", "-e", "POSIX path of (the clipboard as «class furl»)"), _apple_files)
     return Command(("osascript", "-e", "the clipboard as «class PNGf»"), _apple_data) if mime == PNG else None
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import select
 import time
+from collections.abc import Mapping
+from math import inf
 
 READ, WRITE = select.POLLIN, select.POLLOUT
 
@@ -32,16 +34,27 @@ class Poll:
             self._poll.unregister(descriptor)
             del self._watched[descriptor]
 
-    def wait(self, seconds: float | None) -> dict[int, int]:
-        """Wait until a descriptor is ready, for `seconds` at most; return what each is ready for.
+    def watch_only(self, wanted: Mapping[int, int]) -> None:
+        """Wait for these descriptors, each to be ready for its events, and for no other."""
+        if wanted != self._watched:
+            for descriptor in self._watched.keys() - wanted.keys():
+                self.forget(descriptor)
+            for descriptor, events in wanted.items():
+                self.watch(descriptor, events)
+
+    def wait(self, until: float) -> dict[int, int]:
+        """Wait until a descriptor is ready, or for a time (monotonic; inf: for ever); return what each is ready for.
 
         After an error or a hangup it is ready for all that it is watched for.
         """
         try:
             # poll(2) rounds up to milliseconds.
-            ready = self._poll.poll(None if seconds is None else min(_MAX_WAIT, seconds) * 1000)
+            found = self._poll.poll(None if until == inf else min(_MAX_WAIT, max(0.0, until - time.monotonic())) * 1000)
         except OSError:  # the kernel has no memory for it
             time.sleep(_RETRY)
             return {}
-        watched = self._watched
-        return {descriptor: events & watched[descriptor] or watched[descriptor] for descriptor, events in ready}
+        ready = {}
+        for descriptor, events in found:
+            watched = self._watched[descriptor]
+            ready[descriptor] = events & watched or watched
+        return ready

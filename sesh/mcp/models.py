@@ -39,6 +39,7 @@ class Waited(OfSession):
 class SentText(OfSession):
     position: int | None = Field(description="Pass it to `wait` as `since`.")
     typed: bool = Field(description="Always true: text that was not typed is an error.")
+    path: str | None = Field(default=None, description="Where the file lies on the session's machine.")
 
 
 class SessionText(OfSession):
@@ -69,6 +70,15 @@ class NotClosed(OfSession):
 class Closed(BaseModel):
     closed: list[OfSession]
     failed: list[NotClosed]
+
+
+class Copied(BaseModel):
+    type: str
+    bytes: int
+
+
+class Browsed(BaseModel):
+    url: str
 
 
 def cut(name: str, host: str | None, text: str, limit: int, skip: int = 0) -> tuple[str, str | None]:

@@ -33,8 +33,8 @@ _MAX_CALLS = 200  # at a time; further calls wait
 _ABOUT = f"""Named shell sessions that stay alive, on this machine and on any host that ssh can reach.
 
 `open` makes sure that a session runs; `run` runs a command in its shell and returns exactly its output and exit code;
-`exec` runs a job in its own session. For interactive programs: `send`, then `wait`, then `logs` or `screen`. Every tool
-takes a host. People can watch and type with `{PROGRAM} NAME`. An error has a code and says what to do."""
+`exec` runs a job in its own session. For interactive programs: `send`, then `wait`, then `logs` or `screen`. They all
+take a host. People can watch and type with `{PROGRAM} NAME`. An error has a code and says what to do."""
 
 
 class _Server(MCPServer[Any]):

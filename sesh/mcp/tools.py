@@ -16,10 +16,12 @@ from pydantic import Field
 
 from sesh.api import Met, Result, Session, Stop, execute, sessions
 from sesh.api.session import AnyCommand, hosts_of
-from sesh.errors import NotFound, SeshError, TimedOut
+from sesh.desktop.targets import TEXT
+from sesh.errors import NotFound, SeshError, TimedOut, UsageError
 from sesh.mcp import models
 from sesh.mcp.table import SessionTable, UsedSession
 from sesh.mcp.worklog import log_action
+from sesh.ops import desktop
 from sesh.ops.lookup import has_labels
 from sesh.system.workers import each
 from sesh.text import safe
@@ -137,15 +139,33 @@ class Tools:
             bool, Field(description="With enter: also after a person's unfinished input, or while the program asks.")
         ] = False,
         host: HostField = None,
+        file: Annotated[
+            str | None,
+            Field(
+                description="Alone: the path of a file here, which is put on the session's machine; its path there "
+                "is pasted, as for an agent that takes pictures."
+            ),
+        ] = None,
     ) -> models.SentText:
         """Type into what runs in a session.
         Use it for a program that asks, a REPL, an editor or another agent; then wait, and look with screen. For a shell
         command use run, which gives its output and exit code."""
+        if file is not None:
+            return self._send_file(name, host, file, alone=not (text or enter or keys or if_waiting or force))
         with self.table.during_call(Session(name, host)) as entry:
             sent = entry.session.send(text, enter=enter, keys=keys, if_waiting=if_waiting, force=force)
         pressed = [f"{len(text)} character{'s' if len(text) != 1 else ''}", *(["Enter"] if enter else []), *keys]
         log_action(entry.log, "send", " ".join(pressed), "sent")
         return models.SentText(**_identity(entry), position=sent.position, typed=sent.typed)
+
+    def _send_file(self, name: str, host: str | None, file: str, *, alone: bool) -> models.SentText:
+        """Send a file, and paste its path."""
+        if not alone:
+            raise UsageError("a file is sent alone; call send again for text, Enter or keys")
+        with self.table.during_call(Session(name, host)) as entry:
+            path = entry.session.send_file(file)
+        log_action(entry.log, "send", path, "sent")
+        return models.SentText(**_identity(entry), position=None, typed=True, path=path)
 
     def wait(
         self,
@@ -239,13 +259,28 @@ class Tools:
         failed = [end for end in ends if isinstance(end, models.NotClosed)]
         return models.Closed(closed=[end for end in ends if end is not None and end not in failed], failed=failed)
 
+    def copy(self, text: str) -> models.Copied:
+        """Put text on the clipboard of the person who is attached to the session in which this server runs.
+        Use it when they ask for it, or for what they are to type elsewhere. What they have copied no tool reads: ask
+        them to paste it."""
+        content = text.encode()
+        return models.Copied(type=desktop.copy(content, TEXT), bytes=len(content))
+
+    def browse(
+        self, url: Annotated[str, Field(description="An address of http or https; of this machine too, with its port.")]
+    ) -> models.Browsed:
+        """Open a page in the browser of the person who is attached to the session in which this server runs.
+        Use it for a page that they are to see or log in at; they may have to press a key first."""
+        return models.Browsed(url=desktop.browse(url))
+
 
 READING = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 DOING = ToolAnnotations(read_only_hint=False)
 ENDING = ToolAnnotations(read_only_hint=False, destructive_hint=True)
 HINTS = {  # by method; a `_` at the end is not part of the tool's name
     "list_": READING, "open": DOING, "run": DOING, "exec": DOING, "send": DOING, "wait": READING, "logs": READING,
-    "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING,
+    "screen": READING, "status": READING, "kill": ENDING, "close_all": ENDING, "copy": DOING,
+    "browse": DOING,
 }  # fmt: skip
 
 

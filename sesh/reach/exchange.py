@@ -15,10 +15,10 @@ from typing import Generic, Union
 
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, request_frames
-from sesh.wire.messages import INTERRUPT, RUN, RUN_INTERRUPT, SEND, RequestKeys, RequestType, Response
+from sesh.wire.messages import INTERRUPT, PUT, RUN, RUN_INTERRUPT, SEND, RequestKeys, RequestType, Response
 
 Keys = Union[RequestKeys, Callable[[], RequestKeys]]
-_KEYED = (SEND, RUN, INTERRUPT, RUN_INTERRUPT)  # requests whose key every daemon knows
+_KEYED = (SEND, RUN, INTERRUPT, RUN_INTERRUPT, PUT)  # requests whose key every daemon knows that knows them
 
 
 class Repeat(Enum):

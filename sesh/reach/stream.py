@@ -36,7 +36,7 @@ Others = list[tuple[int, int, Callable[[], object]]]  # descriptors to poll, wit
 
 
 class Arrival(NamedTuple):
-    """What a stream yields: OUTPUT that it has not yielded before, DATA, or a RESPONSE.
+    """What a stream yields: OUTPUT that it has not yielded before, DATA, TAKEN, or a RESPONSE.
 
     `number`: the position of the output's first byte, or the id of the request. `exchange`: which the RESPONSE ends.
     """
@@ -298,7 +298,7 @@ class Stream:
                 output = self.output.count(*protocol.split_number(payload))
                 if output.payload:
                     yield output
-            elif kind == protocol.DATA:
+            elif kind in (protocol.DATA, protocol.TAKEN):
                 yield Arrival(kind, 0, payload)
             elif kind == protocol.RESPONSE:
                 number = protocol.response_number(payload)

@@ -100,6 +100,13 @@ class Sent(TypedDict):
     typed: bool
 
 
+class SentFile(TypedDict):
+    """A file that was sent to a session. `path`: where it lies on the session's machine."""
+
+    path: facts.Text
+    bytes: int
+
+
 class Detached(Named):
     """The number of clients that were detached from a session."""
 

@@ -113,13 +113,13 @@ class Workers(Generic[Key, Item]):
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def close(self, leaving: float | None = None) -> None:
-        """Stop all workers; wait `leaving` seconds for their ends, by default `LEAVING`."""
+    def close(self, within: float = LEAVING) -> None:
+        """Stop all workers; wait so many seconds for their threads."""
         self._waiting.clear()
         for key in self.running:
             self.end(key)
         self.take()  # a worker may be blocked on a full queue
-        until = time.monotonic() + (LEAVING if leaving is None else leaving)
+        until = time.monotonic() + within
         for thread in self._threads:
             thread.join(max(0.0, until - time.monotonic()))
         self._reader.close()

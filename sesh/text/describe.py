@@ -44,6 +44,13 @@ def presence(session: Summary) -> tuple[str, str]:
     return "attached" if clients == 1 else f"attached {clients}", "32"
 
 
+def amount(size: int) -> str:
+    """Return a number of bytes in the unit that fits it: `300 KB`."""
+    if size < 1000:
+        return f"{size} bytes" if size != 1 else "1 byte"
+    return f"{size / 1e6:.1f} MB" if size >= 1e6 else f"{round(size / 1e3)} KB"
+
+
 _STOPPED = "stopped (Ctrl-S)"
 _REPLACED_STATES = {"quiet": "quiet", "xoff": _STOPPED}  # by `why` (daemon/activity/rules.Why)
 

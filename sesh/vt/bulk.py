@@ -156,7 +156,7 @@ class ScrollState(NamedTuple):
 def _begun_above_cursor(screen: Screen) -> int:
     """Count the lines that begin on the main screen above the cursor's."""
     row = screen.other.saved.row if screen.alternate else screen.cursor.y
-    return max(0, sum(not each.continues for each in screen.main_rows[: row + 1]) - 1)
+    return max(0, [each.continues for each in screen.main_rows[: row + 1]].count(False) - 1)
 
 
 class Bulk:

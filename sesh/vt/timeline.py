@@ -64,6 +64,8 @@ class Timeline:
 
     def within(self, start: int, end: int) -> list[tuple[int, int]]:
         """Return the pairs with numbers from `start` to before `end`."""
+        if not self._numbers or self._numbers[-1] < start:
+            return []
         some = slice(bisect_left(self._numbers, start), bisect_left(self._numbers, end))
         return list(zip(self._seconds[some], self._numbers[some]))
 

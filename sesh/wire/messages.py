@@ -123,6 +123,7 @@ class Message(TypedDict, total=False):
 
 
 MAX_PATHS = 16  # in one FIND
+MAX_CLIENT_JSON = 64 << 10  # bytes of an ASK, TOLD or DESKTOP of a client
 
 
 class Wish(str, Enum):

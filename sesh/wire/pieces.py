@@ -19,7 +19,7 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import MIN_WINDOW, Window
+from sesh.wire.window import MIN_WINDOW, LinkWindow, Window
 
 OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link at first, and where none is slower
 _PART = 3  # binary digits: a piece has an eighth of the window at most, so that a key behind it waits for as long
@@ -142,7 +142,8 @@ class Pieces:
 
     def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = Window(now, over_link=over_link, yields=not alone, first=HERE if alone else MIN_WINDOW)
+        first = HERE if alone else MIN_WINDOW
+        self._window = LinkWindow(now, yields=not alone, first=first) if over_link else Window(now)
         self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN

@@ -1,7 +1,7 @@
 """The bytes in flight to a reader, such as a terminal, and the window that bounds them.
 
 The buffers of a link (sockets, pipes, ssh's window, TCP) hold megabytes, and a key's echo waits behind all of them. So
-no more bytes are in flight than the window allows. The window follows the link: it grows by what comes without
+no more bytes are in flight than the window allows. Over a link the window follows it: it grows by what comes without
 queueing, eight times as fast until a frame has queued for the first time, and shrinks while they queue. Queueing shows
 in time alone: a frame's acknowledgement takes longer than the quickest one did. The frames after a pause show whether
 the link has become slower. Nothing is computed from bytes per second, and a pause changes nothing else.
@@ -19,6 +19,7 @@ from sesh.wire import protocol
 
 MIN_WINDOW, MAX_WINDOW = 4 << 10, 2 << 20  # bytes of a link's window
 HERE = 1 << 20  # bytes of the window of a terminal on this machine
+_JOINED = 4 << 10  # bytes up to which frames are noted together on this machine, as echoed keys come one by one
 PATIENCE = 2.0  # seconds without an acknowledgement, beside two round trips, after which nobody waits for a terminal
 _FREE = 0.25  # seconds above the quickest time up to which bytes count as not queued; or a tenth of that time
 _YIELDED = 0.04  # the same, where others are not to wait for them
@@ -33,56 +34,42 @@ class _Frame:
     end: int  # the count of bytes sent with it
     position: int  # of the log, at its end
     size: int
+
+
+@dataclass
+class _TimedFrame(_Frame):
     sent_at: float
     fresh: bool  # it is small and comes after a pause, so that nothing is queued before it
     follows: bool  # as many bytes were sent at once before it, for which it waits: over a slow link it queues
 
 
 class Window:
-    """The frames in flight to one reader. `over_link`: its size follows the link; else it is `HERE`.
+    """The frames in flight to one reader on this machine; its size stays the same."""
 
-    `yields`: others go first, and are not to wait: few bytes may queue. `first`: bytes of a link's window at first.
-    """
+    over_link = False
+    _silent = protocol.GOT_HERE  # fewer bytes in flight owe no acknowledgement
 
-    def __init__(self, now: float, *, over_link: bool, yields: bool = False, first: int = MIN_WINDOW) -> None:
-        self.over_link = over_link
-        self._yields = yields
-        self.size = first if over_link else HERE  # bytes
-        # Fewer bytes in flight owe no acknowledgement.
-        self._silent = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
+    def __init__(self, now: float) -> None:
+        self.size = HERE  # bytes
         self._progress_at = now  # time of the last acknowledgement, or since which one is owed
         self._sent = self._got = 0  # bytes of frames
         self.in_flight = 0  # bytes that were sent and not acknowledged
         self.room = self.size  # bytes that may be sent now
         self._frames: deque[_Frame] = deque()
-        self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
-        self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
-        self._taken = 0.0  # the seconds of the last frame that was measured
-        self._sent_at = -inf  # when the last frame was sent
-        self._burst = 0  # bytes sent at that moment
-        self._shrunk_at = now
-        self._has_queued = False  # so long that eight times as many bytes would queue too long
-        self._full_at = 0  # the count of bytes sent when there was no room for more
-        self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
 
     @property
     def frame(self) -> int:
-        """The most bytes of the next frame: half of the window, so that time is measured by its smallest frames."""
-        return min(self.room, self.size >> 1) if self.over_link else self.room
+        """The most bytes of the next frame."""
+        return self.room
 
     @property
     def _round_trip(self) -> float:
         """The seconds of a round trip."""
-        if not self.over_link:
-            return 0.0
-        return self._quickest_time if self._quickest_time < inf else _UNKNOWN
+        return 0.0
 
     def takes(self, size: int) -> bool:
-        """Return whether a frame may be sent now: there is room, or nothing that comes without it; note if not."""
-        if size <= self.room or self.in_flight < self._silent:
-            return True
-        self._full_at = self._sent
-        return False
+        """Return whether a frame may be sent now: there is room, or nothing that comes without it."""
+        return size <= self.room or self.in_flight < self._silent
 
     @property
     def nearly_empty(self) -> bool:
@@ -97,34 +84,32 @@ class Window:
 
     def note_sent(self, size: int, position: int, now: float) -> None:
         """Note a frame of `size` bytes after which the terminal stands at `position`."""
-        begins = self.in_flight < self._silent
-        fresh = begins and size <= MIN_WINDOW >> 1 and now - self._sent_at > 2 * self._taken
-        self._burst = self._burst + size if now == self._sent_at else size
-        follows = self._burst >= 2 * size >= 2 * _FULL
-        self._sent_at = now
+        self._count(size, now)
+        if self._frames and (last := self._frames[-1]).size + size <= _JOINED:
+            last.end = self._sent
+            last.position = position
+            last.size += size
+        else:
+            self._frames.append(_Frame(self._sent, position, size))
+
+    def _count(self, size: int, now: float) -> None:
+        """Count bytes that are sent."""
+        if self.in_flight < self._silent <= self.in_flight + size:
+            self._progress_at = now
         self._sent += size
         self.in_flight += size
         self.room = max(0, self.size - self.in_flight)
-        if begins and self.in_flight >= self._silent:
-            self._progress_at = now
-        if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
-            self._full_at = self._sent
-        last = self._frames[-1] if self._frames and not self.over_link else None
-        if last is not None and last.size + size <= MIN_WINDOW:  # as echoed keys come one by one
-            last.end, last.position = self._sent, position
-            last.size += size
-            return
-        self._frames.append(_Frame(self._sent, position, size, now, fresh, follows))
 
     def confirm(self, count: int, now: float) -> int | None:
         """Handle a GOT for the first `count` bytes; return the position of the last whole frame, None without one.
 
         An invalid count is ignored.
         """
-        if not self._got < count <= self._sent:
-            return None
-        if count <= self._full_at:
-            self._growth += count - self._got
+        frame = self._arrived(count, now) if self._got < count <= self._sent else None
+        return None if frame is None else frame.position
+
+    def _arrived(self, count: int, now: float) -> _Frame | None:
+        """Note that the first `count` bytes have arrived; return the last frame of which now every byte has."""
         self._got = count
         self.in_flight = self._sent - count
         self.room = max(0, self.size - self.in_flight)
@@ -132,12 +117,7 @@ class Window:
         frame = None
         while self._frames and self._frames[0].end <= count:
             frame = self._frames.popleft()
-        if frame is None:
-            return None
-        if self.over_link and frame.end == count:  # else its time is that of a later one, too
-            self._follow(frame, now)
-            self.room = max(0, self.size - self.in_flight)
-        return frame.position
+        return frame
 
     def forget_positions(self) -> None:
         """Note that the terminal ignores what is in flight: it stands at no position of that."""
@@ -148,7 +128,68 @@ class Window:
         """Handle an acknowledgement of everything that was sent."""
         return self.confirm(self._sent, now)
 
-    def _follow(self, frame: _Frame, now: float) -> None:
+
+class LinkWindow(Window):
+    """The frames in flight over a link, which the window's size follows.
+
+    `yields`: others go first, and are not to wait: few bytes may queue. `first`: its bytes at first.
+    """
+
+    over_link = True
+    _silent = protocol.GOT_OVER_LINK
+
+    def __init__(self, now: float, *, yields: bool = False, first: int = MIN_WINDOW) -> None:
+        super().__init__(now)
+        self._yields = yields
+        self.size = self.room = first
+        self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
+        self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
+        self._taken = 0.0  # the seconds of the last frame that was measured
+        self._sent_at = -inf  # when the last frame was sent
+        self._burst = 0  # bytes sent at that moment
+        self._shrunk_at = now
+        self._has_queued = False  # so long that eight times as many bytes would queue too long
+        self._full_at = 0  # the count of bytes sent when there was no room for more
+        self._growth = 0  # bytes that were acknowledged since the size was adapted, and sent when there was no room
+
+    @property
+    def frame(self) -> int:
+        """The most bytes of the next frame: half of the window, so that time is measured by its smallest frames."""
+        return min(self.room, self.size >> 1)
+
+    @property
+    def _round_trip(self) -> float:
+        return self._quickest_time if self._quickest_time < inf else _UNKNOWN
+
+    def takes(self, size: int) -> bool:
+        """Return whether a frame may be sent now; note if not."""
+        if super().takes(size):
+            return True
+        self._full_at = self._sent
+        return False
+
+    def note_sent(self, size: int, position: int, now: float) -> None:
+        """Note a frame, and by what its arrival will show how the link is."""
+        is_first = self.in_flight < self._silent
+        fresh = is_first and size <= MIN_WINDOW >> 1 and now - self._sent_at > 2 * self._taken
+        self._burst = self._burst + size if now == self._sent_at else size
+        follows = self._burst >= 2 * size >= 2 * _FULL
+        self._sent_at = now
+        self._count(size, now)
+        if self.room < _FULL:  # the program prints no more than there is room for, so nothing is refused
+            self._full_at = self._sent
+        self._frames.append(_TimedFrame(self._sent, position, size, now, fresh, follows))
+
+    def _arrived(self, count: int, now: float) -> _Frame | None:
+        if count <= self._full_at:
+            self._growth += count - self._got
+        frame = super()._arrived(count, now)
+        if isinstance(frame, _TimedFrame) and frame.end == count:  # else its time is that of a later one, too
+            self._follow(frame, now)
+            self.room = max(0, self.size - self.in_flight)
+        return frame
+
+    def _follow(self, frame: _TimedFrame, now: float) -> None:
         """Let the size follow the link, by the time of the frame whose arrival was acknowledged."""
         taken = now - frame.sent_at
         known = self._quickest_time < inf

@@ -191,6 +191,32 @@ def floods(frame: bytes) -> Attack:
     return attack
 
 
+def wishes(bridge: Bridge) -> None:
+    """Want all of the client's desktop, and claim that its person has agreed; note in a file what comes of it."""
+    claims = {"program": f"vim{ESCAPES}", "key": True, "consent": "key", "pressed": time.monotonic(), "paste": "always"}
+    asked: list[dict[str, Any]] = [
+        {"wish": "list"},
+        {"wish": "read", "type": "text/plain"},
+        {"wish": "open", "url": "https://example.org/"},
+        {"wish": "open", "url": "http://127.1:8000/", "ports": [8000]},
+        {"wish": "stream", "port": 8000},
+        {"wish": "port", "port": 8000},
+        {"wish": "paste"},
+    ]
+    bridge.greet()
+    bridge.leads()
+    bridge.connection.send(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\x1b]052;c;?\x07\x1b]5522;type=read"))
+    bridge.connection.send(protocol.numbered(protocol.OUTPUT, 0, b";Lg==\x1b\\hello"))
+    bridge.take(protocol.DESKTOP)
+    for number, ask in enumerate(asked, 1):
+        bridge.say(protocol.ASK, number=2 * number, **claims, **ask)
+    told = [bridge.take(protocol.TOLD) for _ in asked]
+    why = {each["number"]: each["why"] for each in told}
+    with open(os.environ["GONE"], "w", encoding="utf-8") as file:
+        json.dump([why[number] for number in sorted(why)], file)
+    bridge.connection.receive()
+
+
 def job(bridge: Bridge) -> None:
     """End a job with an exit code that does not exist."""
     bridge.greet()
@@ -235,6 +261,7 @@ ATTACKS: dict[str, Attack] = {
     "switch": attaches(protocol.SWITCH, name="other", host="elsewhere"),
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\xc3\xa4")),
+    "wishes": wishes,
     "job-range": job,
     "leaves": leaves,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),

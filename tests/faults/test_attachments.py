@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from sesh.daemon.base.due import NEVER
 from sesh.daemon.server import Server
 from sesh.schema import codec
 from sesh.vt.emulator import Emulator
@@ -312,18 +313,18 @@ def test_a_daemon_sleeps_while_nothing_happens_whoever_is_attached(
 ) -> None:
     """The file `asleep` exists while the daemon waits without a timeout."""
     asleep = os.path.join(home.path, "asleep")
-    seconds_to_wait = Server._seconds_to_wait
+    next_due = Server._next_due
 
-    def noted(server: Server) -> float | None:
-        seconds = seconds_to_wait(server)
-        if seconds is None:
+    def noted(server: Server) -> float:
+        due = next_due(server)
+        if due == NEVER:
             open(asleep, "w", encoding="ascii").close()
         else:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(asleep)
-        return seconds
+        return due
 
-    monkeypatch.setattr(Server, "_seconds_to_wait", noted)
+    monkeypatch.setattr(Server, "_next_due", noted)
     daemons.quiet("work", "read go; seq 1 200000; echo over; exec cat")
     daemons.attach("work", columns=40, rows=10, read_only=True)
     daemons.attach("work")

@@ -185,6 +185,23 @@ def test_a_host_cannot_send_its_client_elsewhere(evil: Evil) -> None:
     assert "detached from work" in terminal.text()
 
 
+def test_a_host_that_claims_a_key_gets_nothing_of_the_person_s_machine(evil: Evil) -> None:
+    home = evil.home
+    for tool, reply in (("xclip", "echo UTF8_STRING"), ("xdg-open", "")):
+        home.write(f"bin/{tool}", f"#!/bin/sh\necho {tool} >>{home.path}/called\n{reply}\n", 0o755)
+    home.env["DISPLAY"] = ":87"
+    terminal = evil.attaches("wishes")
+    terminal.wait_for("asks for your clipboard")
+    terminal.wait_until(lambda: os.path.exists(evil.gone) and os.path.getsize(evil.gone), "each wish has its answer")
+    with open(evil.gone, encoding="utf-8") as file:
+        assert json.load(file) == ["consent"] * 4 + ["refused"] * 3
+    with open(f"{home.path}/called", encoding="utf-8") as called:
+        assert "xdg-open" not in called.read()
+    assert_shown_harmless(terminal)
+    terminal.type(DETACH)
+    terminal.exit_code()
+
+
 def test_a_question_is_asked_as_text(evil: Evil) -> None:
     terminal = evil.attaches("asks")
     terminal.wait_for("really")

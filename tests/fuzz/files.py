@@ -26,6 +26,7 @@ from sesh.remote.sync import sync
 from sesh.schema.facts import SUMMARY_KEYS, Summary
 from sesh.store import checkpoints, listing, recent, records, results
 from sesh.system import paths, platforms, processes
+from sesh.system.protected import PROTECTED
 from sesh.text.keys import DetachKey
 from tests.fuzz import grammar, values
 from tests.fuzz.place import own_home
@@ -138,8 +139,7 @@ def _sync() -> Iterator[Check]:
                     told(error)
                     continue
                 assert os.path.realpath(tree.source).startswith(home.path + "/")
-                protected = sync_home.PROTECTED
-                assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in protected)
+                assert not any(tree.path == each or tree.path.startswith(f"{each}/") for each in PROTECTED)
                 assert tree.digest == place.tree(line).digest
 
         yield check

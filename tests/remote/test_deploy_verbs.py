@@ -64,6 +64,9 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     deployed(far, "1.0-0123456789ab", f"exec(open({farm.ground.runtime.launcher!r}).read())\n")
     assert home.sesh("@one", "open", "work", "--", "sleep", "1000").code == 0
     far.write(".sesh/notes.txt", "mine")
+    for entry in ("shot.png", "~made"):  # of a session whose daemon was killed while it removed its files
+        far.write(f".sesh/.files.0123456789abcdef/{entry}", "shot.png\n", 0o600)
+    os.chmod(f"{far.home}/.sesh/.files.0123456789abcdef", 0o700)
     fish_file = ".local/share/fish/vendor_conf.d/00-sesh.fish"
     far.write(fish_file, "# sesh's part of fish, of a deploy\n")
     refused = home.sesh("forget", "--remove", "@one", "--json")
@@ -74,6 +77,7 @@ def test_sesh_is_removed_from_a_host_without_sessions_with_nothing_of_others(hom
     gone = (".local/bin/sesh", ".local/share/sesh/versions", fish_file)
     assert done.json()["removed"]["one"] == [f"{far.home}/{path}" for path in gone]
     assert far.exists(".sesh/notes.txt")
+    assert not far.exists(".sesh/.files.0123456789abcdef")
     assert not far.exists(".local/bin/sesh")
     assert not far.exists(".local/share/sesh")
     assert not far.exists(os.path.dirname(fish_file))

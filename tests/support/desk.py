@@ -22,6 +22,7 @@ class Stub:
     """A desktop with a clipboard in memory, which agrees to all unless `agrees` is False."""
 
     due = inf
+    busy = False
 
     def __init__(self) -> None:
         self.facts: DesktopFacts = {"read": True, "write": True, "pictures": ["image/png"]}
@@ -38,6 +39,8 @@ class Stub:
 
     def keys(self, data: bytes) -> bytes:
         return data
+
+    def release(self) -> None: ...
 
     def close(self) -> None: ...
 

@@ -12,9 +12,25 @@ import pytest
 
 from tests.support import Home
 from tests.support.agent import Agent, driven
+from tests.support.desk import AttachedDesk
 
-TOOLS = {"list", "open", "run", "exec", "send", "wait", "logs", "screen", "status", "kill", "close_all"}
+TOOLS = {
+    "list",
+    "open",
+    "run",
+    "exec",
+    "send",
+    "wait",
+    "logs",
+    "screen",
+    "status",
+    "kill",
+    "close_all",
+    "copy",
+    "browse",
+}
 """Tools that clients already know."""
+OF_THE_OWN_SESSION = {"copy", "browse"}
 
 
 async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agent) -> None:
@@ -48,6 +64,11 @@ async def an_agent_works_in_a_session_that_a_person_sees(home: Home, agent: Agen
     status = (await agent.call("status", name="work"))["sessions"][0]
     assert (status["connection"], status["labels"], status["columns"]) == ("connected", {"by": "me"}, 200)
     assert [each["name"] for each in (await agent.call("list"))["sessions"]] == ["work"]
+    sent = await agent.call("send", name="work", file=home.write("my shot.png", "picture"))
+    assert os.path.basename(sent["path"]) == "my-shot.png"
+    with open(sent["path"], encoding="utf-8") as file:
+        assert file.read() == "picture"
+    assert (await agent.refused("send", name="work", file=sent["path"], text="x"))[0] == "usage"
     killed = await agent.call("kill", name="work")
     assert killed["closed"] == [{"session": "work", "host": None}]
     assert (await agent.call("status", name="work"))["sessions"][0]["connection"] == "closed"
@@ -107,7 +128,7 @@ async def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(
         assert what, tool.name
         assert "Use it" in when, tool.name
         assert (tool.output_schema or {})["type"] == "object"
-        assert "host" in tool.input_schema["properties"]
+        assert ("host" in tool.input_schema["properties"]) == (tool.name not in OF_THE_OWN_SESSION)
         assert "stop" not in tool.input_schema["properties"]
     assert "run" in (agent.client.instructions or "")
     assert (await agent.refused("run", name="none", command="true"))[0] == "not_found"
@@ -130,6 +151,7 @@ async def every_tool_says_what_it_does_and_its_errors_say_a_code_and_what_to_do(
     await agent.call("open", name="shell")
     assert (await agent.call("run", name="shell", command=long))["output"] == "long\n"
     await agent.call("kill", name="shell")
+    assert (await agent.refused("copy", text="a"))[1].startswith("this is no session, so there is no desktop to ask")
     wrong: Any = await agent.client.call_tool("run", {"nme": "work"})
     assert wrong.is_error
     running = [each["session"] for each in (await agent.call("status"))["sessions"] if each["connection"] != "closed"]
@@ -226,6 +248,24 @@ def test_all_that_the_agent_opened_is_closed_and_nothing_else(home: Home) -> Non
 
     driven(home, story)
     assert home.names() == []
+
+
+def test_an_agent_in_a_session_copies_and_opens_pages_for_its_person(
+    home: Home, work: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home.env |= {"SESH_SESSION": "work", "SESH_ENV_FILE": f"{home.directory}/.env.{home.record('work')['id']}"}
+    monkeypatch.setenv("SESH_DIR", home.directory)
+
+    async def story(agent: Agent) -> None:
+        assert await agent.call("copy", text="grün") == {"type": "text/plain", "bytes": 5}
+        assert await agent.call("browse", url="https://Example.org") == {"url": "https://example.org/"}
+        assert (await agent.refused("browse", url="file:///etc/passwd"))[0] == "usage"
+        person.desktop.agrees = False
+        assert (await agent.refused("copy", text="no"))[0] == "refused"
+
+    with AttachedDesk("work") as person:
+        driven(home, story)
+        assert (person.desktop.clipboard, person.desktop.opened) == ("grün".encode(), ["https://example.org/"])
 
 
 def test_a_file_tells_what_was_done_in_a_session_and_keeps_no_password(home: Home) -> None:

@@ -73,6 +73,9 @@ PAIRS: dict[str, dict[str, tuple[str, str]]] = {
         "--enter": ("send said x --json", "send said x --json --enter"),
         "--key": ("send said x --json", "send said x --json --key Tab"),
         "--question": ("send said x", "send said x --question nothing"),
+        "--file": ("send said --json", "send said --json --file /etc/passwd"),
+        "--name": ("send said --json --file /etc/passwd", "send said --json --file /etc/passwd --name other"),
+        "--clipboard": ("send said --json", "send said --json --clipboard"),
         "--force": ("send said x", "send said x --force"),
     },
     "wait": {

@@ -78,13 +78,13 @@ def prints(session: Session, output: bytes) -> None:
 class Daemon(Server):
     """A server whose turn does not wait: a test calls it, as `run` does, and looks between two of them."""
 
-    def _seconds_to_wait(self) -> float:
+    def _next_due(self) -> float:
         return 0.0
 
     @property
     def has_work(self) -> bool:
         """True if the next turn would not wait."""
-        return super()._seconds_to_wait() == 0.0
+        return super()._next_due() <= time.monotonic()
 
     def until(self, true: Callable[[], object]) -> None:
         """Take turns until something is true."""

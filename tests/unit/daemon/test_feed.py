@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon.base.due import Agenda
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog, Place
@@ -51,7 +52,7 @@ CHANGES = st.lists(
 
 def fed(columns: int = 80, rows: int = 24) -> tuple[OutputLog, ScreenFeed]:
     log = OutputLog()
-    return log, ScreenFeed(log, (columns, rows, 0, 0), Lifecycle(), FaultLog())
+    return log, ScreenFeed(Agenda(), log, (columns, rows, 0, 0), Lifecycle(), FaultLog())
 
 
 @pytest.mark.parametrize("text", [b".", b"tick\r\n"])
@@ -102,7 +103,10 @@ def test_a_feed_behind_is_the_emulator_that_saw_all_in_order(steps: list[tuple[s
                 seen.append(("stepped", None))
         else:
             state = dumped(behind)
-            before, behind = behind, ScreenFeed(log, (behind.columns, behind.rows, 0, 0), Lifecycle(), FaultLog())
+            before, behind = (
+                behind,
+                ScreenFeed(Agenda(), log, (behind.columns, behind.rows, 0, 0), Lifecycle(), FaultLog()),
+            )
             behind.restore(state)
             seen.append(("stepped", None))
             assert behind.emulator.screen.scrollback.end == before.emulator.screen.scrollback.end
@@ -264,7 +268,7 @@ def test_a_fault_of_the_emulator_costs_a_slice_and_nothing_waits_for_it(monkeypa
 
 def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
     log, faults = OutputLog(), FaultLog()
-    faulty = ScreenFeed(log, (80, 24, 0, 0), Lifecycle(), faults)
+    faulty = ScreenFeed(Agenda(), log, (80, 24, 0, 0), Lifecycle(), faults)
     monkeypatch.setattr(faulty.emulator.screen, "used", frozenset())  # a title cannot be noted
     log.append(b"before \x1b]0;one\x07\x1b]0;two\x07after")
     assert faulty.catch_up(10)

@@ -59,19 +59,19 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Server.outbox "
         "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all "
-        "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks._next_at Attached._held Attached.due "
-        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger StdinPipe.due OutputLog.whole",
+        "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks.held Attached._held Attached.due "
+        "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "exchanges with a desktop: a reload ends them":
-        "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Desk.due Files.sent Files.due Files._looks "
+        "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Files.sent Files._looks "
         "Files._lookers Files._writers Files._last_worker Files._is_clean",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at RunQueue.due "
+        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing.busy Typing._turns Requests.unfinished Requests.due StdinPipe.waiting StdinPipe.ends",
+        "Typing.busy Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._killed_by_request "
-        "Ending._check_at Ending._finish_at Ending.due Pty.has_ended Pty.status Pty.usage",
+        "Ending._check_at Ending._finish_at Pty.has_ended Pty.status Pty.usage",
     "it follows from the phase":
         "Lifecycle.named Lifecycle.over",
     "made of the session's facts":
@@ -80,14 +80,14 @@ LOST = {
         "Attached.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
         "Server.replace Server._is_full Clients.due Pump.allowed",
     "work in progress: it begins again":
-        "OutputLog.appended_at OutputLog._thins_at Activity._checked_at Activity.due Activity.seen_at "
+        "OutputLog.appended_at OutputLog._thins_at Agenda.times Activity._checked_at Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed.due "
-        "RunQueue._shorten_at Session.planned_to Waits._active_at Waits.due Waits._checks "
-        "Checkpointer.due Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
+        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at "
+        "RunQueue._shorten_at Session.planned_to Waits._active_at Waits._checks "
+        "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
-        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.due Pump.moved_at "
+        "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at Pump.hung_up "
         "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
@@ -224,7 +224,7 @@ def test_without_files_in_memory_a_snapshot_is_in_one_without_a_name(monkeypatch
 def started(name: str, columns: int) -> Session:
     """Return a new session with a pty and a pipe."""
     own = Session(daemon_facts(name=name), (columns, 20, 0, 0), Pty(*os.openpty(), os.getpid()))
-    own.pump.stdin = StdinPipe(os.pipe()[1])
+    own.pump.stdin = StdinPipe(own.agenda, os.pipe()[1])
     return own
 
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from sesh.daemon.base.due import Agenda
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import Pty
@@ -21,7 +22,7 @@ LOCAL, CHARACTERS = 3, 6
 @pytest.fixture
 def pump() -> Iterator[Pump]:
     """A pump whose program has printed `OLD`, and waits."""
-    pump = Pump(OutputLog(job=False), Lifecycle())
+    pump = Pump(Agenda(), OutputLog(job=False), Lifecycle())
     master, slave = os.openpty()
     os.set_blocking(master, False)
     pump.pty = Pty(master, slave)

@@ -8,6 +8,7 @@ import pytest
 
 from sesh.daemon.activity import screen_work as module
 from sesh.daemon.activity.screen_work import ScreenWork, WorkState
+from sesh.daemon.base.due import Agenda
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.base.phase import Lifecycle
 from sesh.daemon.pty.output_log import OutputLog
@@ -31,7 +32,7 @@ def test_a_program_that_changed_cells_for_some_seconds_and_changes_none_has_stop
 ) -> None:
     log, now = OutputLog(), [100.0]
     monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=lambda: now[0]))
-    feed = ScreenFeed(log, (80, 24, 0, 0), Lifecycle(), FaultLog())
+    feed = ScreenFeed(Agenda(), log, (80, 24, 0, 0), Lifecycle(), FaultLog())
     work = ScreenWork(feed)
     for frame in frames:
         now[0] += apart

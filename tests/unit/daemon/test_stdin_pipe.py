@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.daemon.base.due import Agenda
 from sesh.daemon.pty.stdin_pipe import MAX_WAITING, StdinPipe
 from sesh.errors import Refused
 
@@ -19,7 +20,7 @@ class Job:
     def __init__(self) -> None:
         self.outlet, inlet = os.pipe()
         os.set_blocking(self.outlet, False)
-        self.pipe = StdinPipe(inlet)
+        self.pipe = StdinPipe(Agenda(), inlet)
         self.answers: list[tuple[int, bool]] = []
         self.got = b""
 

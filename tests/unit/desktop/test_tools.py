@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from sesh.desktop import tools
-from sesh.desktop.targets import PNG, TEXT
+from sesh.desktop import dropped, tools
+from sesh.desktop.targets import FILES, PNG, TEXT
 from sesh.desktop.tools import NoTool
 from sesh.errors import Refused
 from sesh.system import platforms
@@ -179,6 +179,22 @@ def test_a_picture_of_macos_is_read_as_hexadecimal_digits_and_written_by_a_file(
     assert not Path(next(iter(files))).exists()
     tools.write(clip, TEXT, b"text")
     assert words(log)[-1] == "pbcopy"
+
+
+def test_the_address_of_a_file_that_was_copied_on_macos_is_that_of_any_desktop(make: Make) -> None:
+    for name in ("pbcopy", "pbpaste"):
+        make(name)
+    path = "/Users/me/Desktop/Screenshot 2026-11-30 at 10.30.12\u202fAM.png"
+    make(
+        "osascript",
+        {
+            "-e clipboard info": ("«class furl», 90, «class utf8», 40, «class PNGf», 900".encode(), "", 0),
+            "-e POSIX path of (the clipboard as «class furl»)": (f"{path}\n".encode(), "", 0),
+        },
+    )
+    clip = found({}, macos=True)
+    assert tools.list_types(clip, Stop()) == [PNG, FILES, TEXT]
+    assert [path] in dropped.readings(tools.read(clip, FILES, Stop()))
 
 
 def test_windows_gets_text_and_pictures_on_stdin_and_gives_them_as_base64(make: Make, log: Path) -> None:

@@ -15,8 +15,9 @@ from sesh.errors import Refused
 from sesh.remote import known
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.sync import sync
-from sesh.remote.sync.home import PROTECTED, HomeDirectory
+from sesh.remote.sync.home import HomeDirectory
 from sesh.system import programs
+from sesh.system.protected import PROTECTED
 
 ODD = "odd 'n\" $(touch evil); *?[x] \\ é~!"
 WAYS = [pytest.param(True, id="rsync", marks=pytest.mark.needs("rsync")), pytest.param(False, id="tar")]

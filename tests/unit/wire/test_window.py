@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.wire import protocol
-from sesh.wire.window import HERE, MAX_WINDOW, MIN_WINDOW, PATIENCE, Window
+from sesh.wire.window import HERE, MAX_WINDOW, MIN_WINDOW, PATIENCE, LinkWindow, Window
 
 FRAME = 4 << 10  # bytes from one mark of the log to the next
 
@@ -23,7 +23,7 @@ class SimulatedLink:
     def __init__(self, rate: float, trip: float) -> None:
         self.rate, self.trip = rate, trip
         self.now = 100.0
-        self.window = Window(self.now, over_link=True)
+        self.window = LinkWindow(self.now)
         self.free_at = self.now  # when the last byte has left the queue
         self.sent = self.arrived = self.acknowledged = 0
         self.largest = 0
@@ -219,7 +219,7 @@ def test_the_window_is_within_its_bounds_and_counts_what_is_in_flight(
 
 @given(st.lists(st.integers(1, 20_000), min_size=1, max_size=50), st.data())
 def test_the_position_is_that_of_the_last_frame_that_has_arrived_whole(sizes: list[int], data: st.DataObject) -> None:
-    window = Window(0.0, over_link=True)  # here small frames are noted together
+    window = LinkWindow(0.0)  # on this machine small frames are noted together
     ends = [0]
     for size in sizes:
         ends.append(ends[-1] + size)
@@ -237,7 +237,7 @@ def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are
     sizes: list[int], share: float
 ) -> None:
     """A terminal that takes nothing had a record for each byte that was echoed."""
-    window = Window(0.0, over_link=False)
+    window = Window(0.0)
     ends = [0]
     for size in sizes:
         ends.append(ends[-1] + size)
@@ -250,7 +250,7 @@ def test_frames_in_flight_on_this_machine_are_few_records_however_small_they_are
 
 
 def test_a_terminal_that_takes_nothing_is_waited_for_as_long_as_it_may_take_a_busy_one() -> None:
-    window = Window(0.0, over_link=False)
+    window = Window(0.0)
     assert window.size == HERE
     window.note_sent(protocol.GOT_HERE - 1, 1, 5.0)
     assert window.stuck_at() == float("inf"), "no acknowledgement is owed"

@@ -39,6 +39,7 @@ class Person:
         self.opened: list[str] = []
         self.written: list[tuple[str, bytes]] = []
         self.line, self.notices = "", list[str]()
+        self.line_columns = 78
         self.looks = 0
         self.replies: list[bytes] = []  # to queries
         monkeypatch.setattr(module, "WAIT", 0.2)
@@ -108,8 +109,12 @@ class Person:
                 self.asked.append(codec.parse(payload))
 
     def run_once(self, seconds: float = 0.05) -> None:
-        deadline = min(time.monotonic() + seconds, max(self.exchanges.due, time.monotonic()))
-        ready = descriptors.polled(self.desktop.watched().items(), deadline)
+        self.exchanges.run([], time.monotonic())  # the turn before ends with it
+        deadline, watched = time.monotonic() + seconds, dict[int, int]()
+        if self.exchanges.busy:  # else the client's loop asks for neither
+            deadline = min(deadline, max(self.exchanges.due, time.monotonic()))
+            watched |= self.desktop.watched()
+        ready = descriptors.polled(watched.items(), deadline)
         self.exchanges.run(ready, time.monotonic())
         self._collect()
 
@@ -171,6 +176,25 @@ def test_the_key_of_the_line_gives_it_to_the_reader_that_waits_and_not_to_the_pr
     assert person.line == ""
     assert person.answer(number)["ok"]
     assert person.data[number] == b"text"
+
+
+@pytest.mark.parametrize(
+    ("columns", "line"),
+    [
+        (78, "vim on @gpu asks for your clipboard (text, 4 bytes): Ctrl-V or Alt-V gives it"),
+        (70, "vim on @gpu asks for your clipboard (text, 4 bytes): Ctrl-V gives it"),
+        (60, "vim on @gpu asks for your clipboard: Ctrl-V gives it"),
+        (40, "Ctrl-V gives your clipboard to vim on @gpu"),
+    ],
+)
+def test_a_line_says_its_key_and_what_it_gives_on_a_narrow_terminal_too(
+    person: Person, columns: int, line: str
+) -> None:
+    person.content[TEXT] = b"text"
+    person.line_columns = columns
+    person.ask("read", type=TEXT)
+    person.until_line()
+    assert person.line == line
 
 
 def test_a_program_that_polls_runs_no_tool_until_the_next_key(person: Person) -> None:
@@ -506,8 +530,8 @@ def test_the_name_of_a_program_is_cut_and_has_no_controls(person: Person) -> Non
     person.content = {TEXT: b"text"}
     person.ask("read", type=TEXT, program="\x1b[31m" + "x" * 1000)
     person.until_line()
-    assert person.line.startswith("[31mxxxxx")
-    assert len(person.line) < 150
+    assert "[31mxxxxx" in person.line
+    assert len(person.line) < 78
 
 
 def test_a_key_while_the_tool_still_looks_gives_the_clipboard(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -52,10 +52,10 @@ NO_KEYS = {
 
 
 def presses(*writes: bytes) -> list[Press]:
-    """Return what is pressed, without parts that are nothing."""
+    """Return what is pressed, without parts that are nothing, and the marks before pastes."""
     finder = PressFinder()
     found = [press for data in writes for _, press in finder.split(data)]
-    return [press for press in found if press is not Press.NONE]
+    return [press for press in found if press not in (Press.NONE, Press.PASTE_START)]
 
 
 @pytest.mark.parametrize("name", PASTE_KEYS)
@@ -116,6 +116,14 @@ def test_the_release_of_a_paste_key_is_told_apart() -> None:
 )
 def test_an_empty_paste_is_found_also_in_two_writes(writes: tuple[bytes, ...]) -> None:
     assert presses(*writes) == [Press.EMPTY_PASTE]
+
+
+def test_the_mark_before_a_paste_is_a_part_of_its_own_once_it_is_whole() -> None:
+    finder = PressFinder()
+    assert finder.split(b"a\x1b[200~b") == [(b"a", Press.KEY), (b"\x1b[200~", Press.PASTE_START), (b"b", Press.NONE)]
+    finder = PressFinder()
+    assert finder.split(b"\x1b[20") == [(b"\x1b[20", Press.NONE)]
+    assert finder.split(b"0~") == [(b"0~", Press.PASTE_START)]
 
 
 @pytest.mark.parametrize(
