@@ -21,6 +21,7 @@ from itertools import chain
 from math import inf
 from typing import Any, Optional, Protocol
 
+from sesh.about import PROGRAM
 from sesh.client.desktop.asking import TerminalClipboard, Way
 from sesh.client.desktop.consent import ASKED_TIME, Consent, Content, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges, State
@@ -126,7 +127,7 @@ class PersonDesktop:
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, LoginListener] = {}  # by port
-        self._forwards = Forwards()
+        self._forwards = Forwards(self._tell_refused, passes_on=outer is not None)
         self._opening: list[Exchange] = []  # that the outer session was asked for
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -284,8 +285,8 @@ class PersonDesktop:
 
     def _decide_listen(self, exchange: Exchange) -> None:
         port = exchange.ask.get("port", 0)
-        if not self._is_remote and self._outer is None:
-            exchange.refuse(Why.REFUSED, f"port {port} is on your own machine already: http://localhost:{port}")
+        if not self._is_remote:  # the port is this machine's own: the outer session's person may sit at another one
+            self.exchanges.begin(exchange)
         elif self._forwards.keeps(port) or (verdict := self._consent.open(time.monotonic())) is Verdict.GIVE:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
@@ -299,13 +300,17 @@ class PersonDesktop:
         if port is None:
             return
         if self._outer is None:
-            if self._says(f"forwards {port}", program := _program(exchange)):
+            if self._is_remote and self._says(f"forwards {port}", program := _program(exchange)):
                 there = exchange.ask.get("port", 0)
                 self._lines.show_notice(f"{program}{self._place}: its port {there} is at http://localhost:{port} here")
             self._forwards.tell(exchange, port)
         else:  # its person sits at another machine, from which this port is to be reached
             exchange.ask["port"] = port
             self._outer.ask(exchange)
+
+    def _tell_refused(self, port: int) -> None:
+        where = f"{PROGRAM} {self._place.strip().removeprefix('on ')} forward {port}"
+        self._lines.show_notice(f"port {port} is carried for a browser alone; for other programs, type here: {where}")
 
     def _decide_read(self, exchange: Exchange) -> None:
         if self._outer is not None and self._consent.paste != "never":

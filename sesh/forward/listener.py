@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import Enum, auto
 from math import inf
-from typing import Optional, Protocol
+from typing import Optional, Protocol, TypeVar
 
 from sesh.errors import Refused
 from sesh.system import platforms
@@ -74,6 +74,7 @@ class Carrying(Protocol):
         """End it."""
 
 
+AnyListener = TypeVar("AnyListener", bound="Listener")
 Begin = Callable[[int], Carrying]  # begins an exchange with a port of the other machine; it is over without a link
 
 
@@ -299,11 +300,11 @@ class Listener:
         self.connections = []
 
 
-def first_free(far_port: int, first: int) -> Listener:
+def first_free(far_port: int, first: int, kind: type[AnyListener]) -> AnyListener:
     """Listen for a port of another machine, on `first` or the next one that is free. Raises Refused."""
     for port in range(first, min(first + _TRIES, 1 << 16)):
         try:
-            return Listener(port, far_port)
+            return kind(port, far_port)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise Refused(f"cannot listen on this machine: {error.strerror}") from error
