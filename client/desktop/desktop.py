@@ -48,6 +48,7 @@ _MAX_PROGRAM = 32  # characters of a program's name
 _MAX_WORKERS = 4
 _LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 _MAX_HOSTS = 64 << 10  # bytes of /etc/hosts; whoever blocks sites by it has megabytes, behind the machine's own names
+_MAX_ANSWERS = 8  # to queries that are under way; further ones hear of an empty clipboard
 _MAX_LISTENERS = 16  # one more ends the oldest
 
 Types = list[str]
@@ -107,7 +108,7 @@ class PersonDesktop:
         round_trip: Callable[[], float] = lambda: 0.0,
         environment: Mapping[str, str] = os.environ,
         outer: Outer | None = None,
-        reply: Callable[[bytes], None] = lambda _: None,
+        reply: Callable[[bytes], bool] = lambda _: True,
     ) -> None:
         self.exchanges: Exchanges
         self.files: PersonFiles | None = None
@@ -124,11 +125,15 @@ class PersonDesktop:
         self._swallows_release = False
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last_worker = self._last_query = 0
+        self._shims: Optional[Exchange] = None  # the last look whether a program that may paste finds them
+        self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
         self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
         self._listeners: dict[int, LoginListener] = {}  # by port
         self._forwards = Forwards(self._tell_refused, passes_on=outer is not None)
         self._opening: list[Exchange] = []  # that the outer session was asked for
+        self._to_copy: bytes | None = None  # by OSC 52, which waits for a tool
+        self._copies = False  # a tool writes what was copied by OSC 52
         self._said: dict[tuple[str, str], float] = {}
         self.facts = FACTS if outer is not None else self._own_facts()
 
@@ -190,11 +195,12 @@ class PersonDesktop:
         for number, exchange in list(self._waiting.items()):
             if self._until(exchange) <= now:
                 del self._waiting[number]
+                self._end_worker(exchange)
                 exchange.refuse(Why.CONSENT, "the clipboard was not given: its person has not agreed")
         self._forwards.act(ready, now, self.exchanges.stream_to_any)
         for port, listener in list(self._listeners.items()):
             listener.act(ready, now, self.exchanges.stream)
-            if listener.sockets and listener.watch is not None and listener.watch.state is State.GONE:
+            if listener.sockets and listener.watch is not None and listener.watch.lost:
                 listener.watch = self.exchanges.watch_port(port)  # the link has broken, and may be back
             if not listener.open:
                 self._drop_listener(port)
@@ -249,6 +255,7 @@ class PersonDesktop:
         kept = bytearray()
         for part, press in self._presses.split(data):
             self._has_typed = self._has_typed or press.is_key
+            self._look_for_shims(press)
             is_sent = self.files is not None and self.files.takes(press)  # for the files alone, and for no program
             if self._consent.press(Press.KEY if is_sent else press, now, self._round_trip()):
                 self._swallows_release = True
@@ -258,6 +265,11 @@ class PersonDesktop:
                 self._swallows_release = self._swallows_release or is_sent
                 kept += part if self.files is None else self.files.keys(part, press, now)
         return bytes(kept)
+
+    def _look_for_shims(self, press: Press) -> None:
+        """At a paste key, ask whether the program finds what would ask for the clipboard."""
+        if press in (Press.PASTE_KEY, Press.EMPTY_PASTE) and (self._shims is None or self._shims.over):
+            self._shims = self.exchanges.look_for_shims()
 
     def release(self) -> None:
         """Pass on what is held of the input: the link is lost, or the client leaves or stops."""
@@ -378,8 +390,7 @@ class PersonDesktop:
             exchange.refuse(Why.REFUSED, f"the address is not opened: {error}")
             return
         if address.is_here and self._is_remote and not self._carried(exchange, address):
-            self._link(program, address, "leads to this machine")
-            exchange.refuse(Why.REFUSED, "the address leads to the desktop's own machine, and is not opened there")
+            self._refuse_here(exchange, address)
         elif self._outer is not None and self._consent.browse != "never" and not self._ports(exchange, address):
             self.exchanges.begin(exchange)  # else it is listened here, for which the key is to be one of this session
         elif (verdict := self._consent.open(now)) is Verdict.GIVE:
@@ -390,6 +401,13 @@ class PersonDesktop:
         else:
             exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page")
 
+    def _refuse_here(self, exchange: Exchange, address: addresses.Address) -> None:
+        """Refuse an address that leads to this machine, to a port that is not carried."""
+        self._link(_program(exchange), address, "leads to this machine")
+        exchange.refuse(
+            Why.REFUSED, "none of your programs listens on that port here, and the desktop's own pages are not opened"
+        )
+
     def _link(self, program: str, address: addresses.Address, what: str) -> None:
         """Show an address as a link to click."""
         now = time.monotonic()
@@ -399,18 +417,36 @@ class PersonDesktop:
 
     def query(self, query: Query) -> None:
         """Answer a query of a program for the clipboard, as a wish of it; at once none, where nobody has typed."""
-        if self._has_typed:
-            self._last_query -= 1
-            self.decide(Answer(query, self._last_query, self._reply))
+        if not self._has_typed:
+            return
+        self._last_query -= 1
+        answer = Answer(query, self._last_query, self._reply)
+        self._answers = [each for each in self._answers if not each.over]
+        if len(self._answers) >= _MAX_ANSWERS:
+            answer.refuse(Why.REFUSED)
+        else:
+            self._answers.append(answer)
+            self.decide(answer)
 
     def copied(self, text: bytes) -> None:
         """Note what a program has put on the clipboard by OSC 52; put it there where the terminal does not."""
         self._consent.wrote(Content.of(TEXT, text))
-        clipboard = self._clipboard
-        if self._terminal.ignores_clipboard and clipboard is not None:
-            self._last_worker += 1
-            call = partial(tools.write, clipboard, TEXT, text)
-            self._workers.begin(self._last_worker, partial(_called, lambda _: call(), lambda _: None))
+        if self._terminal.ignores_clipboard and self._clipboard is not None:
+            self._to_copy = text
+            self._copy(self._clipboard)
+
+    def _copy(self, clipboard: tools.Clipboard) -> None:
+        """Put on the clipboard what was copied last, once no other tool writes: there may be thousands of copies."""
+        if self._to_copy is None or self._copies:
+            return
+        text, self._to_copy, self._copies = self._to_copy, None, True
+        self._last_worker += 1
+        call = partial(tools.write, clipboard, TEXT, text)
+        self._workers.begin(self._last_worker, partial(_called, lambda _: call(), partial(self._end_copy, clipboard)))
+
+    def _end_copy(self, clipboard: tools.Clipboard, _: object) -> None:
+        self._copies = False
+        self._copy(clipboard)
 
     # -- wishes that are fulfilled
 
@@ -520,6 +556,22 @@ class PersonDesktop:
     def open(self, exchange: Exchange) -> None:
         """Open `ask["url"]`; listen first on the ports that it names. Then tell."""
         address = addresses.parse(exchange.ask.get("url", ""), self._own_names)
+        if self._is_remote and not address.is_here:
+            done = partial(self._open_found, exchange, address)
+            self._run(exchange, lambda _: addresses.leads_here(address.host), done)
+        else:
+            self._open(exchange, address)
+
+    def _open_found(self, exchange: Exchange, address: addresses.Address, leads_here: bool) -> None:
+        """Open an address whose name was looked up: a name that leads to this machine is one of its loopback."""
+        if leads_here:
+            address = addresses.parse(exchange.ask.get("url", ""), (*self._own_names, address.host))
+        if leads_here and not self._carried(exchange, address):
+            self._refuse_here(exchange, address)
+        else:
+            self._open(exchange, address)
+
+    def _open(self, exchange: Exchange, address: addresses.Address) -> None:
         browser = self._browser
         taken = next((each.port for each in self._ports(exchange, address) if not self._listen(exchange, each)), None)
         if taken is not None:
@@ -606,6 +658,15 @@ class PersonDesktop:
             if not exchange.fulfilled:
                 self._stop_listening(exchange)
 
+    def take_logins(self) -> dict[int, LoginListener]:
+        """Let go of what listens for logins, by port; return it, for another session of the same machine."""
+        logins, self._listeners = self._listeners, {}
+        return logins
+
+    def resume_logins(self, logins: dict[int, LoginListener]) -> None:
+        """Go on with what listens for logins: the daemon of each session of a machine can connect to its ports."""
+        self._listeners.update(logins)
+
     def listen(self, port: int, *, tls: bool = False, own: bool = False) -> bool:
         """Listen on this machine's loopback; False if the port is taken."""
         if (old := self._listeners.get(port)) is not None:
@@ -636,6 +697,9 @@ class PersonDesktop:
             self._forwards.ended(exchange, now)
             if self._outer is not None:
                 self._outer.moved(exchange)
+        elif exchange.wish is Wish.SHIMS:
+            if line := exchange.answer.get("words", ""):
+                self._lines.show_notice(line)
         elif self._outer is not None:
             self._outer.moved(exchange)
         elif exchange.over:

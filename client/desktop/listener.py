@@ -12,7 +12,6 @@ from collections.abc import Collection
 from math import inf
 from typing import Optional
 
-from sesh.client.desktop.exchanges import Exchange, State
 from sesh.desktop import addresses
 from sesh.forward.listener import Begin, Carrying, Listener, Opening
 
@@ -84,7 +83,7 @@ class LoginListener(Listener):
         super().__init__(port)
         self.tls, self.own = tls, own
         self.until = now + LOGIN_TIME
-        self.watch: Optional[Exchange] = None  # tells when the far port closes
+        self.watch: Optional[Carrying] = None  # tells when the far port closes
 
     def judge(self, data: bytes) -> Opening:
         return _judged(data, self.port, tls=self.tls)
@@ -109,7 +108,7 @@ class LoginListener(Listener):
     def moved(self, exchange: Carrying, now: float, begin: Begin) -> bool:
         """Handle news of an exchange; return whether it is of this listener."""
         if exchange is self.watch:
-            if self.watch.state is State.TOLD:
+            if exchange.over and not exchange.lost:
                 self.stop()  # connections that are open go on
             return True
         return super().moved(exchange, now, begin)

@@ -136,6 +136,7 @@ class Wish(str, Enum):
     LISTEN = "listen"  # connections to a port here are carried to `port` there: a piece names it, as `Listening`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
     SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
+    SHIMS = "shims"  # TOLD with `words`, once, if the program in the foreground does not find the shims
     PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
     FIND = "find"  # which of `paths` exist on the daemon's machine: TOLD has `found`
     PUT = "put"  # pieces are a file for the session's directory of files, where TOLD says its `path`

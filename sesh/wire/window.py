@@ -132,7 +132,7 @@ class Window:
 class LinkWindow(Window):
     """The frames in flight over a link, which the window's size follows.
 
-    `yields`: others go first, and are not to wait: few bytes may queue. `first`: its bytes at first.
+    `yields`: others go first, and are not to wait: few bytes may queue. `first`: bytes of the window at first.
     """
 
     over_link = True

@@ -18,10 +18,9 @@ from sesh.daemon.desktop import files
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.store import session_files
-from sesh.wire import protocol
+from sesh.wire import pieces, protocol
 from sesh.wire.connection import request_frames
 from sesh.wire.messages import MAX_PATHS
-from sesh.wire.pieces import CREDIT
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Attach, Daemon, Link, Peer, desktop_events, prints
 
@@ -472,7 +471,7 @@ def test_a_caller_that_sends_more_than_it_may_loses_its_connection(server: Daemo
     server.until(lambda: server.session.desk.files.sent)
     server.session.desk.files.sent[0].handed = 1 << 30  # its worker takes nothing
     link: Link = caller.link
-    for _ in range(CREDIT // (8 << 10)):
+    for _ in range(2 * pieces._CREDIT_OF_STREAM // (16 << 10)):
         caller.gives(1, bytes(16 << 10))
         server.turn()
         if link.connection.closing:

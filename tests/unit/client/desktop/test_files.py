@@ -74,6 +74,8 @@ class Desk:
     def show_notice(self, text: str) -> None:
         self.notices.append(text)
 
+    line_columns = 78
+
     def ask_line(self, text: str, seconds: float = 0.0) -> None:
         self.line = text
         self.lines += [text] * (text != "")
@@ -87,6 +89,8 @@ class Desk:
     def _handle(self, kind: int, payload: bytes) -> None:
         if kind == protocol.ASK:
             ask = codec.parse(payload)
+            if ask["wish"] == "shims":
+                return
             self.asked.append(ask)
             if not self.answers:
                 return
