@@ -108,7 +108,7 @@ class PersonDesktop:
             consent,
             self._runs,
             environment,
-            is_remote=host is not None,
+            host=host,
             outer=outer,
             may_show=self._may_show,
         )

@@ -13,6 +13,7 @@ from functools import partial
 from itertools import chain
 from math import inf
 
+from sesh.about import PROGRAM
 from sesh.client.desktop.consent import Consent, Verdict
 from sesh.client.desktop.exchanges import Exchange, Exchanges
 from sesh.client.desktop.forwards import Forwards
@@ -37,8 +38,8 @@ Ports = list[addresses.Loopback]
 class Pages:
     """The pages, logins and forwarded ports of one attachment. `exchanges` is set by who makes both.
 
-    `is_remote`: the programs run on another machine. `outer`: the session within which this client runs; its desktop
-    opens. `may_show`: whether no line asks the person for something.
+    `host`: where the programs run; None on this machine. `outer`: the session within which this client runs; its
+    desktop opens. `may_show`: whether no line asks the person for something.
     """
 
     def __init__(
@@ -49,20 +50,21 @@ class Pages:
         runs: ToolRuns,
         environment: Mapping[str, str],
         *,
-        is_remote: bool,
+        host: str | None,
         outer: Outer | None,
         may_show: Callable[[], bool],
     ) -> None:
         self.exchanges: Exchanges
         self._lines, self._news, self._consent, self._runs = lines, news, consent, runs
-        self._environment, self._is_remote, self._outer, self._may_show = environment, is_remote, outer, may_show
+        self._environment, self._host, self._outer, self._may_show = environment, host, outer, may_show
+        self._is_remote = host is not None
         self.browser = tools.browser(environment)
         self._own_names = own_names()
         self.listeners: dict[int, LoginListener] = {}  # by port
         self._opening: dict[
             Exchange, list[int]
         ] = {}  # that the outer session was asked for, and the ports begun for it
-        self._forwards = Forwards()
+        self._forwards = Forwards(self._tell_refused, passes_on=outer is not None)
 
     # -- the loop
 
@@ -268,8 +270,8 @@ class Pages:
     def decide_listen(self, exchange: Exchange) -> None:
         """Decide on a port that is to be forwarded: call `Exchanges.begin` or `Exchange.refuse`."""
         port = exchange.ask.get("port", 0)
-        if not self._is_remote and self._outer is None:
-            exchange.refuse(Why.REFUSED, f"port {port} is on your own machine already: http://localhost:{port}")
+        if not self._is_remote:  # the port is this machine's own: the outer session's person may sit at another one
+            self.exchanges.begin(exchange)
         elif self._forwards.keeps(port) or (verdict := self._consent.open(time.monotonic())) is Verdict.GIVE:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
@@ -284,11 +286,16 @@ class Pages:
         if port is None:
             return
         if self._outer is None:
-            self._news.tell(exchange, f"forwards {port}", f": its port {there} is at http://localhost:{port} here")
+            if self._is_remote:
+                self._news.tell(exchange, f"forwards {port}", f": its port {there} is at http://localhost:{port} here")
             self._forwards.tell(exchange, port)
         else:  # its person sits at another machine, from which this port is to be reached
             exchange.ask["port"] = port
             self._outer.ask(exchange)
+
+    def _tell_refused(self, port: int) -> None:
+        where = f"{PROGRAM} @{self._host} forward {port}"
+        self._lines.show_notice(f"port {port} is carried for a browser alone; for other programs, type here: {where}")
 
 
 def own_names() -> frozenset[str]:
