@@ -33,7 +33,7 @@ def run_on_each(cli: Invocation, given: Mapping[str, Any], run_verb: Callable[[I
     `given`: the parameters of the verb's function.
     """
     fan_out = _FanOut(cli, run_verb, follows=given.get("follow", cli.line.verb.name == "events"))
-    if not given.get("stdin") and given.get("text") != ("-",):
+    if not given.get("stdin") and given.get("text") != ("-",) and given.get("file") != "-":
         return fan_out.run_all(os.devnull)
     with tempfile.NamedTemporaryFile() as stdin:
         stdin.writelines(descriptors.stdin_blocks())

@@ -9,6 +9,7 @@ import shlex
 import signal
 import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -49,6 +50,9 @@ def test_what_stdin_has_is_typed_on_each_host(home: Home, hosts: list[ViaHost]) 
     assert home.sesh(*BOTH, "send", "work", "-", input="all of it\n").code == 0
     for host in hosts:
         host.prints("work", "read all of it")
+    done = home.sesh(*BOTH, "send", "work", "--file", "-", "--name", "a.txt", "--json", input="a file")
+    sent = [each["path"] for each in done.json()]
+    assert [Path(path).read_text() for path in sent] == ["a file", "a file"]
 
 
 def test_one_that_fails_fails_the_whole_and_stops_no_other(home: Home, beside: Beside, hosts: list[ViaHost]) -> None:

@@ -246,7 +246,7 @@ def deployed(home: Home, version: str) -> tuple[str, list[str]]:
     versions = os.path.join(home.path, ".local/share/sesh/versions")
     lib = os.path.join(versions, version, "lib")
     os.makedirs(lib)
-    for room in ("sesh", "daemon", "client", "remote"):
+    for room in ("sesh", "daemon", "client", "remote", "completions"):
         ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
         target = os.path.join(lib, *(("sesh",) if room == "sesh" else ("sesh", room)))
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, copy_function=os.symlink)
