@@ -45,7 +45,7 @@ def other(home: Home, name: str, path: str = "", text: str = "") -> list[str]:
     The files are symbolic links: hard links would change the ctime of the originals, by which zygotes are identified.
     """
     folder = os.path.join(home.root, name)
-    for room in ("sesh", "daemon", "client", "remote"):
+    for room in ("sesh", "daemon", "client", "remote", "completions"):
         target = os.path.join(folder, *(("sesh",) if room == "sesh" else ("sesh", room)))
         ignore = shutil.ignore_patterns("*.pyc.*", "daemon", "client", "remote", "completions")
         shutil.copytree(os.path.join(ROOT, room), target, ignore=ignore, dirs_exist_ok=True, copy_function=os.symlink)
