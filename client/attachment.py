@@ -107,7 +107,7 @@ class Attachment:
         if self.view.position is not None:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
-            identity["seen"] = self._seen.positions(self.host)
+            identity |= self._seen.told(self.host)
         return self.options.hello(self.display.terminal, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:
@@ -186,6 +186,7 @@ class Attachment:
             keep_queries(self.view, settings)
             return
         self.exchanges = exchanges_of(self.channel, self.view, self.host, settings)
+        self.exchanges.desktop.resume_logins(self.options.logins)
         if self.channel.takes_input:
             self.exchanges.connected()
 
@@ -256,6 +257,9 @@ class Attachment:
         if self.keeper is not None:
             self.keeper.close()
         if self.exchanges is not None:
+            if self.end is not None and self.end.kind is EndKind.SWITCH:  # to a session of the same host
+                self.exchanges.disconnected()
+                self.options.logins = self.exchanges.desktop.take_logins()
             self.exchanges.close()
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from sesh.about import PROGRAM
 from sesh.client.terminal import RawTerminal
@@ -15,6 +16,9 @@ from sesh.text.keys import DetachKey
 from sesh.wire.connection import hello
 from sesh.wire.messages import Hello, Welcome
 
+if TYPE_CHECKING:
+    from sesh.client.desktop.listener import LoginListener
+
 
 @dataclass
 class AttachOptions:
@@ -22,7 +26,8 @@ class AttachOptions:
 
     `read_only`: send no input. `replay`: show the scrollback. `replace` (detach the other clients) and `first_notice`
     are for the first session. `words_for`: returns the words to type for a session. `waiting`: counts the sessions of
-    this machine that wait for the user, except the named one.
+    this machine that wait for the user, except the named one. `logins`: what listens here for logins on a host, while
+    the client switches to another session there.
     """
 
     settings: Config
@@ -33,6 +38,7 @@ class AttachOptions:
     first_notice: str = ""
     words_for: Callable[[str], str] = str
     waiting: Callable[[str], int] = lambda _: 0
+    logins: dict[int, LoginListener] = field(default_factory=dict)
 
     def leave_hint(self, without: str = f"{PROGRAM} detach") -> str:
         """Return `KEY leaves`. `without`: what to write if there is no detach key."""

@@ -15,7 +15,7 @@ from __future__ import annotations
 import time
 from collections.abc import Collection, Mapping
 from enum import Enum, auto
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from sesh.client.channel import Channel
 from sesh.errors import ProtocolError
@@ -24,6 +24,9 @@ from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
+
+if TYPE_CHECKING:
+    from sesh.client.desktop.listener import LoginListener
 
 _ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
@@ -156,6 +159,12 @@ class Desktop(Protocol):
     def close(self) -> None:
         """Let go of everything: the client ends."""
 
+    def take_logins(self) -> dict[int, LoginListener]:
+        """Let go of what listens for logins, by port; return it, for another session of the same machine."""
+
+    def resume_logins(self, logins: dict[int, LoginListener]) -> None:
+        """Go on with what listens for logins."""
+
     def decide(self, exchange: Exchange) -> None:
         """Decide on a wish: call `Exchanges.begin` or `Exchange.refuse`, now or later."""
 
@@ -173,9 +182,6 @@ class Desktop(Protocol):
 
     def forward(self, exchange: Exchange) -> None:
         """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""
-
-    def listen(self, port: int) -> bool:
-        """Listen on this machine's loopback, each connection being an `Exchanges.stream`; False if it is taken."""
 
     def moved(self, exchange: Exchange) -> None:
         """Handle news of an exchange that has begun: bytes have come or ended, there is room, or it is over."""
@@ -264,6 +270,10 @@ class Exchanges:
         """Ask to be told when nobody listens on a port of the daemon's machine any more."""
         return self._ask({"wish": Wish.PORT.value, "port": port}, Wish.PORT)
 
+    def look_for_shims(self) -> Exchange:
+        """Ask whether the program in the foreground finds the shims."""
+        return self._ask({"wish": Wish.SHIMS.value}, Wish.SHIMS)
+
     def find(self, paths: list[str]) -> Exchange:
         """Ask which paths exist on the daemon's machine."""
         return self._ask({"wish": Wish.FIND.value, "paths": paths}, Wish.FIND)
@@ -286,7 +296,9 @@ class Exchanges:
         is_too_much = len(self._pieces.flows) >= MAX_EXCHANGES or len(frame) > MAX_CLIENT_JSON
         if connection is None or not connection.welcome or is_too_much:
             return Exchange(wish, ask, Flow(number), State.GONE)
-        exchange = self._all[number] = Exchange(wish, ask, self._pieces.open(number), State.WORKING)
+        exchange = self._all[number] = Exchange(
+            wish, ask, self._pieces.open(number, is_stream=wish is Wish.STREAM), State.WORKING
+        )
         self._channel.send(frame)
         return exchange
 

@@ -12,7 +12,6 @@ from collections.abc import Collection
 from math import inf
 from typing import Optional
 
-from sesh.client.desktop.exchanges import Exchange, State
 from sesh.desktop import addresses
 from sesh.forward.listener import Begin, Carrying, Listener, Opening
 
@@ -27,7 +26,7 @@ _TLS_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 
 
 def opening(data: bytes, port: int, *, tls: bool) -> Opening:
-    """Judge the first bytes of a connection to a port."""
+    """Judge the first bytes of a connection to a port; 0 stands for any."""
     if tls:
         if len(data) < 6:
             return Opening.UNKNOWN if b"\x16\x03".startswith(data[:2]) else Opening.OTHER
@@ -49,7 +48,27 @@ def _is_own(host: bytes, port: int) -> bool:
     name, colon, digits = value.rpartition(":")
     if not colon or digits.endswith("]"):
         name, digits = value, "80"
-    return digits == str(port) and addresses.is_loopback(name)
+    return (not port or digits == str(port)) and addresses.is_loopback(name)
+
+
+def _judged(data: bytes, port: int, *, tls: bool) -> Opening:
+    judged = opening(data, port, tls=tls)
+    return Opening.REPEATABLE if judged is Opening.WANTED and data.startswith(_REPEATABLE) else judged
+
+
+class PageListener(Listener):
+    """Listens for what a browser brings, http or https.
+
+    `any_port`: its address may name another port. `has_refused`: something else came, such as a password.
+    """
+
+    judges = True
+    any_port = has_refused = False
+
+    def judge(self, data: bytes) -> Opening:
+        judged = _judged(data, 0 if self.any_port else self.port, tls=data.startswith(b"\x16"))
+        self.has_refused = self.has_refused or (judged is Opening.OTHER and data != b"")
+        return judged
 
 
 class LoginListener(Listener):
@@ -64,11 +83,10 @@ class LoginListener(Listener):
         super().__init__(port)
         self.tls, self.own = tls, own
         self.until = now + LOGIN_TIME
-        self.watch: Optional[Exchange] = None  # tells when the far port closes
+        self.watch: Optional[Carrying] = None  # tells when the far port closes
 
     def judge(self, data: bytes) -> Opening:
-        judged = opening(data, self.port, tls=self.tls)
-        return Opening.REPEATABLE if judged is Opening.WANTED and data.startswith(_REPEATABLE) else judged
+        return _judged(data, self.port, tls=self.tls)
 
     @property
     def due(self) -> float:
@@ -90,7 +108,7 @@ class LoginListener(Listener):
     def moved(self, exchange: Carrying, now: float, begin: Begin) -> bool:
         """Handle news of an exchange; return whether it is of this listener."""
         if exchange is self.watch:
-            if self.watch.state is State.TOLD:
+            if exchange.over and not exchange.lost:
                 self.stop()  # connections that are open go on
             return True
         return super().moved(exchange, now, begin)

@@ -238,9 +238,12 @@ def _query(text: bytes, end: bytes) -> Query | None:
 
 
 class Answer(Exchange):
-    """A query as an exchange: its bytes go to the program as what a terminal replies."""
+    """A query as an exchange: its bytes go to the program as what a terminal replies.
 
-    def __init__(self, query: Query, number: int, reply: Callable[[bytes], None]) -> None:
+    `reply`: types that, and returns False instead if too much of what was typed has not reached the program.
+    """
+
+    def __init__(self, query: Query, number: int, reply: Callable[[bytes], bool]) -> None:
         ask: Ask = {"number": number, "wish": query.wish.value, "type": query.types[0], "program": "a program"}
         super().__init__(query.wish, ask, Flow(number), State.DECIDING)
         self._query, self._reply = query, reply
@@ -253,7 +256,8 @@ class Answer(Exchange):
     def _end(self, told: Told) -> None:
         if not self.over:
             self.state = State.TOLD
-            self._reply(reply(self._query, told, bytes(self.flow.unsent)))
+            if not self._reply(reply(self._query, told, bytes(self.flow.unsent))):
+                self._reply(reply(self._query, {"ok": False, "why": Why.SIZE.value}, b""))
 
 
 def reply(query: Query, told: Told, data: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from sesh.client.channel import Channel
+from sesh.client.channel import MAX_UNFRAMED_INPUT, Channel
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
@@ -15,11 +15,19 @@ from sesh.client.view import TerminalView
 from sesh.config.config import DesktopSettings
 from sesh.desktop import tools
 
+_MAX_REPLIES = MAX_UNFRAMED_INPUT * 3 // 4  # bytes of input with a reply; beyond all of it no detach key is read
+
 
 def exchanges_of(channel: Channel, view: TerminalView, host: str | None, settings: DesktopSettings) -> Exchanges:
     """Return the exchanges of an attachment. `host`: None on this machine; `settings`: for its programs."""
 
-    def reply(data: bytes) -> None:
+    def reply(data: bytes) -> bool:
+        has_room = len(channel.input.unframed) + len(data) <= _MAX_REPLIES
+        if has_room:
+            pass_on(data)
+        return has_room
+
+    def pass_on(data: bytes) -> None:
         channel.input.add(data)
         view.send_input()
 
@@ -32,7 +40,7 @@ def exchanges_of(channel: Channel, view: TerminalView, host: str | None, setting
     desktop.exchanges = exchanges = Exchanges(channel, desktop, over_link=host is not None)
     if host is not None and settings.files != "never":
         clipboard = tools.clipboard(os.environ) if outer is None else None
-        desktop.files = PersonFiles(view, consent, exchanges, host, reply, round_trip=round_trip, clipboard=clipboard)
+        desktop.files = PersonFiles(view, consent, exchanges, host, pass_on, round_trip=round_trip, clipboard=clipboard)
     return exchanges
 
 

@@ -24,15 +24,17 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients
 from sesh.daemon.clients.connection import PeerConnection, PeerRequest
 from sesh.daemon.clients.events import Events
+from sesh.daemon.desktop import shims
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.files import Files, Sent
 from sesh.daemon.pty.pump import Pump
-from sesh.daemon.shell import variables
+from sesh.daemon.shell import shells, variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
 from sesh.forward.stream import LOOPBACK, Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
+from sesh.store import records
 from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
@@ -99,6 +101,7 @@ class Desk(Part):
     def __init__(self, agenda: Agenda, facts: Facts, clients: Clients, events: Events, pump: Pump) -> None:
         super().__init__(agenda)
         self._facts = facts
+        self._pump = pump
         self._clients = clients
         self._events = events
         self.poll = Poll()  # the server's, once there is one
@@ -108,6 +111,7 @@ class Desk(Part):
         self._new: list[Asked] = []  # that no client was asked yet
         self._look = ports.Look()  # at the ports, in this turn
         self._display = DisplayFile()
+        self._has_advised = False  # what to do where the shims are lost
         self.files = Files(agenda, facts, pump)
         self._noted: dict[tuple[str, str], float] = {}  # when (monotonic) each kind and program last was an event
 
@@ -188,7 +192,7 @@ class Desk(Part):
 
     def take_file(self, request: PeerRequest[Told], ask: Ask, key: str) -> None:
         """Take a file of a caller, whose bytes follow; by the `key` it is known if it comes again."""
-        pieces = Pieces(time.monotonic(), over_link=True)
+        pieces = Pieces(time.monotonic(), over_link=True, alone=True)
         flow = pieces.open(request.number)
         sent = self._sent(request.connection, ask, flow, request.respond)
         sent.pieces, sent.request_key = pieces, key
@@ -471,10 +475,12 @@ class Desk(Part):
         number, port, wish = ask.get("number", 0), ask.get("port", 0), ask.get("wish")
         if not number % 2 or number in link.pieces.flows:
             raise ProtocolError("a client began an exchange twice")
-        flow = link.pieces.open(number)
+        flow = link.pieces.open(number, is_stream=wish == Wish.STREAM.value)
         self.busy = True
         if len(link.pieces.flows) > MAX_EXCHANGES:
             flow.tell(_refusal(Why.REFUSED))
+        elif wish == Wish.SHIMS.value:
+            flow.tell({"ok": True, "why": "", "words": self._shims_line()})
         elif wish == Wish.FIND.value:
             self.files.find(ask, flow.tell)
         elif wish == Wish.PUT.value:
@@ -489,14 +495,29 @@ class Desk(Part):
         else:
             flow.tell(_refusal(Why.REFUSED))
 
+    def _shims_line(self) -> str:
+        """Return what to do where the program in the foreground does not find the shims: once, else nothing."""
+        pty = self._pump.pty
+        if self._has_advised or self._display.exists:
+            return ""
+        env_file = records.file_of(self._facts.id, "env")
+        line = shims.advice(pty.foreground(), shells.foreground_name(pty), env_file)
+        self._has_advised = line != ""
+        return line
+
 
 def _own_ports(url: str, look: ports.Look) -> list[int]:
-    """Return the loopback ports that an address names, and on which the session's user listens here."""
+    """Return the loopback ports that an address names, and on which the session's user listens here.
+
+    Its own host may be a name that leads to loopback on the desktop, which looks it up.
+    """
     try:
-        named = addresses.parse(url).ports
+        address = addresses.parse(url)
+        own = addresses.parse(url, (address.host,))
     except Malformed:  # the client refuses it
         return []
-    return [each.port for each in named if look.own_loopback(each.port)]
+    named = dict.fromkeys(each.port for each in (*address.ports, *own.ports))
+    return [port for port in named if look.own_loopback(port)]
 
 
 def _refusal(why: Why, words: str = "") -> Told:

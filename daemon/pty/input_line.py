@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Optional
 
 from sesh.daemon.pty.pty import Pty
-from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, matches, tokens
+from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, is_report, matches, tokens
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MAX_BYTES = 4096  # the last bytes of one input that are parsed
@@ -21,7 +21,7 @@ class InputLine:
 
     estimate: int = 0  # its length in bytes, erased ones included
     drafted_at: Optional[float] = None  # time (monotonic) of a person's last key in it; None if no person has typed it
-    input_at: float = 0.0  # time (monotonic) of the last keys
+    input_at: float = 0.0  # time (monotonic) of the last key that was pressed, or text
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # the terminal was in raw mode when the line began
     sent_at: Optional[int] = None  # the log's head when a request last typed
@@ -38,8 +38,11 @@ class InputLine:
 
     def add(self, keys: bytes, *, drafts: bool = False) -> None:
         """Note typed keys. `drafts`: they make the line a person's draft."""
-        self.input_at = time.monotonic()
+        now = time.monotonic()
         for key, _ in tokens(keys[-_MAX_BYTES:]):
+            if key[0] == 0x1B and _is_silent(key):
+                continue
+            self.input_at = now
             length = _length_after(key, self.estimate)
             if not length:
                 self.drafted_at = None
@@ -57,13 +60,16 @@ class InputLine:
         return lately and self.length(pty) > 0
 
 
+def _is_silent(key: bytes) -> bool:
+    """Return whether nobody types this: a key is let go, or the terminal reports something."""
+    return key[:2] == b"\x1b[" and ((chord_of(key) or (None, PRESS))[1] == RELEASE or is_report(key))
+
+
 def _length_after(key: bytes, length: int) -> int:
     """Return the line's length after one key; cursor keys do not change it."""
     if key[0] >= 0x20:
         return length if key == b"\x7f" else length + len(key)
-    chord, event = chord_of(key) or (None, PRESS)
-    if event == RELEASE:
-        return length
+    chord, _ = chord_of(key) or (None, PRESS)
     if any(matches(each, key, chord) for each in _ENDS):
         return 0
     kind, code, modifiers = chord or ("", 0, 0)

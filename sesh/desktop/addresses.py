@@ -8,6 +8,8 @@ which a browser brings it. That form is judged, and that form is opened; what ca
 from __future__ import annotations
 
 import re
+import socket
+import threading
 import unicodedata
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
@@ -21,6 +23,8 @@ from sesh.errors import Malformed
 MAX_BYTES = 8 << 10
 """The longest address that is accepted, as it comes and as it is opened."""
 MAX_PORTS = 2
+LOOKUP_TIME = 5.0
+"""Seconds for the resolver. Where it answers nothing, as behind a proxy, a browser may find the host all the same."""
 LOWEST_PORT = 1024
 """Ports below it belong to root."""
 
@@ -105,6 +109,27 @@ def is_loopback(host: str, names: Collection[str] = ()) -> bool:
         return _is_here(_host(host), names)
     except Malformed:
         return False
+
+
+def leads_here(host: str) -> bool:
+    """Return whether the system's resolver leads a name to loopback; False if it takes long. Blocks for a while.
+
+    Names such as localtest.me are anybody's to choose. One that leads elsewhere a moment later is not noticed.
+    """
+    found: list[bool] = []
+    thread = threading.Thread(target=lambda: found.append(_resolves_here(host)), daemon=True)
+    thread.start()
+    thread.join(LOOKUP_TIME)
+    return found == [True]
+
+
+def _resolves_here(host: str) -> bool:
+    try:
+        resolved = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return False
+    hosts = (str(address[0]).partition("%")[0] for *_, address in resolved)
+    return any(is_loopback(f"[{each}]" if ":" in each else each) for each in hosts)
 
 
 def _chosen(named: list[Loopback]) -> tuple[Loopback, ...]:

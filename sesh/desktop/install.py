@@ -28,6 +28,11 @@ def folder() -> str:
     return os.path.join(paths.directory(), "bin")
 
 
+def is_there() -> bool:
+    """Return whether the shims were installed."""
+    return os.path.lexists(os.path.join(folder(), MARK))
+
+
 def install(launcher: str) -> None:
     """Write the shims, unless those of a newer version are there. Raises OSError, Refused.
 

@@ -92,7 +92,7 @@ class FarEnd:
         number, wish = ask.get("number", 0), ask.get("wish")
         if number in self._pieces.flows:
             raise ProtocolError("the near end began an exchange twice")
-        flow = self._pieces.open(number)
+        flow = self._pieces.open(number, is_stream=wish == Wish.STREAM.value)
         port = ask.get("port", 0)
         if wish == Wish.STREAM.value and 0 < port <= _LAST_PORT and len(self._streams) < MAX_STREAMS:
             stream = self._streams[number] = PortStream(port, [*LOOPBACK], flow, self._poll)

@@ -93,7 +93,7 @@ class NearEnd(End):
     def _ask(self, ask: Ask) -> Carry:
         number = self._next_number
         self._next_number += 2
-        carry = self._carried[number] = Carry(ask.get("port", 0), self.pieces.open(number))
+        carry = self._carried[number] = Carry(ask.get("port", 0), self.pieces.open(number, is_stream="port" in ask))
         self.queue(protocol.message(protocol.ASK, {**ask, "number": number}))
         return carry
 

@@ -174,7 +174,7 @@ class _Transfer:
             return []
         if self._over != (stream.connection, self._exchange.number):  # over another connection it begins again
             self._over = stream.connection, self._exchange.number
-            self._pieces = Pieces(time.monotonic(), over_link=stream.host is not None)
+            self._pieces = Pieces(time.monotonic(), over_link=stream.host is not None, alone=True)
             self._flow = self._pieces.open(self._exchange.number)
             self._offset, self._unsent = 0, b""
             self._close()
@@ -201,10 +201,8 @@ class _Transfer:
         return self._pieces.next_frame(time.monotonic())
 
     def _send(self) -> None:
-        """Send as much as a pipe takes at least, once it takes some: ssh may take no more for minutes."""
-        most = select.PIPE_BUF if self._stream.host is not None else len(self._unsent)
-        part, self._unsent = self._unsent[:most], self._unsent[most:]
-        self._stream.connection.send(part)
+        """Send what fits: ssh may take no more for minutes, while the link is lost."""
+        self._unsent = self._unsent[self._stream.connection.send_some(self._unsent) :]
 
     def _show_progress(self) -> None:
         now = time.monotonic()

@@ -33,10 +33,14 @@ class StartupLine(NamedTuple):
     file: str
     line: str
 
-    def __str__(self) -> str:
+    @property
+    def place(self) -> str:
+        """`begin` or `end`, as the line does with the file."""
         # fish calls the handlers of an event in the order of their definition, and ours are exact only as the first.
-        place = "beginning" if self.shell == "fish" else "end"
-        return f"at the {place} of {self.file}: {self.line}"
+        return "begin" if self.shell == "fish" else "end"
+
+    def __str__(self) -> str:
+        return f"at the {'beginning' if self.place == 'begin' else 'end'} of {self.file}: {self.line}"
 
 
 def startup_line(environment: Mapping[str, str]) -> Optional[StartupLine]:

@@ -100,6 +100,19 @@ class Connection:
             except OSError as error:
                 raise self._closed(error) from error
 
+    def send_some(self, data: bytes) -> int:
+        """Write what fits without waiting; return how much that is. Raises Unreachable if the peer has closed."""
+        os.set_blocking(self.outbound, False)  # poll(2) promises room for PIPE_BUF bytes alone
+        try:
+            return os.write(self.outbound, data)
+        except BlockingIOError:
+            return 0
+        except OSError as error:
+            raise self._closed(error) from error
+        finally:
+            if self.outbound >= 0:
+                os.set_blocking(self.outbound, True)
+
     def ping(self, payload: bytes) -> None:
         """Send a PING; a lost peer raises no error, because its last bytes remain readable."""
         with suppress(errors.TimedOut, errors.Unreachable):

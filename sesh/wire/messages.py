@@ -51,7 +51,8 @@ class Hello(LoginFacts, total=False):
 
     Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
     of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
-    shown, by session id; `acknowledges`: it sends GOT.
+    shown, by session id; `begun`: of each within a frame, how many bytes of this frame it has shown, and how many lines
+    end in them; `acknowledges`: it sends GOT.
     """
 
     protocol: int
@@ -76,6 +77,7 @@ class Hello(LoginFacts, total=False):
     id: str
     position: int
     seen: Mapping[str, int]
+    begun: Mapping[str, tuple[int, int]]
 
 
 RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`
@@ -136,6 +138,7 @@ class Wish(str, Enum):
     LISTEN = "listen"  # connections to a port here are carried to `port` there: a piece names it, as `Listening`
     STREAM = "stream"  # a connection to `port` of the daemon's machine: pieces both ways
     SESSION = "session"  # TOLD (gone) once the session with the id `session` has ended over there
+    SHIMS = "shims"  # TOLD with `words`, once, if the program in the foreground does not find the shims
     PORT = "port"  # TOLD (gone) once nobody listens on `port` there any more, or it may not be reached
     FIND = "find"  # which of `paths` exist on the daemon's machine: TOLD has `found`
     PUT = "put"  # pieces are a file for the session's directory of files, where TOLD says its `path`

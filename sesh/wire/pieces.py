@@ -9,7 +9,7 @@ more bytes of pieces are in flight than a window of their own allows, which shri
 the number 0 says how many have arrived, of all exchanges. TAKEN of an exchange says how many of its bytes somebody has
 taken: one that nobody takes from, such as a program that does not read, stops, and stops no other.
 
-A connection that carries nothing else (`sesh.forward`) has larger pieces, and a window that yields to nobody.
+A connection that carries nothing else (`sesh.forward`) has a window that yields to nobody.
 
 Sans-I/O: times (monotonic) are arguments.
 """
@@ -19,10 +19,10 @@ from __future__ import annotations
 from sesh.errors import ProtocolError
 from sesh.wire import protocol
 from sesh.wire.messages import Told
-from sesh.wire.window import LinkWindow, Window
+from sesh.wire.window import MIN_WINDOW, LinkWindow, Window
 
-OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link and on one machine
-_ALONE = 64 << 10  # the same, over a link that carries nothing else
+OVER_LINK, HERE = 4 << 10, 64 << 10  # bytes of one piece at most, over a link at first, and where none is slower
+_PART = 3  # binary digits: a piece has an eighth of the window at most, so that a key behind it waits for as long
 HELD = 256 << 10  # bytes of an exchange that wait to be sent; whoever has more keeps it
 CREDIT = 1 << 20  # bytes of an exchange that were sent, and that nobody has taken
 MAX_BYTES = 20 << 20  # bytes of a clipboard at most
@@ -31,7 +31,7 @@ MAX_FILE, MAX_FILES = 64 << 20, 256 << 20  # bytes of one file for a session, an
 MAX_EXCHANGES = 64  # that are under way over one connection; more are refused
 MAX_STREAMS = 512  # the same, over a connection that carries nothing else
 _REFUSED = 4  # times as many, with those whose refusal the other side has not read
-_CREDIT_ALONE = 4 << 20  # bytes: more than the window ever takes
+_CREDIT_OF_STREAM = 4 << 20  # bytes of a connection to a port: more than the window ever takes
 _ALL = 0  # in a TAKEN, in the place of an exchange's number
 _SMALL = 1 << 10  # bytes of room below which a piece waits for more
 
@@ -142,18 +142,20 @@ class Pieces:
 
     def __init__(self, now: float, *, over_link: bool, alone: bool = False) -> None:
         self.flows: dict[int, Flow] = {}
-        self._window = LinkWindow(now, yields=not alone) if over_link else Window(now)
-        self._largest = _ALONE if alone else OVER_LINK if over_link else HERE
-        self._credit = _CREDIT_ALONE if alone else CREDIT
+        first = HERE if alone else MIN_WINDOW
+        self._window = LinkWindow(now, yields=not alone, first=first) if over_link else Window(now)
         self._most = _REFUSED * (MAX_STREAMS if alone else MAX_EXCHANGES)
         self._every = protocol.GOT_OVER_LINK if over_link else protocol.GOT_HERE
         self._arrived = self._said = 0  # bytes of all pieces that have come, and of the last TAKEN
 
-    def open(self, number: int) -> Flow:
-        """Begin an exchange. Raises ProtocolError if the other side begins more and more, and reads no refusal."""
+    def open(self, number: int, *, is_stream: bool = False) -> Flow:
+        """Begin an exchange. Raises ProtocolError if the other side begins more and more, and reads no refusal.
+
+        `is_stream`: it is a connection to a port, which may be as fast as the link.
+        """
         if len(self.flows) >= self._most:
             raise ProtocolError("the other side began more exchanges than it may")
-        flow = self.flows[number] = Flow(number, self._credit)
+        flow = self.flows[number] = Flow(number, _CREDIT_OF_STREAM if is_stream else CREDIT)
         return flow
 
     def close(self, number: int) -> None:
@@ -193,7 +195,7 @@ class Pieces:
 
     def _piece(self, flow: Flow, now: float) -> bytes:
         """Return a flow's next piece; empty if there is none, or no room."""
-        size = min(flow.sendable, self._largest)
+        size = min(flow.sendable, HERE, max(OVER_LINK, self._window.size >> _PART))
         if size > (free := self._window.frame) and free >= _SMALL:
             size = free
         if size <= 0 or not self._window.takes(size):

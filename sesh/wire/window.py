@@ -132,16 +132,16 @@ class Window:
 class LinkWindow(Window):
     """The frames in flight over a link, which the window's size follows.
 
-    `yields`: others go first, and are not to wait: few bytes may queue.
+    `yields`: others go first, and are not to wait: few bytes may queue. `first`: bytes of the window at first.
     """
 
     over_link = True
     _silent = protocol.GOT_OVER_LINK
 
-    def __init__(self, now: float, *, yields: bool = False) -> None:
+    def __init__(self, now: float, *, yields: bool = False, first: int = MIN_WINDOW) -> None:
         super().__init__(now)
         self._yields = yields
-        self.size = self.room = MIN_WINDOW
+        self.size = self.room = first
         self._quickest_time = inf  # the least seconds that a frame and its acknowledgement have taken
         self._fresh_times: deque[float] = deque(maxlen=2)  # of the last fresh frames
         self._taken = 0.0  # the seconds of the last frame that was measured

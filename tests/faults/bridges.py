@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from sesh.errors import TimedOut
 from sesh.schema import codec
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
@@ -193,7 +194,7 @@ def floods(frame: bytes) -> Attack:
 
 def wishes(bridge: Bridge) -> None:
     """Want all of the client's desktop, and claim that its person has agreed; note in a file what comes of it."""
-    claims = {"program": f"vim{ESCAPES}", "key": True, "consent": "key", "pressed": time.monotonic(), "paste": "always"}
+    claims = {"program": f"vim{ESCAPES}", "key": True, "consent": "key", "pressed": time.monotonic(), "paste": True}
     asked: list[dict[str, Any]] = [
         {"wish": "list"},
         {"wish": "read", "type": "text/plain"},
@@ -215,6 +216,32 @@ def wishes(bridge: Bridge) -> None:
     with open(os.environ["GONE"], "w", encoding="utf-8") as file:
         json.dump([why[number] for number in sorted(why)], file)
     bridge.connection.receive()
+
+
+def queries(bridge: Bridge) -> None:
+    """Ask for the clipboard again and again once Ctrl-V is pressed, and take no answer."""
+    bridge.attached()
+    position, left, shown = 0, 0, b"asking"
+    while True:
+        try:
+            kind, payload = bridge.connection.receive(time.monotonic() + 0.1)
+        except TimedOut:
+            kind, payload = 0, b""
+        if kind == protocol.PING:
+            bridge.connection.send(protocol.frame(protocol.PONG, payload))
+        elif kind == protocol.REDRAW:
+            number = protocol.split_number(protocol.split_number(payload)[1])[0]
+            bridge.connection.send(protocol.screen_frame(position, number, shown))
+        elif kind == protocol.INPUT and payload.endswith(b"\x16"):
+            left = 8
+        elif kind == protocol.DETACH:
+            bridge.say(protocol.DETACH, reason="detached")
+        elif left and not kind:
+            left -= 1
+            shown = shown if left else b"asked"
+            data = b"\x1b]52;c;?\x07" * 8 + shown
+            bridge.connection.send(protocol.numbered(protocol.OUTPUT, position, data))
+            position += len(data)
 
 
 def job(bridge: Bridge) -> None:
@@ -262,6 +289,7 @@ ATTACKS: dict[str, Attack] = {
     "notice": lined,
     "crumbs": floods(protocol.numbered(protocol.SCREEN, 0, _NO_REDRAW + b"\xc3\xa4")),
     "wishes": wishes,
+    "queries": queries,
     "job-range": job,
     "leaves": leaves,
     "odd-name": lambda bridge: bridge.attached(name="a\nevil"),

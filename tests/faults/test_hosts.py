@@ -202,6 +202,19 @@ def test_a_host_that_claims_a_key_gets_nothing_of_the_person_s_machine(evil: Evi
     terminal.exit_code()
 
 
+def test_a_host_that_asks_for_the_clipboard_without_end_is_left_all_the_same(evil: Evil) -> None:
+    """The detach key waited behind 16 MiB of answers that the host did not take."""
+    text = "head -c 1000000 /dev/zero | tr '\\0' x"
+    evil.home.write("bin/xclip", f"#!/bin/sh\ncase $* in *TARGETS*) echo UTF8_STRING ;; *) {text} ;; esac\n", 0o755)
+    evil.home.env["DISPLAY"] = ":87"
+    terminal = evil.attaches("queries")
+    terminal.wait_for("hello")
+    terminal.type("\x16")
+    terminal.wait_for("asked")
+    terminal.type(DETACH)
+    terminal.exit_code()
+
+
 def test_a_question_is_asked_as_text(evil: Evil) -> None:
     terminal = evil.attaches("asks")
     terminal.wait_for("really")

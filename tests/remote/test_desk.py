@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -109,53 +107,3 @@ def test_a_client_within_a_session_asks_that_sessions_desktop(home: Home) -> Non
     terminal.type("clear; echo back | sesh copy && echo co''pied\r")
     terminal.wait_for("copied")
     assert Path(home.path, "written").read_text().strip() == "back"
-
-
-# -- a login comes home
-
-# A program that logs in: it has its page opened, and waits for the callback on its own loopback.
-LOGIN = """
-import http.server, subprocess, sys
-
-class Callback(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        self.send_response(200)
-        self.end_headers()
-        self.wfile.write(b"welcome " * 4_000)
-        print("code", self.path.partition("code=")[2])
-
-server = http.server.HTTPServer(("localhost", 0), Callback)
-uri = f"http%3A%2F%2Flocalhost%3A{server.server_port}%2Fcallback"
-subprocess.run(["sesh", "browse", f"https://login.example/?redirect_uri={uri}"], check=True)
-server.handle_request()
-"""
-# A browser that has logged in: it opens two connections, and uses the second one.
-BROWSER = """#!{python}
-import socket, sys, urllib.parse
-address = urllib.parse.parse_qs(urllib.parse.urlsplit(sys.argv[1]).query)["redirect_uri"][0]
-port = urllib.parse.urlsplit(address).port
-idle, used = (socket.create_connection(("localhost", port), 20) for _ in range(2))
-used.sendall(f"GET /callback?code=1234 HTTP/1.1\\r\\nHost: localhost:{{port}}\\r\\n\\r\\n".encode())
-got = b""
-while data := used.recv(1 << 16):
-    got += data
-with open("{home}/page", "wb") as page:
-    page.write(got)
-"""
-
-
-def test_a_login_comes_home_from_a_host_with_a_loopback_of_its_own(home: Home) -> None:
-    alone = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-    assert (
-        subprocess.run([*alone, *home.command, "open", "work"], env=home.env, cwd=home.path, check=False).returncode
-        == 0
-    )
-    home.write("login.py", LOGIN)
-    home.write("desktop/xdg-open", BROWSER.format(python=sys.executable, home=home.path), 0o755)
-    Slow(home, 100, predict="never")
-    terminal = attached(home, "@slow", "work")
-    served(terminal)
-    terminal.type(f"{sys.executable} login.py\r")
-    terminal.wait_for("code 1234")
-    page = Path(home.path, "page")
-    wait_until(lambda: page.exists() and page.read_bytes().endswith(b"welcome " * 4_000), "the page has come whole")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shlex
 import signal
 import sys
 from pathlib import Path
@@ -296,3 +297,29 @@ def test_a_drop_at_a_prompt_is_a_word_of_the_command_that_is_typed(home: Home, b
         terminal.type("; echo do''ne\r")
         terminal.wait_for("done")
         terminal.wait_for("300000 /")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        b"n" * 251 + b".png",
+        b"gr\xfc\xdfe.png",
+        "Screenshot 2026-11-30 at 10.30.12\u202fAM.png".encode(),
+        b"it's $1 (a).png",
+    ],
+    ids=["255 bytes", "not UTF-8", "as macOS names it", "as a shell quotes it"],
+)
+def test_any_name_is_sent_and_is_a_path_over_there_that_no_shell_quotes(
+    home: Home, beside: Beside, name: bytes
+) -> None:
+    far = beside("box")
+    with open(os.fsencode(home.path) + b"/" + name, "wb") as file:
+        file.write(b"a picture")
+    with program(home, far) as terminal:
+        terminal.type(START.encode() + b"'/proc/self/cwd/" + name.replace(b"'", b"'\\''") + b"' " + END.encode())
+        terminal.wait_for("(9 bytes) is here, not on @box: Ctrl-V or Alt-V sends it")
+        terminal.type(CTRL_V)
+        path = sent(terminal, far)
+        assert Path(path).read_bytes() == b"a picture"
+        assert shlex.quote(path) == path
+        assert path.endswith(".png")

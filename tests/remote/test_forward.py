@@ -14,7 +14,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from http.client import HTTPConnection, RemoteDisconnected
+from http.client import HTTPConnection, HTTPResponse, RemoteDisconnected
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, ClassVar
 from unittest.mock import Mock
@@ -269,13 +269,10 @@ def test_a_link_that_breaks_comes_back_and_who_connects_meanwhile_waits_for_it(
 ) -> None:
     far = beside("box")
     opened = forward("@box", server.port)
-    with socket.create_connection(("localhost", opened.row["local"])) as cut:
-        cut.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert cut.recv(1)
+    with closing(following(opened.row)) as cut:
         far.cut()
-        while cut.recv(1 << 10):
-            continue
-        assert opened.get() == b"the page"
+        assert cut.read() == b""
+    assert opened.get() == b"the page"
     server.events.close()
 
 
@@ -353,6 +350,13 @@ def test_a_session_that_listens_nowhere_and_a_port_of_this_machine_are_refused(h
     assert home.sesh("@box", "forward").code == 2
 
 
+def following(row: dict[str, Any]) -> HTTPResponse:
+    """Return the answer with the server's events, whose head has come."""
+    connection = HTTPConnection("localhost", row["local"], timeout=30)
+    connection.request("GET", "/events")
+    return connection.getresponse()
+
+
 def fetched(row: dict[str, Any], path: str = "/") -> bytes:
     """Return a page over a forwarded port."""
     with closing(HTTPConnection("localhost", row["local"], timeout=30)) as connection:
@@ -374,9 +378,12 @@ def test_a_forward_in_the_background_goes_over_ssh_without_compression_and_heals
     assert fetched(begun.json()) == b"the page"
     shared = [line for line in map(processes.describe, farm.masters()) if "ControlMaster=yes" in line]
     assert sorted("Compression=yes" in each for each in shared) == [False, True], "\n".join(shared)
-    far.cut()
+    with closing(following(begun.json())) as cut:
+        far.cut()
+        assert cut.read() == b""
     assert fetched(begun.json()) == b"the page"
     assert home.sesh("forward", "--stop").code == 0
+    server.events.close()
 
 
 def test_a_host_with_an_older_sesh_is_named_with_what_to_do(
@@ -433,4 +440,19 @@ def test_in_a_session_of_this_machine_the_port_is_there_already(home: Home, serv
     with home.terminal("work") as terminal:
         terminal.wait_for(PROMPT)
         terminal.type(f"sesh forward {server.port}\r")
-        terminal.wait_for(f"is on your own machine already: http://localhost:{server.port}")
+        assert local_port(terminal, server.port) == server.port
+
+
+def test_a_forward_in_a_session_within_a_session_is_at_the_machine_of_its_person(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    far = beside("box")
+    with home.terminal("outer") as terminal:
+        terminal.wait_for(PROMPT)
+        before = len(terminal.raw)
+        terminal.type(f"{shlex.join(home.command)} @box inner\r")
+        terminal.wait_for_raw(b"ready>", start=before)
+        terminal.type(f"{shlex.join(far.command)} forward {server.port}\r")
+        row = {"local": local_port(terminal, server.port)}
+        assert row["local"] != server.port
+        assert fetched(row) == b"the page"

@@ -106,8 +106,6 @@ with socket.create_server(("127.0.0.1", 0)) as taken:
     print(taken.getsockname()[1], flush=True)
     time.sleep(60)
 """
-_ALONE = ["unshare", "-n", "sh", "-c", 'ip link set lo up && exec "$@"', "sh"]
-"""The words before a command that is to have a loopback of its own, as on another machine."""
 
 
 @pytest.fixture
@@ -126,9 +124,9 @@ def apart(far: ViaHost, *names: str) -> ViaHost:
     """Begin sessions on a host that has a loopback of its own; return the host."""
     far.env["DISPLAY"] = ""
     far.write("login.py", _LOGIN)
-    for name in names:
-        done = subprocess.run([*_ALONE, *far.command, "open", name], env=far.env, cwd=far.path, check=False)
-        assert done.returncode == 0
+    opens = " && ".join(["ip link set lo up", *(shlex.join([*far.command, "open", name]) for name in names)])
+    done = subprocess.run(["unshare", "-n", "sh", "-c", opens], env=far.env, cwd=far.path, check=False)
+    assert done.returncode == 0
     return far
 
 
@@ -235,6 +233,22 @@ def test_two_logins_at_once_get_each_its_own_code(home: Home, beside: Beside, de
     (desktop / "go").touch()
     first.wait_for("logged in with 4711")
     second.wait_for("logged in with 4711")
+
+
+@pytest.mark.soak
+def test_a_login_goes_on_while_its_person_looks_at_another_session_there(
+    home: Home, beside: Beside, desktop: Path
+) -> None:
+    (desktop / "waits").touch()
+    far = apart(beside("box"), "first", "second")
+    terminal = attached(home, "@box", "first")
+    terminal.type(f"clear; {sys.executable} ~/login.py 127.0.0.1 http://localhost:PORT/ 0 & sleep 3\r")
+    port = int(terminal.wait_for(re.compile(r"opens 0 (\d+)"))[1])
+    terminal.type("sesh second\r")
+    terminal.wait_until(lambda: far.summary("second").get("clients"), "the client shows the other session")
+    (desktop / "go").touch()
+    terminal.wait_until((desktop / "page").exists, "the browser has the last page")
+    terminal.wait_until(lambda: not is_open(port), "nothing listens here any more")
 
 
 @pytest.mark.soak

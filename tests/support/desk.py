@@ -10,6 +10,7 @@ from typing import Any
 
 from sesh.client.channel import Channel
 from sesh.client.desktop.exchanges import Exchange, Exchanges
+from sesh.client.desktop.listener import LoginListener
 from sesh.system import descriptors
 from sesh.wire import protocol
 from sesh.wire.connection import connect, hello_frame
@@ -44,6 +45,11 @@ class Stub:
 
     def close(self) -> None: ...
 
+    def take_logins(self) -> dict[int, LoginListener]:
+        return {}
+
+    def resume_logins(self, logins: dict[int, LoginListener]) -> None: ...
+
     def decide(self, exchange: Exchange) -> None:
         if self.agrees:
             self.exchanges.begin(exchange)
@@ -69,9 +75,6 @@ class Stub:
 
     def forward(self, exchange: Exchange) -> None:
         exchange.give(b'{"local":8001}')
-
-    def listen(self, port: int) -> bool:
-        return port > 0
 
     def moved(self, exchange: Exchange) -> None:
         self.moves.append(exchange)

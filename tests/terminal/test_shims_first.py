@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sesh.desktop.variables import ONCE
-from tests.support import need
+from tests.support import PROMPT, Home, need
 from tests.support.tools import ROOT
 
 RESET = "PATH=/usr/bin:/bin\n"
@@ -92,3 +92,12 @@ def test_the_integration_puts_them_first(tmp_path: Path, shell: str) -> None:
     assert path() == "/usr/bin:/bin", "there are none"
     (shims / ".sesh").touch()
     assert path() == "~/bin:/usr/bin:/bin"
+
+
+def test_where_they_are_lost_the_first_paste_key_says_the_line_to_add(home: Home) -> None:
+    terminal = home.terminal("work")
+    terminal.wait_for(PROMPT)
+    terminal.type("clear; PATH=/usr/bin:/bin sh -c 'echo lo\"\"st; read line'\r")
+    terminal.wait_for("lost")
+    terminal.type("\x16")
+    terminal.wait_for('no clipboard in sh; end ~/.bashrc with: eval "$(sesh shell-init bash)"')

@@ -6,8 +6,9 @@ import errno
 import os
 import socket
 import struct
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -18,9 +19,10 @@ from sesh.daemon.desktop.desk import LIST_TIME
 from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.store import records
-from sesh.system import ports
+from sesh.system import platforms, ports, processes
 from sesh.wire import protocol
 from sesh.wire.pieces import MAX_BYTES, OVER_LINK
+from tests.support import need, wait_until
 from tests.unit.daemon.connections import ALL, Attach, Daemon, Peer, desktop_events, prints
 
 # -- whether programs open pages
@@ -47,6 +49,65 @@ def test_programs_open_pages_only_while_the_leader_s_desktop_can(browsing: Daemo
     older.link.close()
     browsing.until(lambda: browsing.session.clients.leader is first.client)
     browsing.until(lambda: offered(browsing))
+
+
+# -- whether programs find the shims
+
+
+@pytest.fixture
+def program(
+    server: Daemon, sessions: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
+    """Yield what has a program run in the foreground, with variables besides those of the session."""
+    (sessions / "bin").mkdir()
+    (sessions / "bin" / ".sesh").touch()
+    monkeypatch.setenv("HOME", str(sessions))  # whose startup files load nothing
+    begun: list[subprocess.Popen[bytes]] = []
+
+    def begin(**variables: str) -> subprocess.Popen[bytes]:
+        own = {"SHELL": "/bin/bash", "SESH_ENV_FILE": records.file_of(server.session.facts.id, "env")}
+        words = [need("sleep"), "60"]
+        made = subprocess.Popen(words, env={**own, **variables})
+        begun.append(made)
+        wait_until(lambda: processes.command_of(made.pid), "it is the program")
+        monkeypatch.setattr(server.session.pump.pty, "foreground", lambda: made.pid)
+        return made
+
+    yield begin
+    for each in begun:
+        each.kill()
+        each.wait()
+
+
+def look(client: Peer, number: int) -> str:
+    """Ask as a client does at a paste key; return the line that its person is to see."""
+    client.asks(number=number, wish="shims")
+    client.server.until(lambda: any(told["number"] == number for told in client.messages(protocol.TOLD)))
+    return str(client.messages(protocol.TOLD)[-1].get("words", ""))
+
+
+@pytest.mark.skipif(not platforms.LINUX, reason="only /proc tells of another program's variables")
+def test_a_paste_key_in_a_program_that_does_not_find_the_shims_says_the_line_to_add_once(
+    server: Daemon, attach: Attach, program: Callable[..., object], sessions: Path
+) -> None:
+    client = attach()
+    program(PATH=f"{sessions}/bin:/bin")
+    assert look(client, 1) == ""
+    program(PATH="/usr/bin:/bin", SESH_ENV_FILE="")  # as behind `sudo -i`
+    assert look(client, 3) == ""
+    program(PATH="/usr/bin:/bin")
+    assert look(client, 5) == 'no clipboard in sleep; end ~/.bashrc with: eval "$(sesh shell-init bash)"'
+    assert look(client, 7) == ""
+
+
+@pytest.mark.skipif(not platforms.LINUX, reason="only /proc tells of another program's variables")
+def test_where_the_shell_loads_the_integration_the_line_names_doctor(
+    server: Daemon, attach: Attach, program: Callable[..., object], sessions: Path
+) -> None:
+    (sessions / ".bashrc").write_text('eval "$(sesh shell-init bash)"\n')
+    client = attach()
+    program(PATH="/usr/bin:/bin")
+    assert look(client, 1).endswith(f"{sessions}/bin is not in its PATH; see: sesh doctor")
 
 
 # -- what callers get

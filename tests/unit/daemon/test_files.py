@@ -18,10 +18,9 @@ from sesh.daemon.desktop import files
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.session import Session
 from sesh.store import session_files
-from sesh.wire import protocol
+from sesh.wire import pieces, protocol
 from sesh.wire.connection import request_frames
 from sesh.wire.messages import MAX_PATHS
-from sesh.wire.pieces import CREDIT
 from tests.support.data import daemon_facts
 from tests.unit.daemon.connections import Attach, Daemon, Link, Peer, desktop_events, prints
 
@@ -259,6 +258,18 @@ def test_what_an_earlier_daemon_has_not_finished_goes_with_the_first_file(attach
     assert sorted(os.listdir(folder)) == ["shot.png", "~made"]
 
 
+def test_so_many_files_come_at_once_and_one_more_is_told_to_try_again(server: Daemon, attach: Attach) -> None:
+    client = attach()
+    for number in range(1, 2 * files.MAX_SENT, 2):
+        drops(client, number=number)
+    server.until(lambda: [each.written for each in server.session.desk.files.sent] == [4] * files.MAX_SENT)
+    answer = told(client, number=101)
+    assert (answer["why"], answer["words"]) == ("none", "16 files are on their way to work; try again")
+    client.gives(1, b"")
+    assert client.await_message(protocol.TOLD, 2)["ok"] is True
+    assert told(client, number=103)["ok"] is True
+
+
 # -- what has no room
 
 
@@ -472,7 +483,7 @@ def test_a_caller_that_sends_more_than_it_may_loses_its_connection(server: Daemo
     server.until(lambda: server.session.desk.files.sent)
     server.session.desk.files.sent[0].handed = 1 << 30  # its worker takes nothing
     link: Link = caller.link
-    for _ in range(CREDIT // (8 << 10)):
+    for _ in range(2 * pieces._CREDIT_OF_STREAM // (16 << 10)):
         caller.gives(1, bytes(16 << 10))
         server.turn()
         if link.connection.closing:

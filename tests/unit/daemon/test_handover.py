@@ -64,6 +64,8 @@ LOST = {
     "exchanges with a desktop: a reload ends them":
         "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Files.sent Files._looks "
         "Files._lookers Files._writers Files._last_worker Files._is_clean",
+    "a line that is told once: it may be told once more":
+        "Desk._has_advised",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part",

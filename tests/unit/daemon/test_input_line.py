@@ -26,6 +26,31 @@ def type_in(line: InputLine, pty: Any, keys: bytes, *, drafts: bool = False) -> 
 
 
 @pytest.mark.parametrize(
+    ("keys", "counts"),
+    [
+        (b"x", True),
+        (b"\x1b", True),
+        (b"\x1b[200~a\x1b[201~", True),
+        (b"\x1b[118;5u", True),
+        (b"\x1b[118;5:2u", True),
+        (b"\x1b[118;5:3ux", True),
+        (b"\x1b[118;5:3u\x1b[57442;1:3u", False),
+        (b"\x1b[1;1:3A", False),
+        (b"\x1b[86;47;22;0;8;1_", False),
+        (b"\x1b[I", False),
+        (b"\x1b[<35;10;10M", False),
+    ],
+)
+def test_a_key_that_is_let_go_is_not_typed(keys: bytes, counts: bool) -> None:
+    """The release of a key that was pressed before took a text's Enter away, and a sent file's paste."""
+    line, pty = InputLine(), Foreground()
+    type_in(line, pty, b"a")
+    before = line.input_at
+    type_in(line, pty, keys)
+    assert (line.input_at > before) == counts
+
+
+@pytest.mark.parametrize(
     ("typed", "begun", "drafted"),
     [
         (b"half", True, True),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+import threading
 import time
 from urllib.parse import quote, urlsplit
 
@@ -9,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sesh.desktop import addresses
 from sesh.desktop.addresses import MAX_BYTES, Address, Loopback, is_loopback, parse
 from sesh.errors import Malformed
 
@@ -197,3 +200,35 @@ def test_no_address_holds_up_a_loop(address: str) -> None:
     begun = time.process_time()
     checked(address)
     assert time.process_time() - begun < 0.03
+
+
+@pytest.mark.parametrize(
+    ("resolved", "leads"),
+    [
+        (["127.0.0.1"], True),
+        (["192.0.2.1", "127.0.0.2"], True),
+        (["::1"], True),
+        (["::ffff:127.0.0.1"], True),
+        (["0.0.0.0"], True),  # noqa: S104
+        (["fe80::1%eth0", "192.0.2.1"], False),
+        ([], False),
+    ],
+)
+def test_a_name_leads_here_if_one_of_its_addresses_is_loopback(
+    resolved: list[str], leads: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def found(*_: object, **__: object) -> list[tuple[object, ...]]:
+        if not resolved:
+            raise socket.gaierror("Name or service not known")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (each, 0)) for each in resolved]
+
+    monkeypatch.setattr(socket, "getaddrinfo", found)
+    assert addresses.leads_here("localtest.me") is leads
+
+
+def test_a_resolver_that_does_not_answer_holds_up_no_page_for_long(monkeypatch: pytest.MonkeyPatch) -> None:
+    answered = threading.Event()
+    monkeypatch.setattr(addresses, "LOOKUP_TIME", 0.1)
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: [] * answered.wait(20))
+    assert not addresses.leads_here("example.org")
+    answered.set()

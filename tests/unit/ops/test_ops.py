@@ -33,6 +33,7 @@ WIRE_NAMES = {
     "dormant": "restore",
     "enter": "attach go job new open_",
     "events": "all_events log",
+    "forward": "carry ports",
     "index": "follow",
     "jobs": "ended result",
     "layout": "make sessions",

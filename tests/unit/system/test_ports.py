@@ -6,6 +6,7 @@ import os
 import pwd
 import socket
 from collections.abc import Sequence
+from contextlib import ExitStack
 from unittest.mock import Mock
 
 import pytest
@@ -109,3 +110,27 @@ def test_without_proc_lsof_names_the_program(printed: str | None, holder: str, m
     monkeypatch.setattr(platforms, "LINUX", False)
     monkeypatch.setattr(programs, "printed", lambda *_, **__: printed)
     assert ports.holder(1455) == holder
+
+
+@pytest.mark.skipif(not platforms.LINUX, reason="/proc/net/tcp is Linux's")
+def test_the_ports_of_processes_are_those_on_which_they_listen_where_loopback_reaches_them() -> None:
+    with ExitStack() as opened:
+        heard, all_heard, elsewhere = (
+            opened.enter_context(socket.create_server((host, 0))).getsockname()[1]
+            for host in ("127.0.0.1", "", "127.0.0.2")
+        )
+        unheard = opened.enter_context(socket.socket())
+        unheard.bind(("127.0.0.1", 0))
+        found = ports.Look().of_processes([os.getpid(), 1 << 30])
+        mine = {each.port for each in found}
+        assert {heard, all_heard} <= mine
+        assert not {elsewhere, unheard.getsockname()[1]} & mine
+        assert {each.pid for each in found} == {os.getpid()}
+    assert ports.Look().of_processes([]) == []
+
+
+def test_lsof_prints_the_ports_of_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    printed = "p71\nf3\nn127.0.0.1:3000\nf4\nn*:3001\np72\nf3\nn[::1]:3000\nf5\nn10.0.0.1:3002\n"
+    monkeypatch.setattr(platforms, "LINUX", False)
+    monkeypatch.setattr(programs, "printed", Mock(return_value=printed))
+    assert ports.Look().of_processes([71, 72]) == [(3000, 71), (3001, 71)]

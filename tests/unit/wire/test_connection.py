@@ -94,6 +94,20 @@ def test_a_deadline_passes_while_the_other_side_keeps_sending(pair: Pair) -> Non
         thread.join()
 
 
+def test_what_fits_is_sent_and_nothing_waits_for_the_rest(pair: Pair) -> None:
+    near, far = pair
+    sent = 0
+    while count := near.send_some(bytes(64 << 10)):
+        sent += count
+    assert sent > 0
+    assert os.get_blocking(near.outbound)
+    far.recv(1 << 20)
+    assert near.send_some(b"more") == 4
+    far.close()
+    with pytest.raises(Unreachable, match="closed the connection"):
+        near.send_some(b"lost")
+
+
 def test_a_daemon_that_loads_after_a_reload_has_more_time_to_answer(
     pair: Pair, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -8,19 +8,19 @@ import select
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest.mock import Mock
 
 import pytest
 
 from sesh.client.desktop import desktop as module
-from sesh.client.desktop import exchanges
+from sesh.client.desktop import exchanges, pages
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
 from sesh.client.desktop.queries import Query
-from sesh.desktop import tools
+from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
@@ -42,7 +42,9 @@ class Person:
         self.line_columns = 78
         self.looks = 0
         self.replies: list[bytes] = []  # to queries
+        self.reply_room = 1 << 20
         monkeypatch.setattr(module, "WAIT", 0.2)
+        monkeypatch.setattr(addresses, "leads_here", lambda host: host == "leads.example")
         monkeypatch.setattr(tools, "clipboard", lambda _: tools._XCLIP)
         monkeypatch.setattr(tools, "browser", lambda _: Browser(("xdg-open",)))
         monkeypatch.setattr(tools, "list_types", lambda *_: self._list())
@@ -59,7 +61,7 @@ class Person:
             consent or Consent(),
             "gpu" if remote else None,
             environment={},
-            reply=self.replies.append,
+            reply=self._reply,
         )
         self.exchanges = Exchanges(self.channel, self.desktop, over_link=remote)
         self.desktop.exchanges = self.exchanges
@@ -68,6 +70,12 @@ class Person:
         self.data: dict[int, bytes] = {}
         self.asked: list[dict[str, Any]] = []  # of the daemon
         self._decoder = protocol.Decoder()
+
+    def _reply(self, data: bytes) -> bool:
+        if len(data) > self.reply_room:
+            return False
+        self.replies.append(data)
+        return True
 
     def _list(self) -> list[str]:
         self.looks += 1
@@ -126,11 +134,14 @@ class Person:
             self.run_once()
         return self.told[number]
 
-    def until_line(self) -> None:
+    def until(self, true: Callable[[], object]) -> None:
         deadline = time.monotonic() + 20
-        while not self.line:
+        while not true():
             assert time.monotonic() < deadline
             self.run_once()
+
+    def until_line(self) -> None:
+        self.until(lambda: self.line)
 
 
 @pytest.fixture
@@ -413,8 +424,8 @@ def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
     monkeypatch: pytest.MonkeyPatch, remote: bool
 ) -> None:
     person = Person(monkeypatch, remote=remote)
-    person.desktop._browser = None
-    person.desktop._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    person.desktop.pages.browser = None
+    person.desktop.pages._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
     port = free_port()
     person.press(b"y")
     url = f"http://a/?a=http://localhost:{port}"
@@ -430,7 +441,7 @@ def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
 
 
 def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_LISTENERS", 2)
+    monkeypatch.setattr(pages, "_MAX_LISTENERS", 2)
     ports = [free_port() for _ in range(3)]
     for port in ports:
         person.press(b"y")
@@ -445,16 +456,18 @@ def test_within_a_session_nothing_is_listened_on_without_a_key_nor_after_a_refus
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outer = Mock(**{"watched.return_value": {}})
-    monkeypatch.setattr(person.desktop, "_outer", outer)
+    for part in (person.desktop, person.desktop.pages):
+        monkeypatch.setattr(part, "_outer", outer)
     port = free_port()
     url = f"http://a/?a=http://localhost:{port}"
     assert person.answer(person.ask("open", url=url))["why"] == "consent"
     assert not is_listened_on(port)
     outer.ask.assert_not_called()
     person.ask("open", url="https://example.org/")
-    outer.ask.assert_called_once()  # its desktop decides
+    person.until(lambda: outer.ask.call_count == 1)  # its desktop decides
     person.press(b"y")
     person.ask("open", url=url)
+    person.until(lambda: outer.ask.call_count == 2)
     assert is_listened_on(port)
     outer.ask.call_args[0][0].refuse(Why.CONSENT)
     person.exchanges.run([], time.monotonic())
@@ -469,6 +482,19 @@ def test_a_host_opens_no_page_of_this_machine(person: Person, host: str, port: s
     assert told["why"] == "refused"
     assert person.opened == []
     assert person.line.startswith("vim on @gpu leads to this machine: http://")
+
+
+def test_a_name_that_the_resolver_leads_here_is_loopback(person: Person) -> None:
+    person.press(b"y")
+    told = person.answer(person.ask("open", url="http://leads.example:5000/", ports=[]))
+    assert told["why"] == "refused"
+    assert person.opened == []
+    assert person.line == "vim on @gpu leads to this machine: http://localhost:5000/"
+    port = free_port()
+    person.desktop._consent._opened_at = 0.0
+    assert person.answer(person.ask("open", url=f"http://leads.example:{port}/", ports=[port]))["ok"]
+    assert person.opened == [f"http://localhost:{port}/"]
+    assert is_listened_on(port)
 
 
 @pytest.mark.parametrize("host", ["box.example.org", "BOX.example.org.", "box"])
@@ -490,7 +516,7 @@ def test_a_session_of_this_machine_opens_its_own_pages(monkeypatch: pytest.Monke
     person.press(b"y")
     assert person.answer(person.ask("open", url="http://localhost:5000/"))["ok"]
     assert person.opened == ["http://localhost:5000/"]
-    assert person.desktop._listeners == {}
+    assert person.desktop.pages.listeners == {}
     person.desktop.close()
 
 
@@ -572,6 +598,23 @@ def test_a_query_is_not_answered_by_a_client_in_which_nobody_has_typed(person: P
     assert (person.replies, person.line, person.looks) == ([], "", 0)
 
 
+def test_a_thousand_queries_run_a_few_tools_and_each_has_an_answer(person: Person) -> None:
+    person.press(b"x")
+    for _ in range(1000):
+        person.desktop.query(OSC_52)
+    assert len(person.replies) == 992
+    assert replied(person, 1000) == b"\x1b]52;c;\x07"
+    assert person.looks <= 8
+
+
+def test_an_answer_for_which_the_input_has_no_room_is_an_empty_one(person: Person) -> None:
+    person.content = {TEXT: b"text" * 100}
+    person.reply_room = 100
+    person.press(CTRL_V)
+    person.desktop.query(OSC_52)
+    assert replied(person) == b"\x1b]52;c;\x07"
+
+
 def test_kittys_query_gets_the_types_and_a_picture_in_chunks(person: Person) -> None:
     person.content = {PNG: b"x" * 5000}
     person.press(CTRL_V)
@@ -600,6 +643,16 @@ def test_what_a_program_wrote_by_osc_52_is_given_back_and_gets_there_where_the_t
     while not person.written and time.monotonic() < deadline:
         person.run_once()
     assert person.written == [(TEXT, b"more")]
+
+
+def test_of_a_thousand_copies_by_osc_52_the_last_one_stays_and_few_tools_run(person: Person) -> None:
+    person.terminal.ignores_clipboard = True
+    for number in range(1000):
+        person.desktop.copied(b"%d" % number)
+    deadline = time.monotonic() + 20
+    while (TEXT, b"999") not in person.written and time.monotonic() < deadline:
+        person.run_once()
+    assert [text for _, text in person.written] == [b"0", b"999"]
 
 
 def test_a_terminal_is_asked_after_a_paste_key_where_there_are_no_tools(person: Person) -> None:

@@ -7,7 +7,7 @@ import re
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from sesh.client.desktop.queries import Query, QueryKeeper
@@ -106,6 +106,50 @@ def test_what_some_terminal_takes_for_a_query_is_kept_wherever_it_is_split(name:
         assert len(shown.data) == len(query) + 11, cut
         assert shown.data.endswith(b"after"), cut
         assert not READS.search(shown.data), cut
+
+
+def queries_of_foot(data: bytes) -> list[bytes]:
+    """Return what foot, as Alacritty, takes for queries: controls are passed over, and any end of a string counts."""
+    found: list[bytes] = []
+    state, string = "ground", b""
+    for byte in (data[at : at + 1] for at in range(len(data))):
+        if byte in (b"\x18", b"\x1a", b"\x1b") or (state == "string" and byte == b"\x07"):
+            number, _, rest = string.partition(b";")
+            if number.isdigit() and int(number) % (1 << 32) == 52 and rest.partition(b";")[2] == b"?":
+                found.append(string)
+            state, string = ("escape" if byte == b"\x1b" else "ground"), b""
+        elif byte >= b" " and state == "escape":
+            state = "string" if byte == b"]" else "ground"
+        elif byte >= b" " and state == "string":
+            string += byte
+    return found
+
+
+_STRING_OF_KITTY = re.compile(rb"\x1b\]0*52;[^;]*;\?(?:\x07|\x1b\\)")
+_TOKENS = st.sampled_from([
+    b"\x1b]52;c;?\x07", b"\xc2\x9d52;c;?\xc2\x9c", b"\x1b]", b"\x1b", b"]", b"52", b"5", b"2", b"0", b"4294967348",
+    b";", b";c;", b"c", b"?", b"!", b"QQ==", b"\x07", b"\x18", b"\x1a", b"\x1b\\", b"\x1b[m", b"\x00", b"\r\n",
+    b"\xc2", b"\x9d", b"\x9c", b"\x1bP", b"5522;type=read", b"1337;Copy", b"133;A", b"text",
+])  # fmt: skip
+
+
+@given(st.lists(_TOKENS, max_size=14), st.lists(st.integers(0, 100), max_size=4), st.booleans())
+@settings(max_examples=500)
+@example([b"\x1b]", b"52", b";c;", b"!", b"\x1b]", b"0", b"52", b";c;", b"?", b"\x18"], [], False)
+def test_no_terminal_finds_a_query_in_what_is_shown(
+    tokens: list[bytes], cuts: list[int], begins_in_screen: bool
+) -> None:
+    stream = b"".join(tokens)
+    shown = Shown()
+    edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
+    pieces = [stream[start:end] for start, end in pairwise(edges)]
+    if begins_in_screen and pieces:
+        shown.data = shown.keeper.whole(pieces.pop(0))
+        shown.head = len(shown.data)
+    for piece in pieces:
+        shown.take(piece)
+    assert queries_of_foot(shown.data) == []
+    assert _STRING_OF_KITTY.findall(shown.data) == []
 
 
 @pytest.mark.parametrize("write", WRITES)
