@@ -490,14 +490,20 @@ class PersonDesktop:
         elif clipboard is None:
             self._ask_terminal(exchange, mime)
         else:
-            self._run(exchange, partial(tools.read, clipboard, mime), partial(self._give, exchange, mime))
+            self._run(exchange, partial(_read, clipboard, mime), partial(self._give_found, exchange))
 
-    def _give(self, exchange: Exchange, mime: str, data: bytes | SeshError) -> None:
+    def _give_found(self, exchange: Exchange, found: Found | SeshError) -> None:
+        if isinstance(found, SeshError):
+            self._give(exchange, "", found)
+        else:
+            self._give(exchange, found.type, found.data, found.types)
+
+    def _give(self, exchange: Exchange, mime: str, data: bytes | SeshError, types: Types | None = None) -> None:
         if isinstance(data, SeshError):
             exchange.refuse(Why.SIZE if isinstance(data, tools.TooLarge) else Why.TOOLS, str(data))
             return
         if not data:
-            exchange.refuse(Why.EMPTY)
+            exchange.refuse(Why.EMPTY, types=types)
             return
         work, program = _work(exchange), _program(exchange)
         if not self._consent.claim(Content.of(mime, data), work.decided_at, time.monotonic()):
@@ -736,6 +742,12 @@ def own_names() -> frozenset[str]:
     lines = (line.partition("#")[0].split() for line in hosts.splitlines())
     found = (words[1:] for words in lines if words and words[0].startswith(("127.", "::1")))
     return frozenset((os.uname().nodename, *chain.from_iterable(found)))
+
+
+def _read(clipboard: tools.Clipboard, mime: str, stop: Stop) -> Found:
+    """Return what the clipboard has of a type; if nothing, with the types that it has: that saves a round trip."""
+    data = tools.read(clipboard, mime, stop)
+    return Found([] if data else tools.list_types(clipboard, stop), mime, data)
 
 
 def _called(
