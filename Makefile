@@ -98,14 +98,16 @@ fidelity: test-packages
 	@$(BIN)/python -m tests.fidelity
 
 soak: test-packages
+	@sh tests/desktop/packages.sh
 	LONG=1 $(BIN)/pytest -q -m soak tests
 	LONG=1 $(BIN)/pytest -q -m 'not soak' $$(grep -rlE '\brounds\b|@given' tests --include='test_*.py')
 	$(BIN)/python -m bench.soak --hours $(or $(HOURS),1) $(ARGS)
 
 # What .ci/run takes of it: each test once, with few rounds.
 soak-short: test-packages
-	@# `make soak` has the tables of slow terminals, which wants a machine of its own, and of shells, which takes long.
-	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak --ignore=tests/slow --ignore=tests/shells tests
+	@# `make soak` has the tables of slow terminals, which wants a machine of its own, and of shells, which takes long, and
+	@# the programs that want a desktop, which are 1 GB.
+	env -u PYTHONDONTWRITEBYTECODE $(BIN)/pytest -q -n $(UNITS) --dist worksteal -m soak --ignore=tests/slow --ignore=tests/shells --ignore=tests/desktop tests
 	$(BIN)/python -m bench.soak --hours 0.05 --sessions 20
 
 fuzz: $(STAMP)

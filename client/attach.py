@@ -51,8 +51,8 @@ def attach(
 def first_hello(host: str, options: AttachOptions) -> Hello:
     """Return this terminal's HELLO, to send in one write with a request to `host`."""
     terminal = RawTerminal()
-    seen = SeenPositions(terminal.path()).positions(host)
-    return options.hello(terminal, host, {"client": os.urandom(8).hex(), "seen": seen})
+    seen = SeenPositions(terminal.path()).told(host)
+    return options.hello(terminal, host, {"client": os.urandom(8).hex(), **seen})
 
 
 def _run(attachment: Attachment) -> AttachmentEnd:
@@ -86,7 +86,8 @@ def _run_once(attachment: Attachment, keys: KeyParser, poll: Poll) -> None:
     display, channel = attachment.display, attachment.channel
     terminal = display.terminal
     pending = attachment.view.pending
-    channel.acknowledge_output(pending, protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK)
+    every = protocol.GOT_HERE if attachment.keeper is None else protocol.GOT_OVER_LINK
+    channel.acknowledge_output(pending, every, attachment.view.held_back_from)
     ready = _wait(attachment, poll, pending)
     has_keys = terminal.inbound in ready
     if (has_keys or terminal.signals in ready) and (signals := terminal.take_signals()):

@@ -107,7 +107,7 @@ class Attachment:
         if self.view.position is not None:
             identity |= {"id": self.session_id, "position": self.view.position}
         else:
-            identity["seen"] = self._seen.positions(self.host)
+            identity |= self._seen.told(self.host)
         return self.options.hello(self.display.terminal, self.host, identity)
 
     def _ping(self, payload: bytes) -> None:

@@ -146,16 +146,18 @@ class Channel:
         """Count bytes of output or a screen that have come: GOT acknowledges all of them, shown or not."""
         self._received += len(data)
 
-    def acknowledge_output(self, pending: int, every: int) -> None:
+    def acknowledge_output(self, pending: int, every: int, held_back_from: int | None = None) -> None:
         """Send GOT for the bytes that the terminal has taken, once they are `every` more.
 
         `pending`: bytes that wait for the terminal; they count as in flight, so that little output precedes a Ctrl-C.
+        `held_back_from`: the position from which on output is held back on purpose. It is acknowledged, so that it goes
+        on coming, but the terminal may never get it.
         """
         taken = self._received - pending
         # A daemon that reads nothing gets no further GOT, which would make the queue endless.
         if not self.unwritten and taken - self._acknowledged >= every:
             self._acknowledged = taken
-            self.send(protocol.numbered(protocol.GOT, taken, b""))
+            self.send(protocol.got(taken, held_back_from))
 
     def read(self) -> bool:
         """Read frames into `frames`; return False at the end of the connection."""

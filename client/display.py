@@ -63,11 +63,12 @@ class Display:
         `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
         the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
+        rest = len(self.terminal_reset.partial_character)
         shown = self._follow(data)
         output_from = None
         if position is not None:
             output_from = position - len(shown) - len(self.terminal_reset.partial_character)
-        self._show(shown, position, output_from, before, after, line)
+        self._show(shown, position, output_from, before, after, line, rest=rest)
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
@@ -82,7 +83,15 @@ class Display:
         return self.terminal_reset.feed(data)
 
     def _show(
-        self, data: bytes, position: int | None, output_from: int | None, before: bytes, after: bytes, line: str
+        self,
+        data: bytes,
+        position: int | None,
+        output_from: int | None,
+        before: bytes,
+        after: bytes,
+        line: str,
+        *,
+        rest: int = 0,
     ) -> None:
         if self.covered:
             self.covered = False
@@ -94,7 +103,7 @@ class Display:
         if position is None:
             self.queue.add(before + data + after)
         else:
-            self.queue.add_session(data, position, output_from, before, after)
+            self.queue.add_session(data, position, output_from, before, after, rest=rest)
         if is_idle:
             self.flush()
         if self._notification or self._inserted:

@@ -4,7 +4,7 @@ A session's program may join the multiplexer in which the client runs, by a line
 a person types it. Then all that the terminal is given comes back as the session's output, without end. Only something
 that comes round proves that, whatever lies on the way: one multiplexer in another, or a host. It is a line with a
 random word. As a person sees that line, it is drawn only if output that came without a pause stops while the terminal
-is given nothing, and goes on once the terminal has it, twice.
+is given nothing, and goes on once the terminal has it, three times.
 """
 
 from __future__ import annotations
@@ -18,11 +18,15 @@ from sesh.client.channel import Channel
 from sesh.client.display import MAX_PENDING, Display
 from sesh.loop.timers import Timers
 
-_PAUSE = 0.25  # seconds without output or keys that end a flow
+_PAUSE = 0.25  # seconds, and two round trips, without output or keys that end a flow
 _FIRST_LOOK = 0.5  # seconds of a flow before a look, and from one look to the next, which doubles
 _LONGEST_BETWEEN = 60.0  # seconds; a key of a person makes it short again, since who joins a multiplexer types
-_ROUNDS = 2  # of silence and new output, until a line is drawn
-_SILENT_GAPS, _LONGEST_SILENCE = 10, 0.5  # a silence is so many usual gaps, but lasts `_PAUSE` to so many seconds
+_ROUNDS = 3  # of silence and new output, until a line is drawn
+# A pane beside another one becomes narrower with each round, until the word does not fit: then so many rounds prove it.
+_ROUNDS_WITHOUT_LINE = 6
+_WORD_SIZE = 8  # columns, and one on both sides
+# A silence is so many usual gaps, but lasts `_PAUSE` to so many seconds; yet it is never fewer gaps than the last.
+_SILENT_GAPS, _LONGEST_SILENCE, _FEWEST_GAPS = 10, 0.5, 4
 # What the terminal was given before it is given nothing comes back for a while: on a busy machine, through several
 # multiplexers, for long. So a look waits for a part of the time since the look before: none is long at first.
 _UNDER_WAY, _LONGEST_UNDER_WAY = 0.1, 0.4  # a part of that time; seconds. Two round trips are added
@@ -84,6 +88,11 @@ class Feedback:
     def found(self) -> bool:
         return self.state is FeedbackState.FOUND
 
+    @property
+    def _pause(self) -> float:
+        """The seconds without output or keys that end a flow."""
+        return _PAUSE + 2 * self.round_trip
+
     def _begin_flow(self, now: float) -> None:
         """Count anew from what comes now: a pause was before it."""
         self._began = now
@@ -129,7 +138,7 @@ class Feedback:
     def _note_flow(self, now: float) -> None:
         """Note that output or keys have come, which begins a look, refutes a loop, or confirms one."""
         if self.state is FeedbackState.WATCHING:
-            if now - self._latest > _PAUSE:
+            if now - self._latest > self._pause:
                 self._begin_flow(now)
             self._latest = now
             self._count += 1
@@ -141,17 +150,21 @@ class Feedback:
         elif self.state is FeedbackState.RELEASED:
             self._timers.clear(self._end_look)
             self._rounds += 1
-            if self._rounds < _ROUNDS:
+            fits = self._display.terminal.grid()[0] >= _WORD_SIZE + 2
+            if self._rounds < (_ROUNDS if fits else _ROUNDS_WITHOUT_LINE):
                 self._hold(now)
-            else:
+            elif fits:
                 self._draw_word()
+            else:
+                self.state = FeedbackState.FOUND
 
     def _look_unless_typed_to(self, now: float) -> None:
         self._keys_flow = not self._is_of_a_person(now)
-        if now - self._latest_key <= _PAUSE and not self._keys_flow:
+        if now - self._latest_key <= self._pause and not self._keys_flow:
             return
         usual_gap = (now - self._began) / self._count
-        self._silence = min(max(_PAUSE, _SILENT_GAPS * usual_gap), _LONGEST_SILENCE)
+        longest = max(_LONGEST_SILENCE, _FEWEST_GAPS * usual_gap)
+        self._silence = min(max(_PAUSE, _SILENT_GAPS * usual_gap), longest)
         under_way = _LONGEST_UNDER_WAY if self._sizes else min(_UNDER_WAY * self._between, _LONGEST_UNDER_WAY)
         self._under_way = under_way + 2 * self.round_trip
         self._next_look = now + self._between
@@ -173,12 +186,12 @@ class Feedback:
 
     def _release(self) -> None:
         self.state = FeedbackState.RELEASED
-        self._timers.set(self._end_look, _PAUSE + 2 * self.round_trip)
+        self._timers.set(self._end_look, self._pause)
         self.let_go()
 
     def _draw_word(self) -> None:
         self.state = FeedbackState.MARKED
-        self._word, self._tail = os.urandom(4).hex().encode(), b""
+        self._word, self._tail = os.urandom(_WORD_SIZE // 2).hex().encode(), b""
         self._timers.set(self._give_up, _WORD_COMES + 2 * self.round_trip)
         self._mark(f"{self._word.decode()} · does the session show this terminal?")
 

@@ -9,12 +9,15 @@ from __future__ import annotations
 import json
 import os
 from contextlib import suppress
+from typing import Union
 
+from sesh.client.terminal_queue import Given
 from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
 from sesh.schema import codec
 from sesh.schema.check import checked_here
 from sesh.system import files, paths, processes
+from sesh.wire.messages import Hello
 
 _PREFIX = ".terminal."
 _MAX_BYTES = 64 << 10  # a larger file is ignored
@@ -32,34 +35,36 @@ class SeenPositions:
         leader = os.getsid(0)
         started = processes.start_time(leader) if tty and leader > 0 else ""
         self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
-        self._left = self._read() if started else {}  # the position of each session, by its host and id
+        self._left = self._read() if started else {}  # what it has of each session, by its host and id
 
-    def positions(self, host: str | None) -> dict[str, int]:
-        """Return the position of the first byte not shown, by session id."""
-        left = ((key.removeprefix(f"{host or ''}/"), position) for key, position in self._left.items())
-        return {session: position for session, position in left if is_id(session)}
+    def told(self, host: str | None) -> Hello:
+        """Return what HELLO says to a host, or to this machine, of its sessions."""
+        left = {key.removeprefix(f"{host or ''}/"): given for key, given in self._left.items()}
+        seen = {session: given.position for session, given in left.items() if is_id(session)}
+        return {"seen": seen, "begun": {session: left[session][1:] for session in seen if left[session].size}}
 
-    def record_leave(self, host: str | None, session: str, position: int | None) -> None:
-        """Record that the terminal leaves a session at `position`; None: the session has ended."""
+    def record_leave(self, host: str | None, session: str, given: Given | None) -> None:
+        """Record what the terminal has of a session that it leaves; None: the session has ended."""
         key = f"{host or ''}/{session}"
         self._left.pop(key, None)
-        if position is not None and is_id(session):
-            self._left[key] = position
+        if given is not None and is_id(session):
+            self._left[key] = given
         if self._entry:
             self._write()
 
-    def _read(self) -> dict[str, int]:
+    def _read(self) -> dict[str, Given]:
         """Return the file's sessions; none if the file is missing or damaged."""
         try:
             data = files.read_own(os.path.join(paths.directory(), self._entry), _MAX_BYTES) or b"{}"
-            left: dict[str, int] = checked_here(dict[str, int], codec.value(data))
+            left: dict[str, Union[int, Given]] = checked_here(dict[str, Union[int, Given]], codec.value(data))
         except (SeshError, Malformed, OSError):
             return {}
-        return left
+        return {key: Given(given) if isinstance(given, int) else given for key, given in left.items()}
 
     def _write(self) -> None:
         """Write the file; ignore a failure, after which lines may appear twice."""
-        content = json.dumps(dict([*self._left.items()][-MAX_SESSIONS:])).encode()
+        latest = [*self._left.items()][-MAX_SESSIONS:]
+        content = json.dumps({key: given if given.size else given.position for key, given in latest}).encode()
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             files.write_whole(os.path.join(folder, self._entry), content)

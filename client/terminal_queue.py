@@ -10,6 +10,23 @@ from collections import deque
 from typing import NamedTuple
 
 
+class Given(NamedTuple):
+    """What a terminal has been given of the session's output.
+
+    `position`: of the first byte that it lacks. `size`: bytes of the frame of which it has a part; so many `lines` end
+    in them. The daemon knows what a terminal shows between two frames, not within one.
+    """
+
+    position: int
+    size: int = 0
+    lines: int = 0
+
+    @property
+    def whole_frames(self) -> int:
+        """The position at which the last frame ends that the terminal has as a whole."""
+        return self.position - self.size
+
+
 class _Piece(NamedTuple):
     """Bytes that were added together; `start`, `first`, `last` and `end` count all bytes since the queue was made."""
 
@@ -19,6 +36,7 @@ class _Piece(NamedTuple):
     end: int
     position: int  # in the session's output, once the terminal has all up to `last`
     output_from: int | None  # position of the byte at `first`; None for a screen
+    frame_from: int  # position at which the frame begins; before it may be the rest of a character
 
 
 class TerminalQueue:
@@ -28,20 +46,22 @@ class TerminalQueue:
         self.waiting = bytearray()
         self._taken = 0
         self._pieces: deque[_Piece] = deque()  # whose last byte was not taken yet
-        self._given: int | None = None
+        self._given: Given | None = None
+        self._lines = 0  # that end in what the terminal has of the first piece, if it is output
 
     @property
-    def given(self) -> int | None:
-        """The position of the first byte that the terminal lacks; None before its first screen.
+    def given(self) -> Given | None:
+        """What the terminal has; None before its first screen.
 
         Output counts byte by byte, a screen only as a whole.
         """
         if self._pieces:
             piece = self._pieces[0]
             if self._taken >= piece.last:
-                return piece.position
+                return Given(piece.position)
             if piece.output_from is not None and self._taken > piece.first:
-                return piece.output_from + self._taken - piece.first
+                position = piece.output_from + self._taken - piece.first
+                return Given(position, max(0, position - piece.frame_from), self._lines)
         return self._given
 
     def add(self, data: bytes) -> None:
@@ -49,27 +69,40 @@ class TerminalQueue:
         self.waiting += data
 
     def add_session(
-        self, data: bytes, position: int, output_from: int | None, before: bytes = b"", after: bytes = b""
+        self,
+        data: bytes,
+        position: int,
+        output_from: int | None,
+        before: bytes = b"",
+        after: bytes = b"",
+        *,
+        rest: int = 0,
     ) -> None:
         """Add bytes of the session between bytes of the client's own.
 
         `position`: where the session's output goes on behind them. `output_from`: the position at which they begin, if
-        they are output; None if they are a screen.
+        they are output; None if they are a screen. `rest`: how many of them belong to the frame before.
         """
         start = self._taken + len(self.waiting)
         first = start + len(before)
         last = first + len(data)
-        self._pieces.append(_Piece(start, first, last, last + len(after), position, output_from))
+        frame_from = position if output_from is None else output_from + rest
+        self._pieces.append(_Piece(start, first, last, last + len(after), position, output_from, frame_from))
         self.waiting += before + data + after
         if not self.waiting:
             self.take(0)  # a piece without bytes is given at once
 
     def take(self, count: int) -> None:
         """Drop the first `count` bytes: the terminal has them."""
-        del self.waiting[:count]
+        before = self._taken
         self._taken += count
         while self._pieces and self._pieces[0].end <= self._taken:
-            self._given = self._pieces.popleft().position
+            self._given = Given(self._pieces.popleft().position)
+            self._lines = 0
+        if self._pieces and self._pieces[0].output_from is not None:
+            first, last = max(self._pieces[0].first, before), min(self._pieces[0].last, self._taken)
+            self._lines += self.waiting.count(b"\n", first - before, last - before) if first < last else 0
+        del self.waiting[:count]
 
     def drop_later(self) -> None:
         """Drop all but the rest of a piece of which the terminal has a part.

@@ -103,6 +103,12 @@ class TerminalView:
         """The number of bytes that wait for the terminal; none while it is given nothing on purpose."""
         return 0 if self.display.held else len(self.display.queue.waiting) + len(self._frame)
 
+    @property
+    def held_back_from(self) -> int | None:
+        """The end of the frames that the terminal has, while it is given nothing on purpose; else None."""
+        given = self.display.queue.given if self.display.held else None
+        return None if given is None else given.whole_frames
+
     # -- frames of the daemon
 
     def show(self, kind: int, payload: bytes) -> None:
@@ -450,4 +456,5 @@ class TerminalView:
         """Give the terminal back; a later `redraw` brings what it has not been given."""
         self.clear()
         self.display.suspend()
-        self.position = self.display.queue.given
+        given = self.display.queue.given
+        self.position = None if given is None else given.position

@@ -2,12 +2,15 @@
 
 `python -m bench.agents.model_service 8730 LOG` serves http://127.0.0.1:8730: OpenAI's chat completions and responses,
 and Anthropic's messages under /v1, Gemini's API under /v1beta, streaming or not. LOG gets one JSON line for each
-request. The answer is a word. `THINK12` in the newest prompt has it wait 12 s before that.
+request, with the digests of its pictures. The answer is a word. `THINK12` in the newest prompt has it wait 12 s before
+that.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import hashlib
 import json
 import re
 import threading
@@ -17,6 +20,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 ANSWER = "ok."
+_PNG = re.compile(r"iVBORw0KGgo[\w+/]*={0,2}")
+"""A picture in base64."""
 _USAGE = {"prompt_tokens": 10, "completion_tokens": 5, "input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 """What OpenAI and Anthropic call it, because each ignores the other's keys."""
 Event = dict[str, Any]
@@ -45,6 +50,8 @@ class Request:
         self.speaks = _gemini if "contents" in body else _responses if "input" in body else _chat
         if path.partition("?")[0].endswith("/messages"):
             self.speaks = _anthropic
+
+        self.pictures = [hashlib.sha256(base64.b64decode(each)).hexdigest() for each in _PNG.findall(json.dumps(body))]
 
     def think(self) -> None:
         """Wait as long as the newest prompt says."""
@@ -133,7 +140,10 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer({"totalTokens": 10, "input_tokens": 10})
             return
         with self.lock, open(self.log_path, "a", encoding="utf-8") as file:
-            facts = {"time": time.time(), "path": self.path, "tools": asked.tools, "users": asked.users}
+            facts = {
+                "time": time.time(), "path": self.path, "tools": asked.tools, "users": asked.users,
+                "pictures": asked.pictures,
+            }  # fmt: skip
             file.write(json.dumps(facts) + "\n")
         asked.think()
         *events, whole = asked.speaks(asked)

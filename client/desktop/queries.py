@@ -112,6 +112,8 @@ class QueryKeeper:
 
     def _shown(self, data: bytes) -> bytes:
         """Return what can be shown now, from the beginning of data on."""
+        if self._kind is _Kind.OTHER and _ESCAPE not in data and b"\xc2" not in data:  # nothing else begins a string
+            return data
         shown: list[bytes] = []
         start = 0
         while start < len(data):

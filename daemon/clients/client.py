@@ -192,6 +192,7 @@ class Client(Reader):
         self.redraw_number = self.answered_number = 0  # of its last REDRAW, and of the last screen that it was sent
         self.acts_from = 0  # the head when it first attached: no effect of the output before acts on its terminal
         self.seen_to: int | None = None  # the position up to which its terminal's scrollback has earlier output
+        self.begun = 0, 0  # bytes that it has of a frame that ends later, and lines that end in them
         self.screen: OutgoingScreen | None = None  # a screen on its way
         self.viewed: Viewed | None = None  # the viewport that its terminal shows
         self.left_out = LeftOut()
@@ -226,9 +227,10 @@ class Client(Reader):
         self.place.sent = position
         self.window.note_sent(size, position, now)
 
-    def confirm(self, count: int, now: float) -> None:
+    def confirm(self, count: int, held_back_from: int | None, now: float) -> None:
         """Handle a GOT."""
-        self._got(self.window.confirm(count, now))
+        position = self.window.confirm(count, now)
+        self._got(position if held_back_from is None or position is None else min(position, held_back_from))
 
     def confirm_all(self, now: float) -> None:
         """Take all bytes for acknowledged that the socket of a client without GOT has accepted."""

@@ -273,7 +273,7 @@ class Sender:
         lines = client.terminal.lines
         missed = lines
         if client.seen_to is not None:
-            state = feed.state_at(client.seen_to)
+            state = feed.state_within(client.seen_to, *client.begun)
             missed = max(0, feed.missed_since(state) - state.on_screen)
             lines = min(missed, lines)
         return replaying(feed.emulator, lines=lines, status=status), self._left_out(missed - lines, lines)

@@ -36,7 +36,8 @@ from sesh.wire.pieces import HELD, MAX_EXCHANGES, MAX_FILE, MAX_FILES, Flow, Pie
 TIME = 30.0  # seconds without progress after which a file is given up
 LOOK_TIME = 1.0  # seconds after which a path without an answer counts as found
 _AWAITS_TURN = 0.02  # seconds between two looks whether another text has been typed
-_MOST_FILES, _MOST_LOOKS = 8, 4  # workers at a time; each of them may hang
+MAX_SENT = 16  # files that are on their way; more are refused
+_MOST_LOOKS = 4  # workers at a time; each of them may hang
 _BLOCK = 64 << 10  # bytes that a worker writes at once
 _MAX_NAME = 64  # characters of a name in a line
 
@@ -162,7 +163,11 @@ class Files(Part):
         if sent.size > MAX_FILE:
             sent.tell(_refusal(Why.SIZE, _too_large(sent.name)))
             return
-        self._writers = self._writers or self._workers(_MOST_FILES)
+        if len(self.sent) >= MAX_SENT:
+            words = f"{MAX_SENT} files are on their way to {self._facts.name}; try again"
+            sent.tell(_refusal(Why.NONE, words))
+            return
+        self._writers = self._writers or self._workers(MAX_SENT)
         sent.worker = self._next_worker()
         sent.until = time.monotonic() + TIME
         self.sent.append(sent)

@@ -171,6 +171,7 @@ class Attached:
         connection.reader = client
         if position is None:
             client.acts_from = 0 if created else self._log.head
+            client.begun = hello.get("begun", {}).get(welcome["id"], client.begun)
             self._begin(client, hello.get("seen", {}).get(welcome["id"]), created=created)
         else:
             self._continue(client, position, returning)
@@ -282,7 +283,7 @@ class Attached:
         elif kind == protocol.DETACH:
             self.detach(client, "detached")
         elif kind == protocol.GOT:
-            client.confirm(protocol.split_number(payload)[0], now)
+            client.confirm(*protocol.split_got(payload), now)
         elif kind == protocol.MODEL:
             self._acks.send_model(client)
         elif kind == protocol.REDRAW:

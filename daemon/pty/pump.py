@@ -125,7 +125,8 @@ class Pump(Part):
         """
         if counts:
             self.input_line.note_reader(self.pty)
-        self._note_flush(data)
+        if self.allowed <= 0:
+            self._note_flush(data)
         self.unwritten += data
         self.write_input()
         self.moved_at = time.monotonic()
@@ -137,7 +138,7 @@ class Pump(Part):
 
         Linux discards what it holds itself, and leaves what the pty's master can read.
         """
-        if self.allowed <= 0 and not self._flushed and platforms.FLUSH_LEAVES_OUTPUT and self.pty.flushes_at(keys):
+        if not self._flushed and platforms.FLUSH_LEAVES_OUTPUT and self.pty.flushes_at(keys):
             self._flushed = self.pty.readable()
 
     def write_input(self) -> None:

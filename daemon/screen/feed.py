@@ -43,6 +43,11 @@ class TerminalState(NamedTuple):
     open_rows: int = 0  # rows above the screen that belong to its first line
     columns: int = 0
 
+    @property
+    def begun(self) -> int:
+        """The number of the line in which the cursor is."""
+        return self.first_line + self.on_screen
+
     def first_line_in(self, rows: int) -> int:
         """Return the number of the first line that a terminal with fewer rows shows of the same output."""
         return max(self.first_line, self.first_line + self.on_screen - rows + 1)
@@ -256,6 +261,22 @@ class ScreenFeed(Part):
             return TerminalState()  # when in doubt, a screen repeats lines rather than leaving some out
         nearest = max(before)
         return self._states.get(nearest) or self._left_states[nearest]
+
+    def state_within(self, position: int, size: int, lines: int) -> TerminalState:
+        """Return the state of a terminal that has `size` bytes of a frame, in which so many lines end.
+
+        Lines that end need not scroll: the states at the marks around bound them.
+        """
+        state = self.state_at(position)
+        later = [at for at in (*self._states, *self._left_states) if at >= position]
+        if not size or not later or self._has_state(position):
+            return state
+        begun = self.state_at(position - size).begun + lines
+        begun = max(state.begun, min(begun, self.state_at(min(later)).begun))
+        return state._replace(first_line=begun - state.on_screen)
+
+    def _has_state(self, position: int) -> bool:
+        return position in self._states or position in self._left_states
 
     @property
     def first_line(self) -> int:

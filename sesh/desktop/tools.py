@@ -93,13 +93,13 @@ def clipboard(environment: Mapping[str, str], *, macos: bool = not platforms.LIN
         return None
     if _is_wsl(environment) and programs.find("powershell.exe"):
         return _WINDOWS
+    xclip = _XCLIP if environment.get("DISPLAY") and programs.find("xclip") else None
     if environment.get("WAYLAND_DISPLAY") and programs.find("wl-copy") and programs.find("wl-paste"):
-        return _WAYLAND
-    if environment.get("DISPLAY"):
-        if programs.find("xclip"):
-            return _XCLIP
-        if programs.find("xsel"):
-            return _XSEL
+        return xclip if xclip is not None and _is_gnome(environment) else _WAYLAND
+    if xclip is not None:
+        return xclip
+    if environment.get("DISPLAY") and programs.find("xsel"):
+        return _XSEL
     if macos and programs.find("pbcopy") and programs.find("pbpaste"):
         return _MACOS
     if programs.find("termux-clipboard-get") and programs.find("termux-clipboard-set"):
@@ -130,11 +130,20 @@ def missing(environment: Mapping[str, str], *, macos: bool = not platforms.LINUX
     """Return what to do where there is no clipboard."""
     if _is_elsewhere(environment):
         return f"it is reached by plain ssh; attach where you sit: sesh @{os.uname().nodename}"
-    if environment.get("WAYLAND_DISPLAY"):
+    if environment.get("WAYLAND_DISPLAY") and not (environment.get("DISPLAY") and _is_gnome(environment)):
         return "install wl-clipboard"
     if environment.get("DISPLAY"):
         return "install xclip"
     return "pbcopy and pbpaste are not in PATH" if macos else "there is no display"
+
+
+def _is_gnome(environment: Mapping[str, str]) -> bool:
+    """Return whether the compositor is GNOME's, which gives the clipboard only to the window that has the focus.
+
+    There, each call of wl-clipboard takes the focus from the person's terminal, with the keys of that moment. xclip
+    takes none: GNOME passes all of X11's clipboard on.
+    """
+    return "GNOME" in environment.get("XDG_CURRENT_DESKTOP", "").split(":")
 
 
 def _is_elsewhere(environment: Mapping[str, str]) -> bool:

@@ -51,7 +51,8 @@ class Hello(LoginFacts, total=False):
 
     Further keys are a client's terminal and options. `client`: a secret that identifies a returning client; `position`:
     of the first byte that it lacks, in the output of the session `id`; `seen`: the positions that its terminal has
-    shown, by session id; `acknowledges`: it sends GOT.
+    shown, by session id; `begun`: of each within a frame, how many bytes of this frame it has shown, and how many lines
+    end in them; `acknowledges`: it sends GOT.
     """
 
     protocol: int
@@ -76,6 +77,7 @@ class Hello(LoginFacts, total=False):
     id: str
     position: int
     seen: Mapping[str, int]
+    begun: Mapping[str, tuple[int, int]]
 
 
 RequestKeys = dict[str, Any]  # the arguments of a REQUEST: all keys but those of its `Envelope`

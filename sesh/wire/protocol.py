@@ -35,6 +35,7 @@ the place of the daemon, for HELLO, PING and the request `op`, until it copies a
 | MODEL    | both   | client: nothing; daemon: position (8 bytes), the screen there as a replay, or nothing   |
 | GOT      | client | the number of bytes of OUTPUT and SCREEN that the terminal has taken (8 bytes): what it |
 |          |        | may lack is kept, and over a link few bytes are in flight, so that no key waits for them|
+|          |        | while the client holds them back: the position of the first that it has not given (8)   |
 | TELL     | daemon | JSON: name, state, question of a session, to notify the user                            |
 | RELOADED | daemon | nothing: the daemon was reloaded; connect again                                         |
 | PROGRESS | daemon | nothing: a bridge's op has done with one more session, and goes on; older ones send none |
@@ -122,6 +123,18 @@ def output_header(position: int, size: int) -> bytes:
 
 def redraw(position: int, number: int) -> bytes:
     return numbered(REDRAW, position, number.to_bytes(NUMBER_SIZE, "big"))
+
+
+def got(count: int, held_back_from: int | None) -> bytes:
+    """Return a GOT for so many bytes; `held_back_from`: the position from which on the terminal has none of them."""
+    position = b"" if held_back_from is None else held_back_from.to_bytes(NUMBER_SIZE, "big")
+    return numbered(GOT, count, position)
+
+
+def split_got(payload: bytes) -> tuple[int, int | None]:
+    """Return count and position of a GOT. Raises ProtocolError if it is too short."""
+    count, position = split_number(payload)
+    return count, split_number(position)[0] if position else None
 
 
 def taken(number: int, count: int) -> bytes:

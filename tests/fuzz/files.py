@@ -15,6 +15,7 @@ from sesh.cli import views as verbs
 from sesh.cli.printing import json_line
 from sesh.cli.table import Table
 from sesh.client.seen_positions import SeenPositions
+from sesh.client.terminal_queue import Given
 from sesh.config import config
 from sesh.errors import Refused, SeshError, UsageError
 from sesh.ops import enter, events, jobs, layout, lookup, shell, sweep, wait
@@ -354,9 +355,9 @@ def _noted() -> Iterator[Check]:
             _put(home, f".terminal.{os.getpid()}", b"/dev/pts/1\t1\n" + case)
             _put(home, ".recent", case)
             shown = SeenPositions("/dev/pts/1")
-            json.dumps(shown.positions(None))
-            shown.record_leave(None, _ID, 5)
-            assert SeenPositions("/dev/pts/1").positions(None)[_ID] == 5
+            json.dumps(shown.told(None))
+            shown.record_leave(None, _ID, Given(5))
+            assert SeenPositions("/dev/pts/1").told(None)["seen"][_ID] == 5
             enter.recent()
             recent.remember("work")
             assert recent.newest()[0] == "work"

@@ -11,8 +11,6 @@ UNSTEADY = [
     "link-1MB/s-cut-150KB",
     "link-stopped-1s-cut-150KB",
     "link-stopped-5s-cut-150KB",
-    "link-stopped-5s-left",  # the position at leaving is within a frame
-    "link-stopped-5s-left-replay-all",
 ]
 """Cells that fail now and then, with many lines: they are played by `python -m tests.slow` alone."""
 

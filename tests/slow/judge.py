@@ -14,9 +14,11 @@ SAID = re.compile(rb"([\d,]+) lines? (?:was|were) left out; sesh (?:@\S+ )?logs 
 _LEFT_OUT, _BEFORE, _BEHIND = re.compile(b"left out; "), 40, 200  # bytes around these words
 NUMBERED = "line {:08d}"
 _NUMBERED = re.compile(r"line (\d{8})")
+_CUT = re.compile(r"l?i?n?e? ?\d{0,8}(?:GONE)?|GONE \d{8}")
 _IN_BYTES = re.compile(rb"line \d{8}")
-_EXPECTED = re.compile(r"READY|THE END|GONE|pong .*|\[detached from .*|")
-"""What else a terminal may hold: the markers of the program and of the shell around, and sesh's line at leaving."""
+_EXPECTED = re.compile(r"READY|THE END|GONE|pong .*|\[detached from .*|sesh: connecting to \S+; Ctrl-C stops|")
+"""What else a terminal may hold: the markers of the program and of the shell around, and sesh's lines at leaving, and
+before it has connected."""
 _BORDER = 1  # lines at each place where some are left out: one that is cut there may count either way
 
 
@@ -128,10 +130,14 @@ def _disordered(found: Sequence[int]) -> bool:
 
 
 def _without_cut_lines(lines: Sequence[str], most: int) -> list[str]:
-    """Return the lines without those, `most` at most, that are the beginning of a numbered one."""
+    """Return the lines without those, `most` at most, that are the beginning of a numbered one.
+
+    A client that leaves a terminal that takes nothing cannot end the line, so the shell's own text may stand behind it,
+    or over it.
+    """
     out: list[str] = []
     for line in lines:
-        if most and re.fullmatch(r"l?i?n?e? ?\d{0,8}", line):
+        if most and _CUT.fullmatch(line):
             most -= 1
         else:
             out.append(line)

@@ -71,6 +71,8 @@ def test_who_came_later_needs_the_lines_from_the_first_on() -> None:
 def test_who_left_within_a_line_gets_it_whole_later() -> None:
     held = [*lines(1, 2), "line 0", "[detached from work]", *lines(3, 4)]
     assert judge(held, 4, left=True).holds
+    for cut in ("line 0GONE", "GONE 00000003"):
+        assert judge([*lines(1, 2), cut, *lines(3, 4)], 4, left=True).holds, "the terminal took no closing line"
     assert not judge(held, 4).holds
     assert not judge([*lines(1, 2), "line 0", "[detached from work]", *lines(4)], 4, left=True).holds
 

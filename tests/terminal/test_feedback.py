@@ -33,6 +33,11 @@ class Multiplexers:
         terminal.wait_for(PROMPT)
         return terminal
 
+    def clients(self) -> int:
+        """Count the terminals that show a session of tmux."""
+        words = ["tmux", "list-clients", "-F", "#{client_tty}"]
+        return len(subprocess.run(words, env=self.home.env, capture_output=True, check=False).stdout.split())
+
     def close(self) -> None:
         servers = (["tmux", "-L", name, "kill-server"] for name in ("default", "other", "inner"))
         for words in (*servers, ["screen", "-X", "quit"]):
@@ -56,6 +61,11 @@ def there() -> Iterator[Home]:
 def type_and_wait_for_the_end(terminal: Terminal, line: str) -> str:
     """Type the line that begins the loop; return the closing line, once the shell outside takes keys again."""
     terminal.type(f"{line}\r")
+    return wait_for_the_end(terminal)
+
+
+def wait_for_the_end(terminal: Terminal) -> str:
+    """Return the closing line, once the shell outside takes keys again."""
     found = terminal.wait_until(lambda: END.search(rows(terminal)), "the line that says why the session was left")
     terminal.type("echo still-$((40 + 2))\r")
     terminal.wait_for("still-42")
@@ -78,11 +88,10 @@ SCREEN = '[ -z "$STY" ] && exec screen -xRR -S main'
     "line",
     [
         pytest.param(TMUX, marks=pytest.mark.needs("tmux")),
-        pytest.param(TMUX + r" \; set status off", marks=[pytest.mark.needs("tmux"), pytest.mark.soak]),
         pytest.param(TMUX.replace("exec ", ""), marks=[pytest.mark.needs("tmux"), pytest.mark.soak]),
         pytest.param(SCREEN, marks=[pytest.mark.needs("screen"), pytest.mark.soak]),
     ],
-    ids=["tmux", "tmux-without-status", "tmux-without-exec", "screen"],
+    ids=["tmux", "tmux-without-exec", "screen"],
 )
 def test_a_shell_that_joins_the_multiplexer_in_which_one_is_does_not_show_itself(
     multiplexers: Multiplexers, line: str
@@ -91,6 +100,18 @@ def test_a_shell_that_joins_the_multiplexer_in_which_one_is_does_not_show_itself
     multiplexers.startup(f"{WHILE_ATTACHED}\n{line}")
     told = type_and_wait_for_the_end(multiplexers.outer(), "sesh work")
     assert "only if SESH_SESSION is not set" in told
+
+
+@pytest.mark.soak
+@pytest.mark.needs("tmux")
+def test_a_session_that_shows_itself_standing_still_is_left_once_a_key_comes_round(multiplexers: Multiplexers) -> None:
+    """Without a status line nothing changes, so nothing flows: the screen is empty."""
+    multiplexers.startup(f"{WHILE_ATTACHED}\n{TMUX} \\; set status off")
+    terminal = multiplexers.outer()
+    terminal.type("sesh work\r")
+    terminal.wait_until(lambda: multiplexers.clients() == 2, "the session's shell has joined")
+    terminal.type("\r")
+    wait_for_the_end(terminal)
 
 
 @pytest.mark.needs("tmux")
@@ -134,6 +155,21 @@ def test_joining_it_by_hand_in_the_session_ends_the_attachment_too(
     assert multiplexers.home.summary("work")["state"] == "running"
     terminal.type("exit\r")
     terminal.exit_code()
+
+
+@pytest.mark.soak
+@pytest.mark.needs("tmux")
+def test_a_pane_beside_another_is_left_too_though_it_becomes_too_narrow_for_a_line(multiplexers: Multiplexers) -> None:
+    """It shows the whole window, in which it is as narrow again."""
+    multiplexers.startup()
+    terminal = multiplexers.outer("tmux new-session -s main 'tmux split-window -h; exec bash'")
+    terminal.type("sesh work\r")
+    wait_until(lambda: multiplexers.home.summary("work").get("attached") == 1, "the terminal is attached to work")
+    terminal.type("tmux attach -t main\r")
+    wait_until(lambda: multiplexers.clients() == 2, "the session has joined")
+    wait_until(lambda: multiplexers.home.summary("work").get("attached") == 0, "the session is left")
+    terminal.type("tput reset; echo $((40 + 2))\r")
+    terminal.wait_for("42")
 
 
 @pytest.mark.soak

@@ -69,6 +69,28 @@ def test_a_file_and_stdin_lie_beside_the_session_and_their_paths_are_pastes(home
     assert not os.path.lexists(folder)
 
 
+def test_any_name_becomes_one_word(home: Home, typed: Path) -> None:
+    names = [b"\xff\xfe.png", b"n" * 251 + b".png", "\u202f\u00e9 d\u2019\u00e9t\u00e9.png".encode(), b"-rf", b"a\nb"]
+    sent = []
+    for name in names:
+        path = os.fsencode(home.path) + b"/" + name
+        with open(path, "wb") as file:
+            file.write(name)
+        found = home.sesh("send", "agent", "--file", os.fsdecode(path), "--json")
+        assert found.code == 0, found
+        sent.append(found.json()["path"])
+        assert Path(sent[-1]).read_bytes() == name
+    folder = os.path.dirname(sent[0])
+    words = ["file.png", f"{'n' * 124}.png", "\u00e9-d-\u00e9t\u00e9.png", "rf", "a-b"]
+    assert sent == [f"{folder}/{word}" for word in words]
+    os.symlink(os.fsencode(home.path) + b"/" + names[3], f"{home.path}/link")
+    assert (
+        home.sesh("send", "agent", "--file", f"{home.path}/link", "--name", "../up", "--json").json()["path"]
+        == f"{folder}/up"
+    )
+    wait_until(lambda: typed.read_bytes() == pasted(*sent, f"{folder}/up"), "six pastes")
+
+
 def test_to_a_program_that_takes_no_pastes_the_path_is_typed_without_enter(home: Home) -> None:
     assert home.sesh("open", "cat", "--", "cat").code == 0
     sent = home.sesh("send", "cat", "--file", home.write("a.txt", "x"), "--json").json()

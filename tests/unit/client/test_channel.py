@@ -50,6 +50,16 @@ def test_every_byte_goes_once_and_in_order(steps: list[bytes | int]) -> None:
     assert b"".join(data for _, data in went) == b"".join(step for step in steps if isinstance(step, bytes))
 
 
+def test_what_is_held_back_is_acknowledged_and_counts_as_not_given() -> None:
+    over_link = Channel()
+    with patch.object(over_link, "send") as sent:
+        over_link.count(bytes(5_000))
+        over_link.acknowledge_output(0, protocol.GOT_OVER_LINK, 1_200)
+        over_link.count(bytes(5_000))
+        over_link.acknowledge_output(0, protocol.GOT_OVER_LINK)
+    assert [protocol.split_got(call.args[0][5:]) for call in sent.call_args_list] == [(5_000, 1_200), (10_000, None)]
+
+
 @given(st.lists(st.tuples(st.integers(0, 20_000), st.integers(0, 60_000)), max_size=20))
 def test_a_link_is_told_only_of_the_bytes_that_the_terminal_has_taken(steps: list[tuple[int, int]]) -> None:
     over_link, received, taken = Channel(), 0, 0

@@ -25,7 +25,9 @@ class Look:
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.now = 1000.0
         monkeypatch.setattr(time, "monotonic", lambda: self.now)
-        self.display = Mock(started=True, held=False, queue=Mock(waiting=b""))
+        self.grid = (80, 24)
+        terminal = Mock(grid=lambda: self.grid)
+        self.display = Mock(started=True, held=False, queue=Mock(waiting=b""), terminal=terminal)
         self.timers = Timers()
         self.marks: list[str] = []
         self.unmarked = 0
@@ -56,6 +58,19 @@ class Look:
                 self.held.append(self.now)
 
 
+def lines_at_any_time(look: Look, gap: float) -> Callable[[int], object]:
+    """Return what prints lines, `gap` seconds from one to the next as a rule."""
+    chance, due = random.Random(1), 0.0
+
+    def come(_: int) -> None:
+        nonlocal due
+        if look.now >= due:
+            look.feedback.output(b"line")
+            due = look.now + chance.expovariate(1 / gap)
+
+    return come
+
+
 @pytest.fixture
 def look(monkeypatch: pytest.MonkeyPatch) -> Look:
     return Look(monkeypatch)
@@ -70,15 +85,7 @@ def test_output_that_goes_on_though_the_terminal_gets_nothing_draws_no_line(look
 @pytest.mark.parametrize("gap", [0.02, 0.05, 0.1, 0.2])
 def test_lines_that_come_at_any_time_draw_no_line_and_wait_rarely(look: Look, gap: float) -> None:
     """A log that is followed: its pauses are as long as those of a loop that is held."""
-    chance, due = random.Random(1), 0.0
-
-    def come(_: int) -> None:
-        nonlocal due
-        if look.now >= due:
-            look.feedback.output(b"line")
-            due = look.now + chance.expovariate(1 / gap)
-
-    look.run(600, come)
+    look.run(600, lines_at_any_time(look, gap))
     assert look.marks == []
     assert len(look.held) * STEP < 12
 
@@ -125,8 +132,14 @@ def test_what_comes_round_is_found(look: Look) -> None:
     assert len(look.marks) == 1
 
 
+def test_what_comes_round_in_a_pane_too_narrow_for_a_word_is_found_by_rounds_alone(look: Look) -> None:
+    look.grid = (6, 24)
+    look.run(5, lambda _: look.output(b"x", unless=look.display.held or look.feedback.found))
+    assert (look.feedback.found, look.marks) == (True, [])
+
+
 def test_a_word_is_found_over_the_border_of_two_reads(look: Look) -> None:
-    look.run(1.2, lambda _: look.output(b"x", unless=look.display.held or look.marks))
+    look.run(2, lambda _: look.output(b"x", unless=look.display.held or look.marks))
     line = look.marks[0].encode()
     for at in range(len(line)):
         look.feedback.output(line[at : at + 1])
@@ -149,6 +162,37 @@ def test_keys_that_come_round_without_output_are_found(look: Look) -> None:
 
     look.run(3, round_trip)
     assert look.feedback.found
+
+
+@pytest.mark.parametrize(("round_trip", "seconds"), [(0.0, 5), (0.2, 9), (0.8, 20)])
+def test_a_loop_whose_round_takes_longer_than_a_pause_is_found_over_a_slow_link(
+    look: Look, round_trip: float, seconds: float
+) -> None:
+    look.feedback.round_trip = round_trip
+    due = look.now
+    released = True
+
+    def come_round(_: int) -> None:
+        """Let output come as long after the last one as it takes to come round, or after it was let go."""
+        nonlocal due, released
+        if look.display.held and released:
+            released = look.now < due  # what was under way still comes
+        if not look.display.held and not released:
+            released, due = True, look.now + round_trip + 0.15
+        if released and look.now >= due and not look.feedback.found:
+            due = look.now + round_trip + 0.15
+            look.feedback.output(" ".join(look.marks).encode() or b"x")
+
+    look.run(seconds, come_round)
+    assert (look.feedback.found, len(look.marks)) == (True, 1)
+
+
+@pytest.mark.parametrize("round_trip", [0.0, 0.2])
+@pytest.mark.parametrize("gap", [0.3, 0.5])
+def test_lines_that_come_more_rarely_draw_no_line_over_a_link(look: Look, gap: float, round_trip: float) -> None:
+    look.feedback.round_trip = round_trip
+    look.run(1200, lines_at_any_time(look, gap))
+    assert look.marks == []
 
 
 def test_a_size_that_comes_during_the_look_is_sent_behind_it(look: Look) -> None:

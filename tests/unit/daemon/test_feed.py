@@ -278,3 +278,35 @@ def test_the_first_error_of_the_emulator_is_told_once(monkeypatch: pytest.Monkey
     assert "emulator" in told
     assert "AttributeError" in told
     assert faulty.emulator.text()[0] == "before after"
+
+
+@pytest.mark.parametrize("rows", [3, 24])
+def test_the_lines_of_a_terminal_that_has_a_part_of_a_frame_are_known_by_those_that_end_in_it(rows: int) -> None:
+    """It left while it stood still: what it has ends between two marks."""
+    log, feed = fed(rows=rows)
+    log.places.append(Place(0, 1 << 30))
+    for _ in range(10):
+        log.append(b"%d\r\n" * 500)
+        feed.catch_up(10)
+    frame = 2 * len(b"%d\r\n" * 500)
+    for lines in (1, 250, 499, 700):
+        size = lines * len(b"%d\r\n") + 2
+        state = feed.state_within(frame + size, size, lines)
+        assert state.begun == 1_000 + lines
+
+
+def test_lines_that_end_on_the_alternate_screen_do_not_count_for_one_that_left_within_a_frame() -> None:
+    log, feed = fed()
+    log.places.append(Place(0, 1 << 30))
+    log.append(b"first\r\n" * 10 + b"\x1b[?1049h")
+    feed.catch_up(10)
+    frame = log.head
+    log.append(b"\x1b[5;5Hone\r\ntwo\r\n" * 100)
+    feed.catch_up(10)
+    before = feed.state_at(frame).begun
+    assert before <= feed.state_within(frame + 70, 70, 8).begun <= max(before, feed.state().begun)
+
+
+def test_without_the_states_around_it_what_a_terminal_lacks_comes_again() -> None:
+    _, feed = fed()
+    assert feed.state_within(5_000, 700, 40).begun == 0

@@ -258,6 +258,18 @@ def test_what_an_earlier_daemon_has_not_finished_goes_with_the_first_file(attach
     assert sorted(os.listdir(folder)) == ["shot.png", "~made"]
 
 
+def test_so_many_files_come_at_once_and_one_more_is_told_to_try_again(server: Daemon, attach: Attach) -> None:
+    client = attach()
+    for number in range(1, 2 * files.MAX_SENT, 2):
+        drops(client, number=number)
+    server.until(lambda: [each.written for each in server.session.desk.files.sent] == [4] * files.MAX_SENT)
+    answer = told(client, number=101)
+    assert (answer["why"], answer["words"]) == ("none", "16 files are on their way to work; try again")
+    client.gives(1, b"")
+    assert client.await_message(protocol.TOLD, 2)["ok"] is True
+    assert told(client, number=103)["ok"] is True
+
+
 # -- what has no room
 
 

@@ -107,6 +107,24 @@ def test_one_whose_first_screen_had_not_come_still_gets_only_the_lines_after_an_
     assert b"line 150" not in screen
 
 
+def test_one_that_left_within_a_frame_gets_each_later_line_once(server: Daemon, attach: Attach) -> None:
+    """Its terminal stood still: it lacked lines that it had, or got them twice."""
+    seen = server.session.pump.log.head
+    server.session.log.hold(seen)
+    server.session.feed.note_state()
+    prints(server.session, b"".join(b"later %02d\r\n" % number for number in range(100)))
+    server.session.feed.catch_up(10)
+    server.session.log.hold(server.session.log.head)
+    server.session.feed.note_state()
+    size = 30 * len(b"later 00\r\n") + len(b"lat")
+    session = server.session.facts.id
+    terminal = attach(seen={session: seen + size}, begun={session: [size, 30]})
+    terminal.until(Output.LIVE)
+    (screen,) = [payload for kind, payload in terminal.link.take() if kind == protocol.SCREEN]
+    assert b"later 29" not in screen
+    assert all(b"later %d" % number in screen for number in range(30, 100))
+
+
 def test_one_that_shows_a_viewport_gets_no_bytes_after_two_breaks_either(server: Daemon, attach: Attach) -> None:
     """After the second break, output was written into a terminal that still showed the viewport."""
     terminal = attach(columns=100, rows=30, read_only=True)

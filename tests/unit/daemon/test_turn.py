@@ -109,6 +109,28 @@ def late(peer: Peer) -> None:
     peer.server.until(lambda: peer.client.screen is not None and peer.client.screen.pieces)
 
 
+# -- what terminals have
+
+
+def test_output_that_a_client_holds_back_lets_more_come_and_is_kept_for_its_terminal(
+    server: Daemon, attach: Attach
+) -> None:
+    """It counted as shown, so a terminal that was left while it stood still got lines twice, or lacked some."""
+    client = attach(remote=True).client
+    prints(server.session, ROWS)
+    turns(server)
+    place = client.place
+    assert place is not None
+    before = place.got
+    assert before < place.sent
+    client.confirm(*protocol.split_got(protocol.got(client.window._sent, before)[5:]), time.monotonic())
+    assert (client.window.in_flight, place.got) == (0, before)
+    prints(server.session, ROWS)
+    turns(server)
+    client.confirm(client.window._sent, None, time.monotonic())
+    assert place.got == place.sent
+
+
 # -- screens
 
 
@@ -471,6 +493,6 @@ def test_what_a_person_waits_for_at_a_key_and_at_its_echo_is_few_calls(serve: Ca
         echo = calls(server.turn)
     peer.take()
     assert peer.output == b"xxx"
-    assert max(key, echo) <= 60
+    assert max(key, echo) <= 56
     peer.link.close()
     server.session.pump.close()

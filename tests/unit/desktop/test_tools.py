@@ -70,6 +70,7 @@ def found(environment: dict[str, str], *, macos: bool = False) -> tools.Clipboar
 
 
 X11, WAYLAND, WSL = {"DISPLAY": ":0"}, {"WAYLAND_DISPLAY": "wayland-0", "DISPLAY": ":0"}, {"WSL_DISTRO_NAME": "Debian"}
+GNOME = {**WAYLAND, "XDG_CURRENT_DESKTOP": "ubuntu:GNOME"}
 
 
 def test_the_tools_are_those_of_the_desktop_that_is_there(make: Make) -> None:
@@ -77,6 +78,8 @@ def test_the_tools_are_those_of_the_desktop_that_is_there(make: Make) -> None:
         make(name)
     assert found(X11).name == "xclip"
     assert found(WAYLAND).name == "wl-clipboard"
+    assert found(GNOME).name == "xclip", "there wl-clipboard takes the focus from the terminal"
+    assert found({**GNOME, "DISPLAY": ""}).name == "wl-clipboard"
     assert found({**WAYLAND, **WSL}).name == "powershell.exe"
     assert found({}, macos=True).name == "pbcopy"
     assert tools.clipboard({}, macos=False) is None, "without a display they do nothing"
@@ -86,6 +89,7 @@ def test_a_tool_that_is_missing_is_replaced_or_named(make: Make) -> None:
     assert tools.clipboard(X11, macos=False) is None
     assert tools.missing(X11, macos=False) == "install xclip"
     assert tools.missing(WAYLAND, macos=False) == "install wl-clipboard"
+    assert tools.missing(GNOME, macos=False) == "install xclip"
     make("xsel")
     assert found(X11).name == "xsel"
     assert found(WAYLAND).name == "xsel", "an X11 tool serves where only it is installed"
