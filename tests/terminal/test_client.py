@@ -13,10 +13,10 @@ import signal
 import struct
 import sys
 import termios
-from collections.abc import Iterable
 
 import pytest
 
+from sesh.loop.poll import Poll
 from sesh.system import descriptors
 from tests.support import PROMPT, Home, Open, Terminal, rounds, wait_until
 from tests.terminal.looking import logs
@@ -284,12 +284,12 @@ def test_a_mode_that_only_some_terminals_have_is_set_again_and_undone_each_time(
 def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
     home: Home, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    polled, resized = descriptors.polled, list[int]()
+    wait, resized = Poll.wait, list[int]()
 
-    def halting(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
+    def halting(poll: Poll, until: float) -> dict[int, int]:
         if resized:
             os.kill(os.getpid(), signal.SIGSTOP)
-        ready = polled(watched, deadline)
+        ready = wait(poll, until)
         if 0 in ready:  # after the poll, which does not report this signal
             fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("4H", 20, 70, 0, 0))
             resized.append(0)
@@ -297,7 +297,7 @@ def test_a_size_that_changes_as_a_key_comes_reaches_the_program_first(
 
     terminal = home.terminal("work", columns=91, rows=17)
     terminal.wait_for(PROMPT)
-    monkeypatch.setattr(descriptors, "polled", halting)
+    monkeypatch.setattr(Poll, "wait", halting)
     second = home.terminal("work", columns=91, rows=17)
     second.wait_for(PROMPT)
     second.type("stty size\r")
