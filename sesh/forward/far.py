@@ -59,7 +59,7 @@ class FarEnd:
         if self._end.connection.outbound not in self._end.events:
             self._poll.forget(self._end.connection.outbound)
         until = min(self._look_at, self._heard_at + self._silence)
-        ready = self._poll.wait(0.0 if self._end.unfinished else max(0.0, until - now))
+        ready = self._poll.wait(now if self._end.unfinished else until)
         if self._end.connection.inbound in ready:
             self._heard_at = time.monotonic()
             self._handle(self._end.read())

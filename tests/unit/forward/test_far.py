@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from sesh.forward.far import FarEnd
+from sesh.loop.poll import Poll
 from sesh.schema import codec
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, adopt
@@ -76,6 +77,25 @@ def test_a_port_that_nobody_answers_is_told_and_one_that_ends_delivers_every_byt
     assert (len(data), told["ok"]) == (3000, True)
     near.ask(3, "stream", port=port)
     assert near.told(3)[1]["why"] == "gone"
+
+
+def test_who_has_nothing_to_do_waits_for_as_long_as_the_near_end_may_be_silent(
+    near: Near, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It took a whole processor: a wait of 60 s was one until a moment long ago."""
+    waits: list[float] = []
+    wait = Poll.wait
+
+    def waits_until(poll: Poll, until: float) -> dict[int, int]:
+        waits.append(until - time.monotonic())
+        return wait(poll, until)
+
+    monkeypatch.setattr(Poll, "wait", waits_until)
+    for number in (1, 3):  # the second answer comes after the wait that the first one ended
+        near.ask(number, "list")
+        near.told(number)
+    assert len(waits) < 10
+    assert max(waits) > 50
 
 
 def test_a_session_that_is_not_there_has_ended(near: Near) -> None:
