@@ -61,7 +61,7 @@ class Server:
         self.ending = Ending(session.agenda, session, listener, self.connections)
         methods = RequestMethods(session, self.ending, listener, partial(reload, self))
         self.requests = Requests(session.agenda, session, methods)
-        session.desk.poll = session.desk.files.poll = self._poll
+        session.desk.poll = session.desk.files.poll = session.desk.looks.poll = self._poll
         self.parts: list[Part] = [
             session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
             session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,

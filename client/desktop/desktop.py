@@ -399,14 +399,20 @@ class PersonDesktop:
         elif clipboard is None:
             self._ask_terminal(exchange, mime)
         else:
-            self._runs.run(exchange, partial(tools.read, clipboard, mime), partial(self._give, exchange, mime))
+            self._runs.run(exchange, partial(_read, clipboard, mime), partial(self._give_found, exchange))
 
-    def _give(self, exchange: Exchange, mime: str, data: bytes | SeshError) -> None:
+    def _give_found(self, exchange: Exchange, found: Found | SeshError) -> None:
+        if isinstance(found, SeshError):
+            self._give(exchange, "", found)
+        else:
+            self._give(exchange, found.type, found.data, found.types)
+
+    def _give(self, exchange: Exchange, mime: str, data: bytes | SeshError, types: Types | None = None) -> None:
         if isinstance(data, SeshError):
             exchange.refuse(Why.SIZE if isinstance(data, tools.TooLarge) else Why.TOOLS, str(data))
             return
         if not data:
-            exchange.refuse(Why.EMPTY)
+            exchange.refuse(Why.EMPTY, types=types)
             return
         work = _work(exchange)
         if not self._consent.claim(Content.of(mime, data), work.decided_at, time.monotonic()):
@@ -510,6 +516,12 @@ class PersonDesktop:
 
     def _no_clipboard(self) -> str:
         return f"the desktop has no clipboard: {tools.missing(self._environment)}"
+
+
+def _read(clipboard: tools.Clipboard, mime: str, stop: Stop) -> Found:
+    """Return what the clipboard has of a type; if nothing, with the types that it has: that saves a round trip."""
+    data = tools.read(clipboard, mime, stop)
+    return Found([] if data else tools.list_types(clipboard, stop), mime, data)
 
 
 def _work(exchange: Exchange) -> Work:

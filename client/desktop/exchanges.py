@@ -115,9 +115,15 @@ class Exchange:
         self.fulfilled = self.fulfilled or not self.over
         self._end(told)
 
-    def refuse(self, why: Why, words: str = "") -> None:
-        """End the exchange: the wish is not fulfilled. `words`: one line for the person at the caller."""
-        self._end({"ok": False, "why": why.value, "words": words})
+    def refuse(self, why: Why, words: str = "", types: Collection[str] | None = None) -> None:
+        """End the exchange: the wish is not fulfilled.
+
+        `words`: one line for the person at the caller; `types`: those that may be read instead.
+        """
+        told: Told = {"ok": False, "why": why.value, "words": words}
+        if types is not None:
+            told["types"] = [*types]
+        self._end(told)
 
     def _end(self, told: Told) -> None:
         if not self.over:

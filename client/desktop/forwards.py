@@ -18,7 +18,7 @@ from sesh.schema import codec
 from sesh.wire.messages import Listening, Why
 
 _KEPT = 600.0  # seconds that a port is kept after its link was lost
-_ASKED_AGAIN = 10.0  # seconds from the next link until whoever forwards it has asked again, or has ended meanwhile
+_ASKED_AGAIN = 3.0  # seconds from the next link until whoever forwards it has asked again, or has ended meanwhile
 
 
 @dataclass

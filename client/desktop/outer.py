@@ -163,4 +163,4 @@ class _Asked:
             self.exchange.tell(types=answer.get("types"), type_=answer.get("type", ""), words=answer.get("words", ""))
         else:
             why = next((each for each in Why if each.value == answer.get("why")), Why.NONE)
-            self.exchange.refuse(why, answer.get("words", ""))
+            self.exchange.refuse(why, answer.get("words", ""), answer.get("types"))

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import Enum, auto
+from functools import partial
 from typing import Any, Optional
 
 from sesh.daemon.base.due import NEVER, Agenda, Part
@@ -27,6 +28,7 @@ from sesh.daemon.clients.events import Events
 from sesh.daemon.desktop import shims
 from sesh.daemon.desktop.display import DisplayFile
 from sesh.daemon.desktop.files import Files, Sent
+from sesh.daemon.desktop.looks import PortLooks
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells, variables
 from sesh.desktop import addresses
@@ -109,7 +111,8 @@ class Desk(Part):
         self._is_offer_due = False  # whether the leader's desktop opens pages is to be told to the shells
         self._links: dict[Client, Link] = {}
         self._new: list[Asked] = []  # that no client was asked yet
-        self._look = ports.Look()  # at the ports, in this turn
+        self.looks = PortLooks()
+        self._next_look = 0.0  # time (monotonic) of the next look at the ports that are watched
         self._display = DisplayFile()
         self._has_advised = False  # what to do where the shims are lost
         self.files = Files(agenda, facts, pump)
@@ -166,6 +169,7 @@ class Desk(Part):
         for asked in self._all_asked():
             self._respond(asked, _refusal(Why.GONE, words))
         self.files.end_all(words)
+        self.looks.close()
         for client in list(self._links):
             self._forget(client)
 
@@ -294,19 +298,31 @@ class Desk(Part):
                 if asked.until <= now and asked.flow is not None:
                     asked.flow.tell(_refusal(Why.TIME))
                     self._respond(asked, _refusal(Why.TIME, "the desktop did not answer in time"))
+        if self._is_watching and self._next_look <= now:
+            self._next_look = now + PORT_LOOK
+            self.looks.ask(self._check_watched)
+        self._plan()
+
+    @property
+    def _is_watching(self) -> bool:
+        return any(link.watched for link in self._links.values())
+
+    def _check_watched(self, look: ports.Look) -> None:
+        """Tell the clients which of the ports that they watch nobody listens on any more."""
+        for link in self._links.values():
             for number, port in list(link.watched.items()):
-                if not self._look.own_loopback(port):
+                if not look.own_loopback(port):
                     del link.watched[number]
                     link.pieces.flows[number].tell(_refusal(Why.GONE))
-        self._plan()
 
     def _plan(self) -> None:
         asked = [each.until for each in self._all_asked()]
         self.due = min(asked, default=NEVER)
         if self._new or (self._is_offer_due and self._clients.leader is not None):
             self.due = min(self.due, self._awaited_until())
-        if any(link.watched for link in self._links.values()):
-            self.due = min(self.due, time.monotonic() + PORT_LOOK)
+        if self._is_watching:
+            self.due = min(self.due, self._next_look)
+        self.due = min(self.due, self.looks.until)
 
     def _awaited_until(self) -> float:
         """Return until when (monotonic) a lost leader may return, or a new one say what its desktop can do."""
@@ -333,12 +349,20 @@ class Desk(Part):
         asked.ask["number"] = number
         asked.ask["wish"] = asked.wish.value
         if asked.wish is Wish.OPEN:
-            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""), self._look)
-        link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
+            self.looks.ask(partial(self._ask_to_open, link, asked))
+        else:
+            link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
         asked.flow.give(bytes(asked.held))
         asked.held = bytearray()
         if asked.is_whole and asked.wish is Wish.WRITE:
             asked.flow.finish()
+
+    @staticmethod
+    def _ask_to_open(link: Link, asked: Asked, look: ports.Look) -> None:
+        """Ask for a page, with the ports of its address on which this user listens."""
+        if asked in link.asked.values():  # else its caller has gone meanwhile
+            asked.ask["ports"] = _own_ports(asked.ask.get("url", ""), look)
+            link.client.connection.queue(protocol.message(protocol.ASK, asked.ask))
 
     def _absence(self, leader: Client | None, link: Link | None) -> str:
         """Return the line of why nobody can be asked."""
@@ -357,6 +381,7 @@ class Desk(Part):
     def move(self, ready: dict[int, int]) -> None:
         """Move the bytes of the connections that are ready."""
         self.files.move(ready)
+        self.looks.move(ready)
         for link in self._links.values():
             for number, stream in list(link.streams.items()):
                 stream.move(ready.get(stream.descriptor, 0))
@@ -368,7 +393,7 @@ class Desk(Part):
 
     def send(self, now: float) -> None:
         """End the turn: send each client pieces, while nothing else is to be sent, and callers what has come."""
-        self._look = ports.Look()
+        self.looks.end_turn()
         for link in self._links.values():
             if link.pieces.flows:
                 for asked in list(link.asked.values()):
@@ -379,7 +404,7 @@ class Desk(Part):
                 while frame := sent.pieces.next_frame(now):
                     sent.owner.queue(frame)
         is_asked = bool(self._new) or any(link.pieces.flows for link in self._links.values())
-        self.busy = is_asked or self.files.busy
+        self.busy = is_asked or self.files.busy or self.looks.busy
 
     def _send_pieces(self, link: Link, now: float) -> None:
         connection = link.client.connection
@@ -485,12 +510,21 @@ class Desk(Part):
             self.files.find(ask, flow.tell)
         elif wish == Wish.PUT.value:
             self.files.take(self._sent(link, ask, flow, flow.tell))
-        elif not (hosts := [*LOOPBACK] if ask.get("any") and 0 < port <= _LAST_PORT else self._look.own_loopback(port)):
-            flow.tell(_refusal(Why.REFUSED))
-        elif wish == Wish.STREAM.value:
-            link.streams[number] = PortStream(port, hosts, flow, self.poll)
-        elif wish == Wish.PORT.value:
-            link.watched[number] = port
+        elif ask.get("any") and 0 < port <= _LAST_PORT:
+            self._reach(link, flow, wish, port, [*LOOPBACK])
+        else:
+            self.looks.ask(lambda look: self._reach(link, flow, wish, port, look.own_loopback(port)))
+            self._plan()
+
+    def _reach(self, link: Link, flow: Flow, wish: str | None, port: int, hosts: list[str]) -> None:
+        """Begin a connection to a port, or a watch of it, if it is reached at some host."""
+        if link.pieces.flows.get(flow.number) is not flow or link not in self._links.values():
+            return  # the client has ended it meanwhile, or has gone
+        if wish == Wish.STREAM.value and hosts:
+            link.streams[flow.number] = PortStream(port, hosts, flow, self.poll)
+        elif wish == Wish.PORT.value and hosts:
+            link.watched[flow.number] = port
+            self._next_look = time.monotonic() + PORT_LOOK
             self._plan()
         else:
             flow.tell(_refusal(Why.REFUSED))

@@ -134,7 +134,11 @@ class Files(Part):
     def find(self, ask: Ask, tell: Tell) -> None:
         """Look which of the paths of an ASK exist, and tell."""
         wanted = [path for path in ask.get("paths", []) if os.path.isabs(path)][:MAX_PATHS]
-        self._lookers = self._lookers or self._workers(_MOST_LOOKS)
+        try:
+            self._lookers = self._lookers or self._workers(_MOST_LOOKS)
+        except OSError:  # no descriptor is left, so nobody can look
+            tell(_found(wanted))
+            return
         worker = self._next_worker()
         look = self._looks[worker] = _Look(wanted, tell, time.monotonic() + LOOK_TIME)
         if len(self._lookers.running) < MAX_EXCHANGES:  # else as many hang already
@@ -151,7 +155,7 @@ class Files(Part):
     def _end_look(self, worker: int) -> None:
         look = self._looks.pop(worker, None)
         if look is not None:
-            look.tell({"ok": True, "why": "", "found": [path for path in look.paths if path not in look.missing]})
+            look.tell(_found([path for path in look.paths if path not in look.missing]))
 
     # -- files
 
@@ -167,7 +171,11 @@ class Files(Part):
             words = f"{MAX_SENT} files are on their way to {self._facts.name}; try again"
             sent.tell(_refusal(Why.NONE, words))
             return
-        self._writers = self._writers or self._workers(MAX_SENT)
+        try:
+            self._writers = self._writers or self._workers(MAX_SENT)
+        except OSError as error:
+            sent.tell(_refusal(Why.REFUSED, errors.cannot(f"take {_shown(sent.name)}", error).text))
+            return
         sent.worker = self._next_worker()
         sent.until = time.monotonic() + TIME
         self.sent.append(sent)
@@ -353,6 +361,10 @@ def _too_large(name: str) -> str:
 
 def _no_room(session: str, folder: str) -> str:
     return f"{session} takes at most {MAX_FILES >> 20} MiB of files; remove some of those in {folder}"
+
+
+def _found(paths: list[str]) -> Told:
+    return {"ok": True, "why": "", "found": paths}
 
 
 def _refusal(why: Why, words: str) -> Told:

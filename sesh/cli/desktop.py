@@ -51,7 +51,7 @@ def paste(
     ctx: Context,
     *,
     type: Type = "",  # noqa: A002 (the word of the command line)
-    list_: Annotated[bool, Option("--list", help="Print the types of what there is.")] = False,
+    list_: Annotated[bool, Option("--list", help="Print the types of what there is. (forward prints ports.)")] = False,
 ) -> int:
     """Print what is on the clipboard of the machine at which you sit.
 

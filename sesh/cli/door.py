@@ -132,7 +132,8 @@ def _read(call: Call, asker: _Asker) -> tuple[Answer, str]:
     if asked.ok:
         return shim.delivered(call, asked.told.get("type") or type_, asked.data), ""
     if types is None and asked.why is Why.EMPTY and call.tool == "wl-paste":  # it says whether there is anything
-        types = _ask(asker, Wish.LIST).told.get("types", [])
+        # An older client does not say it with its answer.
+        types = asked.told["types"] if "types" in asked.told else _ask(asker, Wish.LIST).told.get("types", [])
     return shim.nothing(call, types or []), _words(asked)
 
 

@@ -45,7 +45,9 @@ def forward(
     background: Annotated[
         bool, Option("--detached", "-d", help="Return at once; it goes on until --stop, or until NAME ends.")
     ] = False,
-    list_: Annotated[bool, Option("--list", help="Print what is forwarded in the background.")] = False,
+    list_: Annotated[
+        bool, Option("--list", help="Print what is forwarded in the background. (paste prints types.)")
+    ] = False,
     stop: Annotated[
         bool, Option("--stop", help="End what is forwarded in the background: PORT, of either side, or all.")
     ] = False,

@@ -13,6 +13,7 @@ from sesh.wire.connection import Connection
 from sesh.wire.pieces import Pieces
 
 _READ = 64 << 10  # bytes of one read: the C library gets larger blocks of memory from the kernel, each time anew
+_CLOSED = "the other side has closed the link"
 _BURST = 1 << 20  # bytes of frames in one turn
 _PIPE = 1 << 20  # bytes of a pipe, where the kernel allows it: fewer and larger reads
 _SET_PIPE_SIZE = getattr(fcntl, "F_SETPIPE_SZ", 1031)  # Python has the name since 3.10
@@ -26,7 +27,6 @@ class End:
 
     def __init__(self, connection: Connection, now: float) -> None:
         self.connection = connection
-        connection.most_read = _READ
         self.pieces = Pieces(now, over_link=True, alone=True)
         self.unfinished = False
         self._unsent = b""
@@ -45,8 +45,15 @@ class End:
 
     def read(self) -> list[tuple[int, bytes]]:
         """Read what has come, as its descriptor is ready; return the frames. Raises Unreachable, ProtocolError."""
-        self.connection.read()
-        return self.connection.take_frames()
+        try:
+            data = os.read(self.connection.inbound, _READ)
+        except BlockingIOError:
+            return []
+        except OSError as error:
+            raise Unreachable(_CLOSED) from error
+        if not data:
+            raise Unreachable(_CLOSED)
+        return self.connection.decode(data)
 
     def queue(self, frame: bytes) -> None:
         """Have a frame sent before any further piece."""
@@ -73,5 +80,5 @@ class End:
         except BlockingIOError:
             return False
         except OSError as error:
-            raise Unreachable("the other side has closed the link") from error
+            raise Unreachable(_CLOSED) from error
         return True

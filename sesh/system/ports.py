@@ -14,6 +14,8 @@ from sesh.system import platforms, processes, programs
 LOWEST = 1024  # ports below belong to root
 ALL_V4 = "0.0.0.0"  # noqa: S104 (nobody binds)
 _LISTENS = "0A"  # the state in /proc/net/tcp
+LSOF = ("lsof", "-nP", "-iTCP", "-sTCP:LISTEN", "-Fun")
+"""The program that says who listens, where there is no /proc."""
 _LSOF_TIMEOUT = 1.0  # seconds
 _OTHER = "another program"
 # An address that a connection to loopback reaches, from the most exact one on; the last one may not take IPv4.
@@ -37,7 +39,9 @@ class Owned(NamedTuple):
 class Look:
     """One look at this machine, however many ports are asked for: the kernel takes milliseconds for its tables."""
 
-    def __init__(self) -> None:
+    def __init__(self, printed: str | None = None) -> None:
+        """`printed`: what `LSOF` has said, where there is no /proc; without it, it is asked for each port."""
+        self._said = printed
         self._tables: tuple[bytes, bytes] | None = None  # for IPv4 and IPv6
 
     def own_loopback(self, port: int) -> list[str]:
@@ -86,8 +90,10 @@ class Look:
         if platforms.LINUX:
             table, table_6 = self._tables_now()
             return [*_listed(table, port, _ADDRESSES_4), *_listed(table_6, port, _ADDRESSES_6)]
-        printed = programs.printed("lsof", "-nP", f"-iTCP:{port}", "-sTCP:LISTEN", "-Fun", timeout=_LSOF_TIMEOUT) or ""
-        return _printed(printed.splitlines())
+        said = self._said
+        if said is None:
+            said = programs.printed("lsof", "-nP", f"-iTCP:{port}", *LSOF[3:], timeout=_LSOF_TIMEOUT) or ""
+        return _printed(said.splitlines(), port)
 
 
 def holder(port: int) -> str:
@@ -133,15 +139,18 @@ def _listed(table: bytes, port: int, addresses: dict[str, str]) -> list[Listener
     return found
 
 
-def _printed(lines: list[str]) -> list[Listener]:
-    """Return the listeners that lsof has printed: `u` a process's user, `n` a socket's address and port."""
+def _printed(lines: list[str], port: int) -> list[Listener]:
+    """Return the listeners of a port that lsof has printed: `u` a process's user, `n` a socket's address and port."""
     found: list[Listener] = []
     uid = -1
     for line in lines:
         if line.startswith("u") and line[1:].isdecimal():
             uid = int(line[1:])
         elif line.startswith("n"):
-            address = line[1:].rpartition(":")[0].strip("[]")
+            address, _, digits = line[1:].rpartition(":")
+            if digits != str(port):
+                continue
+            address = address.strip("[]")
             # "*" stands for all addresses of either family.
             found += [Listener(each, uid) for each in ((ALL_V4, "::") if address == "*" else (address,))]
     return found

@@ -46,7 +46,6 @@ class Connection:
     """
 
     over_link = False
-    most_read = _MAX_READ  # bytes of one read
 
     def __init__(self, inbound: int, outbound: int, name: str = "") -> None:
         self.inbound, self.outbound = inbound, outbound
@@ -132,7 +131,7 @@ class Connection:
     def read(self) -> None:
         """Read bytes into the frame queue; wait for some. Raises Unreachable, ProtocolError."""
         try:
-            data = os.read(self.inbound, self.most_read)
+            data = os.read(self.inbound, _MAX_READ)
         except OSError as error:
             raise self._closed(error) from error
         if not data:

@@ -31,7 +31,7 @@ def test_names_on_a_host_are_completed_from_what_it_said_last(home: Home, beside
     far.sesh("open", "work", "--", "cat")
     known(home, far)
     far.fall_silent()
-    for line in ("@box kill wo", "kill wo", "wo"):
+    for line in ("@box kill wo", "kill wo", "wo", "@box forward wo"):
         assert offered(home, line) == ["work"], line
     for line in ("forget ", "forget --remove ", "forget @", "deploy ", "deploy --force @b"):
         assert offered(home, line) == ["@box"], line

@@ -23,7 +23,10 @@ import pytest
 
 from sesh.bridge import bridge
 from sesh.errors import UsageError
+from sesh.link import health
+from sesh.ops import forwarding
 from tests.remote.farm import Farm
+from tests.remote.test_completion_and_board import offered
 from tests.remote.test_cuts import attached
 from tests.remote.test_forwards import leads
 from tests.remote.via import Beside
@@ -300,6 +303,7 @@ def test_a_forward_in_the_background_is_listed_and_ended(home: Home, beside: Bes
     listed = home.sesh("forward", "--list", "--json").json()
     assert [(each["host"], each["port"], each["up"]) for each in listed["ports"]] == [("box", server.port, True)]
     assert str(row["local"]) in home.sesh("forward", "--list").stdout
+    assert offered(home, "forward --stop ") == [str(row["local"])]
     other = home.sesh("forward", "--stop", "1")
     assert (other.code, other.stderr) == (
         1,
@@ -336,6 +340,57 @@ def test_the_ports_of_a_session_are_listed_and_its_forward_ends_with_it(home: Ho
     assert b"serve.py" in fetched(row)
     far.sesh("kill", "page")
     wait_until(lambda: home.sesh("forward", "--list").code == 1, "nothing is forwarded")
+
+
+def test_a_person_chooses_one_of_several_ports_and_a_script_is_told_of_them(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    first = "first = ThreadingHTTPServer(('127.0.0.1', 0), SimpleHTTPRequestHandler)"
+    twice = _SERVE.replace("server =", f"{first}\nserver =")
+    far.sesh("open", "web", "--", sys.executable, far.write("serve.py", twice))
+    far.prints("web", "serves")
+    ports = [each["port"] for each in home.sesh("@box", "forward", "web", "--json").json()["ports"]]
+    refused = home.sesh("@box", "forward", "web")
+    listed = ", ".join(map(str, ports))
+    assert refused.stderr == f"sesh: web on @box listens on 2 ports: {listed}; write: sesh @box forward PORT\n"
+    with home.terminal("@box", "forward", "web") as terminal:
+        terminal.wait_for("web on @box listens on:")
+        terminal.type("2")
+        terminal.wait_for(f"is port {ports[1]} of @box")
+        terminal.type("\x03")
+        assert terminal.exit_code() == 130
+
+
+def test_two_forwards_that_begin_in_the_background_at_once_share_one_process(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    beside("box")
+    other = Server()
+    try:
+        begun = [home.start("@box", "forward", str(each.port), "-d", "--json") for each in (server, other, server)]
+        rows = [json.loads(each.communicate(timeout=60)[0]) for each in begun]
+        assert [fetched(row) for row in rows] == [b"the page"] * 3
+        assert len(home.sesh("forward", "--list", "--json").json()["ports"]) == 2
+        assert [processes.describe(pid).count("forwards ports") for pid in home.processes()].count(1) == 1
+        assert home.sesh("forward", "--stop").code == 0
+    finally:
+        other.end()
+
+
+def test_who_connects_while_the_host_is_silent_waits_for_the_next_link(
+    home: Home, beside: Beside, server: Server, forward: Forwards, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(health, "PING_AFTER", 0.3)
+    monkeypatch.setattr(forwarding, "LIST_DOUBTED_AFTER", 0.2)
+    far = beside("box")
+    opened = forward("@box", server.port)
+    far.fall_silent()
+    wait_until(lambda: len(far.links()) > 1, "another link is tried")
+    got: list[bytes] = []
+    waiting = threading.Thread(target=lambda: got.append(opened.get()))
+    waiting.start()
+    far.end_silence()
+    waiting.join(30)
+    assert got == [b"the page"]
 
 
 def test_a_session_that_listens_nowhere_and_a_port_of_this_machine_are_refused(home: Home, beside: Beside) -> None:
@@ -420,6 +475,20 @@ def test_a_forward_that_is_typed_in_a_session_has_the_persons_machine_listen(
         assert fetched(row) == b"the page", "who connects meanwhile waits for it"
         terminal.type("\x03")
         terminal.wait_for(PROMPT)
+        wait_until(lambda: not leads(row["local"]), "nobody listens")
+
+
+def test_a_forward_that_is_typed_in_a_session_outlives_its_daemons_reload(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    far = beside("box")
+    with attached(home, "@box", "work") as terminal:
+        terminal.type(f"{shlex.join(far.command)} forward {server.port}\r")
+        row = {"local": local_port(terminal, server.port)}
+        reloaded = far.sesh("reload", "work")
+        assert reloaded.code == 0, reloaded
+        assert fetched(row) == b"the page"
+        terminal.type("\x03")
         wait_until(lambda: not leads(row["local"]), "nobody listens")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,7 +42,9 @@ def pasted(host: ViaHost) -> list[str]:
     return re.findall("\x1b\\[200~(.*?)\x1b\\[201~", host.read("typed"))
 
 
-@pytest.mark.parametrize("moment", [Moment.BEFORE_REQUEST, Moment.AFTER_REQUEST, Moment.BEFORE_END])
+@pytest.mark.parametrize(
+    "moment", [pytest.param(Moment.BEFORE_REQUEST, marks=pytest.mark.soak), Moment.AFTER_REQUEST, Moment.BEFORE_END]
+)
 def test_a_file_is_sent_and_pasted_once_though_the_link_breaks(home: Home, far: ViaHost, moment: Moment) -> None:
     agent(far)
     content = os.urandom(1 << 20)
@@ -60,10 +63,10 @@ def test_a_file_is_sent_and_pasted_once_though_the_link_breaks(home: Home, far: 
 def test_a_reload_in_the_middle_begins_it_again(home: Home) -> None:
     Slow(home, 100, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
-    content = os.urandom(1 << 20)
+    content = os.urandom(512 << 10)
     send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", content), "--json")
     folder = Path(home.directory, f".files.{home.record('agent')['files']}")
-    wait_until(lambda: folder.exists() and any(each.stat().st_size > 1000 for each in folder.iterdir()), "some bytes")
+    wait_until(lambda: sizes(folder).get("~1", 0) > 1000, "some bytes have come")
     assert home.sesh("reload", "agent").code == 0
     out, error = send.communicate(timeout=30)
     assert send.returncode == 0, error
@@ -80,10 +83,7 @@ def test_a_file_that_changes_meanwhile_comes_as_it_was_or_not_at_all(home: Home)
     def begun(name: str) -> subprocess.Popen[bytes]:
         """Begin to send a file, and wait until some bytes have come."""
         send = home.start("@slow", "send", "agent", "--file", home.write(name, content))
-        wait_until(
-            lambda: folder.exists() and any(each.name[1:].isdigit() and each.stat().st_size for each in _files(folder)),
-            "some bytes have come",
-        )
+        wait_until(lambda: sizes(folder).get("~1"), "some bytes have come")
         return send
 
     send = begun("grows")
@@ -94,16 +94,33 @@ def test_a_file_that_changes_meanwhile_comes_as_it_was_or_not_at_all(home: Home)
     send = begun("shrinks")
     os.truncate(f"{home.path}/shrinks", 1000)
     assert send.communicate(timeout=30)[1] == b"sesh: shrinks became shorter while it was read; nothing was sent\n"
-    wait_until(lambda: sorted(each.name for each in _files(folder)) == ["grows", "~made"], "nothing of it is left")
+    wait_until(lambda: sorted(sizes(folder)) == ["grows", "~made"], "nothing of it is left")
 
 
-def _files(folder: Path) -> list[Path]:
-    return [each for each in folder.iterdir() if each.exists()]
+def sizes(folder: Path) -> dict[str, int]:
+    """Return the sizes of the files that are there, by name."""
+    found = {}
+    with suppress(FileNotFoundError):
+        for each in folder.iterdir():
+            found[each.name] = each.stat().st_size
+    return found
+
+
+def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home) -> None:
+    Slow(home, 50, 500_000)
+    assert home.sesh("open", "agent", "--", "cat").code == 0
+    folder = Path(home.directory, f".files.{home.record('agent')['files']}")
+    send = home.start("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(1 << 20)))
+    wait_until(lambda: sizes(folder).get("~1"), "some bytes have come")
+    assert home.sesh("kill", "agent").code == 0
+    _, error = send.communicate(timeout=30)
+    assert (send.returncode, error) == (1, b"sesh: agent has ended\n")
+    wait_until(lambda: not folder.exists(), "nothing is left")
 
 
 def test_a_file_that_takes_more_than_a_second_shows_how_far_it_is(home: Home) -> None:
     Slow(home, 50, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
-    terminal = home.terminal("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(1 << 20)))
-    terminal.wait_until(lambda: re.search(rb"sending a\.bin: \d+ % of 1\.0 MiB", terminal.raw), "how far it is")
+    terminal = home.terminal("@slow", "send", "agent", "--file", home.write("a.bin", os.urandom(700 << 10)))
+    terminal.wait_until(lambda: re.search(rb"sending a\.bin: \d+ % of 700 KiB", terminal.raw), "how far it is")
     assert terminal.exit_code() == 0

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from sesh.daemon.base.due import NEVER
-from sesh.daemon.desktop import desk
+from sesh.daemon.desktop import desk, looks
 from sesh.daemon.desktop.desk import LIST_TIME
 from sesh.errors import ProtocolError
 from sesh.schema import codec
@@ -447,6 +447,62 @@ def test_the_client_learns_when_nobody_listens_any_more(
     assert client.messages(protocol.TOLD) == []
     port.close()
     assert client.await_message(protocol.TOLD)["why"] == "gone"
+
+
+def without_proc(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, port: socket.socket) -> Path:
+    """Have a stand-in of lsof say who listens, once a file is there; return the file."""
+    waits = tmp_path / "goes"
+    lsof = tmp_path / "lsof"
+    said = f"p1\\nu{os.geteuid()}\\nf3\\nn127.0.0.1:{number_of(port)}\\n"
+    lsof.write_text(f"#!/bin/sh\nuntil [ -e {waits} ]; do sleep 0.01; done\nprintf '{said}'\n")
+    lsof.chmod(0o755)
+    monkeypatch.setattr(platforms, "LINUX", False)
+    monkeypatch.setattr(ports, "LSOF", (str(lsof),))
+    return waits
+
+
+def test_without_proc_no_turn_waits_for_the_program_that_says_who_listens(
+    server: Daemon, attach: Attach, caller: Peer, port: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = attach()
+    goes = without_proc(monkeypatch, tmp_path, port)
+    client.asks(number=1, wish="stream", port=number_of(port))
+    client.asks(number=3, wish="stream", port=1)
+    caller.wishes("open", url=f"http://127.0.0.1:{number_of(port)}/")
+    server.until(lambda: server.session.desk.looks.busy)
+    prints(server.session, b"meanwhile")
+    server.until(lambda: any(kind == protocol.OUTPUT and b"meanwhile" in data for kind, data in client.take()))
+    assert client.messages(protocol.ASK) == []
+    goes.touch()
+    assert client.await_message(protocol.ASK)["ports"] == [number_of(port)]
+    assert client.await_message(protocol.TOLD)["number"] == 3
+    client.gives(1, b"from the browser")
+    port.settimeout(30)
+    server.until(lambda: client.take() is not None and server.session.desk.busy)
+    accepted, _ = port.accept()
+    with accepted:
+        accepted.settimeout(0.01)
+        server.until(lambda: arrives(accepted, b"from the browser"))
+        client.gives(1, b"")
+    server.until(lambda: len(client.messages(protocol.TOLD)) == 2)
+
+
+def test_a_look_that_hangs_finds_nobody(
+    server: Daemon, attach: Attach, port: socket.socket, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    client = attach()
+    without_proc(monkeypatch, tmp_path, port)
+    monkeypatch.setattr(looks, "TIMEOUT", 0.1)
+    client.asks(number=1, wish="stream", port=number_of(port))
+    assert client.await_message(protocol.TOLD)["why"] == "refused"
+    server.until(lambda: not server.session.desk.busy)
+
+
+def arrives(accepted: socket.socket, data: bytes) -> bool:
+    try:
+        return accepted.recv(len(data)) == data
+    except TimeoutError:
+        return False
 
 
 def test_an_address_comes_with_the_ports_that_it_names_and_on_which_the_user_listens(

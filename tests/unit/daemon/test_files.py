@@ -270,6 +270,25 @@ def test_so_many_files_come_at_once_and_one_more_is_told_to_try_again(server: Da
     assert told(client, number=103)["ok"] is True
 
 
+def test_without_descriptors_a_file_is_refused_and_every_path_counts_as_found(
+    server: Daemon, attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The client lost its connection."""
+    client = attach()
+
+    def fails(*_: object) -> None:
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("sesh.system.workers.socket.socketpair", fails)
+        client.asks(number=1, wish="find", paths=["/none"])
+        assert client.await_message(protocol.TOLD)["found"] == ["/none"]
+        answer = told(client, number=3)
+    what = "cannot take shot.png: Too many open files"
+    assert (answer["ok"], answer["words"]) == (False, f"{what}; close some files, or raise the limit (ulimit -n)")
+    assert told(client, number=5)["ok"] is True
+
+
 # -- what has no room
 
 

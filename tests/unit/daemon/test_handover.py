@@ -62,8 +62,9 @@ LOST = {
         "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks.held Attached._held Attached.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "exchanges with a desktop: a reload ends them":
-        "Desk._links Desk._look Desk._new Desk._is_offer_due Desk.busy Files.sent Files._looks "
-        "Files._lookers Files._writers Files._last_worker Files._is_clean",
+        "Desk._links Desk._new Desk._is_offer_due Desk._next_look Desk.busy Files.sent Files._looks "
+        "Files._lookers Files._writers Files._last_worker Files._is_clean PortLooks.until PortLooks._of_turn "
+        "PortLooks._asked PortLooks._served PortLooks._process PortLooks._printed",
     "a line that is told once: it may be told once more":
         "Desk._has_advised",
     "runs: there is no reload while one is active":

@@ -163,6 +163,14 @@ def test_a_paste_key_gives_the_types_and_then_the_picture(person: Person) -> Non
     assert not person.answer(person.ask("read", type=TEXT))["ok"], "one key gives once"
 
 
+def test_a_type_that_is_not_there_is_refused_with_those_that_are(person: Person) -> None:
+    person.content = {TEXT: b"text"}
+    person.press(CTRL_V)
+    told = person.answer(person.ask("read", type=PNG))
+    assert (told["ok"], told["why"], told["types"]) == (False, "empty", [TEXT])
+    assert person.answer(person.ask("read", type=TEXT))["ok"], "what finds nothing is free"
+
+
 def test_without_a_key_a_line_asks_and_a_reader_finds_nothing(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "WAIT", 0.5)
     person.content = {TEXT: b"x" * 1200}
