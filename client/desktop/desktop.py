@@ -152,7 +152,7 @@ class PersonDesktop:
         """True if it has something to wait for."""
         if self._waiting or self._runs.busy or self._asked.due < inf or self.pages.busy:
             return True
-        return any(part is not None and part.busy for part in (self.files, self._outer))
+        return (self.files is not None and self.files.busy) or (self._outer is not None and self._outer.busy)
 
     @property
     def due(self) -> float:
