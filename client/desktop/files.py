@@ -15,11 +15,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from math import inf
-from typing import Optional, Protocol
+from typing import Optional
 
 from sesh.client.desktop.consent import MAX_ROUND_TRIP, Consent
 from sesh.client.desktop.drops import ASK_TIME, Drops, DropState
 from sesh.client.desktop.exchanges import Exchange, Exchanges
+from sesh.client.desktop.lines import Lines
 from sesh.client.desktop.presses import Press
 from sesh.client.desktop.uploads import File, Uploads
 from sesh.desktop import dropped, tools
@@ -44,18 +45,6 @@ _ESCAPE = Key.parse("Escape")
 _ENDS = {mime: mime.partition("/")[2].replace("jpeg", "jpg") for mime in PICTURES}
 
 Done = Callable[[], None]
-
-
-class Lines(Protocol):
-    """The terminal, as far as sesh's own lines go (`TerminalView`)."""
-
-    @property
-    def line_columns(self) -> int:
-        """The columns that a line has."""
-
-    def show_notice(self, text: str) -> None: ...
-
-    def ask_line(self, text: str, seconds: float = 0.0) -> None: ...
 
 
 @dataclass(eq=False)

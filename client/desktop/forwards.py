@@ -1,14 +1,19 @@
-"""Ports here that a `forward` typed in the session has carried to its machine, each until its exchange ends."""
+"""Ports here that a `forward` typed in the session has carried to its machine, each until its exchange ends.
+
+Any program of the session can ask for one. So only what a browser brings is carried: else a program here that takes the
+port for that of its own server, such as a database, would send a password to a host.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from math import inf
 
 from sesh.client.desktop.exchanges import Exchange, State
+from sesh.client.desktop.listener import PageListener
 from sesh.errors import Refused
-from sesh.forward.listener import Begin, Carrying, Listener, first_free, unprivileged
+from sesh.forward.listener import Begin, Carrying, first_free, unprivileged
 from sesh.schema import codec
 from sesh.wire.messages import Listening, Why
 
@@ -20,15 +25,21 @@ _ASKED_AGAIN = 10.0  # seconds from the next link until whoever forwards it has 
 class _Forward:
     """One port. `until`: when (monotonic) it ends, unless it is asked for again."""
 
-    listener: Listener
+    listener: PageListener
     exchange: Exchange
     until: float = inf
+    has_told: bool = False  # what is not carried
 
 
 class Forwards:
-    """The forwarded ports of one attachment."""
+    """The forwarded ports of one attachment.
 
-    def __init__(self) -> None:
+    `refused`: gets the number of a port once something else has come to it. `passes_on`: what comes here was carried
+    from the person's machine, where the port may be another one.
+    """
+
+    def __init__(self, refused: Callable[[int], object], *, passes_on: bool = False) -> None:
+        self._refused, self._passes_on = refused, passes_on
         self._all: list[_Forward] = []
 
     def keeps(self, port: int) -> bool:
@@ -46,10 +57,11 @@ class Forwards:
             kept.exchange, kept.until = exchange, inf
             return kept.listener.port
         try:
-            listener = first_free(port, unprivileged(port))
+            listener = first_free(port, unprivileged(port), PageListener)
         except (Refused, OverflowError) as error:
             exchange.refuse(Why.TAKEN, str(error))
             return None
+        listener.any_port = self._passes_on
         self._all.append(_Forward(listener, exchange))
         return listener.port
 
@@ -99,6 +111,9 @@ class Forwards:
         """Take connections, and move their bytes."""
         for each in list(self._all):
             each.listener.act(ready, now, begin)
+            if each.listener.has_refused and not each.has_told:
+                each.has_told = True
+                self._refused(each.listener.far_port)
             if each.until <= now:
                 self._drop(each)
 

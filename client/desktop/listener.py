@@ -26,7 +26,7 @@ _TLS_HELLO = re.compile(rb"\x16\x03[\x00-\x04]..\x01", re.DOTALL)
 
 
 def opening(data: bytes, port: int, *, tls: bool) -> Opening:
-    """Judge the first bytes of a connection to a port."""
+    """Judge the first bytes of a connection to a port; 0 stands for any."""
     if tls:
         if len(data) < 6:
             return Opening.UNKNOWN if b"\x16\x03".startswith(data[:2]) else Opening.OTHER
@@ -48,7 +48,27 @@ def _is_own(host: bytes, port: int) -> bool:
     name, colon, digits = value.rpartition(":")
     if not colon or digits.endswith("]"):
         name, digits = value, "80"
-    return digits == str(port) and addresses.is_loopback(name)
+    return (not port or digits == str(port)) and addresses.is_loopback(name)
+
+
+def _judged(data: bytes, port: int, *, tls: bool) -> Opening:
+    judged = opening(data, port, tls=tls)
+    return Opening.REPEATABLE if judged is Opening.WANTED and data.startswith(_REPEATABLE) else judged
+
+
+class PageListener(Listener):
+    """Listens for what a browser brings, http or https.
+
+    `any_port`: its address may name another port. `has_refused`: something else came, such as a password.
+    """
+
+    judges = True
+    any_port = has_refused = False
+
+    def judge(self, data: bytes) -> Opening:
+        judged = _judged(data, 0 if self.any_port else self.port, tls=data.startswith(b"\x16"))
+        self.has_refused = self.has_refused or (judged is Opening.OTHER and data != b"")
+        return judged
 
 
 class LoginListener(Listener):
@@ -66,8 +86,7 @@ class LoginListener(Listener):
         self.watch: Optional[Carrying] = None  # tells when the far port closes
 
     def judge(self, data: bytes) -> Opening:
-        judged = opening(data, self.port, tls=self.tls)
-        return Opening.REPEATABLE if judged is Opening.WANTED and data.startswith(_REPEATABLE) else judged
+        return _judged(data, self.port, tls=self.tls)
 
     @property
     def due(self) -> float:

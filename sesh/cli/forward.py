@@ -54,7 +54,7 @@ def forward(
 
     It is a port that answers at the host's localhost. If PORT is taken here, the next free one is used. A NAME offers
     the ports on which that session's processes listen; --json prints them. A lost link comes back by itself. Typed in a
-    session, it is a port of that session's machine, and the machine at which you sit listens; there -d is not needed.
+    session, it is a port of that session's machine, and the machine at which you sit listens, for its browser alone.
 
     Examples:
       sesh @gpu forward 8888

@@ -20,7 +20,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from enum import Enum, auto
 from math import inf
-from typing import Optional, Protocol
+from typing import Optional, Protocol, TypeVar
 
 from sesh.errors import Refused
 from sesh.system import platforms
@@ -32,6 +32,8 @@ MAX_CONNECTIONS = 64  # of a listener; a further one ends the oldest that is idl
 MAX_CARRIED = 400  # of one that judges none: a further one waits; a process may open a thousand files
 _BACKLOG = 128
 _BLOCK = 64 << 10
+_NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+_PAUSE = 0.5  # seconds until it is tried again: the connection waits, and poll would report it at once
 _LOWEST = 1024  # ports below are root's
 _ABOVE = 8000  # is added to such a port
 _TRIES = 100  # ports that are tried before the machine counts as full
@@ -74,6 +76,7 @@ class Carrying(Protocol):
         """End it."""
 
 
+AnyListener = TypeVar("AnyListener", bound="Listener")
 Begin = Callable[[int], Carrying]  # begins an exchange with a port of the other machine; it is over without a link
 
 
@@ -231,6 +234,7 @@ class Listener:
         self.sockets = listening(port)
         self.port, self.far_port = port, port if far_port is None else far_port
         self.connections: list[Connection] = []
+        self._taken_from = -inf  # the time (monotonic) until which no connection is taken
 
     @property
     def open(self) -> bool:
@@ -240,16 +244,19 @@ class Listener:
     @property
     def due(self) -> float:
         """The time (monotonic) from which on `act` is to be called."""
-        return min((each.until for each in self.connections), default=inf)
+        taken_from = self._taken_from if self._taken_from > -inf else inf
+        return min([taken_from, *(each.until for each in self.connections)])
 
     def watched(self) -> dict[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
-        takes = self.judges or len(self.connections) < MAX_CARRIED
+        takes = self._taken_from == -inf and (self.judges or len(self.connections) < MAX_CARRIED)
         found = {each.fileno(): int(select.POLLIN) for each in self.sockets if takes}
         return found | {each.socket.fileno(): events for each in self.connections if (events := each.events)}
 
     def act(self, ready: Collection[int], now: float, begin: Begin) -> None:
         """Take connections, and move their bytes."""
+        if self._taken_from <= now:
+            self._taken_from = -inf
         for each in list(self.sockets):
             if each.fileno() in ready:
                 self._take(each, now)
@@ -271,9 +278,12 @@ class Listener:
         raise NotImplementedError
 
     def _take(self, listening_socket: socket.socket, now: float) -> None:
-        with suppress(OSError):  # it has gone
+        try:
             taken, _ = listening_socket.accept()
-            self.connections.append(Connection(taken, self.far_port, now, self.judge if self.judges else None))
+        except OSError as error:  # it has gone, or this process has no descriptor left for it
+            self._taken_from = now + _PAUSE if error.errno in _NO_ROOM else -inf
+            return
+        self.connections.append(Connection(taken, self.far_port, now, self.judge if self.judges else None))
         if self.judges and len(self.connections) > MAX_CONNECTIONS:
             idle = [each for each in self.connections if each.state is ConnectionState.IDLE]
             (idle or self.connections)[0].close()
@@ -299,11 +309,11 @@ class Listener:
         self.connections = []
 
 
-def first_free(far_port: int, first: int) -> Listener:
+def first_free(far_port: int, first: int, kind: type[AnyListener]) -> AnyListener:
     """Listen for a port of another machine, on `first` or the next one that is free. Raises Refused."""
     for port in range(first, min(first + _TRIES, 1 << 16)):
         try:
-            return Listener(port, far_port)
+            return kind(port, far_port)
         except OSError as error:
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
                 raise Refused(f"cannot listen on this machine: {error.strerror}") from error

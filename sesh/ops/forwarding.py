@@ -112,7 +112,7 @@ class Forwarding:
             if each.listener.far_port == port and each.listener.sockets:
                 return self._facts(each)
         # Where both share one loopback, it would connect to itself at the same port.
-        listener = first_free(port, unprivileged(port) + self._shares_loopback)
+        listener = first_free(port, unprivileged(port) + self._shares_loopback, Listener)
         made = _Forwarded(listener, session_id, session)
         self._ports.append(made)
         self._watch_session(made)

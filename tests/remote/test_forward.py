@@ -440,4 +440,19 @@ def test_in_a_session_of_this_machine_the_port_is_there_already(home: Home, serv
     with home.terminal("work") as terminal:
         terminal.wait_for(PROMPT)
         terminal.type(f"sesh forward {server.port}\r")
-        terminal.wait_for(f"is on your own machine already: http://localhost:{server.port}")
+        assert local_port(terminal, server.port) == server.port
+
+
+def test_a_forward_in_a_session_within_a_session_is_at_the_machine_of_its_person(
+    home: Home, beside: Beside, server: Server
+) -> None:
+    far = beside("box")
+    with home.terminal("outer") as terminal:
+        terminal.wait_for(PROMPT)
+        before = len(terminal.raw)
+        terminal.type(f"{shlex.join(home.command)} @box inner\r")
+        terminal.wait_for_raw(b"ready>", start=before)
+        terminal.type(f"{shlex.join(far.command)} forward {server.port}\r")
+        row = {"local": local_port(terminal, server.port)}
+        assert row["local"] != server.port
+        assert fetched(row) == b"the page"

@@ -20,7 +20,7 @@ class Played:
         self.queue = TerminalQueue()
         self.stands: list[int | None] = [None]
         self.position: int | None = None
-        self.ends: list[int] = []
+        self.ends = [0]  # positions at which a frame ends, or the first one begins
         taken = 0
         for step in steps:
             if isinstance(step, int):

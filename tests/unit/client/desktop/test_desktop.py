@@ -15,7 +15,7 @@ from unittest.mock import Mock
 import pytest
 
 from sesh.client.desktop import desktop as module
-from sesh.client.desktop import exchanges
+from sesh.client.desktop import exchanges, pages
 from sesh.client.desktop.consent import Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
@@ -432,8 +432,8 @@ def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
     monkeypatch: pytest.MonkeyPatch, remote: bool
 ) -> None:
     person = Person(monkeypatch, remote=remote)
-    person.desktop._browser = None
-    person.desktop._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
+    person.desktop.pages.browser = None
+    person.desktop.pages._environment = {"SSH_CONNECTION": "10.0.0.1 50000 10.0.0.2 22"}
     port = free_port()
     person.press(b"y")
     url = f"http://a/?a=http://localhost:{port}"
@@ -449,7 +449,7 @@ def test_behind_a_plain_ssh_the_line_has_the_command_that_brings_a_login_there(
 
 
 def test_pages_without_end_do_not_listen_on_ports_without_end(person: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "_MAX_LISTENERS", 2)
+    monkeypatch.setattr(pages, "_MAX_LISTENERS", 2)
     ports = [free_port() for _ in range(3)]
     for port in ports:
         person.press(b"y")
@@ -464,7 +464,8 @@ def test_within_a_session_nothing_is_listened_on_without_a_key_nor_after_a_refus
     person: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     outer = Mock(**{"watched.return_value": {}})
-    monkeypatch.setattr(person.desktop, "_outer", outer)
+    for part in (person.desktop, person.desktop.pages):
+        monkeypatch.setattr(part, "_outer", outer)
     port = free_port()
     url = f"http://a/?a=http://localhost:{port}"
     assert person.answer(person.ask("open", url=url))["why"] == "consent"
@@ -523,7 +524,7 @@ def test_a_session_of_this_machine_opens_its_own_pages(monkeypatch: pytest.Monke
     person.press(b"y")
     assert person.answer(person.ask("open", url="http://localhost:5000/"))["ok"]
     assert person.opened == ["http://localhost:5000/"]
-    assert person.desktop._listeners == {}
+    assert person.desktop.pages.listeners == {}
     person.desktop.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import socket
 from collections.abc import Iterator
+from unittest.mock import Mock
 
 import pytest
 
@@ -39,7 +40,7 @@ def test_a_port_is_carried_to_whoever_listens_there_until_the_forward_ends(perso
     assert local == port
     assert person.notices == [f"vim on @gpu: its port {port} is at http://localhost:{port} here"]
     with socket.create_connection(("127.0.0.1", port)) as opened:
-        opened.sendall(b"\x00 no request of HTTP")
+        opened.sendall(b"GET / HTTP/1.1\r\nHost: localhost:%d\r\n\r\n" % port)
         while not person.asked:
             person.run_once()
         asked = person.asked[0]
@@ -50,6 +51,22 @@ def test_a_port_is_carried_to_whoever_listens_there_until_the_forward_ends(perso
         person.exchanges.handle_frame(protocol.TOLD, codec.encode({"number": number, "ok": False, "why": "gone"}))
         assert not is_listened_on(port)
         assert opened.recv(1) == b""
+
+
+@pytest.mark.parametrize("data", [b"\0\0\0\x08\x04\xd2\x16\x2f", b"AUTH secret\r\n", b"SSH-2.0-OpenSSH_9.2\r\n"])
+def test_what_no_browser_sends_is_closed_and_a_line_says_what_to_type(person: Person, data: bytes) -> None:
+    """Any program of the session could ask for the port of a database here, and would get its password."""
+    port = free_port()
+    person.press(b"\r")
+    listens(person, port)
+    with socket.create_connection(("127.0.0.1", port)) as opened:
+        opened.sendall(data)
+        while len(person.notices) < 2:
+            person.run_once()
+        assert opened.recv(1) == b""
+    assert person.asked == []
+    advice = f"for other programs, type here: sesh @gpu forward {port}"
+    assert person.notices[1] == f"port {port} is carried for a browser alone; {advice}"
 
 
 def test_no_port_is_listened_on_without_a_key_in_that_session_or_where_the_settings_refuse(
@@ -77,9 +94,9 @@ def test_a_taken_port_is_replaced_and_a_wrong_one_refused(person: Person) -> Non
 
 def test_a_port_of_this_machine_is_there_already(monkeypatch: pytest.MonkeyPatch) -> None:
     person = Person(monkeypatch, remote=False)
-    person.press(b"\r")
-    told = person.answer(person.ask("listen", port=3000))
-    assert told["words"] == "port 3000 is on your own machine already: http://localhost:3000"
+    port = free_port()
+    assert listens(person, port)[1] == port
+    assert not is_listened_on(port)
     person.desktop.close()
 
 
@@ -103,7 +120,7 @@ def test_a_lost_link_keeps_the_port_for_who_asks_again_without_another_key(
 
 
 def test_what_is_not_there_is_not_waited_for() -> None:
-    made = Forwards()
+    made = Forwards(Mock())
     assert made.due == float("inf")
     assert not made.keeps(3000)
     assert made.watched() == {}

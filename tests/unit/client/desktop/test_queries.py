@@ -128,8 +128,8 @@ def queries_of_foot(data: bytes) -> list[bytes]:
 _STRING_OF_KITTY = re.compile(rb"\x1b\]0*52;[^;]*;\?(?:\x07|\x1b\\)")
 _TOKENS = st.sampled_from([
     b"\x1b]52;c;?\x07", b"\xc2\x9d52;c;?\xc2\x9c", b"\x1b]", b"\x1b", b"]", b"52", b"5", b"2", b"0", b"4294967348",
-    b";", b";c;", b"c", b"?", b"!", b"QQ==", b"\x07", b"\x18", b"\x1a", b"\x1b\\", b"\x1b[m", b"\x00", b"\r\n", b"\xc2",
-    b"\x9d", b"\x9c", b"\x1bP", b"5522;type=read", b"1337;Copy", b"133;A", b"text",
+    b";", b";c;", b"c", b"?", b"!", b"QQ==", b"\x07", b"\x18", b"\x1a", b"\x1b\\", b"\x1b[m", b"\x00", b"\r\n",
+    b"\xc2", b"\x9d", b"\x9c", b"\x1bP", b"5522;type=read", b"1337;Copy", b"133;A", b"text",
 ])  # fmt: skip
 
 
