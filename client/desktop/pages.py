@@ -131,7 +131,8 @@ class Pages:
             self.exchanges.begin(exchange)
         elif verdict is Verdict.ASK:
             self._link(exchange, address, "wants to open")
-            exchange.refuse(Why.CONSENT, "no key was pressed here for it: the desktop shows the address as a link")
+            words = "a page opens by itself after a key here, one in 2 s: the desktop shows the address as a link"
+            exchange.refuse(Why.CONSENT, words)
         else:
             exchange.refuse(Why.CONSENT, "config.toml on the desktop says that programs open no page")
 

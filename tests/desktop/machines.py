@@ -72,7 +72,7 @@ class Person:
     """Who sits at this machine, with a browser, in a terminal with a session of the other one."""
 
     def __init__(self, far: Machine, variables: Mapping[str, str]) -> None:
-        self.far, self.near = far, far.near
+        self.far, self.near, self.variables = far, far.near, variables
         self.near.write("bin/xdg-open", _OPEN.format(home=self.near.path), mode=0o755)
         self.terminal: Terminal = self.near.terminal("@far", "work", env=variables, columns=110, rows=40, answers=True)
         self.terminal.wait_for(PROMPT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import shlex
 import urllib.error
 import urllib.request
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from bench.agents.real_agents import prepare
 from tests.desktop.machines import Person, need_npm, redirection
+from tests.support import PROMPT
 
 pytestmark = pytest.mark.soak
 
@@ -69,3 +72,22 @@ def test_gemini_cli_hears_of_its_login(person: Person) -> None:
     assert address.startswith("https://accounts.google.com/")
     assert answer(person, redirection(address, code="1234")).startswith("301 https://developers.google.com/")
     person.terminal.wait_for("Failed to exchange authorization code")
+
+
+def test_a_login_that_opencode_only_prints_comes_home_by_a_verb(person: Person) -> None:
+    """It opens no page itself: its person has `sesh browse` open the address, in another session of that machine."""
+    terminal = person.terminal
+    person.runs(need_npm("opencode-linux-x64/bin/opencode"), "auth", "login")
+    terminal.wait_for("Select provider")
+    terminal.type("openai")
+    terminal.wait_for("● OpenAI")
+    terminal.type("\r")
+    terminal.wait_for("(browser)")
+    terminal.type("\r")
+    found = terminal.wait_for_raw(re.compile(rb"https://auth\.openai\.com/\S+originator=opencode"))
+    address = found[0].decode()
+    other = person.near.terminal("@far", "other", env=person.variables, columns=110, answers=True)
+    other.wait_for(PROMPT)
+    other.type(f"{shlex.join([*person.far.command, 'browse', address])}\r")
+    assert person.opened() == address
+    other.wait_until(lambda: answer(person, redirection(address, code="1234")), "the listener of OpenCode answers")
