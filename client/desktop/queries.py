@@ -37,7 +37,6 @@ _PASSED_OVER_8 = re.compile(rb"\xc2[\x80-\x9b\x9e\x9f]")
 _BEHIND_ESCAPE = frozenset((*range(0x18), 0x19, *range(0x1C, 0x20)))
 _OPENING = re.compile(rb"\](?<=[\x00-\x1f]\])")  # it begins with a character, so the search is fast
 _OPENING_8 = re.compile(rb"\](?<=[\x00-\x1f]\])|\xc2\x9d")
-_BEGUN_OPENING = re.compile(rb"\x1b[\x00-\x17\x19\x1c-\x1f]*\Z")
 _STOP = re.compile(rb"[\x07\x18\x1a\x1b]|\xc2[\x9c\x9d]|\xc2\Z")
 _SELECTION = re.compile(rb"[!-:<-~]{0,64}")
 _ID = re.compile(rb"(?:^|:)(id=[A-Za-z0-9_+.-]{1,64})(?=:|$)")
@@ -163,17 +162,25 @@ class QueryKeeper:
 def _next_string(data: bytes, start: int) -> tuple[int, int]:
     """Return where the next control string begins, and where its text does; 0 if at most a beginning has come."""
     for found in (_OPENING_8 if b"\xc2\x9d" in data else _OPENING).finditer(data, start):
-        begin = found.start()
-        if data[begin] == 0xC2:
-            return found.span()
-        while begin > start and data[begin - 1] in _BEHIND_ESCAPE:
-            begin -= 1
-        if begin > start and data[begin - 1 : begin] == _ESCAPE:
-            return begin - 1, found.end()
-    if data.endswith(b"\xc2"):
-        return len(data) - 1, 0
-    escape = data.rfind(_ESCAPE, start)
-    return escape if escape >= 0 and _BEGUN_OPENING.match(data, escape) else len(data), 0
+        escape = _first_escape(data, start, found.start())
+        if escape >= 0 or data[found.start()] == 0xC2:
+            return escape if escape >= 0 else found.start(), found.end()
+    end = len(data) - data.endswith(b"\xc2")
+    escape = _first_escape(data, start, end)
+    return escape if escape >= 0 else end, 0
+
+
+def _first_escape(data: bytes, start: int, end: int) -> int:
+    """Return where the Escapes begin that stand before `end`, also with what terminals pass over; -1 without one.
+
+    None of them may be shown if what follows is kept: it would take a `]` behind that for its own.
+    """
+    first = -1
+    while end > start and (data[end - 1] in _BEHIND_ESCAPE or data[end - 1] == 0x1B):
+        end -= 1
+        if data[end] == 0x1B:
+            first = end
+    return first
 
 
 def _end_of_string(data: bytes, start: int) -> tuple[int, bytes | None]:

@@ -136,6 +136,9 @@ _TOKENS = st.sampled_from([
 @given(st.lists(_TOKENS, max_size=14), st.lists(st.integers(0, 100), max_size=4), st.booleans())
 @settings(max_examples=500)
 @example([b"\x1b]", b"52", b";c;", b"!", b"\x1b]", b"0", b"52", b";c;", b"?", b"\x18"], [], False)
+@example([b"\x1b", b"\x1b", b"\x1b", b"\x1b]52;c;?\x07"], [4], True)
+@example([b"\x1b", b"\x1b]52;c;?\x07", b"]52;c;?\x07"], [], False)
+@example([b"\x1b", b"\x00", b"\xc2\x9d52;c;?\xc2\x9c", b"]52;c;?\x07"], [], False)
 def test_no_terminal_finds_a_query_in_what_is_shown(
     tokens: list[bytes], cuts: list[int], begins_in_screen: bool
 ) -> None:
