@@ -17,7 +17,7 @@ from sesh.reach import find
 from sesh.wire import messages
 from sesh.wire.protocol import CHUNK
 from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
-from tests.support.composers.kinds import composer, logged
+from tests.support.composers.kinds import composer, logged, slow_box
 from tests.terminal.looking import screen
 
 pytestmark = says_who_reads
@@ -64,6 +64,51 @@ def test_a_text_arrives_whole_and_without_paste_marks_and_two_at_once_one_behind
     for thread in threads:
         thread.join()
     wait_until(lambda: sorted(taken()[3:]) == texts, "the program has taken each text")
+
+
+Box = Callable[..., None]
+
+
+@pytest.fixture
+def box(home: Home) -> Box:
+    """Start a slow box; return what sends to it, one line of `send` behind the other, and checks what it has taken."""
+    proof = home.write("proof", "")
+    assert home.sesh("open", "box", "--", *slow_box(proof)).code == 0
+    wait_until(lambda: "box reads" in screen(home, "box"), "box shows 'box reads'")
+
+    def sends(*lines: str, takes: list[str]) -> None:
+        for line in lines:
+            assert home.sesh("send", "box", *line.split()).code == 0, line
+        wait_until(lambda: len(Path(proof).read_text().splitlines()) >= len(takes), f"the box has {len(takes)} texts")
+        assert Path(proof).read_text().splitlines() == takes
+
+    return sends
+
+
+def test_two_texts_with_enter_are_two_submissions_in_a_box_that_reads_now_and_then(box: Box) -> None:
+    """The second text was typed behind an Enter that the program had not read, and the two were one prompt."""
+    box("one --enter", "two --enter", takes=["one", "two"])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("lines", "takes"),
+    [
+        (["one --enter", "two", "--key Enter"], ["one", "two"]),
+        (["one --enter", "--key x", "--key Enter"], ["one", "x"]),
+        (["one --enter", "--key x --key Enter --key y --key Enter"], ["one", "x", "y"]),
+        (["one --enter --key x --key Enter"], ["one", "x"]),
+        (["one", "--enter", "two", "--enter"], ["one", "two"]),
+        (["one --key Enter", "two --enter"], ["one", "two"]),
+        (["one", "two --enter", "--key Enter", "three --enter"], ["onetwo", "", "three"]),
+        (["--key x", "--key Enter --key Enter", "two --enter"], ["x", "", "two"]),
+    ],
+    ids="; ".join,
+)  # fmt: skip
+def test_each_enter_is_alone_whatever_is_sent_before_and_behind_it(
+    box: Box, lines: list[str], takes: list[str]
+) -> None:
+    box(*lines, takes=takes)
 
 
 def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or_forced(
