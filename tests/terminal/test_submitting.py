@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from sesh.api import Session
-from sesh.daemon.requests import delivery
+from sesh.daemon.requests import delivery, typed_text
 from sesh.errors import Refused
 from sesh.reach import find
 from sesh.wire import messages
@@ -365,3 +365,24 @@ def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without
     assert (Path(home.path, "made").read_text(), read.read_text()) == ("all:\n\tab\n", "\tone\ntwo\n")
     assert home.sesh("send", "work", "-", "--key", "Enter", input="echo d''one").code == 0
     wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
+
+
+@pytest.mark.needs_fork("a program that gets less time")
+def test_what_is_refused_behind_an_enter_that_is_not_read_was_not_typed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed_text, "STALLED", 0.2)
+    opened(home, "deaf", "stty raw -echo; echo ready; until [ -e go ]; do sleep 0.1; done; exec cat >taken", "ready")
+    assert home.sesh("send", "deaf", "--key", "Enter").code == 0
+    for words in (["a text"], ["a text", "--enter"], ["--key", "x"], ["--key", "Enter"]):
+        error = home.sesh("send", "deaf", *words, "--json").json()["error"]
+        assert (error["code"], error.get("typed", False)) == ("busy", False), words
+        assert "deaf has not read the Enter that was typed before; nothing was typed" in error["message"]
+    gone = home.start("send", "deaf", "of one that is gone")
+    gone.kill()
+    gone.wait()
+    home.write("go", "")
+    wait_until(lambda: home.sesh("send", "deaf", "!").code == 0, "the program reads again")
+    taken = Path(home.path, "taken")
+    wait_until(lambda: taken.exists() and taken.read_bytes().endswith(b"!"), "the program has taken all that was typed")
+    assert taken.read_bytes() == b"\r!"
