@@ -63,7 +63,7 @@ def steps(server: Server, request: PeerRequest[None], python: str, path: list[st
         if trial.returncode:
             why = "it took too long" if timed_out else printable(said[:1000]) or "it died"
             raise Refused(f"the new version cannot take over ({why}); {unchanged}")
-        _check_reloadable(server, is_typing=server.requests.typing.busy)
+        _check_reloadable(server, is_typing=server.requests.typing.busy > 0)
         request.respond(None)
         yield from screen.steps()
         server.replace = partial(_execute, server, program, screen.state)

@@ -25,6 +25,7 @@ class InputLine:
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # the terminal was in raw mode when the line began
     sent_at: Optional[int] = None  # the log's head when a request last typed
+    entered_at: Optional[float] = None  # time (monotonic) of an Enter; None once it was seen that it is read
 
     def note_reader(self, pty: Pty) -> None:
         """Note who will read the next keys, before they are typed."""

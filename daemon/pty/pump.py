@@ -16,6 +16,7 @@ from sesh.system import platforms
 from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
+UNCOUNTED = 0.04  # seconds in which the kernel may not count what was just typed
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
@@ -130,6 +131,8 @@ class Pump(Part):
         self.unwritten += data
         self.write_input()
         self.moved_at = time.monotonic()
+        if data.endswith(b"\r"):
+            self.input_line.entered_at = self.moved_at
         if counts:
             self.input_line.add(data, drafts=drafts)
 
@@ -157,6 +160,20 @@ class Pump(Part):
     def unread(self) -> int:
         """The number of typed, unread bytes; at most 4,095 in the kernel count."""
         return len(self.unwritten) + self.pty.unread()
+
+    @property
+    def enter_unread(self) -> bool:
+        """True if an Enter is on its way to a program that reads key by key: with what follows it would be a paste."""
+        line = self.input_line
+        if line.entered_at is not None and not self.unread and time.monotonic() - line.entered_at > UNCOUNTED:
+            line.entered_at = None
+        return line.entered_at is not None and self.pty.raw()
+
+    @property
+    def text_unread(self) -> bool:
+        """True if a program that reads key by key may not have read all that was typed."""
+        uncounted = time.monotonic() - self.input_line.input_at <= UNCOUNTED
+        return (uncounted or self.unread > 0) and self.pty.raw()
 
     def close(self) -> None:
         """Close the pty and the job's stdin."""

@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
+import time
 from collections.abc import Generator
 from typing import Optional
 
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.requests.delivery import POLL, Delivery, unmarked
+from sesh.daemon.requests.delivery import POLL, STALLED, Delivery, ShellLines, takes_pastes, unmarked
 from sesh.daemon.session import Session
 from sesh.desktop.file_names import as_word
-from sesh.errors import Busy, ExitCode, Interrupted, Refused
+from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError
 from sesh.system import platforms
-from sesh.text.keys import PASTE, PASTE_END
+from sesh.text.keys import ESCAPE, PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
 from sesh.wire import protocol
 from sesh.wire.messages import SendResponse
 
 MAX_OUTCOMES = 64  # outcomes kept for repeated requests; the oldest is dropped
 _MAX_READS = 16  # reads of pending output before a check; a program that prints more is working
+_ENTER = b"\r"
+_UNTIL_ENTERS = re.compile(rb"\r|[^\r]+")  # each Enter, and the keys before it
 _LINE_ENDS = bytes.maketrans(b"\r\x04", b"\n\n")
 
 
@@ -32,7 +36,9 @@ class Typing:
         self._session = session
         self._pump = session.pump
         self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
-        self.busy = False  # a text is typed at the program's pace
+        self._presses: list[PeerRequest[SendResponse]] = []  # the first one's keys are typed
+        self._as_keys = False  # the text that is typed in pieces is keys
+        self.busy = 0  # the texts and keys that are typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
         session.desk.files.type_path = self._type_path
 
@@ -61,10 +67,11 @@ class Typing:
                 awaits_room and self._is_full(request.data) and request.time_left > 0
             ):
                 yield POLL
-                if request.connection.closing:
-                    raise Interrupted("its sender has gone")
-            request.check_deadline(self._session.name)
+                self._check_sender(request)
             response = self.outcomes.get(key)
+            if response is None:
+                yield from self._until_alone(request)
+            request.check_deadline(self._session.name)
             if response is None:
                 self._check(since, question, enter=enter, force=force)
                 response = yield from self._type(request.data, enter=enter, more=more)
@@ -72,12 +79,23 @@ class Typing:
         finally:
             self._turns.remove(request)
 
-    def press(self, request: PeerRequest[SendResponse], key: str = "") -> None:
-        """Type keys at once, with the same `key` only once; the text that is being typed gets no Enter after them."""
-        response = self.outcomes.get(key)
-        if response is None:
-            response = self._type_at_once(request.data)
-        self._respond(request, key, response)
+    def press(self, request: PeerRequest[SendResponse], key: str = "") -> Steps:
+        """Type keys, with the same `key` only once; the text that is being typed gets no Enter after them.
+
+        They do not wait for that text, but an Enter is alone: it waits until the program has read all that was typed,
+        and the next key until it has read the Enter. A key that interrupts the program waits for nothing.
+        """
+        self._presses.append(request)
+        try:
+            while self._presses[0] is not request and not self._interrupts(request.data):
+                yield POLL
+                self._check_sender(request)
+            response = self.outcomes.get(key)
+            if response is None:
+                response = yield from self._press(request)
+            self._respond(request, key, response)
+        finally:
+            self._presses.remove(request)
 
     def interrupt(self, request: PeerRequest[SendResponse], key: str = "") -> None:
         """Interrupt the program, as Ctrl-C does; with the same `key` only once."""
@@ -100,7 +118,67 @@ class Typing:
             del self.outcomes[next(iter(self.outcomes))]
         request.respond(response)
 
+    # -- what was typed before
+
+    def _until_alone(self, request: PeerRequest[SendResponse], keys: bytes = b"") -> Steps:
+        """Wait until the program has read the Enter before this text, and all before it if `keys` begin with Enter.
+
+        Raises Busy if it does not, and Interrupted if the sender goes.
+        """
+        pump = self._pump
+        until = time.monotonic() + STALLED
+        while pump.enter_unread or (keys[:1] == _ENTER and pump.text_unread and not self._session.activity.shell_reads):
+            if time.monotonic() > until:
+                raise self._unread()
+            yield POLL
+            self._check_sender(request)
+
+    def _unread(self) -> Busy:
+        what = "the Enter" if self._pump.enter_unread else "the text"
+        way = f"look: {SESH} screen {self._session.name}"
+        return _busy(f"the program of {self._session.name} has not read {what} that was typed before", way)
+
+    def _check_sender(self, request: PeerRequest[SendResponse]) -> None:
+        if request.connection.closing:
+            raise Interrupted("its sender has gone")
+
+    def _interrupts(self, keys: bytes) -> bool:
+        """Return whether the terminal makes a signal of one of these keys, whatever the program has read."""
+        return self._pump.pty.flushes_at(keys)
+
     # -- typing
+
+    def _press(self, request: PeerRequest[SendResponse]) -> Generator[float, None, SendResponse]:
+        """Type keys: at once, or each Enter alone to a program that reads key by key."""
+        keys = request.data
+        if self._interrupts(keys) or not self._pump.pty.raw():
+            return self._type_at_once(keys)
+        yield from self._until_alone(request, keys)
+        request.check_deadline(self._session.name)
+        if self._session.activity.shell_reads:
+            return self._type_at_once(keys)
+        first, *rest = _UNTIL_ENTERS.findall(keys) or [b""]
+        response = self._type_at_once(first)
+        self.busy += 1
+        try:
+            for part in rest:
+                if not (yield from self._is_read()):
+                    return {**response, "reason": "it has not read all of the keys, so the rest was not typed"}
+                self._type_at_once(part, more=True)
+        except SeshError as error:
+            raise error.but(typed=True) from error
+        finally:
+            self.busy -= 1
+        return response
+
+    def _is_read(self) -> Generator[float, None, bool]:
+        """Wait until the program has read all that was typed; return whether it has."""
+        until = time.monotonic() + STALLED
+        while self._pump.enter_unread or self._pump.text_unread:
+            if time.monotonic() > until:
+                return False
+            yield POLL
+        return True
 
     def _type_path(self, path: str, *, by_person: bool) -> bool | None:
         """Type the path of a file, alone in the marks of a paste: so programs take it for the file.
@@ -108,9 +186,14 @@ class Typing:
         To a program that takes no paste it is typed as it is, but not `by_person`: who has dropped a file, expects a
         paste. Return whether it was typed, None while another text is. Raises Refused or Busy.
         """
-        if self._turns:
+        if self._turns or self._presses:
             return None
         session = self._session
+        if self._pump.enter_unread:
+            entered_at = self._pump.input_line.entered_at
+            if entered_at is not None and time.monotonic() - entered_at > STALLED:
+                raise self._unread()
+            return None
         session.feed.catch_up()
         takes_pastes = session.feed.emulator.mode(BRACKETED_PASTE) is True
         if by_person and not takes_pastes:
@@ -123,15 +206,30 @@ class Typing:
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
         """Type a text: at once to a reader of lines, else at its pace."""
+        self._as_keys = (
+            self._as_keys if more else data[:1] == ESCAPE or (len(data) == 1 and data < b" ") or data == b"\x7f"
+        )
+        if not self._as_keys and takes_pastes(self._session):
+            return (yield from self._type_lines(data + b"\r" * enter, more=more))
         text = unmarked(data) if enter else data
         if not enter or not self._pump.pty.raw() or self._session.activity.shell_reads:
             return self._type_at_once(text + b"\r" * enter, more=more)
         self._admit(text)
-        self.busy = True
+        self.busy += 1
         try:
             reason = yield from Delivery(self._session, text).steps()
         finally:
-            self.busy = False
+            self.busy -= 1
+        return {"position": self._pump.input_line.sent_at, "reason": reason}
+
+    def _type_lines(self, text: bytes, *, more: bool) -> Generator[float, None, SendResponse]:
+        """Type a text for a shell line by line."""
+        self._admit(text, more=more)
+        self.busy += 1
+        try:
+            reason = yield from ShellLines(self._session, text).steps()
+        finally:
+            self.busy -= 1
         return {"position": self._pump.input_line.sent_at, "reason": reason}
 
     def _type_at_once(self, data: bytes, *, more: bool = False) -> SendResponse:

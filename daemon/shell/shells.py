@@ -52,7 +52,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     hint = f"type into it: {SESH} send {name} TEXT"
     if shell is not None and shell.kind == CSH:
         raise Refused(f"sesh run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
-    if shell is None or not shell.ready or not drained or pump.unwritten:
+    if shell is None or not shell.ready or not drained or pump.unwritten or pump.enter_unread:
         if waited > _prompt_timeout(pump, facts, shell):
             program = foreground_name(pty)
             raise Busy(f"{program} is running in {name}; wait for it to end, or use sesh send")

@@ -31,9 +31,14 @@ _ROOM = 6  # characters that a name leaves free for a number: `-12345`
 _MAX_GIT_FILE = 1 << 16  # bytes; a larger `.git` file is ignored
 
 
-def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
+UNPAGED = {"PAGER": "cat", "GIT_PAGER": "cat", "GIT_EDITOR": ":"}
+"""Variables of a session that nobody watches as it begins: a pager would wait for keys that do not come."""
+
+
+def launch_spec(caller: Caller, spec: Spec, *, watched: bool | None = None) -> LaunchSpec:
     """Return the launch specification without the name, from the caller's environment and the options.
 
+    `watched`: a person sits before the session as it begins; None if that is so where the caller has a terminal.
     Raises Refused for a directory that does not exist, UsageError for an invalid variable, label or size.
     """
     extra, labels = check_words(spec)
@@ -42,10 +47,13 @@ def launch_spec(caller: Caller, spec: Spec) -> LaunchSpec:
     columns, rows, width, height = _window(origin, spec.get("size"))
     directory = spec.get("directory")
     home = paths.home() if origin is not None else ""
+    environment = _environment(origin)
+    if watched is None:
+        watched = caller.can_answer or (origin is None and os.isatty(0))
     return {
         "directory": checked_directory(caller, directory) if directory is not None else home,
         "command": spec.get("command"),
-        "environment": _environment(origin),
+        "environment": environment if watched else UNPAGED | environment,
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},
         "columns": columns,

@@ -119,7 +119,7 @@ def _restore_one(caller: Caller, name: str, session: Summary | None, *, gate: bo
     created = False
     if _restorable(session):
         with suppress(Exists):  # another process was faster
-            start_again(caller, create.launch_spec(caller, {}), name, session, gate=gate).close()
+            start_again(caller, create.launch_spec(caller, {}, watched=True), name, session, gate=gate).close()
             created = True
     resume = session.get("resume")
     waits = created and gate and not (resume or session.get("shell"))

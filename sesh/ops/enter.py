@@ -240,7 +240,7 @@ def job(
     """
     name = check_name(name) if name is not None else None
     with exiting_as("exec"):
-        launch_spec = create.launch_spec(caller, spec or {})
+        launch_spec = create.launch_spec(caller, spec or {}, watched=False)
         launch_spec |= {"job": True, "browser": None, "keep": keep, "timeout": timeout, "stdin": stdin}
         if name is None:
             return Connected(*create.start_numbered(launch_spec), True)

@@ -56,14 +56,14 @@ def send_input(
         if not text and pattern is None:
             response = _press(stream, typed_keys)
         elif not enter and pattern is None:
-            response = _type_in_chunks(stream, text + typed_keys)
+            response = _type_in_chunks(stream, text)
         else:
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 request_keys |= _matching_question(stream, pattern)
-            response = _type_as_unit(stream, text if enter else text + typed_keys, request_keys, _ENTER_TIMEOUT)
-            if enter and typed_keys:
-                _press(stream, typed_keys)
+            response = _type_as_unit(stream, text or typed_keys, request_keys, _ENTER_TIMEOUT)
+        if text and typed_keys:
+            _press_behind(stream, typed_keys)
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
 
 
@@ -109,7 +109,10 @@ def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeou
 
     Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed.
     """
-    typed = Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout)
+    return _asked(stream, Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout))
+
+
+def _asked(stream: Stream, typed: Exchange[SendResponse]) -> SendResponse:
     response, _ = stream.ask(typed)
     if reason := response.get("reason"):
         message, look = f"{stream.name} got the text, but {reason}", f"look: {SESH} screen {stream.name}"
@@ -130,9 +133,16 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
 
 
 def _press(stream: Stream, keys: bytes) -> SendResponse:
-    """Type keys at once, exactly once."""
-    response, _ = stream.ask(Exchange(PRESS, {}, keys, Repeat.WITH_KEY, _soon()))
-    return response
+    """Type keys, each Enter alone, exactly once."""
+    return _asked(stream, Exchange(PRESS, {}, keys, Repeat.WITH_KEY, _soon()))
+
+
+def _press_behind(stream: Stream, keys: bytes) -> None:
+    """Type keys behind a text, which was typed."""
+    try:
+        _press(stream, keys)
+    except SeshError as error:
+        raise error.but(typed=True) from error
 
 
 def _ask(stream: Stream, request: RequestType[Response]) -> Response:

@@ -8,7 +8,7 @@ import pytest
 
 from tests.remote.via import Beside
 from tests.support import Home, says_who_reads, wait_until
-from tests.support.composers.kinds import composer, logged
+from tests.support.composers.kinds import composer, logged, slow_box
 
 pytestmark = says_who_reads
 
@@ -33,3 +33,15 @@ def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(home: Home, be
     assert process.returncode == 0, err
     assert b'"typed": true' in out
     wait_until(lambda: logged(proof) == [TEXT], "the agent has logged the prompt once")
+
+
+@pytest.mark.soak
+def test_each_enter_is_alone_over_a_link_too(home: Home, beside: Beside) -> None:
+    far = beside("box")
+    proof = os.path.join(far.path, "proof")
+    assert home.sesh("@box", "open", "agent", "--", *slow_box(proof)).code == 0
+    far.prints("agent", "box reads")
+    for line in ("one --enter", "two", "--key Enter", "three --enter --key x --key Enter", "four --enter"):
+        assert home.sesh("@box", "send", "agent", *line.split()).code == 0, line
+    wait_until(lambda: far.read("proof").endswith("four\n"), "the box has taken the last text")
+    assert far.read("proof").split() == ["one", "two", "three", "x", "four"]

@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 
 from sesh.api import Session
-from sesh.daemon.requests import delivery
+from sesh.daemon.requests import delivery, typed_text
 from sesh.errors import Refused
 from sesh.reach import find
 from sesh.wire import messages
 from sesh.wire.protocol import CHUNK
-from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
-from tests.support.composers.kinds import composer, logged
+from tests.support import PROMPT, Home, Open, Sesh, need, says_who_reads, wait_until
+from tests.support.composers.kinds import composer, logged, slow_box
 from tests.terminal.looking import screen
 
 pytestmark = says_who_reads
@@ -64,6 +64,51 @@ def test_a_text_arrives_whole_and_without_paste_marks_and_two_at_once_one_behind
     for thread in threads:
         thread.join()
     wait_until(lambda: sorted(taken()[3:]) == texts, "the program has taken each text")
+
+
+Box = Callable[..., None]
+
+
+@pytest.fixture
+def box(home: Home) -> Box:
+    """Start a slow box; return what sends to it, one line of `send` behind the other, and checks what it has taken."""
+    proof = home.write("proof", "")
+    assert home.sesh("open", "box", "--", *slow_box(proof)).code == 0
+    wait_until(lambda: "box reads" in screen(home, "box"), "box shows 'box reads'")
+
+    def sends(*lines: str, takes: list[str]) -> None:
+        for line in lines:
+            assert home.sesh("send", "box", *line.split()).code == 0, line
+        wait_until(lambda: len(Path(proof).read_text().splitlines()) >= len(takes), f"the box has {len(takes)} texts")
+        assert Path(proof).read_text().splitlines() == takes
+
+    return sends
+
+
+def test_two_texts_with_enter_are_two_submissions_in_a_box_that_reads_now_and_then(box: Box) -> None:
+    """The second text was typed behind an Enter that the program had not read, and the two were one prompt."""
+    box("one --enter", "two --enter", takes=["one", "two"])
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize(
+    ("lines", "takes"),
+    [
+        (["one --enter", "two", "--key Enter"], ["one", "two"]),
+        (["one --enter", "--key x", "--key Enter"], ["one", "x"]),
+        (["one --enter", "--key x --key Enter --key y --key Enter"], ["one", "x", "y"]),
+        (["one --enter --key x --key Enter"], ["one", "x"]),
+        (["one", "--enter", "two", "--enter"], ["one", "two"]),
+        (["one --key Enter", "two --enter"], ["one", "two"]),
+        (["one", "two --enter", "--key Enter", "three --enter"], ["onetwo", "", "three"]),
+        (["--key x", "--key Enter --key Enter", "two --enter"], ["x", "", "two"]),
+    ],
+    ids="; ".join,
+)  # fmt: skip
+def test_each_enter_is_alone_whatever_is_sent_before_and_behind_it(
+    box: Box, lines: list[str], takes: list[str]
+) -> None:
+    box(*lines, takes=takes)
 
 
 def test_what_a_person_has_typed_is_not_entered_until_it_is_entered_discarded_or_forced(
@@ -303,3 +348,41 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) ->
     wait_until(lambda: "hello" in screen(home, "ed"), "ed shows 'hello'")
     assert sesh("send", "ed", ":wq", "--enter").code == 0
     wait_until(lambda: os.path.exists(f"{home.path}/notes.txt"), "the file 'notes.txt' exists")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without_marks(home: Home, shell: str) -> None:
+    """A tab completed a file's name, so a here-document had another content."""
+    need(shell)
+    home.write("alpha.txt", "")
+    assert home.sesh("open", "work", "--", shell).code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    text = "cat >made <<END\nall:\r\n\ta\x1b[201~b\nEND\ncat >read\n\tone\ntwo\n"
+    assert home.sesh("send", "work", "-", input=text).code == 0
+    assert home.sesh("send", "work", "--key", "C-d").code == 0
+    read = Path(home.path, "read")
+    wait_until(lambda: read.exists() and read.read_text().endswith("two\n"), "the file 'read' has two lines")
+    assert (Path(home.path, "made").read_text(), read.read_text()) == ("all:\n\tab\n", "\tone\ntwo\n")
+    assert home.sesh("send", "work", "-", "--key", "Enter", input="echo d''one").code == 0
+    wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
+
+
+@pytest.mark.needs_fork("a program that gets less time")
+def test_what_is_refused_behind_an_enter_that_is_not_read_was_not_typed(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed_text, "STALLED", 0.2)
+    opened(home, "deaf", "stty raw -echo; echo ready; until [ -e go ]; do sleep 0.1; done; exec cat >taken", "ready")
+    assert home.sesh("send", "deaf", "--key", "Enter").code == 0
+    for words in (["a text"], ["a text", "--enter"], ["--key", "x"], ["--key", "Enter"]):
+        error = home.sesh("send", "deaf", *words, "--json").json()["error"]
+        assert (error["code"], error.get("typed", False)) == ("busy", False), words
+        assert "deaf has not read the Enter that was typed before; nothing was typed" in error["message"]
+    gone = home.start("send", "deaf", "of one that is gone")
+    gone.kill()
+    gone.wait()
+    home.write("go", "")
+    wait_until(lambda: home.sesh("send", "deaf", "!").code == 0, "the program reads again")
+    taken = Path(home.path, "taken")
+    wait_until(lambda: taken.exists() and taken.read_bytes().endswith(b"!"), "the program has taken all that was typed")
+    assert taken.read_bytes() == b"\r!"

@@ -9,7 +9,7 @@ import subprocess
 
 import pytest
 
-from tests.support import Home, Sesh, processes, wait_until
+from tests.support import Home, Open, Sesh, processes, wait_until
 from tests.support.home import UNDER_TEST
 
 SLEEPS = "echo ready; exec sleep 60"
@@ -222,3 +222,19 @@ def test_a_job_whose_time_is_up_has_one_code(sesh: Sesh, home: Home) -> None:
     """A wait for it gave 129."""
     assert sesh("exec", "job", "--timeout", "0.5", "--", "sleep", "60").code == 124
     assert sesh("wait", "job", "--exit").code == 124
+
+
+def test_jobs_and_sessions_whose_creator_has_no_terminal_have_no_pager_unless_it_was_set(
+    home: Home, terminal: Open
+) -> None:
+    """A pager waited for keys, and so did the script that had called it."""
+    says = 'echo "$PAGER,$GIT_PAGER,$GIT_EDITOR;"'
+    shows = ["sh", "-c", f"{says}; exec cat"]
+    job = home.sesh("exec", "--print", "--", "sh", "-c", says)
+    assert job.stdout == "cat,cat,:;\n"
+    assert home.sesh("open", "plain", "--", *shows).code == 0
+    assert home.sesh("open", "set", "--env", "PAGER=less", "--env", "GIT_EDITOR=vi", "--", *shows).code == 0
+    wait_until(lambda: "cat,cat,:;" in home.sesh("screen", "plain").stdout, "plain shows its variables")
+    wait_until(lambda: "less,cat,vi;" in home.sesh("screen", "set").stdout, "set shows its variables")
+    person = terminal("work", "--", *shows)
+    person.wait_for(",,;")
