@@ -57,6 +57,8 @@ class KeepsQueries(Protocol):
 
     def take(self, position: int, data: bytes) -> tuple[int, bytes]: ...
 
+    def screen(self, data: bytes, position: int | None) -> bytes: ...
+
     def whole(self, data: bytes) -> bytes: ...
 
 
@@ -163,7 +165,10 @@ class TerminalView:
         screen = bytes(self._parts)
         self._parts.clear()
         if self.queries is not None:
-            screen = self.queries.whole(screen)
+            shown = self.queries.screen(screen, position if is_whole else None)
+            if not is_whole:
+                self._parts += screen[len(shown) :]
+            screen = shown
         if not self._awaits_screen and self._line_state is LineState.DRAWN:
             if not self._show_below_line(screen, position if is_whole else None):
                 self.redraw()

@@ -2,7 +2,7 @@ r"""Queries of programs for the clipboard (OSC 52, and kitty's OSC 5522): kept f
 
 A terminal would answer by its own rule, or not at all, or take the query for a write of nothing, as Konsole does. So
 NULs take a query's place, which terminals ignore, so that positions in the output stay as they are. It is the only
-output that a client holds back. A beginning of one waits for its rest; a query in a screen is whole.
+output that a client holds back. A beginning of one waits for its rest.
 
 Sources: XTerm's control sequences (OSC 52), kitty's "Copying all data types to the clipboard" (OSC 5522).
 """
@@ -102,11 +102,20 @@ class QueryKeeper:
         self._held = data[len(shown) :]
         return position, shown
 
-    def whole(self, data: bytes) -> bytes:
-        """Return a screen, or the end of the output, without queries, and without the beginning of one."""
+    def screen(self, data: bytes, position: int | None) -> bytes:
+        """Return what can be shown now of a screen, or of a part of one, which has no `position`.
+
+        A screen may end with the beginning of a sequence, of which the output from its position on has the rest. What
+        is held back of a part belongs to the next one, and is the caller's.
+        """
         self._kind = _Kind.OTHER
         shown = self._shown(data)
-        self._kind, self._held, self._next = _Kind.OTHER, b"", -1
+        self._held, self._next = (b"", -1) if position is None else (data[len(shown) :], position)
+        return shown
+
+    def whole(self, data: bytes) -> bytes:
+        """Return the end of the output without queries, and without the beginning of one."""
+        shown = self.screen(data, None)
         return shown + bytes(len(data) - len(shown))
 
     def _shown(self, data: bytes) -> bytes:

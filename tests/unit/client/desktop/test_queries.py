@@ -79,6 +79,10 @@ class Shown:
         self.keeper = QueryKeeper(self.found.append, self.written.append, keeps_writes=keeps_writes)
         self.data, self.head = b"", 0
 
+    def screen(self, data: bytes) -> None:
+        self.head = len(data)
+        self.data = self.keeper.screen(data, self.head)
+
     def take(self, data: bytes) -> None:
         position, shown = self.keeper.take(self.head, data)
         assert position == len(self.data), "nothing is left out, and nothing comes twice"
@@ -147,8 +151,7 @@ def test_no_terminal_finds_a_query_in_what_is_shown(
     edges = sorted({0, len(stream), *(min(cut, len(stream)) for cut in cuts)})
     pieces = [stream[start:end] for start, end in pairwise(edges)]
     if begins_in_screen and pieces:
-        shown.data = shown.keeper.whole(pieces.pop(0))
-        shown.head = len(shown.data)
+        shown.screen(pieces.pop(0))
     for piece in pieces:
         shown.take(piece)
     assert queries_of_foot(shown.data) == []
@@ -217,7 +220,7 @@ def test_a_long_write_is_not_held_back() -> None:
 
 def test_a_query_in_a_screen_is_kept_too() -> None:
     shown = Shown()
-    assert shown.keeper.whole(b"screen\x1b]52;c;?\x07") == b"screen" + bytes(9)
+    assert shown.keeper.screen(b"screen\x1b]52;c;?\x07", 100) == b"screen" + bytes(9)
     assert len(shown.found) == 1
 
 
@@ -242,10 +245,26 @@ def test_a_write_that_never_ends_is_given_up() -> None:
 
 
 @pytest.mark.parametrize("cut", range(1, 9))
-def test_a_screen_begins_no_query_that_the_output_ends(cut: int) -> None:
+def test_a_query_that_begins_in_a_screen_and_ends_in_the_output_is_kept(cut: int) -> None:
     query = b"\x1b]52;c;?\x07"
     shown = Shown()
-    screen = shown.keeper.whole(b"screen" + query[:cut])
-    assert screen == b"screen" + bytes(cut)
-    _, rest = shown.keeper.take(100, query[cut:])
-    assert (rest, shown.found) == (query[cut:], []), "which is text alone"
+    shown.screen(b"screen" + query[:cut])
+    shown.take(query[cut:] + b"text")
+    assert (shown.data, len(shown.found)) == (b"screen" + bytes(9) + b"text", 1)
+
+
+@pytest.mark.parametrize(
+    "sequence", [b"\x1b[3;34m", b"\x1b]0;title\x07", b"\x1b]52;c;QUJD\x07", b"\xc2\xb1", b"\x1b\x1b[m"]
+)
+def test_a_sequence_that_begins_in_a_screen_goes_on_in_the_output(sequence: bytes) -> None:
+    """A row showed `[3;34m`: the screen had ended between an Escape and its rest."""
+    for cut in range(1, len(sequence)):
+        shown = Shown()
+        shown.screen(b"screen" + sequence[:cut])
+        shown.take(sequence[cut:] + b"text")
+        assert shown.data == b"screen" + sequence + b"text", cut
+        parts = Shown()
+        first = b"part" + sequence[:cut]
+        shown_part = parts.keeper.screen(first, None)
+        parts.data = shown_part + parts.keeper.screen(first[len(shown_part) :] + sequence[cut:], 100)
+        assert parts.data == b"part" + sequence, cut
