@@ -126,6 +126,9 @@ ELSEWHERE = {  # these need a person, another machine, or time
     ("sweep", "-y"): "tests/terminal/test_sweep.py",
     ("upgrade", "-y"): "tests/remote/test_deploy_verbs.py",
     ("deploy", "--force"): "tests/remote/test_deploy_verbs.py",
+    ("forward", "-d"): "tests/remote/test_forward.py",
+    ("forward", "--list"): "tests/remote/test_forward.py",
+    ("forward", "--stop"): "tests/remote/test_forward.py",
 }
 
 
