@@ -52,7 +52,8 @@ def test_a_wait_is_answered_once_the_name_is_free(
     lag = property(lambda feed: feed._log.head - feed.position + os.path.exists(path))
     monkeypatch.setattr(ScreenFeed, "lag", lag)
     looks = property(  # whether the file is gone
-        lambda feed: min(vars(feed)["due"], time.monotonic() + 0.05), lambda feed, at: vars(feed).update(due=at)
+        lambda feed: feed._agenda.times[feed],
+        lambda feed, at: feed._agenda.times.update({feed: min(at, time.monotonic() + 0.05)}),
     )
     monkeypatch.setattr(ScreenFeed, "due", looks, raising=False)
     daemons.quiet("work", "read go; exit 6", persist=True)
