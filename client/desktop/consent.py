@@ -54,6 +54,11 @@ class Content(NamedTuple):
         return cls(mime, hashlib.sha256(data).digest())
 
 
+def delay_of(round_trip: float) -> float:
+    """Return the seconds by which a link makes a time longer: two round trips."""
+    return 2 * min(max(round_trip, 0.0), MAX_ROUND_TRIP)
+
+
 @dataclass
 class Ask:
     """A line that asks for the clipboard, until a time (monotonic)."""
@@ -86,7 +91,7 @@ class Consent:
         """Note what the person presses; return whether it answers the line, and so is not the program's."""
         if not press.is_key:
             return False
-        delay = 2 * min(max(round_trip, 0.0), MAX_ROUND_TRIP)
+        delay = delay_of(round_trip)
         self._asked.clear()
         self._open_until, self._opened = now + OPEN_TIME + delay, 0
         if press is Press.KEY:
