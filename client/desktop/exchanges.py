@@ -1,13 +1,16 @@
 """The client's side of exchanges: what the daemon asks of this machine, and what this machine asks of the daemon.
 
 ```
-DECIDING ──begin──▶ WORKING ──the first byte──▶ FLOWING ──tell──▶ TOLD
-   └──────────────────┴─────────────────────────────────────────▶ GONE   the link, or what had asked, is gone
+DECIDING ──begin──▶ WORKING ──the first byte──▶ FLOWING
+   └──────────────────┴───────────────────────────┴── told or refused, by either side ─▶ TOLD
+                                                  └── the link is lost ────────────────▶ GONE
 ```
 
-`Exchanges` knows frames, and `Desktop` knows the person and the tools. The loop calls both: it waits for the
-descriptors of the desktop, and until it is `due`, lets it `act`, and sends the frames of the exchanges while nothing
-else is to be sent. A lost link ends every exchange; what listens goes on listening.
+What this machine asks begins at WORKING; at GONE if it cannot be asked now.
+
+`Exchanges` knows frames, and `Desktop` knows the person and the tools. The client's loop waits for the descriptors of
+the desktop, at most until it is `due`, and runs the exchanges. These let the desktop `act`, and send their frames while
+nothing else is to be sent. A lost link ends every exchange; what listens goes on listening.
 """
 
 from __future__ import annotations
@@ -44,7 +47,7 @@ class State(Enum):
 
 
 class Exchange:
-    """One exchange: a wish of the daemon's side, or (STREAM, PORT, FIND, PUT) of this one.
+    """One exchange: a wish of the daemon's side, or (STREAM, PORT, SHIMS, FIND, PUT) of this one.
 
     `data`: whatever the desktop keeps with it, such as a process.
     """
@@ -64,7 +67,7 @@ class Exchange:
 
     @property
     def lost(self) -> bool:
-        """True once the link has gone."""
+        """True if the link has gone, or there was none."""
         return self.state is State.GONE
 
     # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
