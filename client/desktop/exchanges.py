@@ -31,7 +31,6 @@ from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 if TYPE_CHECKING:
     from sesh.client.desktop.listener import LoginListener
 
-_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
@@ -232,7 +231,7 @@ class Exchanges:
         self._all.clear()
         self._pieces = Pieces(time.monotonic(), over_link=self._over_link)
         for exchange in exchanges:
-            self._lose(exchange)
+            self._note_end(exchange, State.GONE)
 
     def close(self) -> None:
         """End every exchange, and what listens: the client ends."""
@@ -324,7 +323,7 @@ class Exchanges:
             if exchange is not None:
                 self._pieces.close(exchange.flow.number)
                 exchange.answer = told
-                self._lose(exchange, State.TOLD)
+                self._note_end(exchange, State.TOLD)
         elif kind == protocol.TAKEN:
             self._pieces.confirm(payload, now)
         elif (flow := self._pieces.receive(payload)) is not None:
@@ -341,7 +340,7 @@ class Exchanges:
         if number % 2 or not number or number in self._all:
             raise ProtocolError("the session's daemon began an exchange twice")
         flow = self._pieces.open(number)
-        wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
+        wish = next((each for each in self._works if each.value == ask.get("wish")), None)
         exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
         self._all[number] = exchange
         contents = sum(each.wish in (Wish.READ, Wish.WRITE) and not each.over for each in self._all.values())
@@ -358,8 +357,8 @@ class Exchanges:
             if exchange.flow.incoming or exchange.flow.ended:
                 self.desktop.moved(exchange)
 
-    def _lose(self, exchange: Exchange, state: State = State.GONE) -> None:
-        """Note that the other side has ended an exchange."""
+    def _note_end(self, exchange: Exchange, state: State) -> None:
+        """Note that the other side, or the link's end, has ended an exchange."""
         if not exchange.over:
             exchange.state = state
             self.desktop.moved(exchange)
