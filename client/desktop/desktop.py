@@ -163,7 +163,7 @@ class PersonDesktop:
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
-        return exchange.begun_at + WAIT
+        return exchange.asked_at + WAIT
 
     def connected(self) -> None:
         """Note that the daemon is there, or is there again."""

@@ -55,7 +55,7 @@ class Exchange:
         self.wish, self.ask = wish, ask
         self.flow = flow
         self.state = state
-        self.begun_at = time.monotonic()
+        self.asked_at = time.monotonic()
         self.answer: Told = {}  # of the other side
         self.fulfilled = False
         self.data: object = None
