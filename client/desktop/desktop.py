@@ -282,7 +282,10 @@ class PersonDesktop:
             exchange.refuse(Why.CONSENT)
 
     def _look(self, wanted: str, known: Types, stop: Stop) -> Found:
-        """Return what the clipboard has of the `wanted` type; else of the first that it has, the `known` ones before all."""
+        """Return what the clipboard has of the `wanted` type; without one, of the first that it has.
+
+        `known`: the types that are looked for first.
+        """
         assert self._clipboard is not None  # noqa: S101 (else nothing is decided)
         types = tools.list_types(self._clipboard, stop)
         if wanted and wanted not in types:
