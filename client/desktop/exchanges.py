@@ -102,7 +102,7 @@ class Exchange:
 
     @property
     def ended(self) -> bool:
-        """True once the other side's last byte has been taken."""
+        """True once the other side's last byte has been taken: later than `flow.ended`, which says that it has come."""
         return self.flow.ended and not self.flow.incoming
 
     # -- the end
