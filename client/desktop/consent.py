@@ -60,7 +60,7 @@ def delay_of(round_trip: float) -> float:
 
 
 @dataclass
-class Ask:
+class AskingLine:
     """A line that asks for the clipboard, until a time (monotonic)."""
 
     program: str
@@ -75,7 +75,7 @@ class Consent:
 
     def __init__(self, paste: str = "key", browse: str = "key", copy: str = "always") -> None:
         self.paste, self.browse, self.copy = paste, browse, copy
-        self.ask: Ask | None = None
+        self.ask: AskingLine | None = None
         self._deliveries: list[float] = []  # until when each lasts
         self._written: Content | None = None  # what the session put there last
         self._given: dict[Content, float] = {}  # until when each may be read again
@@ -138,7 +138,7 @@ class Consent:
             return Verdict.REFUSE
         if not self.asking(now):
             self._note_asked(program)
-            self.ask = Ask(program, now + ASKED_TIME)
+            self.ask = AskingLine(program, now + ASKED_TIME)
         return Verdict.ASK
 
     def _may_ask(self, program: str, now: float) -> bool:
