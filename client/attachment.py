@@ -47,9 +47,9 @@ class Attachment:
 
     Without a connection, and until the WELCOME over another one, it keeps the input. `keeper`: of the link to `host`;
     None on this machine. `session_id`: empty until the first WELCOME; until then any error ends the attachment.
-    `exchanges`: with this machine as the desktop of its person; None until the first screen has shown, and if the
-    client only reads. `end`: None while the attachment lasts; once `end` is set, the attachment handles no frame, key
-    or link.
+    `exchanges`: those of the daemon with this machine, as its person's desktop; None until the first screen has shown,
+    and if the client only reads. `end`: None while the attachment lasts; once `end` is set, the attachment handles no
+    frame, key or link.
     """
 
     def __init__(

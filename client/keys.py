@@ -6,7 +6,7 @@ import re
 from math import inf
 
 from sesh.text import keys
-from sesh.text.keys import ESCAPE, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, Key
+from sesh.text.keys import ESCAPE, MODIFIER_KEYS, PASTE, PASTE_END, PRESS, RELEASE, DetachKey, Key
 
 FLUSH_DELAY = 0.01  # seconds to hold an incomplete sequence before `flush`: a person notices no such delay of Escape
 _PASTE_TIMEOUT = 5.0  # a paste ends after so many seconds without a byte: some terminals lose its end marker
@@ -14,7 +14,6 @@ _BURST_SIZE, _BURST_TIME = 64, 0.01  # so many bytes of text within so many seco
 _STRING_REPLY = re.compile(rb"\x1b[\]P_^X][^\x00-\x1f\x7f]*(?P<end>\x07|\x1b\\|\x1b?\Z)")
 """A reply in a string (OSC, DCS and the like), or the beginning of one."""
 _MAX_UNCOUNTED = 4 << 10
-_MODIFIER_KEYS = range(57441, 57455)
 _NO_KEY = DetachKey(Key(("", 0, 0)))  # matches no sequence
 
 
@@ -149,7 +148,7 @@ class KeyParser:
         chord, event = keys.chord_of(token) or (None, PRESS)
         is_first = keys.matches(key.first, token, chord)
         if self._first_key:
-            is_modifier = chord is not None and chord[1] in _MODIFIER_KEYS
+            is_modifier = chord is not None and chord[1] in MODIFIER_KEYS
             if is_modifier or event == RELEASE or keys.is_report(token):
                 return unpassed  # such a token does not separate the two keys
             first_key = self._first_key

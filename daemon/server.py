@@ -389,7 +389,7 @@ class Server:
         if session.acks.held:
             session.acks.go_on()
         if session.desk.busy:
-            session.faults.guard(session.desk.move, "a connection to a port", ready)
+            session.faults.guard(session.desk.move, "what the desk moves", ready)
 
     def _send(self, now: float) -> None:
         """Send each client and follower what is due to it."""

@@ -54,8 +54,13 @@ class Content(NamedTuple):
         return cls(mime, hashlib.sha256(data).digest())
 
 
+def delay_of(round_trip: float) -> float:
+    """Return the seconds by which a link makes a time longer: two round trips."""
+    return 2 * min(max(round_trip, 0.0), MAX_ROUND_TRIP)
+
+
 @dataclass
-class Ask:
+class AskingLine:
     """A line that asks for the clipboard, until a time (monotonic)."""
 
     program: str
@@ -70,7 +75,7 @@ class Consent:
 
     def __init__(self, paste: str = "key", browse: str = "key", copy: str = "always") -> None:
         self.paste, self.browse, self.copy = paste, browse, copy
-        self.ask: Ask | None = None
+        self.ask: AskingLine | None = None
         self._deliveries: list[float] = []  # until when each lasts
         self._written: Content | None = None  # what the session put there last
         self._given: dict[Content, float] = {}  # until when each may be read again
@@ -86,7 +91,7 @@ class Consent:
         """Note what the person presses; return whether it answers the line, and so is not the program's."""
         if not press.is_key:
             return False
-        delay = 2 * min(max(round_trip, 0.0), MAX_ROUND_TRIP)
+        delay = delay_of(round_trip)
         self._asked.clear()
         self._open_until, self._opened = now + OPEN_TIME + delay, 0
         if press is Press.KEY:
@@ -133,7 +138,7 @@ class Consent:
             return Verdict.REFUSE
         if not self.asking(now):
             self._note_asked(program)
-            self.ask = Ask(program, now + ASKED_TIME)
+            self.ask = AskingLine(program, now + ASKED_TIME)
         return Verdict.ASK
 
     def _may_ask(self, program: str, now: float) -> bool:

@@ -38,7 +38,7 @@ from sesh.system.workers import Stop
 from sesh.text import describe, safe
 from sesh.wire.messages import DesktopFacts, Why, Wish
 
-WAIT = 1.5  # seconds that a reader waits for the key of the line
+WAIT = 1.5  # seconds that a reader waits for a look and the key of the line
 _MAX_ANSWERS = 8  # to queries that are under way; further ones hear of an empty clipboard
 
 Types = list[str]
@@ -79,7 +79,7 @@ class Found:
 
 
 class PersonDesktop:
-    """The `Desktop` of one attachment. `exchanges`, and `files` if any may be sent, are set by who makes all.
+    """The `Desktop` of one attachment. `client.desktop.start` sets `exchanges`, and `files` if any may be sent.
 
     `host`: where the programs run; None on this machine. `round_trip`: of the link, in seconds. `outer`: the session
     within which this client runs; its desktop is asked instead, and decides. `reply`: types the answer to a query.
@@ -121,7 +121,7 @@ class PersonDesktop:
         self._shims: Optional[Exchange] = None  # the last look whether a program that may paste finds them
         self._answers: list[Answer] = []  # to queries, under way
         self._has_typed = False  # the session's program may ask each of its clients: one that watches is none
-        self._waiting: dict[int, Exchange] = {}  # for the key of the line, by the number of the exchange
+        self._waiting: dict[int, Exchange] = {}  # for a look, or the key of the line; by the number of the exchange
         self._to_copy: bytes | None = None  # by OSC 52, which waits for a tool
         self._copies = False  # a tool writes what was copied by OSC 52
         self.facts = FACTS if outer is not None else self._own_facts()
@@ -163,7 +163,7 @@ class PersonDesktop:
 
     @staticmethod
     def _until(exchange: Exchange) -> float:
-        return exchange.begun_at + WAIT
+        return exchange.asked_at + WAIT
 
     def connected(self) -> None:
         """Note that the daemon is there, or is there again."""
@@ -224,13 +224,13 @@ class PersonDesktop:
         for part, press in self._presses.split(data):
             self._has_typed = self._has_typed or press.is_key
             self._look_for_shims(press)
-            is_sent = self.files is not None and self.files.takes(press)  # for the files alone, and for no program
-            if self._consent.press(Press.KEY if is_sent else press, now, self._round_trip()):
+            sends_files = self.files is not None and self.files.takes(press)  # it is for no program
+            if self._consent.press(Press.KEY if sends_files else press, now, self._round_trip()):
                 self._swallows_release = True
             elif press is Press.PASTE_KEY_RELEASE and self._swallows_release:
                 self._swallows_release = False
             else:
-                self._swallows_release = self._swallows_release or is_sent
+                self._swallows_release = self._swallows_release or sends_files
                 kept += part if self.files is None else self.files.keys(part, press, now)
         return bytes(kept)
 
@@ -282,7 +282,10 @@ class PersonDesktop:
             exchange.refuse(Why.CONSENT)
 
     def _look(self, wanted: str, known: Types, stop: Stop) -> Found:
-        """Return what the clipboard has of a type, or of those that may be known."""
+        """Return what the clipboard has of the `wanted` type; without one, of the first that it has.
+
+        `known`: the types that are looked for first.
+        """
         assert self._clipboard is not None  # noqa: S101 (else nothing is decided)
         types = tools.list_types(self._clipboard, stop)
         if wanted and wanted not in types:

@@ -7,8 +7,10 @@ PASSING ──the mark before a paste──▶ PASTE ──its end──▶ LOOK
 ```
 
 Pure: parts of the input and times (monotonic) come in, and parts of the input come out. Whatever comes behind a held
-paste waits behind it: a paste, as it may be another dropped file, and reports of the terminal. A key does not wait: it
-has all that is held passed, and follows it. So input keeps its order, and nobody types into a line that asks.
+paste waits behind it: a paste, as it may be another dropped file, and reports of the terminal. A key does not wait: all
+that is held passes, and then the key. So input keeps its order, and nobody types into a line that asks.
+
+Files of which no paste has come, such as a picture on the clipboard, are an offer: PASSING becomes ASKING at once.
 """
 
 from __future__ import annotations
@@ -106,7 +108,7 @@ class Drops(Generic[File]):
         if self.state is DropState.PASSING:
             return part
         if press is Press.PASTE_KEY and self.state is DropState.ASKING:
-            return self._consent()
+            return self._send_asked()
         if press.is_key or press is Press.PASTE_START:
             return self.release() + part
         if not self._held:  # an offer has nothing that a report waits for
@@ -140,8 +142,8 @@ class Drops(Generic[File]):
         self._silent_at = self._asked_until = inf
         return b"".join(bytes(each.data) for each in held)
 
-    def _consent(self) -> bytes:
-        """Have the files sent; return the reports that came between the pastes."""
+    def _send_asked(self) -> bytes:
+        """Have the files sent that the line asks for; return the reports that came between the pastes."""
         files = self._asked
         self._held = [held for held in self._held if not held.number]
         passed = self.release()

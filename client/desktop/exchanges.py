@@ -1,13 +1,16 @@
 """The client's side of exchanges: what the daemon asks of this machine, and what this machine asks of the daemon.
 
 ```
-DECIDING ──begin──▶ WORKING ──the first byte──▶ FLOWING ──tell──▶ TOLD
-   └──────────────────┴─────────────────────────────────────────▶ GONE   the link, or what had asked, is gone
+DECIDING ──begin──▶ WORKING ──the first byte──▶ FLOWING
+   └──────────────────┴───────────────────────────┴── told or refused, by either side ─▶ TOLD
+                                                  └── the link is lost ────────────────▶ GONE
 ```
 
-`Exchanges` knows frames, and `Desktop` knows the person and the tools. The loop calls both: it waits for the
-descriptors of the desktop, and until it is `due`, lets it `act`, and sends the frames of the exchanges while nothing
-else is to be sent. A lost link ends every exchange; what listens goes on listening.
+What this machine asks begins at WORKING; at GONE if it cannot be asked now.
+
+`Exchanges` knows frames, and `Desktop` knows the person and the tools. The client's loop waits for the descriptors of
+the desktop, at most until it is `due`, and runs the exchanges. These let the desktop `act`, and send their frames while
+nothing else is to be sent. A lost link ends every exchange; what listens goes on listening.
 """
 
 from __future__ import annotations
@@ -28,7 +31,6 @@ from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 if TYPE_CHECKING:
     from sesh.client.desktop.listener import LoginListener
 
-_ASKED_HERE = frozenset((Wish.LIST, Wish.READ, Wish.WRITE, Wish.OPEN, Wish.LISTEN))
 _MAX_CONTENTS = 8  # exchanges that may hold a whole clipboard in memory
 _BURST = 64 << 10  # bytes of frames between two looks at the keys
 
@@ -44,7 +46,7 @@ class State(Enum):
 
 
 class Exchange:
-    """One exchange: a wish of the daemon's side, or (STREAM, PORT, FIND, PUT) of this one.
+    """One exchange: a wish of the daemon's side, or (STREAM, PORT, SHIMS, FIND, PUT) of this one.
 
     `data`: whatever the desktop keeps with it, such as a process.
     """
@@ -53,7 +55,7 @@ class Exchange:
         self.wish, self.ask = wish, ask
         self.flow = flow
         self.state = state
-        self.begun_at = time.monotonic()
+        self.asked_at = time.monotonic()
         self.answer: Told = {}  # of the other side
         self.fulfilled = False
         self.data: object = None
@@ -64,7 +66,7 @@ class Exchange:
 
     @property
     def lost(self) -> bool:
-        """True once the link has gone."""
+        """True if the link has gone, or there was none."""
         return self.state is State.GONE
 
     # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
@@ -100,7 +102,7 @@ class Exchange:
 
     @property
     def ended(self) -> bool:
-        """True once the other side's last byte has been taken."""
+        """True once the other side's last byte has been taken: later than `flow.ended`, which says that it has come."""
         return self.flow.ended and not self.flow.incoming
 
     # -- the end
@@ -229,7 +231,7 @@ class Exchanges:
         self._all.clear()
         self._pieces = Pieces(time.monotonic(), over_link=self._over_link)
         for exchange in exchanges:
-            self._lose(exchange)
+            self._note_end(exchange, State.GONE)
 
     def close(self) -> None:
         """End every exchange, and what listens: the client ends."""
@@ -321,7 +323,7 @@ class Exchanges:
             if exchange is not None:
                 self._pieces.close(exchange.flow.number)
                 exchange.answer = told
-                self._lose(exchange, State.TOLD)
+                self._note_end(exchange, State.TOLD)
         elif kind == protocol.TAKEN:
             self._pieces.confirm(payload, now)
         elif (flow := self._pieces.receive(payload)) is not None:
@@ -338,7 +340,7 @@ class Exchanges:
         if number % 2 or not number or number in self._all:
             raise ProtocolError("the session's daemon began an exchange twice")
         flow = self._pieces.open(number)
-        wish = next((each for each in _ASKED_HERE if each.value == ask.get("wish")), None)
+        wish = next((each for each in self._works if each.value == ask.get("wish")), None)
         exchange = Exchange(wish or Wish.LIST, ask, flow, State.DECIDING)
         self._all[number] = exchange
         contents = sum(each.wish in (Wish.READ, Wish.WRITE) and not each.over for each in self._all.values())
@@ -355,8 +357,8 @@ class Exchanges:
             if exchange.flow.incoming or exchange.flow.ended:
                 self.desktop.moved(exchange)
 
-    def _lose(self, exchange: Exchange, state: State = State.GONE) -> None:
-        """Note that the other side has ended an exchange."""
+    def _note_end(self, exchange: Exchange, state: State) -> None:
+        """Note that the other side, or the link's end, has ended an exchange."""
         if not exchange.over:
             exchange.state = state
             self.desktop.moved(exchange)

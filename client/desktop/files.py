@@ -17,7 +17,7 @@ from functools import lru_cache, partial
 from math import inf
 from typing import Optional
 
-from sesh.client.desktop.consent import MAX_ROUND_TRIP, Consent
+from sesh.client.desktop.consent import Consent, delay_of
 from sesh.client.desktop.drops import ASK_TIME, Drops, DropState
 from sesh.client.desktop.exchanges import Exchange, Exchanges
 from sesh.client.desktop.lines import Lines
@@ -150,7 +150,7 @@ class PersonFiles:
         if press.is_key and passed:
             self._uploads.note_typed()
         if press is Press.EMPTY_PASTE and self._clipboard is not None:
-            self._picture_at = now + PICTURE_AFTER + self._delay()
+            self._picture_at = now + PICTURE_AFTER + delay_of(self._round_trip())
         self._follow()
         return passed
 
@@ -178,9 +178,6 @@ class PersonFiles:
         for look in [each for each in self._looks if each.number and not self._drops.holds(each.number)]:
             self._drop(look)
 
-    def _delay(self) -> float:
-        return 2 * min(max(self._round_trip(), 0.0), MAX_ROUND_TRIP)
-
     # -- looks
 
     def _look(self, number: int, readings: list[dropped.Paths]) -> None:
@@ -195,7 +192,7 @@ class PersonFiles:
             return
         if files:
             look.files = files
-            look.due = time.monotonic() + THERE_TIME + self._delay()
+            look.due = time.monotonic() + THERE_TIME + delay_of(self._round_trip())
             look.exchange = self._exchanges.find([file.path for file in files])
         if look.exchange is None or look.exchange.over:
             self._give_up(look)

@@ -11,7 +11,7 @@ import re
 from enum import Enum, auto
 
 from sesh.text import keys
-from sesh.text.keys import ALT, CTRL, ESCAPE, PASTE, PASTE_END, RELEASE
+from sesh.text.keys import ALT, CTRL, ESCAPE, MODIFIER_KEYS, PASTE, PASTE_END, RELEASE
 
 # A host can have replies begin with controls of eight bits (S8C1T), which no key sends.
 _SPECIAL = re.compile(rb"[\x16\x1b]|(?:\xc2|(?<![\x80-\xff]))[\x90\x98\x9b\x9d-\x9f]")
@@ -23,7 +23,6 @@ _COORDINATE = rb"(?:[\xc2-\xdf](?:[\x80-\xbf]|(?=[^\x80-\xbf]))|[\x20-\xc1\xe0-\
 _MOUSE = re.compile(rb"\x1b\[(?:MC{3}|tC{2}|TC{6})".replace(b"C", _COORDINATE))
 _MOUSE_BEGUN = re.compile(rb"\x1b\[(?:MC{0,2}|tC?|TC{0,5})[\xc2-\xdf]?\Z".replace(b"C", _COORDINATE))
 _PASTE_CHORDS = (("u", 118, CTRL), ("u", 118, ALT))
-_MODIFIER_KEYS = range(57441, 57455)  # in kitty's protocol
 _CTRL_V = b"\x16"
 _CSI_8 = 0x9B
 
@@ -151,4 +150,4 @@ def _press_of(token: bytes) -> Press:
         return Press.PASTE_KEY_RELEASE if is_paste_key else Press.NONE
     if is_paste_key:
         return Press.PASTE_KEY
-    return Press.NONE if kind == "u" and (not number or number in _MODIFIER_KEYS) else Press.KEY
+    return Press.NONE if kind == "u" and (not number or number in MODIFIER_KEYS) else Press.KEY

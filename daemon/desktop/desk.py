@@ -179,7 +179,7 @@ class Desk(Part):
     # -- callers
 
     def ask(self, request: PeerRequest[Told], wish: Wish, ask: Ask, *, is_whole: bool) -> None:
-        """Have the leader's desktop asked in this turn."""
+        """Have the leader's desktop asked, as soon as one leads that has said what it can do."""
         ask["program"] = plain(ask.get("program", ""))[:_MAX_PROGRAM]
         now = time.monotonic()
         until = now + (LIST_TIME if wish is Wish.LIST else TIME)

@@ -61,7 +61,8 @@ class Sent:
 
     `owner`, `number`: of its exchange, a client's link or a caller's connection. `size`: what was promised, or what has
     come if that is more; `written`: bytes on the disk. `by_person`: somebody has dropped it, so its path is pasted only
-    if nothing was typed since. `typed_at`: when (monotonic) somebody had last typed as it began, or None in that turn.
+    if nothing was typed since. `typed_at`: when (monotonic) somebody had last typed before it began; None until the end
+    of the turn in which it began.
     `pieces`: count the bytes of a caller, whose connection has no other exchange; `request_key`: identifies it, if it
     comes again.
     """
@@ -322,7 +323,7 @@ class Files(Part):
         self.due = min(times + waits, default=NEVER)
 
     def move(self, ready: dict[int, int]) -> None:
-        """Note in the turn in which a file begins what was typed before it; act if a worker has something to say."""
+        """Note when somebody last typed before the files that begin in this turn; act if a worker has items."""
         for sent in self.sent:
             if sent.typed_at is None:
                 sent.typed_at = self._pump.input_line.input_at

@@ -325,9 +325,10 @@ class RequestMethods:
         *,
         more: bool = False,
     ) -> None:
-        """Have the desktop of the person who leads asked; DATA is what is to be written, and what was read.
+        """Have the desktop of the person who leads asked; DATA of the response is what was read.
 
-        `more`: PIECE frames with the request's number follow, the last one without bytes.
+        DATA of the request is what is to be written. `more`: PIECE frames with its number follow and have the rest, the
+        last one without bytes.
         """
         ask: Ask = {"type": type_}
         if url:

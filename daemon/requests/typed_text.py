@@ -182,8 +182,8 @@ class Typing:
     def _type_path(self, path: str, *, by_person: bool) -> bool | None:
         """Type the path of a file, alone in the marks of a paste: so programs take it for the file.
 
-        To a program that takes no paste it is typed as it is, but not `by_person`: who has dropped a file, expects a
-        paste. Return whether it was typed, None while another text is. Raises Refused or Busy.
+        To a program that takes no paste it is typed as it is; but not if a person has dropped the file (`by_person`),
+        since they expect a paste. Return whether it was typed, None while another text is. Raises Refused or Busy.
         """
         if self._turns or self._presses:
             return None

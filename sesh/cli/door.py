@@ -1,4 +1,4 @@
-"""`--desk SHIM WORDS…`: what a shim calls, and what answers it. It imports little, since programs wait for it."""
+"""`--desk SHIM WORDS…`: what a shim becomes, and what answers its caller. It imports little: programs wait for it."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ def program(tool: str, daemon: int) -> str:
 
 
 def _list(call: Call, asker: _Asker) -> tuple[Answer, str]:
-    asked = _ask(asker, Wish.LIST)
-    return shim.listed(call, asked.told.get("types", []) if asked.ok else []), _words(asked)
+    reply = _ask(asker, Wish.LIST)
+    return shim.listed(call, reply.told.get("types", []) if reply.ok else []), _words(reply)
 
 
 def _read(call: Call, asker: _Asker) -> tuple[Answer, str]:
@@ -128,13 +128,13 @@ def _read(call: Call, asker: _Asker) -> tuple[Answer, str]:
         type_ = targets.choose(call.target, types)
         if not type_:
             return shim.nothing(call, types), _words(listed)
-    asked = _ask(asker, Wish.READ, type_=type_)
-    if asked.ok:
-        return shim.delivered(call, asked.told.get("type") or type_, asked.data), ""
-    if types is None and asked.why is Why.EMPTY and call.tool == "wl-paste":  # it says whether there is anything
+    reply = _ask(asker, Wish.READ, type_=type_)
+    if reply.ok:
+        return shim.delivered(call, reply.told.get("type") or type_, reply.data), ""
+    if types is None and reply.why is Why.EMPTY and call.tool == "wl-paste":  # it says whether there is anything
         # An older client does not say it with its answer.
-        types = asked.told["types"] if "types" in asked.told else _ask(asker, Wish.LIST).told.get("types", [])
-    return shim.nothing(call, types or []), _words(asked)
+        types = reply.told["types"] if "types" in reply.told else _ask(asker, Wish.LIST).told.get("types", [])
+    return shim.nothing(call, types or []), _words(reply)
 
 
 def _write(call: Call, asker: _Asker) -> tuple[Answer, str]:
@@ -144,13 +144,13 @@ def _write(call: Call, asker: _Asker) -> tuple[Answer, str]:
         return Answer(error=f"{call.tool}: {error.filename}: {error.strerror}", code=1), ""
     if len(data) > MAX_BYTES:
         return shim.not_written(call), TOO_LARGE
-    asked = _ask(asker, Wish.WRITE, data, type_=call.type_of(data))
-    return shim.written(call) if asked.ok else shim.not_written(call), _words(asked)
+    reply = _ask(asker, Wish.WRITE, data, type_=call.type_of(data))
+    return shim.written(call) if reply.ok else shim.not_written(call), _words(reply)
 
 
 def _open(call: Call, asker: _Asker) -> tuple[Answer, str]:
-    asked = _ask(asker, Wish.OPEN, url=call.url)
-    return Answer() if asked.ok else shim.not_opened(call), _words(asked)
+    reply = _ask(asker, Wish.OPEN, url=call.url)
+    return Answer() if reply.ok else shim.not_opened(call), _words(reply)
 
 
 def _content(call: Call) -> bytes:
@@ -185,9 +185,9 @@ def _primary(call: Call, session_id: str) -> Answer:
 # -- the answer
 
 
-def _words(asked: desk.Answer) -> str:
+def _words(reply: desk.Answer) -> str:
     """Return the line for the person: why nothing was delivered, unless there was nothing."""
-    return "" if asked.ok or asked.why is Why.EMPTY else asked.told.get("words", "")
+    return "" if reply.ok or reply.why is Why.EMPTY else reply.told.get("words", "")
 
 
 def _print(answer: Answer, line: str) -> int:

@@ -50,11 +50,6 @@ class Call:
     adds: bool = False
     url: str = ""
 
-    @property
-    def is_exact(self) -> bool:
-        """Whether the type is known without a list of those that are there."""
-        return self.act is Act.READ and "/" in targets.mime(self.target)
-
     def type_of(self, data: bytes) -> str:
         """Return the type of what is written."""
         if self.target in ("", "text", "image"):

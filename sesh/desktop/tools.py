@@ -296,9 +296,9 @@ def _output(command: Command, seconds: float, stop: Stop, data: bytes = b"") -> 
             outbound = process.stdout.fileno()
             with stop.calling(process.kill):
                 while descriptors.polled([(outbound, select.POLLIN)], deadline):
-                    data = os.read(outbound, _READ)
-                    content += data
-                    if not data or len(content) > 2 * MAX_BYTES + _READ:  # some tools print hexadecimal digits
+                    block = os.read(outbound, _READ)
+                    content += block
+                    if not block or len(content) > 2 * MAX_BYTES + _READ:  # some tools print hexadecimal digits
                         break
                 else:
                     raise NoTool(f"{command.words[0]} does not answer")

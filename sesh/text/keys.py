@@ -22,6 +22,7 @@ from sesh.names import printable
 
 Chord = tuple[str, int, int]
 SHIFT, ALT, CTRL = 1, 2, 4
+MODIFIER_KEYS = range(57441, 57455)  # numbers of the keys Shift, Ctrl and the like in kitty's protocol
 _MODIFIERS = {"C-": CTRL, "M-": ALT, "S-": SHIFT}
 CURSOR = {"Up": "A", "Down": "B", "Left": "D", "Right": "C", "Home": "H", "End": "F"}
 """Final letters of the keys whose bytes depend on a mode (DECCKM)."""

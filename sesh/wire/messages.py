@@ -129,7 +129,10 @@ MAX_CLIENT_JSON = 64 << 10  # bytes of an ASK, TOLD or DESKTOP of a client
 
 
 class Wish(str, Enum):
-    """What is wished in an ASK. A daemon asks for the first five of a client, a client for the others of its daemon."""
+    """What is wished in an ASK. A daemon asks for the first five of a client, a client for the others of its daemon.
+
+    SESSION is asked only by `sesh.forward`, which asks its far end for that and for STREAM.
+    """
 
     LIST = "list"  # the types that the clipboard has: TOLD has `types`
     READ = "read"  # the clipboard's content as `type`: pieces, then TOLD

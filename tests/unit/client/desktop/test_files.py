@@ -16,7 +16,7 @@ import pytest
 
 from sesh.client.desktop import files as module
 from sesh.client.desktop import uploads
-from sesh.client.desktop.consent import Ask, Consent
+from sesh.client.desktop.consent import AskingLine, Consent
 from sesh.client.desktop.desktop import PersonDesktop
 from sesh.client.desktop.exchanges import Exchanges
 from sesh.client.desktop.files import PersonFiles
@@ -554,7 +554,7 @@ def test_a_line_of_a_program_that_asks_is_not_covered(desk: Desk, shot: Path) ->
     desk.type(pasted(shot))
     desk.until_line("Ctrl-V")
     desk.type(CTRL_V)
-    desk.consent.ask = Ask("vim", time.monotonic() + 10)
+    desk.consent.ask = AskingLine("vim", time.monotonic() + 10)
     desk.until(lambda: desk.files)
     desk.run_once()
     assert "is on @gpu" not in desk.line
