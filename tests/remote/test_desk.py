@@ -64,7 +64,8 @@ def test_a_link_that_is_lost_in_the_middle_ends_the_wish_and_heals(home: Home) -
     served(terminal, "again")
 
 
-@pytest.mark.parametrize("trip", [100, pytest.param(800, marks=pytest.mark.soak)])
+@pytest.mark.soak
+@pytest.mark.parametrize("trip", [100, 800])
 def test_a_picture_comes_whole_over_a_long_way(home: Home, trip: int) -> None:
     content = os.urandom(50_000)
     home.write("clipboard", content)

@@ -224,6 +224,7 @@ def test_the_path_is_shown_where_the_program_has_left_bracketed_paste(home: Home
         assert far.read("input") == ""
 
 
+@pytest.mark.soak
 def test_a_link_that_is_lost_in_the_middle_of_a_file_leaves_nothing_there_and_a_line_says_so(
     home: Home, beside: Beside, shot: bytes
 ) -> None:
@@ -263,6 +264,7 @@ def test_a_picture_is_offered_after_an_empty_paste_that_no_program_has_answered(
         assert (os.path.basename(path), Path(path).read_text()) == ("picture.png", "picture\n")
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("shot")
 def test_over_a_long_way_a_drop_goes_beside_output_and_keys(home: Home) -> None:
     Path(home.path, "program.py").write_text(_PROGRAM)

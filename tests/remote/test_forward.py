@@ -478,6 +478,7 @@ def test_a_forward_that_is_typed_in_a_session_has_the_persons_machine_listen(
         wait_until(lambda: not leads(row["local"]), "nobody listens")
 
 
+@pytest.mark.soak
 def test_a_forward_that_is_typed_in_a_session_outlives_its_daemons_reload(
     home: Home, beside: Beside, server: Server
 ) -> None:

@@ -60,6 +60,7 @@ def test_a_file_is_sent_and_pasted_once_though_the_link_breaks(home: Home, far: 
     wait_until(lambda: sorted(os.listdir(os.path.dirname(path))) == ["my-shot.png", "~made"], "nothing else is left")
 
 
+@pytest.mark.soak
 def test_a_reload_in_the_middle_begins_it_again(home: Home) -> None:
     Slow(home, 100, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0
@@ -118,6 +119,7 @@ def test_a_session_that_ends_in_the_middle_takes_what_has_come_along(home: Home)
     wait_until(lambda: not folder.exists(), "nothing is left")
 
 
+@pytest.mark.soak
 def test_a_file_that_takes_more_than_a_second_shows_how_far_it_is(home: Home) -> None:
     Slow(home, 50, 500_000)
     assert home.sesh("open", "agent", "--", "cat").code == 0

@@ -26,6 +26,7 @@ class Slow(Stub):
     def decide(self, exchange: object) -> None: ...
 
 
+@pytest.mark.soak
 @pytest.mark.usefixtures("here")
 def test_megabytes_are_read_and_written_whole() -> None:
     content = os.urandom(5 << 20)
