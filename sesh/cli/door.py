@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sesh.about import PROGRAM
 from sesh.desktop import shim, targets
 from sesh.desktop.shim import Act, Answer, Call
-from sesh.errors import SeshError, UsageError, for_host
+from sesh.errors import SeshError, for_host
 from sesh.names import is_name
 from sesh.ops import desk
 from sesh.schema.facts import Record
@@ -26,7 +26,6 @@ from sesh.wire.pieces import MAX_BYTES, TOO_LARGE
 MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout"))
 _ANCESTORS = 8  # processes above a call among which its program is looked for
-_OLDER = "the session's daemon is of an older sesh"
 
 
 class _HandOn(Exception):
@@ -97,8 +96,6 @@ def _ask(asker: _Asker, wish: Wish, data: bytes = b"", *, type_: str = "", url: 
     """Ask the desktop; whatever fails is an answer, too."""
     try:
         return desk.ask(asker.session, wish, data, type_=type_, url=url, program=asker.program)
-    except UsageError:
-        return desk.Answer({"ok": False, "why": Why.NONE.value, "words": f"{_OLDER}: {PROGRAM} reload {asker.session}"})
     except SeshError as error:
         return desk.Answer({"ok": False, "why": Why.GONE.value, "words": for_host(error.text, None)})
 

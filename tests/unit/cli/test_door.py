@@ -13,7 +13,7 @@ import pytest
 
 from sesh.cli import door
 from sesh.desktop import targets
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotFound, Refused
 from sesh.ops import desk
 from sesh.store import listing, records
 from sesh.system import files
@@ -209,7 +209,7 @@ def test_nothing_is_printed_on_a_terminal_on_which_a_program_draws(desktop: Desk
     os.close(slave)
 
 
-@pytest.mark.parametrize("error", [NotFound("it has gone"), UsageError("no such request")])
+@pytest.mark.parametrize("error", [NotFound("it has gone"), Refused("work runs an older sesh")])
 def test_a_daemon_that_cannot_be_asked_is_an_empty_clipboard(
     desktop: Desktop, call: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:
