@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sesh.about import PROGRAM
 from sesh.desktop import shim, targets
 from sesh.desktop.shim import Act, Answer, Call
-from sesh.errors import SeshError, UsageError, for_host
+from sesh.errors import SeshError, for_host
 from sesh.names import is_name
 from sesh.ops import desk
 from sesh.schema.facts import Record
@@ -23,14 +23,17 @@ from sesh.text import safe
 from sesh.wire.messages import Why, Wish
 from sesh.wire.pieces import MAX_BYTES, TOO_LARGE
 
-_MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
+MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
 _SHELLS = frozenset(("sh", "bash", "dash", "zsh", "fish", "ksh", "busybox", "env", "timeout"))
 _ANCESTORS = 8  # processes above a call among which its program is looked for
-_OLDER = "the session's daemon is of an older sesh"
 
 
 class _HandOn(Exception):
     """The next program of the shim's name is to be run."""
+
+
+class _Unreadable(Exception):
+    """A file that is to be written to a clipboard cannot be read."""
 
 
 class _Asker(NamedTuple):
@@ -50,6 +53,8 @@ def run(words: Sequence[str]) -> int:
         answer, line = _answer(call, _session())
     except _HandOn:
         return _hand_on(path, rest)
+    except _Unreadable as error:
+        return _print(Answer(error=str(error), code=1), "")
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     return _print(answer, line)
@@ -80,7 +85,7 @@ def _hand_on(path: str, words: Sequence[str]) -> int:
 def _answer(call: Call, record: Record) -> tuple[Answer, str]:
     """Return what the caller hears, and a line for its person."""
     if call.primary:
-        return _primary(call, record["id"]), ""
+        return _primary(call, record["id"])
     act: Callable[[Call, _Asker], tuple[Answer, str]] = {
         Act.LIST: _list, Act.READ: _read, Act.WRITE: _write, Act.OPEN: _open,
     }[call.act]  # fmt: skip
@@ -91,8 +96,6 @@ def _ask(asker: _Asker, wish: Wish, data: bytes = b"", *, type_: str = "", url: 
     """Ask the desktop; whatever fails is an answer, too."""
     try:
         return desk.ask(asker.session, wish, data, type_=type_, url=url, program=asker.program)
-    except UsageError:
-        return desk.Answer({"ok": False, "why": Why.NONE.value, "words": f"{_OLDER}: {PROGRAM} reload {asker.session}"})
     except SeshError as error:
         return desk.Answer({"ok": False, "why": Why.GONE.value, "words": for_host(error.text, None)})
 
@@ -138,10 +141,7 @@ def _read(call: Call, asker: _Asker) -> tuple[Answer, str]:
 
 
 def _write(call: Call, asker: _Asker) -> tuple[Answer, str]:
-    try:
-        data = _content(call)
-    except OSError as error:
-        return Answer(error=f"{call.tool}: {error.filename}: {error.strerror}", code=1), ""
+    data = _content(call)
     if len(data) > MAX_BYTES:
         return shim.not_written(call), TOO_LARGE
     reply = _ask(asker, Wish.WRITE, data, type_=call.type_of(data))
@@ -154,32 +154,44 @@ def _open(call: Call, asker: _Asker) -> tuple[Answer, str]:
 
 
 def _content(call: Call) -> bytes:
-    """Return what is to be written, at most one byte more than may be. Raises OSError."""
+    """Return what is to be written, at most one byte more than may be. Raises _Unreadable."""
     data = call.text
     if data is None and call.files:
         data = b""
         for file in call.files:
-            with open(file, "rb") as opened:
-                data += opened.read(MAX_BYTES + 1 - len(data))
+            try:
+                with open(file, "rb") as opened:
+                    data += opened.read(MAX_BYTES + 1 - len(data))
+            except OSError as error:
+                raise _Unreadable(f"{call.tool}: {file}: {error.strerror}") from None
     if data is None:
         data = descriptors.whole_stdin(MAX_BYTES)
     return data[:-1] if call.trims and data.endswith(b"\n") else data
 
 
-def _primary(call: Call, session_id: str) -> Answer:
+def _primary(call: Call, session_id: str) -> tuple[Answer, str]:
     """Read or write X11's other clipboard, which each selection of text changes: it stays in the session."""
     path = records.file_of(session_id, "primary")
     if call.act is Act.WRITE:
-        with suppress(OSError):
-            files.write_whole(path, _content(call)[:_MAX_PRIMARY])
-        return shim.written(call)
-    data = files.read_own(path, _MAX_PRIMARY)
+        return _write_primary(call, path)
+    data = files.read_own(path, MAX_PRIMARY)
     if not data:
-        return shim.nothing(call)
+        return shim.nothing(call), ""
     if call.act is Act.LIST:
-        return shim.listed(call, [targets.TEXT])
+        return shim.listed(call, [targets.TEXT]), ""
     type_ = targets.choose(call.target, [targets.TEXT])
-    return shim.delivered(call, type_, data) if type_ else shim.nothing(call, [targets.TEXT])
+    return shim.delivered(call, type_, data) if type_ else shim.nothing(call, [targets.TEXT]), ""
+
+
+def _write_primary(call: Call, path: str) -> tuple[Answer, str]:
+    data = _content(call)
+    if len(data) > MAX_PRIMARY:
+        return shim.not_written(call), "the primary selection of a session takes at most 1 MiB"
+    try:
+        files.write_whole(path, data)
+    except OSError as error:
+        return shim.not_written(call), f"the primary selection was not kept: {error.strerror}"
+    return shim.written(call), ""
 
 
 # -- the answer

@@ -155,17 +155,22 @@ class Config:
         self.remotes[name] = words
 
     def _set_desktop(self, name: str, value: Any) -> None:
-        """Set one setting for all, or the settings of a host."""
-        host, settings = ("", {name: value}) if name in _DESKTOP_TYPES else (name, value)
-        if host:
-            check_host(host.replace("*", "x").replace("?", "x"))
-        if not isinstance(settings, dict):
+        """Set one setting for all, or the settings of a host: each that is right, whatever stands beside it."""
+        if name in _DESKTOP_TYPES:
+            self._set_desktop_setting("", name, value)
+            return
+        check_host(name.replace("*", "x").replace("?", "x"))
+        if not isinstance(value, dict):
             raise UsageError(f"unknown key; known: {', '.join(_DESKTOP_TYPES)}, and a table for a host")
-        for key, setting in settings.items():
-            if key not in _DESKTOP_TYPES:
-                raise UsageError(f"unknown key {printable(key)}; known: {', '.join(_DESKTOP_TYPES)}")
-            check.checked_here(_DESKTOP_TYPES[key], setting)
-        self.desktop.setdefault(host, {}).update(settings)
+        for key, setting in value.items():
+            place = f"desktop.{printable(name)}.{printable(key)}"
+            self._try(place, partial(self._set_desktop_setting, name, key, setting))
+
+    def _set_desktop_setting(self, host: str, key: str, setting: Any) -> None:
+        if key not in _DESKTOP_TYPES:
+            raise UsageError(f"unknown key; known: {', '.join(_DESKTOP_TYPES)}")
+        check.checked_here(_DESKTOP_TYPES[key], setting)
+        self.desktop.setdefault(host, {})[key] = setting
 
 
 def is_pattern(name: str) -> bool:

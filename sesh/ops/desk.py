@@ -9,8 +9,8 @@ import time
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from sesh.about import PROGRAM
-from sesh.errors import Refused, Unreachable
+from sesh.about import PROGRAM, SESH
+from sesh.errors import Refused, Unreachable, UsageError
 from sesh.names import is_name
 from sesh.store import listing
 from sesh.wire import protocol
@@ -49,14 +49,14 @@ def ask(name: str, wish: Wish, data: bytes = b"", *, type_: str = "", url: str =
     """Ask the desktop of the person who leads a session of this machine.
 
     A wish that is not fulfilled is an answer, too: `told` says why, and has a line for the person. Raises NotFound,
-    Unreachable, TimedOut, and UsageError from a daemon of an older sesh.
+    Unreachable, TimedOut, and Refused for a daemon of an older sesh.
     """
     with connect(name) as connection:
         connection.handshake()
         number = connection.next_number()
         keys: RequestKeys = {"wish": wish.value, "type": type_, "url": url, "program": program, "size": len(data)}
         connection.send(request_frames(DESK, number, more=True, **keys))
-        return _answer(connection, number, _pieces(number, data))
+        return _answer(connection, name, number, _pieces(number, data))
 
 
 def _pieces(number: int, data: bytes) -> Iterator[bytes]:
@@ -66,7 +66,7 @@ def _pieces(number: int, data: bytes) -> Iterator[bytes]:
     yield protocol.numbered(protocol.PIECE, number, b"")
 
 
-def _answer(connection: Connection, number: int, pieces: Iterator[bytes]) -> Answer:
+def _answer(connection: Connection, name: str, number: int, pieces: Iterator[bytes]) -> Answer:
     """Send the pieces as they are taken; return the answer."""
     carried = bytearray()
     sent = taken = 0
@@ -82,4 +82,13 @@ def _answer(connection: Connection, number: int, pieces: Iterator[bytes]) -> Ans
         elif kind == protocol.RELOADED:
             raise Unreachable("the session's daemon was reloaded meanwhile; try again")
         elif kind == protocol.RESPONSE and protocol.response_number(payload) == number:
-            return Answer(connection.decode_response(DESK, payload), bytes(carried))
+            return Answer(told(connection, name, payload), bytes(carried))
+
+
+def told(connection: Connection, name: str, payload: bytes) -> Told:
+    """Return what a session's daemon has answered. Raises the error in it, and Refused if its sesh is older."""
+    try:
+        return connection.decode_response(DESK, payload)
+    except UsageError as error:  # it does not know the request
+        what = f"{name} runs an older sesh, which reaches no desktop"
+        raise Refused(what, hint=f"run: {SESH} reload {name}") from error

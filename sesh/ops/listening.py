@@ -49,10 +49,10 @@ def _ask(name: str, port: int, note: Callable[[object], None]) -> Told:
         connection.handshake()
         number = connection.next_number()
         connection.send(request_frames(DESK, number, wish=Wish.LISTEN.value, port=port, program="sesh"))
-        return _answer(connection, number, note)
+        return _answer(connection, name, number, note)
 
 
-def _answer(connection: Connection, number: int, note: Callable[[object], None]) -> Told:
+def _answer(connection: Connection, name: str, number: int, note: Callable[[object], None]) -> Told:
     while True:
         kind, payload = connection.receive()
         if kind == protocol.DATA:
@@ -61,6 +61,6 @@ def _answer(connection: Connection, number: int, note: Callable[[object], None])
             raise Unreachable("the session's daemon was reloaded")
         elif kind == protocol.RESPONSE and protocol.response_number(payload) == number:
             try:
-                return connection.decode_response(DESK, payload)
+                return desk.told(connection, name, payload)
             except SeshError as error:
-                raise Refused(error.message) from error
+                raise Refused(error.message, hint=error.hint) from error

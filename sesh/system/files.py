@@ -154,6 +154,8 @@ def read_regular(path: str, largest: int) -> bytes:
 def _rest(file: BufferedReader[FileIO], largest: int, *, whole: bool = True) -> bytes:
     size = os.fstat(file.fileno()).st_size
     content = file.read(min(largest, size) + 1)  # it takes the memory before it reads
+    if len(content) > size:  # it tells no size, such as those of /proc, or has grown
+        content += file.read(largest + 1 - len(content))
     if whole and len(content) > largest:
         raise OSError(errno.EFBIG, f"larger than {largest} bytes")
     return content[:largest]

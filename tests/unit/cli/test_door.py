@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import pty
 import tty
@@ -12,9 +13,10 @@ import pytest
 
 from sesh.cli import door
 from sesh.desktop import targets
-from sesh.errors import NotFound, UsageError
+from sesh.errors import NotFound, Refused
 from sesh.ops import desk
 from sesh.store import listing, records
+from sesh.system import files
 from sesh.wire.messages import Told, Why, Wish
 from sesh.wire.pieces import MAX_BYTES
 
@@ -162,6 +164,24 @@ def test_the_primary_selection_stays_in_the_session(desktop: Desktop, call: Any)
     assert desktop.asked == []
 
 
+def test_what_does_not_reach_the_primary_selection_is_no_success(
+    desktop: Desktop, call: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert call("xclip", b"chosen") == ("", "", 0)
+    assert call("xclip /none") == ("", "xclip: /none: No such file or directory\n", 1)
+    monkeypatch.setattr(door, "MAX_PRIMARY", 10)
+    said = "sesh: the primary selection of a session takes at most 1 MiB\n"
+    assert call("xclip", b"eleven bytes") == ("", f"Error: Can't open display: (null)\n{said}", 1)
+    assert call("xclip -o") == ("chosen", "", 0)
+
+    def fail(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "/full")
+
+    monkeypatch.setattr(files, "write_whole", fail)
+    said = "sesh: the primary selection was not kept: No space left on device\n"
+    assert call("xsel -i", b"other") == ("", f"xsel: Can't open display: (null)\n{said}", 1)
+
+
 def test_a_page_opens_or_its_address_is_printed(desktop: Desktop, call: Any) -> None:
     assert call("xdg-open https://example.org/") == ("", "", 0)
     assert desktop.asked == [(Wish.OPEN, "", b"", "https://example.org/")]
@@ -189,7 +209,7 @@ def test_nothing_is_printed_on_a_terminal_on_which_a_program_draws(desktop: Desk
     os.close(slave)
 
 
-@pytest.mark.parametrize("error", [NotFound("it has gone"), UsageError("no such request")])
+@pytest.mark.parametrize("error", [NotFound("it has gone"), Refused("work runs an older sesh")])
 def test_a_daemon_that_cannot_be_asked_is_an_empty_clipboard(
     desktop: Desktop, call: Any, monkeypatch: pytest.MonkeyPatch, error: Exception
 ) -> None:

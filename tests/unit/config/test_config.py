@@ -242,10 +242,12 @@ def test_a_desktop_setting_that_is_wrong_leaves_the_default(place: Path) -> None
     paste = "sometimes"
     copy = "key"
     files = true
-    gpu = { browse = "never", paste = 1 }
+    "" = { browse = "always" }
+    gpu = { paste = 1, color = "red", browse = "never" }
     """
     found = loaded(place, text)
     assert [warning.partition(" ")[0].rstrip(":") for warning in warnings(found)] == [
-        "desktop.paste", "desktop.copy", "desktop.files", "desktop.gpu"
+        "desktop.paste", "desktop.copy", "desktop.files", "desktop.''", "desktop.gpu.paste", "desktop.gpu.color"
     ]  # fmt: skip
-    assert found.desktop_of(None) == found.desktop_of("gpu") == DesktopSettings()
+    assert found.desktop_of(None) == DesktopSettings()
+    assert found.desktop_of("gpu") == DesktopSettings(browse="never")  # a slip beside it opens nothing

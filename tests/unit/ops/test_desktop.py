@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from unittest.mock import Mock
 
 import pytest
 
 from sesh import api
 from sesh.desktop import install
-from sesh.errors import SeshError, UsageError
-from sesh.ops import desk, desktop, doctor
+from sesh.errors import Refused, SeshError, UsageError
+from sesh.ops import desk, desktop, doctor, listening
 from sesh.reach.caller import Caller
 from sesh.store import listing
+from sesh.wire import protocol
 from sesh.wire.messages import Why, Wish
 
 
@@ -115,3 +118,16 @@ def test_doctor_says_in_a_session_where_the_programs_lead(
     message = f"xclip: found in {tmp_path}, not in {sessions}/bin, so they do not reach your desktop"
     assert said()[0] == ("warning", message)
     assert said()[-1] == ("ok", "BROWSER is your own, firefox")
+
+
+def test_a_session_of_an_older_sesh_says_what_renews_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    answer = (protocol.RESPONSE, b'{"id": 1}')
+    unknown = UsageError("sesh 0.1, which work runs, has no request desk")
+    connection = Mock(next_number=lambda: 1, receive=lambda *_: answer, decode_response=Mock(side_effect=unknown))
+    for module in (desk, listening):
+        monkeypatch.setattr(module, "connect", lambda _: nullcontext(connection))
+    monkeypatch.setattr(desk, "own_session", lambda: "work")
+    for asked in (lambda: desktop.copy(b"text"), desktop.paste, lambda: listening.listen(8080, print)):
+        with pytest.raises(Refused) as caught:
+            asked()
+        assert str(caught.value) == "work runs an older sesh, which reaches no desktop; run: sesh reload work"
