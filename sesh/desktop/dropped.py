@@ -26,6 +26,7 @@ from sesh.wire.messages import MAX_PATHS
 
 _MAX_PATH = 4096  # bytes
 _LINE_END = re.compile("\r\n|\r|\n")
+_LAST_BLANK = re.compile(r"((?<!\\)(?:\\\\)*) \Z")  # one that no backslash quotes
 _CONTROL = re.compile("[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]")  # all but line ends
 _BEGINNING = re.compile(r"""['"]?(?:/|file:/|[a-z]:[\\/])""", re.IGNORECASE)
 _BEGUN = re.compile(r"""['"]?(?:f(?:i(?:le?)?)?:?|[a-z]:?)?""", re.IGNORECASE)  # may become a beginning
@@ -57,7 +58,7 @@ def readings(pasted: bytes) -> list[Paths]:
     lines = _lines(text)
     while lines and not lines[-1]:
         del lines[-1]
-    lines = [line.removesuffix(" ") for line in lines]
+    lines = [_LAST_BLANK.sub(r"\1", line) for line in lines]
     if not lines or len(lines) > MAX_PATHS or _CONTROL.search(text) or not all(map(_BEGINNING.match, lines)):
         return []
     found: list[Paths] = []

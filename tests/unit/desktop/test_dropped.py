@@ -7,7 +7,7 @@ import shlex
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.desktop.dropped import may_begin, readings
@@ -104,6 +104,8 @@ def escaped(path: str) -> str:
 
 
 @given(st.lists(PATHS, min_size=1, max_size=MAX_PATHS))
+@example(["/ "])
+@example(["/a\\ ", "/b\\"])
 def test_any_name_is_read_in_the_forms_that_quote_it(paths: list[str]) -> None:
     lines = [
         "".join(f"{escaped(path)}\n" for path in paths),
