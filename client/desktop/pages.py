@@ -61,9 +61,8 @@ class Pages:
         self.browser = tools.browser(environment)
         self._own_names = own_names()
         self.listeners: dict[int, LoginListener] = {}  # by port
-        self._opening: dict[
-            Exchange, list[int]
-        ] = {}  # that the outer session was asked for, and the ports begun for it
+        # What the outer session was asked to open, and the ports that were begun for it.
+        self._opening: dict[Exchange, list[int]] = {}
         self._forwards = Forwards(self._tell_refused, passes_on=outer is not None)
 
     # -- the loop
