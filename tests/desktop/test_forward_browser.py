@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 
-from tests.remote.farm import Farm
+from tests.remote.farm import Farm, Ground
 from tests.remote.test_forward import Forward
 from tests.support import Home, need
 
@@ -94,6 +94,17 @@ class Pages(ThreadingHTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
         self.results: queue.Queue[object] = queue.Queue()
+
+
+@pytest.fixture
+def farm(home: Home) -> Iterator[Farm]:
+    """A host behind a real sshd."""
+    ground = Ground()
+    farm = Farm(ground, home)
+    yield farm
+    home.leave()
+    farm.close()
+    ground.close()
 
 
 @contextmanager
