@@ -88,6 +88,7 @@ class ScreenFeed(Part):
         self.emulator = Emulator(self.columns, self.rows, max_lines=max_lines, max_bytes=scrollback_bytes(max_lines))
         self._resizes: deque[tuple[int, int, int]] = deque()
         self._states: dict[int, TerminalState] = {}  # by position
+        self._most_states = _MAX_STATES  # above which some are dropped
         self._left_states: dict[int, TerminalState] = {}  # of terminals that have left
         self._pack_at = NEVER  # time (monotonic)
         # `due`: time (monotonic) at which the emulator should run, or its scrollback is to be compressed
@@ -211,7 +212,7 @@ class ScreenFeed(Part):
             return
         state = self.state()
         self._states[self.position] = state
-        if len(self._states) > _MAX_STATES:
+        if len(self._states) > self._most_states:
             self._drop_states()
         if not all(place.goes_on for place in places):
             self._keep_left(self.position, state)
@@ -225,6 +226,8 @@ class ScreenFeed(Part):
             for position, state in self._states.items()
             if position >= newest or any(place.spans(position) for place in places)
         }
+        # A terminal that acknowledges rarely stands at thousands: they are not looked through at each key.
+        self._most_states = max(_MAX_STATES, 2 * len(self._states))
 
     def keep_states(self, place: Place) -> None:
         """Keep the states of a terminal that leaves: it may come back after others have been noted in their place."""

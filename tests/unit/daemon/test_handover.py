@@ -85,7 +85,7 @@ LOST = {
     "work in progress: it begins again":
         "OutputLog.appended_at OutputLog._thins_at Agenda.times Activity._checked_at Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
-        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at "
+        "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed._most_states "
         "RunQueue._shorten_at Session.planned_to Waits._active_at Waits._checks "
         "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
