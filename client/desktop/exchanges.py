@@ -25,7 +25,7 @@ from sesh.errors import ProtocolError
 from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
-from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish, refusal
 from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ class Exchange:
 
         `words`: one line for the person at the caller; `types`: those that may be read instead.
         """
-        told: Told = {"ok": False, "why": why.value, "words": words}
+        told = refusal(why, words)
         if types is not None:
             told["types"] = [*types]
         self._end(told)

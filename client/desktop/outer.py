@@ -17,7 +17,7 @@ from sesh.schema.check import fits
 from sesh.store import listing
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, connect, hello_frame, request_frames
-from sesh.wire.messages import DESK, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import DESK, DesktopFacts, Told, Why, Wish, why_of
 from sesh.wire.pieces import HELD
 
 FACTS: DesktopFacts = {"open": True, "listen": True, "read": True, "write": True, "pictures": ["image/png"]}
@@ -162,5 +162,5 @@ class _Asked:
         if answer.get("ok"):
             self.exchange.tell(types=answer.get("types"), type_=answer.get("type", ""), words=answer.get("words", ""))
         else:
-            why = next((each for each in Why if each.value == answer.get("why")), Why.NONE)
+            why = why_of(answer) or Why.NONE
             self.exchange.refuse(why, answer.get("words", ""), answer.get("types"))

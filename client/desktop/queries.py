@@ -17,7 +17,7 @@ from enum import Enum, auto
 
 from sesh.client.desktop.exchanges import Exchange, State
 from sesh.desktop.targets import TEXT
-from sesh.wire.messages import Ask, Told, Why, Wish
+from sesh.wire.messages import Ask, Told, Why, Wish, refusal
 from sesh.wire.pieces import Flow
 
 MAX_TEXT = 1 << 20  # bytes of text in one answer
@@ -273,7 +273,7 @@ class Answer(Exchange):
         if not self.over:
             self.state = State.TOLD
             if not self._reply(reply(self._query, told, bytes(self.flow.unsent))):
-                self._reply(reply(self._query, {"ok": False, "why": Why.SIZE.value}, b""))
+                self._reply(reply(self._query, refusal(Why.SIZE), b""))
 
 
 def reply(query: Query, told: Told, data: bytes) -> bytes:

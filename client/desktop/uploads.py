@@ -27,7 +27,7 @@ from sesh.client.desktop.exchanges import Exchange
 from sesh.errors import Interrupted, SeshError, told
 from sesh.system.workers import Stop
 from sesh.text import describe, safe
-from sesh.wire.messages import Why
+from sesh.wire.messages import Why, why_of
 from sesh.wire.pieces import MAX_FILE
 
 PROGRESS_AFTER = 1.0  # seconds of a file's way, from which on a line shows it, and Escape ends it
@@ -273,7 +273,7 @@ class Uploads:
         elif exchange.answer.get("ok"):
             self._end_well(upload, exchange)
         else:
-            why = next((each for each in Why if each.value == exchange.answer.get("why")), Why.GONE)
+            why = why_of(exchange.answer) or Why.GONE
             self._fail(upload, self._words(exchange) or _WHY.get(why, "it was refused there"))
 
     def _words(self, exchange: Exchange) -> str:

@@ -33,7 +33,7 @@ from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells, variables
 from sesh.desktop import addresses
 from sesh.errors import Malformed, ProtocolError
-from sesh.forward.stream import LOOPBACK, Carried, PortStream
+from sesh.forward.stream import LAST_PORT, LOOPBACK, Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.store import records
@@ -41,7 +41,7 @@ from sesh.system import platforms, ports
 from sesh.system.clock import STEADY
 from sesh.text.safe import plain
 from sesh.wire import protocol
-from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish
+from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish, refusal
 from sesh.wire.pieces import HELD, MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
 
 FRAMES = (protocol.ASK, protocol.PIECE, protocol.TAKEN, protocol.TOLD, protocol.DESKTOP)
@@ -52,7 +52,6 @@ SPEAKS_WITHIN = 2.0  # seconds for a client that has attached to say what its de
 EVENT_PAUSE = 60.0  # seconds between two events of the same kind and program
 _BURST = 256 << 10  # bytes of pieces in one turn to one client
 _BEGUN_AT_ONCE = 4  # wishes in one turn; whose ports an address names takes a millisecond or two
-_LAST_PORT = 0xFFFF
 _MAX_TYPE = 256  # characters of a MIME type
 _MAX_PROGRAM = 64  # characters of a program's name
 
@@ -157,7 +156,7 @@ class Desk(Part):
         """End the exchanges with a client that has left."""
         link = self._links.pop(client)
         for asked in list(link.asked.values()):
-            self._respond(asked, _refusal(Why.GONE, "the client that was asked has gone; try again"))
+            self._respond(asked, refusal(Why.GONE, "the client that was asked has gone; try again"))
         for stream in link.streams.values():
             stream.close()
         self.files.leave(link)
@@ -167,7 +166,7 @@ class Desk(Part):
         """End every exchange, since something has happened to the session."""
         words = f"{self._facts.name} {what} meanwhile"
         for asked in self._all_asked():
-            self._respond(asked, _refusal(Why.GONE, words))
+            self._respond(asked, refusal(Why.GONE, words))
         self.files.end_all(words)
         self.looks.close()
         for client in list(self._links):
@@ -185,10 +184,10 @@ class Desk(Part):
         until = now + (LIST_TIME if wish is Wish.LIST else TIME)
         asked = Asked(request, wish, ask, until, is_whole, held=bytearray(request.data))
         if len(ask.get("url", "")) > addresses.MAX_BYTES or len(ask.get("type", "")) > _MAX_TYPE:
-            self._respond(asked, _refusal(Why.REFUSED, "what was asked for is too long"))
+            self._respond(asked, refusal(Why.REFUSED, "what was asked for is too long"))
             return
         if len(self._new) >= MAX_EXCHANGES:
-            self._respond(asked, _refusal(Why.NONE, self._crowd))
+            self._respond(asked, refusal(Why.NONE, self._crowd))
             return
         self._new.append(asked)
         self.busy = True
@@ -241,8 +240,8 @@ class Desk(Part):
         if asked.is_whole:
             flow.finish()
         if flow.sent + len(flow.unsent) > MAX_BYTES:
-            flow.tell(_refusal(Why.SIZE))
-            self._respond(asked, _refusal(Why.SIZE, TOO_LARGE))
+            flow.tell(refusal(Why.SIZE))
+            self._respond(asked, refusal(Why.SIZE, TOO_LARGE))
 
     def drop_caller(self, connection: PeerConnection) -> None:
         """End the exchanges whose caller has gone."""
@@ -251,7 +250,7 @@ class Desk(Part):
             if asked.request.connection is connection:
                 self._leave(asked)
                 if asked.flow is not None:
-                    asked.flow.tell(_refusal(Why.GONE))
+                    asked.flow.tell(refusal(Why.GONE))
 
     def _leave(self, asked: Asked) -> None:
         """Take a caller's exchange off the lists."""
@@ -296,8 +295,8 @@ class Desk(Part):
         for link in list(self._links.values()):
             for asked in list(link.asked.values()):
                 if asked.until <= now and asked.flow is not None:
-                    asked.flow.tell(_refusal(Why.TIME))
-                    self._respond(asked, _refusal(Why.TIME, "the desktop did not answer in time"))
+                    asked.flow.tell(refusal(Why.TIME))
+                    self._respond(asked, refusal(Why.TIME, "the desktop did not answer in time"))
         if self._is_watching and self._next_look <= now:
             self._next_look = now + PORT_LOOK
             self.looks.ask(self._check_watched)
@@ -313,7 +312,7 @@ class Desk(Part):
             for number, port in list(link.watched.items()):
                 if not look.own_loopback(port):
                     del link.watched[number]
-                    link.pieces.flows[number].tell(_refusal(Why.GONE))
+                    link.pieces.flows[number].tell(refusal(Why.GONE))
 
     def _plan(self) -> None:
         asked = [each.until for each in self._all_asked()]
@@ -341,7 +340,7 @@ class Desk(Part):
         leader = self._clients.leader
         link = None if leader is None else self._links.get(leader)
         if link is None or link.desktop is None or len(link.pieces.flows) >= MAX_EXCHANGES:
-            self._respond(asked, _refusal(Why.NONE, self._absence(leader, link)))
+            self._respond(asked, refusal(Why.NONE, self._absence(leader, link)))
             return
         number = link.next_number()
         asked.link, asked.flow = link, link.pieces.open(number)
@@ -388,8 +387,7 @@ class Desk(Part):
                 if stream.state in (Carried.OVER, Carried.FAILED):
                     del link.streams[number]
                     stream.close()
-                    over = stream.state is Carried.OVER
-                    link.pieces.flows[number].tell({"ok": True, "why": ""} if over else _refusal(Why.GONE))
+                    link.pieces.flows[number].tell(stream.told)
 
     def send(self, now: float) -> None:
         """End the turn: send each client pieces, while nothing else is to be sent, and callers what has come."""
@@ -475,8 +473,8 @@ class Desk(Part):
         asked.state = State.FLOWING
         asked.until = NEVER if asked.wish is Wish.LISTEN else now + TIME
         if flow.received > MAX_BYTES:
-            flow.tell(_refusal(Why.SIZE))
-            self._respond(asked, _refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
+            flow.tell(refusal(Why.SIZE))
+            self._respond(asked, refusal(Why.SIZE, f"the clipboard has more than {MAX_BYTES >> 20} MiB"))
 
     def _handle_told(self, link: Link, told: Told) -> None:
         number = told.get("number", 0)
@@ -503,14 +501,14 @@ class Desk(Part):
         flow = link.pieces.open(number, is_stream=wish == Wish.STREAM.value)
         self.busy = True
         if len(link.pieces.flows) > MAX_EXCHANGES:
-            flow.tell(_refusal(Why.REFUSED))
+            flow.tell(refusal(Why.REFUSED))
         elif wish == Wish.SHIMS.value:
             flow.tell({"ok": True, "why": "", "words": self._shims_line()})
         elif wish == Wish.FIND.value:
             self.files.find(ask, flow.tell)
         elif wish == Wish.PUT.value:
             self.files.take(self._sent(link, ask, flow, flow.tell))
-        elif ask.get("any") and 0 < port <= _LAST_PORT:
+        elif ask.get("any") and 0 < port <= LAST_PORT:
             self._reach(link, flow, wish, port, [*LOOPBACK])
         else:
             self.looks.ask(lambda look: self._reach(link, flow, wish, port, look.own_loopback(port)))
@@ -527,7 +525,7 @@ class Desk(Part):
             self._next_look = time.monotonic() + PORT_LOOK
             self._plan()
         else:
-            flow.tell(_refusal(Why.REFUSED))
+            flow.tell(refusal(Why.REFUSED))
 
     def _shims_line(self) -> str:
         """Return what to do where the program in the foreground does not find the shims: once, else nothing."""
@@ -552,10 +550,6 @@ def _own_ports(url: str, look: ports.Look) -> list[int]:
         return []
     named = dict.fromkeys(each.port for each in (*address.ports, *own.ports))
     return [port for port in named if look.own_loopback(port)]
-
-
-def _refusal(why: Why, words: str = "") -> Told:
-    return {"ok": False, "why": why.value, "words": words}
 
 
 def _checked(hint: Any, payload: bytes) -> Any:

@@ -30,7 +30,7 @@ from sesh.loop.poll import READ, Poll
 from sesh.store import session_files
 from sesh.system.workers import Stop, Workers
 from sesh.text.safe import plain
-from sesh.wire.messages import MAX_PATHS, Ask, Told, Why
+from sesh.wire.messages import MAX_PATHS, Ask, Told, Why, refusal
 from sesh.wire.pieces import HELD, MAX_EXCHANGES, MAX_FILE, MAX_FILES, Flow, Pieces
 
 TIME = 30.0  # seconds without progress after which a file is given up
@@ -163,19 +163,19 @@ class Files(Part):
     def take(self, sent: Sent) -> None:
         """Begin to take a file."""
         if not self._pump.life.running:
-            sent.tell(_refusal(Why.REFUSED, f"the program of {self._facts.name} has ended"))
+            sent.tell(refusal(Why.REFUSED, f"the program of {self._facts.name} has ended"))
             return
         if sent.size > MAX_FILE:
-            sent.tell(_refusal(Why.SIZE, _too_large(sent.name)))
+            sent.tell(refusal(Why.SIZE, _too_large(sent.name)))
             return
         if len(self.sent) >= MAX_SENT:
             words = f"{MAX_SENT} files are on their way to {self._facts.name}; try again"
-            sent.tell(_refusal(Why.NONE, words))
+            sent.tell(refusal(Why.NONE, words))
             return
         try:
             self._writers = self._writers or self._workers(MAX_SENT)
         except OSError as error:
-            sent.tell(_refusal(Why.REFUSED, errors.cannot(f"take {_shown(sent.name)}", error).text))
+            sent.tell(refusal(Why.REFUSED, errors.cannot(f"take {_shown(sent.name)}", error).text))
             return
         sent.worker = self._next_worker()
         sent.until = time.monotonic() + TIME
@@ -269,7 +269,7 @@ class Files(Part):
         sent.tell(told)
 
     def _fail(self, sent: Sent, why: Why, words: str) -> None:
-        self._end(sent, _refusal(why, words))
+        self._end(sent, refusal(why, words))
 
     def leave(self, owner: object, number: int | None = None) -> None:
         """Give up the files of an exchange, or of all exchanges of a link or connection that is gone."""
@@ -366,7 +366,3 @@ def _no_room(session: str, folder: str) -> str:
 
 def _found(paths: list[str]) -> Told:
     return {"ok": True, "why": "", "found": paths}
-
-
-def _refusal(why: Why, words: str) -> Told:
-    return {"ok": False, "why": why.value, "words": words}

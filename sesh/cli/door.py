@@ -20,7 +20,7 @@ from sesh.schema.facts import Record
 from sesh.store import listing, records
 from sesh.system import descriptors, files, processes
 from sesh.text import safe
-from sesh.wire.messages import Why, Wish
+from sesh.wire.messages import Why, Wish, refusal
 from sesh.wire.pieces import MAX_BYTES, TOO_LARGE
 
 MAX_PRIMARY = 1 << 20  # bytes of X11's other clipboard, which stays in the session
@@ -97,7 +97,7 @@ def _ask(asker: _Asker, wish: Wish, data: bytes = b"", *, type_: str = "", url: 
     try:
         return desk.ask(asker.session, wish, data, type_=type_, url=url, program=asker.program)
     except SeshError as error:
-        return desk.Answer({"ok": False, "why": Why.GONE.value, "words": for_host(error.text, None)})
+        return desk.Answer(refusal(Why.GONE, for_host(error.text, None)))
 
 
 def program(tool: str, daemon: int) -> str:

@@ -13,6 +13,7 @@ from sesh.cli.invocation import Invocation
 from sesh.cli.parameters import Context, forwardable, refuse_unused
 from sesh.cli.printed import PrintedForward, PrintedForwards, PrintedPorts, PrintedStopped, prints
 from sesh.errors import NotFound, Refused, UsageError
+from sesh.forward.stream import LAST_PORT
 from sesh.names import check_name, is_decimal, printable
 from sesh.ops import desk, forwards, listening
 from sesh.ops import forward as far
@@ -25,7 +26,6 @@ from sesh.schema.outcomes import SessionPort, SessionPorts
 from sesh.store import listing
 from sesh.text import safe
 
-_LAST_PORT = 0xFFFF
 _MOST_CHOICES = 9  # that one digit chooses
 
 
@@ -87,9 +87,9 @@ def forward(
 
 
 def _port(word: str) -> int:
-    if is_decimal(word) and 0 < int(word) <= _LAST_PORT:
+    if is_decimal(word) and 0 < int(word) <= LAST_PORT:
         return int(word)
-    raise UsageError(f"{printable(word)} is no port", hint=f"a port is a number from 1 to {_LAST_PORT}")
+    raise UsageError(f"{printable(word)} is no port", hint=f"a port is a number from 1 to {LAST_PORT}")
 
 
 def _choose(cli: Invocation, target: Target, name: str, found: SessionPorts) -> int:

@@ -10,19 +10,18 @@ from math import inf
 
 from sesh.errors import Malformed, ProtocolError, TimedOut, Unreachable
 from sesh.forward.end import End
-from sesh.forward.stream import LOOPBACK, Carried, PortStream
+from sesh.forward.stream import LAST_PORT, LOOPBACK, Carried, PortStream
 from sesh.loop.poll import Poll
 from sesh.schema import check, codec
 from sesh.store import records
 from sesh.system import paths
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
-from sesh.wire.messages import Ask, Told, Why, Wish
+from sesh.wire.messages import Ask, Why, Wish, refusal
 from sesh.wire.pieces import MAX_STREAMS
 
 _SESSION_LOOK = 2.0  # seconds between two looks whether a session has ended
 _MAX_ASK = 4 << 10  # bytes
-_LAST_PORT = 0xFFFF
 
 
 class FarEnd:
@@ -94,7 +93,7 @@ class FarEnd:
             raise ProtocolError("the near end began an exchange twice")
         flow = self._pieces.open(number, is_stream=wish == Wish.STREAM.value)
         port = ask.get("port", 0)
-        if wish == Wish.STREAM.value and 0 < port <= _LAST_PORT and len(self._streams) < MAX_STREAMS:
+        if wish == Wish.STREAM.value and 0 < port <= LAST_PORT and len(self._streams) < MAX_STREAMS:
             stream = self._streams[number] = PortStream(port, [*LOOPBACK], flow, self._poll)
             self._by_descriptor[stream.descriptor] = number
             self._move_stream(number, 0)
@@ -102,7 +101,7 @@ class FarEnd:
             self._sessions[number] = ask.get("session", "")
             self._look_at = time.monotonic()
         else:
-            flow.tell(_gone(Why.REFUSED))
+            flow.tell(refusal(Why.REFUSED))
 
     def _move(self, numbers: set[int]) -> None:
         for number in numbers:
@@ -117,8 +116,7 @@ class FarEnd:
             self._by_descriptor.pop(before, None)
             self._by_descriptor[stream.descriptor] = number
         if stream.state in (Carried.OVER, Carried.FAILED):
-            over = stream.state is Carried.OVER
-            self._pieces.flows[number].tell({"ok": True, "why": ""} if over else _gone(Why.GONE))
+            self._pieces.flows[number].tell(stream.told)
             self._drop(number)
 
     def _forget(self, number: int) -> None:
@@ -140,9 +138,5 @@ class FarEnd:
         for number, session in list(self._sessions.items()):
             if session not in running:
                 del self._sessions[number]
-                self._pieces.flows[number].tell(_gone(Why.GONE))
+                self._pieces.flows[number].tell(refusal(Why.GONE))
         self._look_at = time.monotonic() + _SESSION_LOOK if self._sessions else inf
-
-
-def _gone(why: Why) -> Told:
-    return {"ok": False, "why": why.value}

@@ -9,7 +9,7 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
-from sesh.wire.messages import Ask, Told, Why, Wish
+from sesh.wire.messages import Ask, Told, Why, Wish, refusal
 from sesh.wire.pieces import MAX_STREAMS, Flow
 
 
@@ -65,7 +65,7 @@ class Carry:
         """End it."""
         if not self.over:
             self.over = True
-            self._flow.tell({"ok": False, "why": why.value})
+            self._flow.tell(refusal(why))
 
     def end(self, told: Told | None) -> None:
         """Note that the far end has ended it; without `told`, that the link has gone."""

@@ -8,8 +8,10 @@ from enum import Enum, auto
 from errno import EAGAIN, EINPROGRESS
 
 from sesh.loop.poll import READ, WRITE, Poll
+from sesh.wire.messages import Told, Why, refusal
 from sesh.wire.pieces import Flow
 
+LAST_PORT = 0xFFFF
 LOOPBACK = "127.0.0.1", "::1"  # the addresses of localhost, in the order in which they are tried
 _READ_SIZE = 64 << 10
 
@@ -40,6 +42,11 @@ class PortStream:
     @property
     def descriptor(self) -> int:
         return -1 if self._socket is None else self._socket.fileno()
+
+    @property
+    def told(self) -> Told:
+        """How the exchange ends, once the connection is over or has failed."""
+        return {"ok": True, "why": ""} if self.state is Carried.OVER else refusal(Why.GONE)
 
     def _connect(self) -> None:
         """Begin to connect to the next address; without one the stream has failed."""

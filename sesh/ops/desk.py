@@ -15,7 +15,7 @@ from sesh.names import is_name
 from sesh.store import listing
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, connect, request_frames
-from sesh.wire.messages import DESK, RequestKeys, Told, Why, Wish
+from sesh.wire.messages import DESK, RequestKeys, Told, Why, Wish, why_of
 from sesh.wire.pieces import HELD
 
 _TIMEOUT = 40.0  # seconds without a frame of the daemon, which answers in 30
@@ -34,7 +34,7 @@ class Answer(NamedTuple):
     @property
     def why(self) -> Why | None:
         """Why it was not done; None also for a reason that only a newer sesh knows."""
-        return next((each for each in Why if each.value == self.told.get("why")), None)
+        return why_of(self.told)
 
 
 def own_session() -> str:

@@ -11,7 +11,7 @@ from sesh.schema import codec
 from sesh.schema.check import fits
 from sesh.wire import protocol
 from sesh.wire.connection import Connection, connect, request_frames
-from sesh.wire.messages import DESK, Listening, Told, Why, Wish
+from sesh.wire.messages import DESK, Listening, Told, Why, Wish, refusal, why_of
 
 _RETRY = 0.5  # seconds between two questions, while nobody is there who was
 _AGAIN = (Why.GONE, Why.NONE, Why.TIME, Why.CONSENT)  # of one that went on: its person has left, and may be back
@@ -37,8 +37,8 @@ def listen(port: int, began: Callable[[int], object]) -> None:
         except Unreachable as error:
             if not local:
                 raise
-            told = {"ok": False, "why": Why.GONE.value, "words": error.message}
-        if not local or told.get("why") not in {each.value for each in _AGAIN}:
+            told = refusal(Why.GONE, error.message)
+        if not local or why_of(told) not in _AGAIN:
             raise Refused(told.get("words") or "the desktop does not listen: its sesh may be older; upgrade it there")
         time.sleep(_RETRY)
 

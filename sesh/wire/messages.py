@@ -204,6 +204,16 @@ class Told(TypedDict, total=False):
     pasted: bool
 
 
+def refusal(why: Why, words: str = "") -> Told:
+    """Return what is told of a wish that is not fulfilled."""
+    return {"ok": False, "why": why.value, "words": words}
+
+
+def why_of(told: Told) -> Optional[Why]:
+    """Return why a wish was not fulfilled; None if it was, or for a reason that only a newer sesh knows."""
+    return next((each for each in Why if each.value == told.get("why")), None)
+
+
 class Listening(TypedDict):
     """The bytes of a LISTEN: the port here."""
 
