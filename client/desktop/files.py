@@ -23,7 +23,7 @@ from sesh.client.desktop.exchanges import Exchange, Exchanges
 from sesh.client.desktop.lines import Lines
 from sesh.client.desktop.presses import Press
 from sesh.client.desktop.uploads import File, Uploads
-from sesh.desktop import dropped, tools
+from sesh.desktop import dropped, targets, tools
 from sesh.desktop.targets import FILES, PICTURES
 from sesh.errors import SeshError
 from sesh.system import paths
@@ -42,7 +42,6 @@ _AGAIN = 0.5  # seconds after which a line that was in another's way is tried ag
 _MAX_WORKERS = 4
 _LEAST_NAME = 12  # columns of a file's name in a line, even if there is no room for the rest
 _ESCAPE = Key.parse("Escape")
-_ENDS = {mime: mime.partition("/")[2].replace("jpeg", "jpg") for mime in PICTURES}
 
 Done = Callable[[], None]
 
@@ -364,5 +363,5 @@ def _on_clipboard(clipboard: tools.Clipboard, stop: Stop) -> list[File]:
                 return files
     for mime in PICTURES:
         if mime in types and (data := tools.read(clipboard, mime, stop)):
-            return [File(f"picture.{_ENDS[mime]}", len(data), data=data)]
+            return [File(f"picture.{targets.suffix(mime)}", len(data), data=data)]
     return []

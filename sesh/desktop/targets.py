@@ -15,6 +15,7 @@ _SIGNATURES = (
     (b"\x89PNG\r\n\x1a\n", PNG), (b"\xff\xd8\xff", "image/jpeg"), (b"GIF87a", "image/gif"),
     (b"GIF89a", "image/gif"), (b"BM", "image/bmp"),
 )  # fmt: skip
+_SUFFIXES = {TEXT: "txt", "image/jpeg": "jpg"}  # others are called as their type
 _TEXT_ENDS = ("script", "xml", "yaml", "json")
 
 
@@ -52,6 +53,11 @@ def choose(wanted: str, types: Iterable[str]) -> str:
     if wanted == "":
         return choose("text", there) or (there[0] if there else "")
     return mime(wanted) if mime(wanted) in there else ""
+
+
+def suffix(mime_type: str) -> str:
+    """Return how the name of a file of a type ends, after the dot."""
+    return _SUFFIXES.get(mime_type) or mime_type.rpartition("/")[2]
 
 
 def guess(data: bytes) -> str:

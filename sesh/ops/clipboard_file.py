@@ -7,13 +7,10 @@ from collections.abc import Mapping
 from urllib.parse import unquote_to_bytes, urlsplit
 
 from sesh.desktop import targets, tools
-from sesh.desktop.targets import TEXT
+from sesh.desktop.targets import FILES, TEXT
 from sesh.errors import Refused
 from sesh.ops.send_file import Source, of_bytes, of_path
 from sesh.system.workers import Stop
-
-_URI_LIST = "text/uri-list"
-_SUFFIXES = {TEXT: ".txt", "image/jpeg": ".jpg"}  # others are called as their type
 
 
 def of_clipboard(environment: Mapping[str, str], name: str = "") -> Source:
@@ -26,7 +23,7 @@ def of_clipboard(environment: Mapping[str, str], name: str = "") -> Source:
         raise Refused("this machine has no clipboard that can be read", hint=tools.missing(environment))
     stop = Stop()
     there = tools.list_types(clipboard, stop)
-    if _URI_LIST in there and (copied := _copied_files(tools.read(clipboard, _URI_LIST, stop))):
+    if FILES in there and (copied := _copied_files(tools.read(clipboard, FILES, stop))):
         if len(copied) > 1:
             raise Refused(f"the clipboard has {len(copied)} files", hint="send them one by one, with --file")
         return of_path(copied[0], name)
@@ -34,8 +31,7 @@ def of_clipboard(environment: Mapping[str, str], name: str = "") -> Source:
     data = tools.read(clipboard, chosen, stop) if chosen else b""
     if not data:
         raise Refused("the clipboard has neither a picture nor text")
-    suffix = _SUFFIXES.get(chosen) or f".{chosen.rpartition('/')[2]}"
-    return of_bytes(data, name or f"clipboard{suffix}")
+    return of_bytes(data, name or f"clipboard.{targets.suffix(chosen)}")
 
 
 def _copied_files(listed: bytes) -> list[str]:
