@@ -22,13 +22,14 @@ from sesh.client.desktop.drops import ASK_TIME, Drops, DropState
 from sesh.client.desktop.exchanges import Exchange, Exchanges
 from sesh.client.desktop.lines import Lines
 from sesh.client.desktop.presses import Press
+from sesh.client.desktop.runs import Runs
 from sesh.client.desktop.uploads import File, Uploads
 from sesh.desktop import dropped, targets, tools
 from sesh.desktop.targets import FILES, PICTURES
 from sesh.errors import SeshError
 from sesh.system import paths
 from sesh.system.protected import Protected
-from sesh.system.workers import Stop, Workers
+from sesh.system.workers import Stop
 from sesh.text import describe, safe
 from sesh.text.keys import Key, pressed
 from sesh.wire.messages import Why
@@ -39,7 +40,6 @@ THERE_TIME = 1.5  # seconds, and two round trips, to hear whether they are there
 PICTURE_AFTER = 1.0  # seconds, and two round trips, after an empty paste: a program that wants the picture has read it
 LINE_TIME = 10.0  # seconds that a line about an upload stays
 _AGAIN = 0.5  # seconds after which a line that was in another's way is tried again
-_MAX_WORKERS = 4
 _LEAST_NAME = 12  # columns of a file's name in a line, even if there is no room for the rest
 _ESCAPE = Key.parse("Escape")
 
@@ -76,10 +76,9 @@ class PersonFiles:
     ) -> None:
         self._lines, self._consent, self._exchanges, self._place = lines, consent, exchanges, f"@{host}"
         self._pass_on, self._round_trip, self._clipboard = pass_on, round_trip, clipboard
-        self._workers = Workers[int, Done](_MAX_WORKERS)
-        self._last_worker = 0
+        self._runs = Runs()
         self._drops = Drops[File](self._look, self._ask, self._send)
-        self._uploads = Uploads(host, self, self._put, self._begin, self._end)
+        self._uploads = Uploads(host, self, self._put, self._runs.begin, self._runs.end)
         self._looks: list[Look] = []
         self._picture_at = inf  # when to look for a picture
         self._picture_worker = 0
@@ -92,7 +91,7 @@ class PersonFiles:
     @property
     def busy(self) -> bool:
         """True if there is something to wait for."""
-        return bool(self._workers.running) or self.due < inf
+        return self._runs.busy or self.due < inf
 
     @property
     def due(self) -> float:
@@ -102,14 +101,12 @@ class PersonFiles:
 
     def watched(self) -> Mapping[int, int]:
         """Return the descriptors to wait for, and what each is to be ready for."""
-        return {self._workers.inbound: int(select.POLLIN)}
+        return {self._runs.inbound: int(select.POLLIN)}
 
     def act(self, ready: Collection[int], now: float) -> None:
         """Go on with what has become ready or due."""
-        if self._workers.inbound in ready:
-            for _, done in self._workers.take():
-                if not isinstance(done, SeshError):  # else a bug: time ends what waits for it
-                    done()
+        if self._runs.inbound in ready:
+            self._runs.act()
         self._pass(self._drops.act(now))
         for look in [each for each in self._looks if each.due <= now]:
             self._give_up(look)
@@ -121,16 +118,7 @@ class PersonFiles:
 
     def close(self) -> None:
         """Let go of everything: the client ends."""
-        self._workers.close(0.0)  # one may hang in a file system that does not answer
-
-    def _begin(self, work: Callable[[Stop], Iterator[Done]]) -> int:
-        self._last_worker += 1
-        self._workers.begin(self._last_worker, work)
-        return self._last_worker
-
-    def _end(self, worker: int) -> None:
-        if worker in self._workers.running:
-            self._workers.end(worker)
+        self._runs.close(0.0)  # one may hang in a file system that does not answer
 
     # -- input
 
@@ -183,7 +171,7 @@ class PersonFiles:
         """Look for the files of a paste."""
         look = Look(number, time.monotonic() + HERE_TIME)
         self._looks.append(look)
-        look.worker = self._begin(partial(_look_here, readings, partial(self._found_here, look)))
+        look.worker = self._runs.begin(partial(_look_here, readings, partial(self._found_here, look)))
 
     def _found_here(self, look: Look, files: list[File]) -> None:
         """Ask the session's machine whether it has files that are here."""
@@ -218,7 +206,7 @@ class PersonFiles:
 
     def _drop(self, look: Look) -> None:
         self._looks.remove(look)
-        self._end(look.worker)
+        self._runs.end(look.worker)
         if look.exchange is not None:
             look.exchange.refuse(Why.GONE)
 
@@ -241,7 +229,7 @@ class PersonFiles:
 
     def _stop_looking_at_clipboard(self) -> None:
         self._picture_at = inf
-        self._end(self._picture_worker)
+        self._runs.end(self._picture_worker)
         for look in [each for each in self._looks if not each.number]:
             self._drop(look)
 
@@ -249,7 +237,7 @@ class PersonFiles:
         self._picture_at = inf
         if self._clipboard is not None and self._drops.state is DropState.PASSING:
             work = partial(_look_at_clipboard, self._clipboard, self._found_on_clipboard)
-            self._picture_worker = self._begin(work)
+            self._picture_worker = self._runs.begin(work)
 
     def _found_on_clipboard(self, found: list[File]) -> None:
         """Ask for a picture, or look over there for files whose address was copied."""

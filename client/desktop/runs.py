@@ -1,4 +1,4 @@
-"""Calls of the machine's tools in workers, whose results come back in the client's loop."""
+"""Work in workers, such as calls of the machine's tools, whose results come back in the client's loop."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from sesh.system.workers import Stop, Workers
 _MAX_WORKERS = 4
 _LEAVING = 0.1  # seconds for a tool that gets its last bytes; one that hangs must not hold up a detach
 
+Work = Callable[[Stop], Iterator[Callable[[], None]]]
 Call = Callable[[Stop], Any]
 Done = Callable[[Any], None]
 
 
-class ToolRuns:
-    """At most one call for each exchange. `done` is called with its result or SeshError."""
+class Runs:
+    """Work in workers, each of which yields calls to make in the loop."""
 
     def __init__(self) -> None:
         self._workers = Workers[int, Callable[[], None]](_MAX_WORKERS)
         self._last = 0
-        self._of: dict[Exchange, int] = {}
 
     @property
     def inbound(self) -> int:
@@ -34,20 +34,54 @@ class ToolRuns:
     def busy(self) -> bool:
         return len(self._workers.running) > 0
 
+    def act(self) -> None:
+        """Make the calls that have come."""
+        for _, call in self._workers.take():
+            if not isinstance(call, SeshError):  # else a bug: time ends what waits for it
+                call()
+
+    def begin(self, work: Work) -> int:
+        """Begin work; return its number."""
+        self._last += 1
+        self._workers.begin(self._last, work)
+        return self._last
+
+    def end(self, number: int) -> None:
+        """End work, if it goes on."""
+        if number in self._workers.running:
+            self._workers.end(number)
+
+    def close(self, within: float) -> None:
+        """End all work; wait so many seconds for it."""
+        self._workers.close(within)
+
+
+class ToolRuns:
+    """At most one call for each exchange. `done` is called with its result or SeshError."""
+
+    def __init__(self) -> None:
+        self._runs = Runs()
+        self._of: dict[Exchange, int] = {}
+
+    @property
+    def inbound(self) -> int:
+        """The descriptor that is ready when a result is."""
+        return self._runs.inbound
+
+    @property
+    def busy(self) -> bool:
+        return self._runs.busy
+
     def runs(self, exchange: Exchange) -> bool:
         return exchange in self._of
 
     def act(self) -> None:
         """Pass on the results that have come."""
-        for _, done in self._workers.take():
-            if not isinstance(done, SeshError):  # else a bug: the daemon's time ends the exchange
-                done()
+        self._runs.act()
 
     def begin(self, call: Call, done: Done) -> int:
         """Make a call; return its number."""
-        self._last += 1
-        self._workers.begin(self._last, partial(_called, call, done))
-        return self._last
+        return self._runs.begin(partial(_called, call, done))
 
     def run(self, exchange: Exchange, call: Call, done: Done) -> None:
         """Make a call for an exchange, in the place of one that it has; nothing is done once the exchange is over."""
@@ -61,12 +95,10 @@ class ToolRuns:
 
     def end(self, exchange: Exchange) -> None:
         """End the call of an exchange, if it has one."""
-        number = self._of.pop(exchange, 0)
-        if number in self._workers.running:
-            self._workers.end(number)
+        self._runs.end(self._of.pop(exchange, 0))
 
     def close(self) -> None:
-        self._workers.close(_LEAVING)
+        self._runs.close(_LEAVING)
 
 
 def _called(call: Call, done: Done, stop: Stop) -> Iterator[Callable[[], None]]:

@@ -24,6 +24,7 @@ from threading import Semaphore
 from typing import Protocol
 
 from sesh.client.desktop.exchanges import Exchange
+from sesh.client.desktop.runs import Work
 from sesh.errors import Interrupted, SeshError, told
 from sesh.system.workers import Stop
 from sesh.text import describe, safe
@@ -97,7 +98,7 @@ class Uploads:
         host: str,
         shows: Shows,
         put: Callable[[str, int, bool], Exchange],
-        begin: Callable[[Callable[[Stop], Iterator[Callable[[], None]]]], int],
+        begin: Callable[[Work], int],
         end: Callable[[int], None],
     ) -> None:
         self._host, self._place, self._shows = host, f"@{host}", shows
