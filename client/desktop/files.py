@@ -48,9 +48,9 @@ Done = Callable[[], None]
 
 @dataclass(eq=False)
 class Look:
-    """A look for the files of a paste; of the clipboard if `number` is 0. `due`: when it is given up."""
+    """A look for the files of the paste with a `number`; of the clipboard without one. `due`: when it is given up."""
 
-    number: int
+    number: Optional[int]
     due: float
     worker: int = 0
     files: list[File] = field(default_factory=list)
@@ -162,7 +162,7 @@ class PersonFiles:
         if self._asks_line and not self._drops.asks:
             self._asks_line = False
             self._clear_line()
-        for look in [each for each in self._looks if each.number and not self._drops.holds(each.number)]:
+        for look in [each for each in self._looks if each.number is not None and not self._drops.holds(each.number)]:
             self._drop(look)
 
     # -- looks
@@ -194,7 +194,7 @@ class PersonFiles:
                 self._lines.show_notice(self._fitted(large[0], rest))
             return
         self._looks.remove(look)
-        if look.number:
+        if look.number is not None:
             self._drops.found(look.number, look.files, time.monotonic())
         else:
             self._drops.offer(look.files, time.monotonic())
@@ -202,7 +202,8 @@ class PersonFiles:
     def _give_up(self, look: Look) -> None:
         """Have a paste passed that is no drop, or of which that is not known in time."""
         self._drop(look)
-        self._pass(self._drops.missing(look.number))
+        if look.number is not None:
+            self._pass(self._drops.missing(look.number))
 
     def _drop(self, look: Look) -> None:
         self._looks.remove(look)
@@ -230,7 +231,7 @@ class PersonFiles:
     def _stop_looking_at_clipboard(self) -> None:
         self._picture_at = inf
         self._runs.end(self._picture_worker)
-        for look in [each for each in self._looks if not each.number]:
+        for look in [each for each in self._looks if each.number is None]:
             self._drop(look)
 
     def _look_at_clipboard(self) -> None:
@@ -242,7 +243,7 @@ class PersonFiles:
     def _found_on_clipboard(self, found: list[File]) -> None:
         """Ask for a picture, or look over there for files whose address was copied."""
         if found and found[0].path:
-            look = Look(0, inf)
+            look = Look(None, inf)
             self._looks.append(look)
             self._found_here(look, found)
         elif found and not self._consent.asking(time.monotonic()):
