@@ -26,7 +26,7 @@ from sesh.schema import codec
 from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.messages import MAX_CLIENT_JSON, Ask, DesktopFacts, Told, Why, Wish, refusal
-from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, Pieces
+from sesh.wire.pieces import MAX_BYTES, MAX_EXCHANGES, TOO_LARGE, Flow, FlowUser, Pieces
 
 if TYPE_CHECKING:
     from sesh.client.desktop.listener import LoginListener
@@ -45,15 +45,15 @@ class State(Enum):
     GONE = auto()
 
 
-class Exchange:
+class Exchange(FlowUser):
     """One exchange: a wish of the daemon's side, or (STREAM, PORT, SHIMS, FIND, PUT) of this one.
 
     `data`: whatever the desktop keeps with it, such as a process.
     """
 
     def __init__(self, wish: Wish, ask: Ask, flow: Flow, state: State) -> None:
+        super().__init__(flow)
         self.wish, self.ask = wish, ask
-        self.flow = flow
         self.state = state
         self.asked_at = time.monotonic()
         self.answer: Told = {}  # of the other side
@@ -69,41 +69,18 @@ class Exchange:
         """True if the link has gone, or there was none."""
         return self.state is State.GONE
 
-    # -- bytes: `give` at most `room`; `take` what has come, until it is `ended`
-
-    @property
-    def room(self) -> int:
-        """The bytes that may be given now; `Desktop.moved` is called when there are more."""
-        return 0 if self.over else self.flow.room
+    # -- bytes: `give` at most `room`, of which `Desktop.moved` tells; `take` what has come, until it is `ended`.
+    # `finish` is for STREAM and PUT: elsewhere `tell` says that no more bytes come from here.
 
     def give(self, data: bytes) -> None:
         """Send bytes."""
         if not self.over:
             self.state = State.FLOWING
-            self.flow.give(data)
-
-    def finish(self) -> None:
-        """Say that no more bytes come from here: for STREAM and PUT; elsewhere `tell` says it."""
-        if not self.over:
-            self.flow.finish()
+        super().give(data)
 
     def take(self, count: int = 1 << 30) -> bytes:
         """Take at most `count` of the bytes that have come."""
         return self.flow.take(count)
-
-    @property
-    def incoming(self) -> bytearray:
-        """The bytes that have come, of which `drop` takes some where they are."""
-        return self.flow.incoming
-
-    def drop(self, count: int) -> None:
-        """Take as many of the bytes that have come."""
-        self.flow.drop(count)
-
-    @property
-    def ended(self) -> bool:
-        """True once the other side's last byte has been taken: later than `flow.ended`, which says that it has come."""
-        return self.flow.ended and not self.flow.incoming
 
     # -- the end
 

@@ -10,22 +10,21 @@ from sesh.text import safe
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import Ask, Told, Why, Wish, refusal
-from sesh.wire.pieces import MAX_STREAMS, Flow
+from sesh.wire.pieces import MAX_STREAMS, Flow, FlowUser
 
 
-class Carry:
+class Carry(FlowUser):
     """One exchange. `told`: how the far end has ended it; None before."""
 
     def __init__(self, port: int, flow: Flow | None) -> None:
+        super().__init__(flow or Flow(0))
         self.port = port
-        self._flow = flow or Flow(0)
-        self.over = flow is None
+        self._is_over = flow is None
         self.told: Optional[Told] = None
 
     @property
-    def room(self) -> int:
-        """The bytes that may be given now."""
-        return 0 if self.over else self._flow.room
+    def over(self) -> bool:
+        return self._is_over
 
     @property
     def lost(self) -> bool:
@@ -33,43 +32,19 @@ class Carry:
         return self.over and self.told is None
 
     @property
-    def ended(self) -> bool:
-        """True once the other side's last byte has been taken."""
-        return self._flow.ended and not self._flow.incoming
-
-    @property
     def received(self) -> int:
         """The bytes that have come so far."""
-        return self._flow.received
-
-    def give(self, data: bytes) -> None:
-        """Send bytes."""
-        if not self.over:
-            self._flow.give(data)
-
-    def finish(self) -> None:
-        """Say that no more bytes come from here."""
-        if not self.over:
-            self._flow.finish()
-
-    @property
-    def incoming(self) -> bytearray:
-        """The bytes that have come."""
-        return self._flow.incoming
-
-    def drop(self, count: int) -> None:
-        """Take as many of them, which were used."""
-        self._flow.drop(count)
+        return self.flow.received
 
     def refuse(self, why: Why) -> None:
         """End it."""
         if not self.over:
-            self.over = True
-            self._flow.tell(refusal(why))
+            self._is_over = True
+            self.flow.tell(refusal(why))
 
     def end(self, told: Told | None) -> None:
         """Note that the far end has ended it; without `told`, that the link has gone."""
-        self.over, self.told = True, told
+        self._is_over, self.told = True, told
 
 
 class NearEnd(End):

@@ -137,6 +137,47 @@ class Flow:
         return protocol.taken(self.number, self._taken)
 
 
+class FlowUser:
+    """One who uses a flow, as long as the exchange is not `over`."""
+
+    def __init__(self, flow: Flow) -> None:
+        self.flow = flow
+
+    @property
+    def over(self) -> bool:
+        """True once either side has ended the exchange, or the link has gone."""
+        raise NotImplementedError
+
+    @property
+    def room(self) -> int:
+        """The bytes that may be given now."""
+        return 0 if self.over else self.flow.room
+
+    def give(self, data: bytes) -> None:
+        """Send bytes."""
+        if not self.over:
+            self.flow.give(data)
+
+    def finish(self) -> None:
+        """Say that no more bytes come from here."""
+        if not self.over:
+            self.flow.finish()
+
+    @property
+    def incoming(self) -> bytearray:
+        """The bytes that have come, of which `drop` takes some where they are."""
+        return self.flow.incoming
+
+    def drop(self, count: int) -> None:
+        """Take as many of the bytes that have come."""
+        self.flow.drop(count)
+
+    @property
+    def ended(self) -> bool:
+        """True once the other side's last byte has been taken: later than `flow.ended`, which says that it has come."""
+        return self.flow.ended and not self.flow.incoming
+
+
 class Pieces:
     """The exchanges of one connection; they take turns. `alone`: it carries nothing else."""
 
