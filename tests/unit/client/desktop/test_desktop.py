@@ -24,9 +24,10 @@ from sesh.desktop import addresses, tools
 from sesh.desktop.targets import PNG, TEXT
 from sesh.desktop.tools import Browser, NoTool
 from sesh.schema import codec
-from sesh.system import descriptors, platforms, processes, workers
+from sesh.system import platforms, processes, workers
 from sesh.wire import protocol
 from sesh.wire.messages import Why
+from tests.unit.client.desktop.turns import turn
 
 CTRL_V, ALT_V = b"\x16", b"\x1bv"
 
@@ -117,13 +118,7 @@ class Person:
                 self.asked.append(codec.parse(payload))
 
     def run_once(self, seconds: float = 0.05) -> None:
-        self.exchanges.run([], time.monotonic())  # the turn before ends with it
-        deadline, watched = time.monotonic() + seconds, dict[int, int]()
-        if self.exchanges.busy:  # else the client's loop asks for neither
-            deadline = min(deadline, max(self.exchanges.due, time.monotonic()))
-            watched |= self.desktop.watched()
-        ready = descriptors.polled(watched.items(), deadline)
-        self.exchanges.run(ready, time.monotonic())
+        turn(self.exchanges, seconds)
         self._collect()
 
     def answer(self, number: int) -> dict[str, Any]:

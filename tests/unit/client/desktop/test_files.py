@@ -23,9 +23,10 @@ from sesh.client.desktop.files import PersonFiles
 from sesh.desktop import tools
 from sesh.desktop.targets import FILES, PNG, TEXT
 from sesh.schema import codec
-from sesh.system import descriptors, workers
+from sesh.system import workers
 from sesh.wire import protocol
 from sesh.wire.pieces import MAX_FILE
+from tests.unit.client.desktop.turns import turn
 
 START, END = b"\x1b[200~", b"\x1b[201~"
 CTRL_V, ALT_V, ENTER, ESCAPE = b"\x16", b"\x1bv", b"\r", b"\x1b"
@@ -123,13 +124,7 @@ class Desk:
     # -- the loop
 
     def run_once(self, seconds: float = 0.05) -> None:
-        self.exchanges.run([], time.monotonic())  # the turn before ends with it
-        deadline, watched = time.monotonic() + seconds, dict[int, int]()
-        if self.exchanges.busy:  # else the client's loop asks for neither
-            deadline = min(deadline, max(self.exchanges.due, time.monotonic()))
-            watched |= self.desktop.watched()
-        ready = descriptors.polled(watched.items(), deadline)
-        self.exchanges.run(ready, time.monotonic())
+        turn(self.exchanges, seconds)
         frames = self._decoder.feed(bytes(self.sent))
         self.sent.clear()
         for kind, payload in frames:
