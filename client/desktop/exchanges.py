@@ -163,7 +163,7 @@ class Desktop(Protocol):
         """Begin to take the bytes that come, until they have ended; then tell."""
 
     def open(self, exchange: Exchange) -> None:
-        """Open `ask["url"]`; listen first on those of `ask["ports"]` that it names (`listen`). Then tell."""
+        """Open `ask["url"]`; listen first on those of `ask["ports"]` that it names. Then tell."""
 
     def forward(self, exchange: Exchange) -> None:
         """Carry connections to a port here to `ask["port"]` there, until the exchange ends."""

@@ -26,7 +26,7 @@ class Carried(Enum):
 
 
 class PortStream:
-    """A connection to a port, at the first of `hosts` that takes it. `bytes`: that it has carried."""
+    """A connection to a port, at the first of `hosts` that takes it."""
 
     def __init__(self, port: int, hosts: list[str], flow: Flow, poll: Poll) -> None:
         self._poll = poll
@@ -36,7 +36,6 @@ class PortStream:
         self._socket: socket.socket | None = None
         self._has_ended = self._shut = False  # the port's program, and this side, has sent its last byte
         self.state = Carried.CONNECTING
-        self.bytes = 0
         self._connect()
 
     @property
@@ -110,7 +109,6 @@ class PortStream:
             except BlockingIOError:
                 return
             flow.drop(count)
-            self.bytes += count
         if flow.ended and not self._shut:
             self._shut = True
             opened.shutdown(socket.SHUT_WR)
@@ -126,7 +124,6 @@ class PortStream:
             return
         if data:
             self._flow.give(data)
-            self.bytes += len(data)
         else:
             self._has_ended = True
             self._flow.finish()
