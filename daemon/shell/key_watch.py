@@ -43,7 +43,8 @@ class KeyWatch:
         """
         before, now = self._looked_at, time.monotonic()
         self._looked_at = now
-        sureness, pid = key_reader(self._pump.pty, self._facts.pid, besides=shell)
+        besides = shell if shells.kind_of(shell) else 0  # else the command has replaced it (`exec`)
+        sureness, pid = key_reader(self._pump.pty, self._facts.pid, besides)
         if sureness == Sureness.NOT or now - before > _LONGEST:
             self._since = now
             return ""

@@ -70,6 +70,7 @@ def test_a_command_that_waits_for_keys_goes_on_alone_and_the_next_ones_are_refus
         ("less", "less long"),
         ("less", "LESS=X less long"),
         ("less", "seq 3000 | less"),
+        ("less", "exec less long"),
         ("vim", "vim --clean long"),
         ("nvim", "nvim --clean long"),  # by a process of its own, which is at the other end of a socket
         ("htop", "htop"),  # draws all the time
