@@ -9,6 +9,7 @@ import pytest
 from tests.remote.via import Beside
 from tests.support import Home, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged, slow_box
+from tests.support.composers.pairs import KINDS, Box, Shell
 
 pytestmark = says_who_reads
 
@@ -39,9 +40,30 @@ def test_a_text_is_submitted_once_whichever_step_the_cut_comes_at(home: Home, be
 def test_each_enter_is_alone_over_a_link_too(home: Home, beside: Beside) -> None:
     far = beside("box")
     proof = os.path.join(far.path, "proof")
-    assert home.sesh("@box", "open", "agent", "--", *slow_box(proof)).code == 0
+    assert home.sesh("@box", "open", "agent", "--", *slow_box(proof, "pastes")).code == 0
     far.prints("agent", "box reads")
     for line in ("one --enter", "two", "--key Enter", "three --enter --key x --key Enter", "four --enter"):
         assert home.sesh("@box", "send", "agent", *line.split()).code == 0, line
     wait_until(lambda: far.read("proof").endswith("four\n"), "the box has taken the last text")
     assert far.read("proof").split() == ["one", "two", "three", "x", "four"]
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("first", KINDS)
+def test_a_box_on_a_host_takes_what_each_of_two_calls_says(home: Home, beside: Beside, first: str) -> None:
+    far = beside("box")
+    proof = far.write("proof", "")
+    assert home.sesh("@box", "open", "box", "--", *slow_box(proof, "pastes")).code == 0
+    far.prints("box", "box reads")
+    Box(home, ["@box"]).call_in_pairs(first, lambda: far.read("proof").splitlines())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("first", KINDS)
+def test_a_shell_on_a_host_runs_what_each_of_two_calls_says(home: Home, beside: Beside, first: str) -> None:
+    far = beside("box")
+    far.write("log", "")
+    assert home.sesh("@box", "open", "box").code == 0
+    Shell(home, ["@box"]).call_in_pairs(first, lambda: far.read("log").splitlines())

@@ -73,7 +73,7 @@ Box = Callable[..., None]
 def box(home: Home) -> Box:
     """Start a slow box; return what sends to it, one line of `send` behind the other, and checks what it has taken."""
     proof = home.write("proof", "")
-    assert home.sesh("open", "box", "--", *slow_box(proof)).code == 0
+    assert home.sesh("open", "box", "--", *slow_box(proof, "pastes")).code == 0
     wait_until(lambda: "box reads" in screen(home, "box"), "box shows 'box reads'")
 
     def sends(*lines: str, takes: list[str]) -> None:
