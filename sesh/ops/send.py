@@ -77,10 +77,11 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
-    first = _type_as_unit(stream, typed[:CHUNK], {}, _TIMEOUT)
+    first = _type_as_unit(stream, typed[:CHUNK], {"goes_on": len(typed) > CHUNK}, _TIMEOUT)
     try:
         for start in range(CHUNK, len(typed), CHUNK):
-            _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
+            end = start + CHUNK
+            _type_as_unit(stream, typed[start:end], {"more": True, "goes_on": end < len(typed)}, _TIMEOUT)
     except SeshError as error:
         raise error.but(typed=True) from error
     return first

@@ -6,13 +6,16 @@ import os
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
 from sesh.daemon.requests import delivery, typed_text
+from sesh.wire.protocol import CHUNK
 from tests.support import Home, processes, says_who_reads, wait_until
 from tests.support.composers.stepping import READY, Stepper
 from tests.support.forking import Started
+from tests.terminal.looking import screen
 
 pytestmark = [says_who_reads, pytest.mark.needs_fork("a daemon that leaves a program all the time that it takes")]
 
@@ -28,9 +31,10 @@ def box(home: Home, monkeypatch: pytest.MonkeyPatch) -> Iterator[Stepper]:
         yield own
 
 
-def asked(home: Home, *words: str) -> Started:
-    """Start sesh, and wait until its request is there."""
-    started = home.start(*words)
+def asked(home: Home, *words: str, text: str = "") -> Started:
+    """Start sesh, with `text` as its stdin, and wait until its request is there."""
+    with open(home.write("text", text)) as file:
+        started = home.start(*words, stdin=file.fileno())
     wait_until(lambda: processes.connected(started.pid) and processes.rested([started.pid]), f"{words} is asked for")
     return started
 
@@ -132,3 +136,33 @@ def test_commands_queue_behind_one_whose_caller_is_cut_and_one_that_has_not_begu
     left = {"one", "two", "three"} - ({"two"} if (cut, who) == (kill, "the second") else set())
     with open(f"{home.path}/ran") as ran:
         assert ran.read().split() == [word for word in ("one", "two", "three") if word in left]
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [None, pytest.param(kill, marks=pytest.mark.soak), pytest.param(stop, marks=pytest.mark.soak)],
+    ids=["nobody is cut", "kill", "stop"],
+)
+def test_a_text_of_several_pieces_keeps_its_turn_unless_its_caller_is_cut(home: Home, cut: Cut | None) -> None:
+    """The pieces of two texts came one by one in turn."""
+    script = "stty raw -echo; echo ready; until [ -e go ]; do sleep 0.1; done; exec cat >taken"
+    assert home.sesh("open", "raw", "--", "sh", "-c", script).code == 0
+    wait_until(lambda: "ready" in screen(home, "raw"), "raw shows 'ready'")
+    size = 2 * CHUNK + 5
+    first, second = (asked(home, "send", "raw", "-", text=letter * size) for letter in "ab")
+    known = callers(home, "raw")
+    if cut is not None:
+        cut(first)
+    if cut is kill:
+        wait_until(lambda: callers(home, "raw") < known, "the daemon knows that it has gone")
+    home.write("go", "")
+    assert second.wait(60) == 0
+    if cut is None:
+        assert first.wait(60) == 0
+    elif cut is stop:
+        ends(first, cut)
+    before, behind = {None: (size, 0), kill: (CHUNK, 0), stop: (2 * CHUNK, 5)}[cut]
+    taken = Path(home.path, "taken")
+    whole = "a" * before + "b" * size + "a" * behind
+    wait_until(lambda: taken.exists() and taken.stat().st_size >= len(whole), "the program has taken all")
+    assert taken.read_text() == whole
