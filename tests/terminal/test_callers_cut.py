@@ -161,7 +161,8 @@ def test_a_text_of_several_pieces_keeps_its_turn_unless_its_caller_is_cut(home: 
         assert first.wait(60) == 0
     elif cut is stop:
         ends(first, cut)
-    before, behind = {None: (size, 0), kill: (CHUNK, 0), stop: (2 * CHUNK, 5)}[cut]
+    before = CHUNK if cut is kill else 2 * CHUNK if cut is stop else size
+    behind = size - before if cut is stop else 0
     taken = Path(home.path, "taken")
     whole = "a" * before + "b" * size + "a" * behind
     wait_until(lambda: taken.exists() and taken.stat().st_size >= len(whole), "the program has taken all")
