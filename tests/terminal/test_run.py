@@ -410,7 +410,7 @@ def test_tcsh_is_idle_at_its_prompt_and_a_run_there_is_refused_with_the_shells_t
     assert row["activity"]["state"] == "idle"
     assert row["foreground"]["command"][0].endswith("tcsh")
     done = home.sesh("run", "t", "--", "true")
-    assert (done.code, "bash, zsh, fish, dash and ash, and t has a csh" in done.stderr) == (125, True), done
+    assert (done.code, "bash, zsh, fish, dash and ash, and the shell in t is tcsh" in done.stderr) == (125, True), done
 
 
 def test_the_prompt_that_is_waited_for_stands_behind_the_end_of_a_run(home: Home) -> None:
