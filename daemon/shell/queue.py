@@ -267,9 +267,9 @@ class RunQueue(Part):
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.attempts += 1
-        run.wrapper = wrapper = Wrapper(self.name, self._secret, shell)
+        run.wrapper = wrapper = Wrapper(self.name, self._secret, shell, source(run.words, shell.kind))
         try:
-            wrapper.write(source(run.words, shell.kind))
+            wrapper.write()
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()

@@ -1,7 +1,8 @@
 """Makes a shell mark a `run` command's start and end, and filters the marks.
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
-inner file prints mark C and contains the command, so that a `return` in the command ends only this file. If the command
+inner file prints mark C and contains the command (for bash, evaluates it), so that a `return` in the command ends only
+this file. Before the first command in a zsh, mark A comes from a file that keeps our lines out of its history. If the command
 is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only if they
 exist: if the run has been abandoned by the time the shell reads the line, the shell does nothing, and prints no error.
@@ -31,6 +32,7 @@ _MODES = re.compile(rb"\x1b\[[?>=<][0-9;:]*[ -/]*[@-~]|\x1b\[[0-9;]*[cn]|\x1b\][
 _NAMED = re.compile(rb"(\x1b\]133;C[^\x07\x1b]*?);cmdline_url=[^;\x07\x1b]*")
 """The command in the shell's own mark C. It is removed: a shell whose history lacks our line names an older command."""
 
+_SUBSTITUTION = re.compile(r"[$<>]\(")
 _ZSH_REPORTS = ("REPORTTIME", "REPORTMEMORY")  # zsh prints a line behind a command that used more than these
 
 
@@ -140,10 +142,11 @@ def shown(words: Sequence[str], kind: str) -> str:
 class Wrapper:
     """The files of one run (mode 0600), and the line that sources them."""
 
-    def __init__(self, name: str, secret: str, shell: Shell) -> None:
+    def __init__(self, name: str, secret: str, shell: Shell, command: str) -> None:
         folder = paths.directory()
         unique = os.urandom(4).hex()
         self.shell = shell
+        self._command = command
         self.token = f"{secret}.{unique}"
         # The outer file's name is unique, so that a line that is read too late finds no file. The inner file's name
         # appears in some shells' error messages, so it is readable.
@@ -151,6 +154,10 @@ class Wrapper:
         self._inner = os.path.join(folder, f"{name}.sesh-run")
         self._text = os.path.join(folder, f".{unique}.text.run")
         self._hook = os.path.join(folder, f".{unique}.hook.run")
+        # bash writes outside its memory, and may die of it later, if a sourced file has an unfinished substitution, in
+        # `eval` too. So a command that may have one is checked first, by what is not sourced.
+        self._checks = shell.kind == BASH and _SUBSTITUTION.search(command) is not None
+        self._whole = os.path.join(folder, f".{unique}.whole.run")
 
     @property
     def line(self) -> bytes:
@@ -162,6 +169,8 @@ class Wrapper:
         path = quoted(self._outer, self.shell.kind)
         if self.shell.kind == FISH:  # in a sourced file, `exit` would not end fish
             return f" builtin test -e {path}; and eval (command cat {path})"
+        if self._checks:
+            return f' {self._builtin("[")} -e {path} ] && {self._builtin("eval")} "$(<{path})"'
         return f" {self._builtin('[')} -e {path} ] && {self._builtin('.')} {path}"
 
     @property
@@ -181,14 +190,17 @@ class Wrapper:
         """Return the word that calls this builtin, whatever aliases and functions have its name."""
         return f"\\command {name}" if self.shell.kind in (DASH, ASH) else f"\\builtin {name}"
 
-    def write(self, command: str) -> None:
-        for path, text in ((self._inner, self._inner_text(command)), (self._outer, self._outer_text())):
-            files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
-        if self.shell.kind == ZSH:
-            hook = self._mark("A", before=_ZSH_HISTORY)
-            files.write_whole(self._hook, f"{hook}\n".encode("utf-8", "surrogateescape"))
+    def write(self) -> None:
+        outer = self._outer_text()
+        texts = {self._inner: self._inner_text(self._command), self._outer: outer}
+        if self._checks:
+            texts |= {self._whole: outer, self._outer: self._checked(outer)}
         if self.shell.kind == BASH:
-            files.write_whole(self._text, f"{command}\n".encode("utf-8", "surrogateescape"))
+            texts[self._text] = self._command
+        if self.shell.kind == ZSH:
+            texts[self._hook] = self._mark("A", before=_ZSH_HISTORY)
+        for path, text in texts.items():
+            files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
 
     def withdraw(self) -> None:
         """Remove the outer file, so that a line that is read later does nothing."""
@@ -197,7 +209,7 @@ class Wrapper:
 
     def remove(self) -> None:
         """Remove the files; the shell has read those that it needs."""
-        for path in (self._outer, self._inner, self._text, self._hook):
+        for path in (self._outer, self._inner, self._text, self._whole, self._hook):
             with suppress(OSError):
                 os.unlink(path)
 
@@ -219,8 +231,7 @@ class Wrapper:
             return f"{self._fish_mark('C')}\n{command}"
         if self.shell.kind != BASH:
             return f"{self._mark('C')}; {command}"
-        # bash writes outside its memory if a sourced file has an unfinished substitution, and not if `eval` has it. It
-        # prints the line of a syntax error, which must not contain the mark, and counts lines from that of `eval`.
+        # bash prints the line of a syntax error, which must not contain the mark, and counts lines from that of `eval`.
         text = f"$(<{quoted(self._text, BASH)})$({self._mark('C')})"
         return (
             f'case $- in *x*) {{ \\builtin set +x; }} 2>/dev/null; \\builtin eval "set -x; {text}";; '
@@ -235,18 +246,28 @@ class Wrapper:
         if self.shell.kind == ZSH:
             begin = self._mark("B", before=_ZSH_BEGIN)
             return f"{begin}; {{ {reads}; }} always {{ {self._mark('E', after=_ZSH_END)}; }}"
-        forget = ""
         if self.shell.kind == BASH:
-            ours = quoted(self._outer, BASH)
-            forget = f"case $(\\builtin history 1) in *{ours}) \\builtin history -d -1;; esac; "
-        return f"{self._mark('B', before=forget)}; {reads}; {self._mark('E')}"
+            # In bash before 5.0, `history -d` takes no -1.
+            number = "\\builtin history 1 | { IFS=' ' \\builtin read -r n line; \\builtin echo \"$n\"; }"
+            line = quoted(self._line, BASH)
+            forget = f'case $(\\builtin history 1) in *{line}) \\builtin history -d "$({number})";; esac; '
+            return f"{self._mark('B', before=forget)}; {reads}; {self._mark('E')}"
+        return f"{self._mark('B')}; {reads}; {self._mark('E')}"
+
+    def _checked(self, outer: str) -> str:
+        """Return source that reads an outer file if the command has no syntax error, else does the same with `eval`."""
+        inner, whole, text = (quoted(path, BASH) for path in (self._inner, self._whole, self._text))
+        check = f"BASH_ENV= \"$BASH\" -O extglob -n {text} >/dev/null 2>&1"
+        evaluated = outer.replace(f"\\builtin . {inner}", f'\\builtin eval "$(<{inner})"')
+        return f"if {check}; then \\builtin . {whole}; else {evaluated}; fi"
 
     def _fish_outer(self, inner: str) -> str:
-        # fish offers a line with a leading blank until the next one, and asks before `exit` if jobs run.
+        # fish offers a line with a leading blank until the next one. It asks before `exit` if jobs run, so they become
+        # nobody's, as bash leaves them. `exit` and Ctrl-C (130) alone skip what follows the command.
         forgets = f"builtin history delete --exact --case-sensitive -- {quoted(self._line, FISH)}"
         end = (
             f"set -l code $status; {self._fish_mark('E', '$code ')}; functions -e __sesh_run_end; "
-            "set -q __sesh_run_done; or disown (jobs -p | string match -r '^[0-9]+$') 2>/dev/null; "
+            "set -q __sesh_run_done; or builtin test $code -eq 130; or disown (jobs -p | string match -r '^[0-9]+$') 2>/dev/null; "
             "set -e __sesh_run_done"
         )
         ends = f"function __sesh_run_end --on-event fish_postexec; {end}; end"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 from functools import partial
 from pathlib import Path
@@ -124,6 +125,17 @@ def test_exit_ends_the_session_though_jobs_run_in_the_background(home: Home, she
     assert done.code == 3
     assert "never" not in done.stdout
     wait_until(lambda: home.summary("t")["state"] == "exited", "the session t has ended")
+
+
+def test_ctrl_c_leaves_the_jobs_of_fish_alone(home: Home) -> None:
+    opened(home, "fish")
+    assert ran(home, "sleep 60 &")[0] == 0
+    interrupted = home.start("run", "t", "--", "cat; echo never")
+    wait_until(lambda: in_front(home, "cat"), "cat is in the foreground")
+    interrupted.send_signal(signal.SIGINT)
+    assert interrupted.communicate(timeout=60)[0].replace(b"^C", b"").strip() == b""
+    assert ran(home, "count (jobs -p)") == (0, "1\n")
+    assert ran(home, "kill %1")[0] == 0
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
