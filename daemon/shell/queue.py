@@ -143,9 +143,10 @@ class RunQueue(Part):
             run.wrapper.withdraw()
             run.error = run.error or error
             self._step_in(MARK_DELAY)
-        elif run.state == RunState.PREPARING:
+        elif run.state == RunState.PREPARING and run.wrapper is not None and run.error is None:
             run.error = error
-            self._step_in(0)
+            self._pump.type(run.wrapper.erasure, counts=False)
+            self._step_in(MARK_DELAY)
 
     # -- queries by other parts
 
@@ -287,8 +288,8 @@ class RunQueue(Part):
     def _prepare_or_type(self, run: Run, wrapper: Wrapper) -> None:
         """Have zsh expand the word that keeps our lines out of its history, else do without."""
         if run.error is not None:
-            self._pump.type(wrapper.erasure, counts=False)
-            self._retry_or_refuse(run, run.error)
+            self._pump.append_unscanned(self._marks.drop())
+            self._refuse(run, run.error)
         elif run.preparations < len(EXPANDING_KEYS):
             erasure = wrapper.erasure if run.state == RunState.PREPARING else b""
             run.become(RunState.PREPARING)

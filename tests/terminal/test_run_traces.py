@@ -217,3 +217,15 @@ def test_callers_that_are_killed_at_any_moment_hold_nobody_up(home: Home) -> Non
     home.write("go", "")
     assert behind.communicate(timeout=60)[0] == b"behind\n"
     assert Path(home.path, "far").read_text(encoding="utf-8") == "so\n"
+
+
+@pytest.mark.parametrize("rc", ["bindkey -r '^X*'", "bindkey -r '^X*'; bindkey -r '^G'", "setopt no_bare_glob_qual"])
+def test_zsh_whose_keys_expand_nothing_runs_the_command_all_the_same(home: Home, rc: str) -> None:
+    """The word that keeps our lines out of the history was not expanded, and must not stay in the line."""
+    opened(home, "zsh", rc)
+    given_up = home.sesh("run", "t", "--timeout", "0.1", "--", "echo never")
+    assert given_up.code in (0, 124)
+    assert home.sesh("wait", "t", "--prompt").code == 0
+    assert ran(home, "echo one") == (0, "one\n")
+    assert ran(home, "echo two") == (0, "two\n")
+    assert "hook.run" not in screen(home, "t")
