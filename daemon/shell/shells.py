@@ -55,7 +55,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
         raise stopped
     shell = foreground(pty)
     hint = f"type into it: {SESH} send {name} TEXT"
-    if other := _other_shell(pty.foreground()):
+    if other := other_kind_of(pty.foreground()):
         works = "sesh run works in bash, zsh, fish, dash and ash"
         raise Refused(f"{works}, and the shell in {name} is {other}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.unwritten or pump.enter_unread:
@@ -96,11 +96,11 @@ def kind_of(pid: int) -> str:
     return _KINDS.get(program, "")
 
 
-def _other_shell(pid: int) -> str:
+def other_kind_of(pid: int) -> str:
     """Return the name of an interactive shell in which `run` does not work; empty for another program."""
     words = processes.command_of(pid)
     program = _program_of(pid)
-    if program == "python":  # xonsh is a script
+    if program == "python" and words[:1] != ["xonsh"]:  # xonsh is a script, which may name its process so
         words, program = words[1:], ""
     if not words or _runs_script(words[1:]):
         return ""
