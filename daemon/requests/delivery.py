@@ -24,6 +24,7 @@ RESTLESS = 1.0  # seconds after which Enter is typed although the screen still c
 LINE_POLL = 0.005  # seconds between two looks at a shell that has got a line
 LINE_TIME = 0.3  # seconds for a shell to read again; then what is typed is for the command that it runs
 _ASKED = b"\x1b[?2004h"  # a shell that begins to read a line asks for pastes
+_TAB = re.compile(rb"\t+")
 _PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
 """Bytes typed at once, cut between characters: some programs read 1,024 at a time, and the kernel counts only 4,095."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
@@ -154,7 +155,7 @@ class ShellLines:
             line = self._lines.popleft()
             begins_at = self._pump.log.head
             end = b"\r" if self._lines else b""
-            self._pump.type((PASTE + line + PASTE_END if marks and line else line) + end)
+            self._pump.type((_pasted(line) if marks else _TAB.sub(lambda tab: _pasted(tab[0]), line)) + end)
             if not any(self._lines):
                 end = b"\r" * (len(self._lines) - 1)
                 self._lines.clear()
@@ -180,8 +181,12 @@ class ShellLines:
             if takes and _ASKED in self._pump.log.content(begins_at):
                 return True
             if takes and not self._pump.enter_unread:
-                return False  # fish goes on with the line: a paste within its quotes would escape them
+                return False  # fish goes on with the line: a paste within a quote would escape another quote
         return takes_pastes(self._session)
+
+
+def _pasted(text: bytes) -> bytes:
+    return PASTE + text + PASTE_END if text else b""
 
 
 def takes_pastes(session: Session) -> bool:

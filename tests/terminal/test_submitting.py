@@ -367,6 +367,19 @@ def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without
     wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
 
 
+def test_a_tab_for_fish_completes_nothing_also_within_a_quote_that_goes_on(home: Home) -> None:
+    """A line within a quote is typed as keys, as a paste there escapes the next quote. Fish 3 inserts no tab at all."""
+    need("fish")
+    home.write("alpha.txt", "")
+    assert home.sesh("open", "work", "--", "fish").code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    text = "printf '%s\n' 'a\tb' >made\necho 'it'\\''s' >>made\n"
+    assert home.sesh("send", "work", "-", input=text).code == 0
+    made = Path(home.path, "made")
+    wait_until(lambda: made.exists() and made.read_text().endswith("s\n"), "the file 'made' has the last line")
+    assert made.read_text().replace("\t", "") == "ab\nit's\n"
+
+
 @pytest.mark.needs_fork("a program that gets less time")
 def test_what_is_refused_behind_an_enter_that_is_not_read_was_not_typed(
     home: Home, monkeypatch: pytest.MonkeyPatch
