@@ -12,12 +12,12 @@ from typing import Optional
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.requests.delivery import POLL, STALLED, Delivery, unmarked
+from sesh.daemon.requests.delivery import POLL, STALLED, Delivery, ShellLines, takes_pastes, unmarked
 from sesh.daemon.session import Session
 from sesh.desktop.file_names import as_word
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError
 from sesh.system import platforms
-from sesh.text.keys import PASTE, PASTE_END
+from sesh.text.keys import ESCAPE, PASTE, PASTE_END
 from sesh.vt.modes import BRACKETED_PASTE
 from sesh.wire import protocol
 from sesh.wire.messages import SendResponse
@@ -38,6 +38,7 @@ class Typing:
         self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
         self._presses: list[PeerRequest[SendResponse]] = []  # the first one's keys are typed
         self._kept_until = 0.0  # time (monotonic) until which a text keeps its turn for its next piece
+        self._as_keys = False  # the text that is typed in pieces is keys
         self.busy = 0  # the texts and keys that are typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
         session.desk.files.type_path = self._type_path
@@ -217,6 +218,11 @@ class Typing:
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
         """Type a text: at once to a reader of lines, else at its pace."""
+        self._as_keys = (
+            self._as_keys if more else data[:1] == ESCAPE or (len(data) == 1 and data < b" ") or data == b"\x7f"
+        )
+        if not self._as_keys and takes_pastes(self._session):
+            return (yield from self._type_lines(data + b"\r" * enter, more=more))
         text = unmarked(data) if enter else data
         if not enter or not self._pump.pty.raw() or self._session.activity.shell_reads:
             return self._type_at_once(text + b"\r" * enter, more=more)
@@ -224,6 +230,16 @@ class Typing:
         self.busy += 1
         try:
             reason = yield from Delivery(self._session, text).steps()
+        finally:
+            self.busy -= 1
+        return {"position": self._pump.input_line.sent_at, "reason": reason}
+
+    def _type_lines(self, text: bytes, *, more: bool) -> Generator[float, None, SendResponse]:
+        """Type a text for a shell line by line."""
+        self._admit(text, more=more)
+        self.busy += 1
+        try:
+            reason = yield from ShellLines(self._session, text).steps()
         finally:
             self.busy -= 1
         return {"position": self._pump.input_line.sent_at, "reason": reason}
