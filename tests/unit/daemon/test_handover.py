@@ -69,7 +69,7 @@ LOST = {
         "Desk._has_advised",
     "runs: there is no reload while one is active":
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at "
-        "MarkFilter._held MarkFilter.part",
+        "MarkFilter._held MarkFilter.part KeyWatch._since KeyWatch._looked_at",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._as_keys Typing.busy Typing._presses Typing._turns "
         "Requests.unfinished StdinPipe.waiting StdinPipe.ends",
@@ -92,7 +92,7 @@ LOST = {
         "Checkpointer._room",
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at Pump.hung_up "
-        "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes",
+        "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes Typing._kept_until",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
