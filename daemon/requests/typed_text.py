@@ -81,7 +81,7 @@ class Typing:
                 self._check(since, question, enter=enter, force=force)
                 self._kept_until = 0.0
                 response = yield from self._type(request.data, enter=enter, more=more)
-            if goes_on:
+            if goes_on and not response.get("reason"):
                 self._kept_until = time.monotonic() + STALLED
             self._respond(request, key, response)
         finally:

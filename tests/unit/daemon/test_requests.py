@@ -15,6 +15,7 @@ import pytest
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients import connection
 from sesh.daemon.life import description
+from sesh.daemon.requests import typed_text
 from sesh.daemon.requests.requests import MAX_REQUESTS, REQUESTS
 from sesh.daemon.watching.waits import MAX_WAITS
 from sesh.errors import ProtocolError
@@ -180,6 +181,25 @@ def test_texts_behind_another_are_bounded_and_begin_by_their_deadline_with_all_t
     refused = [codec.parse(payload) for _, payload in link.take()]
     codes = {each["id"]: each["error"]["code"] for each in refused if "error" in each}
     assert codes == {MAX_REQUESTS: "busy", 1: "timeout"}
+
+
+def test_a_text_keeps_its_turn_for_its_rest_only_if_that_comes(
+    server: Daemon, link: Link, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(typed_text, "STALLED", 1000.0)
+    typing, typed, reasons = server.requests.typing, list[bytes](), {b"one": "", b"rest": "it has ended"}
+
+    def noted(data: bytes, *, enter: bool, more: bool) -> Generator[float, None, dict[str, str]]:
+        typed.append(data)
+        yield from ()
+        return {"reason": reasons.get(data, "")}
+
+    monkeypatch.setattr(typing, "_type", noted)
+    for data, words in ((b"one", {"goes_on": True}), (b"two", {}), (b"rest", {"more": True, "goes_on": True})):
+        link.connection.data = bytearray(data)
+        server.requests.handle(link.connection, {"id": 1, "verb": "send", **words})
+    server.until(lambda: not server.requests.unfinished)
+    assert typed == [b"one", b"rest", b"two"]
 
 
 @pytest.mark.parametrize("persist", [True, False])
