@@ -158,9 +158,10 @@ def test_a_command_in_bash_sees_what_a_typed_one_would(home: Home) -> None:
     script = "alias x='echo of an alias'\nx\necho $LINENO $1\ndeclare y=2\nreturn 3\necho never"
     assert ran(home, script) == (3, "of an alias\n3\n")
     assert ran(home, "echo $y; nosuch")[1].splitlines() == ["2", "bash: nosuch: command not found"]
-    code, output = ran(home, 'echo "$_"; echo ${FUNCNAME[*]}')
-    assert code == 0
-    assert "7373" not in output
+    code, output = ran(home, 'echo "<$_>"')
+    assert (code, output[:1], "7373" in output) == (0, "<", False)
+    assert ran(home, "echo )")[1].splitlines()[1:] == ["bash: eval: line 1: `echo )'"]
+    assert "7373" not in screen(home, "t")
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
