@@ -23,6 +23,7 @@ from sesh.daemon.screen.feed import ScreenFeed
 from sesh.daemon.screen.program_status import ProgramStatus
 from sesh.daemon.shell.command_marks import CommandMarks
 from sesh.daemon.shell.history import History
+from sesh.daemon.shell.key_watch import KeyWatch
 from sesh.daemon.shell.marked_shells import MarkedShells
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
@@ -58,7 +59,7 @@ class Session:
         self.marked_shells = marked_shells = MarkedShells()
         self.activity = activity = Activity(agenda, facts, pump, feed, program_status, marked_shells, events)
         self.history = history = history or History()
-        self.runs = runs = RunQueue(agenda, facts, pump, history, events, faults)
+        self.runs = runs = RunQueue(agenda, facts, pump, history, events, faults, KeyWatch(facts, pump, feed))
         self.waits = Waits(agenda, pump, activity, runs)
         self.queries = queries = QueryRouter(agenda, pump, feed, clients, runs)
         marks = CommandMarks(facts, pump, marked_shells, runs, history, events)

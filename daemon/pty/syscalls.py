@@ -1,4 +1,4 @@
-"""Finds out by system calls whether a foreground process reads the terminal.
+"""Finds out by system calls what a foreground process waits for.
 
 `/proc/PID/syscall` contains the number and arguments of a sleeping thread's system call. A daemon may read that of its
 descendants (proc(5), and Yama's default), but not of another user's processes. Linux only: no other system reports the
@@ -14,25 +14,33 @@ from enum import Enum
 from sesh.system import platforms, processes
 
 _READS = {"Linux x86_64": (0, 19), "Linux aarch64": (63, 65)}  # read(2) and readv(2): syscalls(2)
-_SELECTS = {"Linux x86_64": (7, 23, 219, 232, 270, 271, 281, 441), "Linux aarch64": (22, 72, 73, 128, 441)}
-"""The variants of poll, select and epoll_wait; and restart_syscall, as seen after Ctrl-Z and fg."""
+_SELECTS = {"Linux x86_64": (23, 270), "Linux aarch64": (72,)}
+_EPOLLS = {"Linux x86_64": (232, 281, 441), "Linux aarch64": (22, 441)}
+_POLLS = {"Linux x86_64": (7, 219, 271), "Linux aarch64": (73, 128)}
+"""The variants of poll; and restart_syscall, as seen after Ctrl-Z and fg, which may be any of these calls."""
 _MACHINE = "{0.sysname} {0.machine}".format(os.uname())
 
+KNOWN = _MACHINE in _READS  # whether this system tells the call of a thread
 MAX_PROCESSES = 64  # processes of the foreground that are examined
 MAX_THREADS = 64  # threads of each process that are examined
-_CONTROLLING = 5 << 8  # the number of /dev/tty
+CONTROLLING = 5 << 8  # the number of /dev/tty
 
 
 class Call(Enum):
     READ = "read"
     SELECT = "select"
+    EPOLL = "epoll"
+    POLL = "poll"
     OTHER = "other"  # another call, or none: the thread runs
     UNKNOWN = "unknown"
 
 
 def call_of(thread: str) -> tuple[Call, int, int]:
-    """Return the call of a thread (`/proc/PID[/task/TID]`); for READ, also descriptor and size."""
-    if _MACHINE not in _READS:
+    """Return the call of a thread (`/proc/PID[/task/TID]`), with its first argument, and for READ the size.
+
+    The first argument is the descriptor, and that of SELECT the number of descriptors; -1 if it has neither.
+    """
+    if not KNOWN:
         return Call.UNKNOWN, -1, 0
     try:
         words = platforms.read_proc(f"{thread}/syscall").split()
@@ -40,10 +48,13 @@ def call_of(thread: str) -> tuple[Call, int, int]:
         return Call.UNKNOWN, -1, 0
     if len(words) < 4 or not words[0].isdigit():
         return Call.OTHER, -1, 0
-    number = int(words[0])
+    number, first = int(words[0]), int(words[1], 16) & 0xFFFFFFFF
     if number in _READS[_MACHINE]:
-        return Call.READ, int(words[1], 16) & 0xFFFFFFFF, int(words[3], 16)
-    return (Call.SELECT if number in _SELECTS[_MACHINE] else Call.OTHER), -1, 0
+        return Call.READ, first, int(words[3], 16)
+    for call, numbers in ((Call.SELECT, _SELECTS), (Call.EPOLL, _EPOLLS)):
+        if number in numbers[_MACHINE]:
+            return call, first, 0
+    return (Call.POLL if number in _POLLS[_MACHINE] else Call.OTHER), -1, 0
 
 
 def reads_terminal(group: int, leader: int, device: int) -> bool | None:
@@ -52,9 +63,9 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
     Return None if no such process was found, but some could not be examined. `leader`: of the session. `device`: the
     terminal's number, as in `tty_nr`.
     """
-    known = _MACHINE in _READS
-    for pid in _members(group, leader):
-        for thread in _threads(pid):
+    known = KNOWN
+    for pid in members(group, leader):
+        for thread in threads(pid):
             call, descriptor, _ = call_of(f"/proc/{pid}/task/{thread}")
             if call == Call.READ and _is_terminal(pid, descriptor, device):
                 return True
@@ -64,7 +75,7 @@ def reads_terminal(group: int, leader: int, device: int) -> bool | None:
 
 def runs(group: int, leader: int) -> bool:
     """Return whether a process of the foreground `group` is running or runnable."""
-    return any(processes.stat_of(pid)[:1] == ["R"] for pid in _members(group, leader))
+    return any(processes.stat_of(pid)[:1] == ["R"] for pid in members(group, leader))
 
 
 def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
@@ -72,10 +83,10 @@ def _is_terminal(pid: int, descriptor: int, device: int) -> bool:
         number = platforms.device_number(os.stat(f"/proc/{pid}/fd/{descriptor}").st_rdev)
     except OSError:
         return False
-    return number in (device, _CONTROLLING)
+    return number in (device, CONTROLLING)
 
 
-def _members(group: int, leader: int) -> Iterator[int]:
+def members(group: int, leader: int) -> Iterator[int]:
     """Yield the living processes of a group."""
     # Walk the descendants of the group's leader, then those of the session's leader. The group's leader may have ended
     # before the other members, for example if it was the first command of a pipeline.
@@ -89,11 +100,11 @@ def _members(group: int, leader: int) -> Iterator[int]:
         fields = processes.stat_of(pid)
         if len(fields) > 2 and fields[0] not in "ZX" and fields[2] == str(group):
             yield pid
-        for thread in _threads(pid):
+        for thread in threads(pid):
             pending += map(int, platforms.content(f"/proc/{pid}/task/{thread}/children").split())
 
 
-def _threads(pid: int) -> list[str]:
+def threads(pid: int) -> list[str]:
     try:
         return os.listdir(f"/proc/{pid}/task")[:MAX_THREADS]
     except OSError:

@@ -21,6 +21,10 @@ POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
+LINE_POLL = 0.005  # seconds between two looks at a shell that has got a line
+LINE_TIME = 0.3  # seconds for a shell to read again; then what is typed is for the command that it runs
+_ASKED = b"\x1b[?2004h"  # a shell that begins to read a line asks for pastes
+_TAB = re.compile(rb"\t+")
 _PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
 """Bytes typed at once, cut between characters: some programs read 1,024 at a time, and the kernel counts only 4,095."""
 _MODAL = frozenset(("vi", "vim", "nvim", "view", "vimdiff", "nvi", "kak", "hx"))
@@ -129,6 +133,70 @@ class Delivery:
             raise _Stopped("it asks something now")
         if self._pty.input_reader() != self._reader:
             raise _Stopped("another program reads the terminal now")
+
+
+class ShellLines:
+    """A text for a shell that takes pastes: each line is a paste, so a tab in it is a tab, and each line end is Enter.
+
+    The next line waits until the shell reads again, as a command may read it instead, which takes no pastes.
+    """
+
+    def __init__(self, session: Session, text: bytes) -> None:
+        self._session = session
+        self._pump = session.pump
+        lines = unmarked(text).replace(ESCAPE, b"").replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n")
+        self._lines = deque(lines)
+
+    def steps(self) -> Generator[float, None, str]:
+        """Type the lines; return what is missing and why."""
+        until = time.monotonic() + STALLED
+        marks = True
+        while self._lines:
+            line = self._lines.popleft()
+            begins_at = self._pump.log.head
+            end = b"\r" if self._lines else b""
+            self._pump.type((_pasted(line) if marks else _TAB.sub(lambda tab: _pasted(tab[0]), line)) + end)
+            if not any(self._lines):
+                end = b"\r" * (len(self._lines) - 1)
+                self._lines.clear()
+                self._pump.type(end)
+                break
+            typed_at = self._pump.input_line.input_at
+            marks = yield from self._until_it_reads(begins_at, until)
+            if self._pump.input_line.input_at != typed_at:
+                return "somebody typed meanwhile, so the rest of the text was not typed"
+            if not self._session.life.running:
+                return "it has ended, so the rest of the text was not typed"
+            if not takes_pastes(self._session):  # a command reads, or will: what it leaves is the shell's
+                self._pump.type(b"\n".join(self._lines))
+                break
+        return ""
+
+    def _until_it_reads(self, begins_at: int, until: float) -> Generator[float, None, bool]:
+        """Wait until the shell reads; return whether it has begun a line, and does not go on with the one before."""
+        until = min(until, time.monotonic() + LINE_TIME)
+        while time.monotonic() < until and self._session.life.running:
+            yield LINE_POLL
+            takes = takes_pastes(self._session)
+            if takes and _ASKED in self._pump.log.content(begins_at):
+                return True
+            if takes and not self._pump.enter_unread:
+                return False  # fish goes on with the line: a paste within a quote would escape another quote
+        return takes_pastes(self._session)
+
+
+def _pasted(text: bytes) -> bytes:
+    return PASTE + text + PASTE_END if text else b""
+
+
+def takes_pastes(session: Session) -> bool:
+    """Return whether a shell reads a line now, and takes pastes."""
+    if not session.pump.pty.raw() or not session.activity.shell_reads:
+        return False
+    if session.pump.wants_read:
+        session.read_output()
+    session.feed.catch_up()
+    return session.feed.emulator.mode(BRACKETED_PASTE) is True
 
 
 def unmarked(text: bytes) -> bytes:

@@ -22,6 +22,7 @@ from sesh.daemon.clients.events import Events
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
+from sesh.daemon.shell.key_watch import KeyWatch
 from sesh.daemon.shell.run import Run, RunOutput, RunState
 from sesh.daemon.shell.run_marks import EXPANDING_KEYS, MarkFilter, RunMark, Wrapper, shown, source
 from sesh.daemon.shell.shells import Shell
@@ -42,9 +43,17 @@ class RunQueue(Part):
     """The runs of a session: the active one, and the waiting ones."""
 
     def __init__(
-        self, agenda: Agenda, facts: Facts, pump: Pump, history: History, events: Events, faults: FaultLog
+        self,
+        agenda: Agenda,
+        facts: Facts,
+        pump: Pump,
+        history: History,
+        events: Events,
+        faults: FaultLog,
+        key_watch: KeyWatch,
     ) -> None:
         super().__init__(agenda)
+        self._key_watch = key_watch
         self._facts = facts
         self._events = events
         self._faults = faults
@@ -113,7 +122,7 @@ class RunQueue(Part):
         if timeout is not None:
             run.times_out_at = time.monotonic() + timeout
             self._plan()
-        if self.active is None:
+        if self.active is None or self.active.state == RunState.RUNNING:  # which may wait for keys
             self._step_in(0)
 
     def interrupt(self, connection: PeerConnection, *, signals: bool) -> bool:
@@ -347,6 +356,7 @@ class RunQueue(Part):
         pump = self._pump
         now = time.monotonic()
         self._step_in(min(0.5, max(QUIET, (now - run.changed_at) / 10)))
+        self._respond_if_busy(run)
         if run.wrapper is None or now - max(run.changed_at, run.output.appended_at) < QUIET:
             return
         shell = shells.foreground(pump.pty)
@@ -361,6 +371,25 @@ class RunQueue(Part):
             code = 0  # the command has started another shell
         run.output.end_line()  # drops the prompt
         self._finish(run, code)
+
+    def _respond_if_busy(self, run: Run) -> None:
+        """If the command waits for keys, respond that it goes on, and that those behind it did not run."""
+        if run.wrapper is None or run.state != RunState.RUNNING:
+            return
+        program = self._key_watch.look(run.wrapper.shell.pid, run.changed_at)
+        if not program:
+            return
+        story = f"{program} waits for keys in {self.name}"
+        hint = f"use it: {SESH} attach {self.name}, or send keys: {SESH} send {self.name} --key q"
+        for other in [*self._waiting]:
+            self._refuse(other, Busy(f"{story}; this command did not run", hint=hint))
+        if run.request is not None:
+            run.send_lines()
+            story = f"{story}, and the command goes on"
+            run.request.refuse(Busy(story, hint=hint, fate=Fate.GOES_ON, exit_code=ExitCode.UNKNOWN))
+            run.request = None
+            run.times_out_at = NEVER
+            self._plan()
 
     # -- the end of a run
 

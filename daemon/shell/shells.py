@@ -143,7 +143,15 @@ def _runs_script(words: list[str]) -> bool:
 def foreground_name(pty: Pty, asker: int = -1, own: Sequence[str] = ()) -> str:
     """Return the foreground program's name, or that of `own` while `asker` is there."""
     group = pty.foreground()
-    words = own if group == asker else processes.command_of(group)
+    return _name_in(own if group == asker else processes.command_of(group))
+
+
+def program_name(pid: int) -> str:
+    """Return the name by which a process's program was started."""
+    return _name_in(processes.command_of(pid))
+
+
+def _name_in(words: Sequence[str]) -> str:
     return os.path.basename(words[0]).lstrip("-") if words and words[0] else "another program"
 
 

@@ -79,8 +79,8 @@ def follow(
                 break
     except Ended as ended:  # the session ended while the link was down, or before its response
         write_new(stream.output.count_stored(ended))
-    if lines is not None and lines.current.text:
-        write([text(lines.current)])
+    if lines is not None and (rest := [text(line) for line in lines.rest]):
+        write(rest)
 
 
 def _fetch_existing(

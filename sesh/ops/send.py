@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 
@@ -24,6 +25,8 @@ _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wai
 MAX_TEXT = 64 << 20  # bytes; a longer text is refused
 _MAX_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
 _ANY = "."  # the pattern for any question, also an empty one
+_CHUNK = re.compile(rb"(?s).{1,%d}(?:\Z|(?<=\n))|.{1,%d}(?<!\r)(?![\x80-\xbf])|.{1,%d}" % (CHUNK, CHUNK, CHUNK))
+"""Bytes sent at once: whole lines, else whole characters; a daemon types each line of a text for a shell by itself."""
 
 
 def send_input(
@@ -77,10 +80,11 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
-    first = _type_as_unit(stream, typed[:CHUNK], {}, _TIMEOUT)
+    first_chunk, *chunks = _CHUNK.findall(typed) or [b""]
+    first = _type_as_unit(stream, first_chunk, {"goes_on": bool(chunks)}, _TIMEOUT)
     try:
-        for start in range(CHUNK, len(typed), CHUNK):
-            _type_as_unit(stream, typed[start : start + CHUNK], {"more": True}, _TIMEOUT)
+        for number, chunk in enumerate(chunks, 1):
+            _type_as_unit(stream, chunk, {"more": True, "goes_on": number < len(chunks)}, _TIMEOUT)
     except SeshError as error:
         raise error.but(typed=True) from error
     return first

@@ -191,6 +191,13 @@ class Modes(Printing):
         self.pen = with_link(saved.pen, self.pen.link)
         self.charsets = saved.charsets
 
+    def save_cursor_or_set_margins(self, left: int = 0, right: int = 0) -> None:
+        """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
+        if self.left_right_mode:
+            self.set_left_right_margins(left, right)
+        else:
+            self.save_cursor()
+
     def soft_reset(self) -> None:
         """DECSTR: reset modes, margins, pen, charsets and the saved cursor; keep text and cursor."""
         self.cursor.hidden = False

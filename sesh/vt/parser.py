@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from io import StringIO
+from operator import methodcaller
 from time import perf_counter
 
 from sesh.vt import grammar
@@ -23,7 +24,7 @@ from sesh.vt.grammar import LIMIT, PARAMETERS, parameter
 from sesh.vt.modes import KEYPAD
 from sesh.vt.screen import Screen
 
-Call = tuple[Callable[..., object], tuple[object, ...]]  # a function of a screen, and its arguments
+Call = Callable[[Screen], object]  # a method of a screen, with its arguments
 
 PIECE = 1024  # most bytes parsed between two checks of the deadline; on large screens there are fewer
 SMALLEST_PIECE = 2
@@ -68,14 +69,6 @@ def _nothing(_: Screen) -> None:
     """Ignore an unknown sequence."""
 
 
-def _save_or_margins(screen: Screen, left: int = 0, right: int = 0) -> None:
-    """CSI s: DECSLRM while DECLRMM (mode 69) is on, otherwise SCOSC."""
-    if screen.left_right_mode:
-        screen.set_left_right_margins(left, right)
-    else:
-        screen.save_cursor()
-
-
 _CONTROLS: dict[str, Callable[[Screen], object]] = {
     "\b": Screen.backspace,
     "\t": Screen.tab,
@@ -86,7 +79,7 @@ _CONTROLS: dict[str, Callable[[Screen], object]] = {
     "\x0e": Screen.shift_out,
     "\x0f": Screen.shift_in,
 }
-_ESCAPES: dict[str, Call] = {
+_ESCAPES: dict[str, tuple[Callable[..., object], tuple[object, ...]]] = {
     "6": (Screen.back_index, ()),
     "7": (Screen.save_cursor, ()),
     "8": (Screen.restore_cursor, ()),
@@ -141,7 +134,7 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {  # the function tha
     "${": (Screen.wipe_rectangle, 4),
     "g": (Screen.clear_tab_stop, 1),
     "r": (Screen.set_margins, 2),
-    "s": (_save_or_margins, 2),
+    "s": (Screen.save_cursor_or_set_margins, 2),
     "t": (Screen.window_operation, 2),
     "u": (Screen.restore_cursor, 0),
     "!p": (Screen.soft_reset, 0),
@@ -156,36 +149,44 @@ _SEQUENCES: dict[str, tuple[Callable[..., object], int]] = {  # the function tha
 }
 
 
+def _call(method: Callable[..., object], *arguments: object) -> Call:
+    """Return the call of a screen's method, which a subclass may override."""
+    return methodcaller(method.__name__, *arguments)
+
+
 def _call_of(sequence: str) -> Call:
     kind = sequence[1]
     if kind in "P_":
-        return Screen.image, (sequence,)
+        return _call(Screen.image, sequence)
     if len(sequence) - sequence.endswith("\x07") >= LIMIT:
-        return _nothing, ()
+        return _nothing
     if kind == "[":
         return _control_sequence(sequence)
     if kind == "]":
-        return Screen.operating_command, (sequence[2:].removesuffix("\x07"),)
+        return _call(Screen.operating_command, sequence[2:].removesuffix("\x07"))
     if kind in G_SETS and len(sequence) in {3, 4}:
-        return Screen.define_charset, (sequence[2:], kind)
-    return _ESCAPES.get(sequence[1:], (_nothing, ()))
+        return _call(Screen.define_charset, sequence[2:], kind)
+    if sequence[1:] not in _ESCAPES:
+        return _nothing
+    method, arguments = _ESCAPES[sequence[1:]]
+    return _call(method, *arguments)
 
 
 def _control_sequence(sequence: str) -> Call:
     match = _CSI.match(sequence)
     if match is None:
-        return _nothing, ()
+        return _nothing
     prefix, text, intermediates, final = match.groups()
     kind = prefix + intermediates + final
     if kind == "m":
-        return Screen.set_pen, (text,)
+        return _call(Screen.set_pen, text)
     if kind in {"h", "l", "?h", "?l"}:
         numbers = tuple(parameter(part) for part in text.split(";", PARAMETERS)[:PARAMETERS] if ":" not in part)
-        return Screen.switch_modes, (numbers, final == "h", bool(prefix))
-    call, count = _SEQUENCES.get(kind, (_nothing, 0))
-    if ":" in text:
-        return _nothing, ()
-    return call, tuple(parameter(part) for part in text.split(";", count)[:count]) if text else ()
+        return _call(Screen.switch_modes, numbers, final == "h", bool(prefix))
+    if ":" in text or kind not in _SEQUENCES:
+        return _nothing
+    method, count = _SEQUENCES[kind]
+    return _call(method, *(parameter(part) for part in text.split(";", count)[:count] if text))
 
 
 _cached_call = lru_cache(4096)(_call_of)
@@ -266,8 +267,8 @@ class Parser:
             if sequence:
                 try:
                     repeats = sequence[1] == "[" and len(sequence) < _MAX_CACHED  # titles and links seldom come again
-                    function, arguments = _cached_call(sequence) if repeats else _call_of(sequence)
-                    function(screen, *arguments)
+                    call = _cached_call(sequence) if repeats else _call_of(sequence)
+                    call(screen)
                 except Exception as error:
                     self.last_error = error
                 screen.joinable = False

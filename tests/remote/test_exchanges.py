@@ -9,9 +9,10 @@ import sys
 
 import pytest
 
+from sesh.daemon.shell import key_watch
 from tests.remote.cutting import Moment
 from tests.remote.via import Beside, ViaHost
-from tests.support import Home, wait_until
+from tests.support import Home, says_who_reads, wait_until
 
 LINES = [f"line {number}" for number in range(40)]
 PRINTS = "for n in $(seq 0 39); do echo line $n; done"
@@ -160,3 +161,20 @@ def test_a_wait_does_not_find_what_was_printed_before_it_began_though_the_job_en
     far.back()
     _, error = wait.communicate(timeout=30)
     assert wait.returncode == 1, error
+
+
+@says_who_reads
+@pytest.mark.needs_fork("a program that gets less time")
+@pytest.mark.parametrize("moment", [Moment.AFTER_REQUEST, Moment.WITHIN_ANSWER])
+def test_a_command_that_waits_for_keys_is_told_of_behind_a_link_that_breaks(
+    home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch, moment: Moment
+) -> None:
+    monkeypatch.setattr(key_watch, "WAITED", 0.5)
+    breaks_at(home, moment, "run")
+    done = home.sesh("@box", "run", "work", "--json", "--", "bash -c 'echo x >>ran; read -n 1'")
+    told = "bash waits for keys in work, and the command goes on; "
+    way = "use it: sesh @box attach work, or send keys: sesh @box send work --key q"
+    assert has_broken(home)
+    assert (done.code, done.json()["error"]) == (255, {"code": "busy", "message": f"{told}{way}"})
+    assert home.sesh("@box", "send", "work", "--key", "x").code == 0
+    assert home.sesh("@box", "run", "work", "--", "cat ran").stdout == "x\n"

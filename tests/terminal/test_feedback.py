@@ -135,13 +135,8 @@ def test_a_session_whose_new_shell_has_joined_before_one_is_attached_is_refused(
             "tmux -L other attach -t main",
             marks=[pytest.mark.needs("tmux"), pytest.mark.soak],
         ),
-        pytest.param(
-            "screen -S main tmux new-session -s main",
-            "screen -x main",
-            marks=[pytest.mark.needs("tmux"), pytest.mark.needs("screen"), pytest.mark.soak],
-        ),
     ],
-    ids=["dtach", "tmux", "tmux-in-tmux", "tmux-in-screen"],
+    ids=["dtach", "tmux", "tmux-in-tmux"],
 )
 def test_joining_it_by_hand_in_the_session_ends_the_attachment_too(
     multiplexers: Multiplexers, outside: str, inside: str
@@ -155,6 +150,26 @@ def test_joining_it_by_hand_in_the_session_ends_the_attachment_too(
     assert multiplexers.home.summary("work")["state"] == "running"
     terminal.type("exit\r")
     terminal.exit_code()
+
+
+@pytest.mark.soak
+@pytest.mark.needs("tmux")
+@pytest.mark.needs("screen")
+def test_joining_a_screen_that_shows_a_tmux_ends_the_attachment_once_a_key_comes_round(
+    multiplexers: Multiplexers,
+) -> None:
+    """On a fast machine the pictures are soon alike, and then nothing flows."""
+    multiplexers.startup()
+    home = multiplexers.home
+    terminal = multiplexers.outer("screen -S main tmux new-session -s main")
+    terminal.type("sesh work\r")
+    wait_until(lambda: home.summary("work").get("attached") == 1, "the terminal is attached to work")
+    terminal.type("screen -x main\r")
+    joined = ["screen", "-x", "main"]
+    wait_until(lambda: (home.summary("work")["foreground"] or {}).get("command") == joined, "the session has joined")
+    terminal.type("\r")
+    wait_for_the_end(terminal)
+    assert home.summary("work")["state"] == "running"
 
 
 @pytest.mark.soak

@@ -16,7 +16,7 @@ from sesh.errors import Refused
 from sesh.reach import find
 from sesh.wire import messages
 from sesh.wire.protocol import CHUNK
-from tests.support import PROMPT, Home, Open, Sesh, says_who_reads, wait_until
+from tests.support import PROMPT, Home, Open, Sesh, need, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged, slow_box
 from tests.terminal.looking import screen
 
@@ -73,7 +73,7 @@ Box = Callable[..., None]
 def box(home: Home) -> Box:
     """Start a slow box; return what sends to it, one line of `send` behind the other, and checks what it has taken."""
     proof = home.write("proof", "")
-    assert home.sesh("open", "box", "--", *slow_box(proof)).code == 0
+    assert home.sesh("open", "box", "--", *slow_box(proof, "pastes")).code == 0
     wait_until(lambda: "box reads" in screen(home, "box"), "box shows 'box reads'")
 
     def sends(*lines: str, takes: list[str]) -> None:
@@ -348,6 +348,36 @@ def test_a_line_for_an_editor_is_typed_as_its_command(sesh: Sesh, home: Home) ->
     wait_until(lambda: "hello" in screen(home, "ed"), "ed shows 'hello'")
     assert sesh("send", "ed", ":wq", "--enter").code == 0
     wait_until(lambda: os.path.exists(f"{home.path}/notes.txt"), "the file 'notes.txt' exists")
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without_marks(home: Home, shell: str) -> None:
+    """A tab completed a file's name, so a here-document had another content."""
+    need(shell)
+    home.write("alpha.txt", "")
+    assert home.sesh("open", "work", "--", shell).code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    text = "cat >made <<END\nall:\r\n\ta\x1b[201~b\nEND\ncat >read\n\tone\ntwo\n"
+    assert home.sesh("send", "work", "-", input=text).code == 0
+    assert home.sesh("send", "work", "--key", "C-d").code == 0
+    read = Path(home.path, "read")
+    wait_until(lambda: read.exists() and read.read_text().endswith("two\n"), "the file 'read' has two lines")
+    assert (Path(home.path, "made").read_text(), read.read_text()) == ("all:\n\tab\n", "\tone\ntwo\n")
+    assert home.sesh("send", "work", "-", "--key", "Enter", input="echo d''one").code == 0
+    wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
+
+
+def test_a_tab_for_fish_completes_nothing_also_within_a_quote_that_goes_on(home: Home) -> None:
+    """A line within a quote is typed as keys, as a paste there escapes the next quote. Fish 3 inserts no tab at all."""
+    need("fish")
+    home.write("alpha.txt", "")
+    assert home.sesh("open", "work", "--", "fish").code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    text = "printf '%s\n' 'a\tb' >made\necho 'it'\\''s' >>made\n"
+    assert home.sesh("send", "work", "-", input=text).code == 0
+    made = Path(home.path, "made")
+    wait_until(lambda: made.exists() and made.read_text().endswith("s\n"), "the file 'made' has the last line")
+    assert made.read_text().replace("\t", "") == "ab\nit's\n"
 
 
 @pytest.mark.needs_fork("a program that gets less time")

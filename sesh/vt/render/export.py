@@ -82,6 +82,13 @@ def _colour(form: str) -> int | str:
     return int(form.removeprefix("5;"))
 
 
+def _to_cursor(text: Row, below: int, column: int) -> str:
+    """Return what moves from the end of a line's text to the cursor, `below` the last row with text or above it."""
+    wraps = " " * (len(text) * below - text.end() + 1) if below > 0 else ""
+    up = f"\x1b[{-below}A" if below < 0 else ""
+    return f"{wraps}\r{up}\x1b[{column + 1}G"
+
+
 def follow_state(emulator: Emulator) -> LineState:
     rows = emulator.screen.rows
     row, column = emulator.cursor
@@ -94,7 +101,7 @@ def follow_state(emulator: Emulator) -> LineState:
     if emulator.alternate:
         start = "\x1b[?1049h"
     else:
-        start = f"\r\x1b[{column + 1}G" if is_open else ""
+        start = _to_cursor(rows[last], row - last, column) if is_open else ""
     return {
         "open": is_open,
         "blank": 0 if emulator.alternate else max(0, first - last - 1),

@@ -67,9 +67,12 @@ def composer(proof: str, **how: object) -> list[str]:
     return [*_PYTHON, os.path.join(_HERE, "composer.py"), proof, json.dumps(how)]
 
 
-def slow_box(proof: str, pace: float = 0.4) -> list[str]:
-    """Return the command of a box that reads each `pace` seconds, and logs lines to the file `proof`."""
-    return [*_PYTHON, os.path.join(_HERE, "slow_box.py"), proof, str(pace)]
+def slow_box(proof: str, *features: str, pace: float = 0.4) -> list[str]:
+    """Return the command of a box that reads each `pace` seconds, and logs lines to the file `proof`.
+
+    `features`: `asks`, `pastes`.
+    """
+    return [*_PYTHON, os.path.join(_HERE, "slow_box.py"), proof, str(pace), *features]
 
 
 def logged(proof: str) -> list[str]:

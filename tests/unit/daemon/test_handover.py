@@ -71,7 +71,8 @@ LOST = {
         "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part",
     "requests: a reload waits for those that have begun, and the others are repeated":
-        "Typing.busy Typing._presses Typing._turns Requests.unfinished StdinPipe.waiting StdinPipe.ends",
+        "Typing._as_keys Typing.busy Typing._presses Typing._turns "
+        "Requests.unfinished StdinPipe.waiting StdinPipe.ends",
     "the end: there is no reload while the session ends":
         "Ending._reason Ending._hung_up_at Ending._has_result Ending._timed_out Ending._killed_by_request "
         "Ending._check_at Ending._finish_at Pty.has_ended Pty.status Pty.usage",

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pyte
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.vt.lines import LineReader
+from sesh.vt.emulator import Emulator
+from sesh.vt.lines import MAX_ROWS, LineReader
+from sesh.vt.render.export import follow_state
 from sesh.vt.scrollback import LINE_LIMIT as LIMIT
 
 CASES = [
@@ -60,6 +63,70 @@ def test_a_shell_that_wraps_its_own_line_is_understood() -> None:
     assert line.text == "$ 123456789abc"
 
 
+TEXTS = st.text(st.sampled_from("ab c"), max_size=45).map(lambda text: f"${text}#")
+ERASES = st.sampled_from(["\x1b[J", "\x1b[K", "\x1b[2K"])
+
+
+@given(st.lists(st.tuples(TEXTS, st.integers(0, 9), ERASES), min_size=1, max_size=4))
+def test_a_line_that_is_drawn_anew_over_several_rows_is_finished_once(draws: list[tuple[str, int, str]]) -> None:
+    """Shells go up to the first row of a line that wraps, and draw it again; downward they move by line feeds."""
+    judge = pyte.Screen(10, 40)
+    terminal = pyte.Stream(judge)
+    drawn = ""
+
+    def draw(text: str) -> None:
+        nonlocal drawn
+        drawn += text
+        terminal.feed(text)
+
+    for text, wandered, erased in draws:
+        for _ in range(judge.cursor.y):  # also from the last row upward, as programs for builds do
+            draw(f"\r{erased}\x1b[A")
+        draw(f"\r\x1b[J{text}")
+        last = judge.cursor.y
+        up = min(wandered, last)
+        draw((f"\x1b[{up}A" if up else "") + "\r" + "\n" * up)
+    (line,) = (line for line in LineReader(0, 10).feed(f"{drawn}\r\n".encode()) if line.final)
+    assert line.text == "".join(judge.display).rstrip()
+
+
+def test_rows_whose_text_was_erased_are_lines_of_their_own() -> None:
+    """A program of builds writes three lines where one was that wrapped."""
+    lines = LineReader(0, 10)
+    drawn = b"x" * 25 + b"\r\x1b[2A\x1b[2Ka\r\n\x1b[2Kb\r\n\x1b[2Kc\r\n"
+    assert [line.text for line in lines.feed(drawn) if line.final] == ["a", "b", "c"]
+
+
+def test_what_is_left_at_the_end_has_the_text_above_a_row_that_was_erased() -> None:
+    lines = LineReader(0, 10)
+    assert not [*lines.feed(b"x" * 25 + b"\x1b[2K")]
+    assert (lines.current.text, [line.text for line in lines.rest]) == ("", ["x" * 20])
+
+
+def test_a_status_line_with_margins_and_a_whole_screen_of_letters_add_no_line() -> None:
+    drawn = b"y" * 15 + b"\x1b7\x1b[1;23r\x1b8\x1b[99;1H\x1b[J\x1b#8\x1b[2Kz\r\n"
+    assert [line.text for line in LineReader(0, 10).feed(drawn) if line.final] == ["z"]
+
+
+@given(TEXTS, st.integers(0, 4), st.integers(1, 10), st.integers(0, 12), TEXTS)
+def test_a_reader_that_begins_within_a_line_goes_on_in_its_row(
+    text: str, up: int, column: int, blanks: int, again: str
+) -> None:
+    """The cursor may be above the end of the text, and below it where blanks have wrapped."""
+    before = (f"first\r\n{text}{' ' * blanks}" + (f"\x1b[{up}A" if up else "") + f"\x1b[{column}G").encode()
+    emulator = Emulator(10, 5)
+    emulator.feed(before)
+    if (state := follow_state(emulator))["open"]:
+        start = emulator.last_lines(1)[0].encode() + state["start"].encode()
+        found = LineReader(0, 10, start)
+        drawn = f"\r{again}".encode()
+        emulator.feed(drawn)
+        list(found.feed(drawn))
+        row, x = emulator.cursor
+        shown = [*emulator.last_lines(1), ""][0]
+        assert found.current.text == shown.rstrip(), (row, x)
+
+
 def test_a_line_that_goes_on_keeps_its_start() -> None:
     lines = LineReader(50, 80, b"$\r\x1b[3G")
     (line,) = (each for each in lines.feed(b"ls\r\n") if each.final)
@@ -82,9 +149,9 @@ def test_a_line_without_end_costs_bounded_memory() -> None:
     lines = LineReader(0, 80)
     for _ in range(40):
         list(lines.feed(b"x" * (LIMIT // 8)))
-    assert len(lines.current.text) <= LIMIT + 80
+    assert len(lines.current.text) <= LIMIT + 80 * MAX_ROWS
     assert list(lines.feed(b"\x1b]0;" + b"t" * (2 * LIMIT))) == []
-    assert [line.final for line in lines.feed(b"\x07\r\n")] == [True]
+    assert {line.final for line in lines.feed(b"\x07\r\n")} == {True}
 
 
 @pytest.mark.parametrize(

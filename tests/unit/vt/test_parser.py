@@ -19,10 +19,10 @@ def test_digits_of_other_scripts_are_no_parameters() -> None:
 def test_an_error_costs_one_sequence_and_not_the_block(monkeypatch: pytest.MonkeyPatch) -> None:
     emulator = Emulator(20, 2)
 
-    def broken(*_: object) -> None:
+    def operating_command(*_: object) -> None:
         raise RuntimeError("broken")
 
-    monkeypatch.setattr(Screen, "operating_command", broken)
+    monkeypatch.setattr(Screen, "operating_command", operating_command)
     emulator.feed(b"before \x1b]0;only here\x07after")
     assert emulator.text()[0] == "before after"
     assert emulator.last_error is not None
