@@ -2,8 +2,8 @@
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
 inner file prints mark C and contains the command (for bash, evaluates it), so that a `return` in the command ends only
-this file. Before the first command in a zsh, mark A comes from a file that keeps our lines out of its history. If the command
-is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
+this file. Before the first command in a zsh, mark A comes from a file that keeps our lines out of its history. If the
+command is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only if they
 exist: if the run has been abandoned by the time the shell reads the line, the shell does nothing, and prints no error.
 
@@ -103,7 +103,8 @@ _ZSH_HISTORY = (
 )
 """Our lines go to a history that zsh drops at once: what a hook refuses stays in Up until the next line."""
 _ZSH_BEGIN = (
-    _ZSH_HISTORY + "[[ ! -o check_jobs ]] || { \\builtin setopt no_check_jobs; __sesh_kept_jobs=1; }; "
+    _ZSH_HISTORY
+    + "[[ ! -o check_jobs ]] || { \\builtin setopt no_check_jobs; __sesh_kept_jobs=1; }; "
     + "".join(
         f"[[ -z ${{{name}-}} || ${{(t){name}}} == *readonly* ]] || {{ __sesh_kept_{name}=${name}; {name}=-7373; }}; "
         for name in _ZSH_REPORTS
@@ -257,7 +258,7 @@ class Wrapper:
     def _checked(self, outer: str) -> str:
         """Return source that reads an outer file if the command has no syntax error, else does the same with `eval`."""
         inner, whole, text = (quoted(path, BASH) for path in (self._inner, self._whole, self._text))
-        check = f"BASH_ENV= \"$BASH\" -O extglob -n {text} >/dev/null 2>&1"
+        check = f'BASH_ENV= "$BASH" -O extglob -n {text} >/dev/null 2>&1'
         evaluated = outer.replace(f"\\builtin . {inner}", f'\\builtin eval "$(<{inner})"')
         return f"if {check}; then \\builtin . {whole}; else {evaluated}; fi"
 
@@ -267,7 +268,8 @@ class Wrapper:
         forgets = f"builtin history delete --exact --case-sensitive -- {quoted(self._line, FISH)}"
         end = (
             f"set -l code $status; {self._fish_mark('E', '$code ')}; functions -e __sesh_run_end; "
-            "set -q __sesh_run_done; or builtin test $code -eq 130; or disown (jobs -p | string match -r '^[0-9]+$') 2>/dev/null; "
+            "set -q __sesh_run_done; or builtin test $code -eq 130; "
+            "or disown (jobs -p | string match -r '^[0-9]+$') 2>/dev/null; "
             "set -e __sesh_run_done"
         )
         ends = f"function __sesh_run_end --on-event fish_postexec; {end}; end"

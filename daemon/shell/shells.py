@@ -20,9 +20,10 @@ from sesh.system.clock import STEADY
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
 _KINDS |= {"rbash": BASH, "sh": DASH, "busybox": ASH, "tcsh": CSH, "bsd-csh": CSH}
-_OTHERS = frozenset(
-    "bsd-csh csh elvish es ion ksh lksh mksh murex nu oils-for-unix oksh osh pdksh pwsh rbash rc tcsh xonsh yash ysh".split()
-)
+_OTHERS = {
+    *("bsd-csh", "csh", "elvish", "es", "ion", "ksh", "lksh", "mksh", "murex", "nu", "oils-for-unix", "oksh", "osh"),
+    *("pdksh", "pwsh", "rbash", "rc", "tcsh", "xonsh", "yash", "ysh"),
+}
 """Shells in which `run` does not work: rbash reads no file by its path."""
 PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as a prompt's own commands, to end
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
