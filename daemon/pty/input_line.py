@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Optional
 
@@ -11,6 +12,7 @@ from sesh.text.keys import PASTE_END, PRESS, RELEASE, Key, chord_of, is_report, 
 
 DRAFT_LASTS = 600.0  # seconds after the last key until a person's unfinished line is ignored
 _MAX_BYTES = 4096  # the last bytes of one input that are parsed
+_ESCAPE = Key.parse("Escape")
 _ENDS = [*map(Key.parse, ("Enter", "C-j", "C-c", "C-u", "C-d", "C-z", "C-\\"))]  # they enter or discard the line
 _RECALLS = [*map(Key.parse, ("Up", "Down", "C-p", "C-n", "C-r", "C-y"))]  # they may insert text
 
@@ -25,6 +27,7 @@ class InputLine:
     group: int = 0  # the foreground's process group at the last keys
     raw: bool = False  # the terminal was in raw mode when the line began
     sent_at: Optional[int] = None  # the log's head when a request last typed
+    escaped: bool = False  # Escape was typed since the line began: perhaps vi's command mode, or half of a key
     entered_at: Optional[float] = None  # time (monotonic) of an Enter; None once it was seen that it is read
 
     def note_reader(self, pty: Pty) -> None:
@@ -32,6 +35,7 @@ class InputLine:
         group = pty.foreground()
         if self.raw and group != self.group:
             self.estimate = 0
+            self.escaped = False
         self.group = group
         if not self.estimate:
             self.raw = pty.raw()
@@ -45,6 +49,8 @@ class InputLine:
                 continue
             self.input_at = now
             length = _length_after(key, self.estimate)
+            if key[0] < 0x20:
+                self.escaped = _is_one(key, [_ESCAPE]) or (self.escaped and not _is_one(key, _ENDS))
             if not length:
                 self.drafted_at = None
             elif drafts and (length > self.estimate or self.drafted_at is not None):
@@ -53,7 +59,14 @@ class InputLine:
 
     def length(self, pty: Pty) -> int:
         """Return the length in bytes; 0 if a raw terminal's reader has changed since."""
-        return self.estimate if not self.raw or self.group == pty.foreground() else 0
+        return self.estimate if self._has_reader(pty) else 0
+
+    def is_escaped(self, pty: Pty) -> bool:
+        """Return whether Escape was typed, and may still count for the reader: it is in vi's command mode, say."""
+        return self.escaped and self._has_reader(pty)
+
+    def _has_reader(self, pty: Pty) -> bool:
+        return not self.raw or self.group == pty.foreground()
 
     def drafted(self, pty: Pty) -> bool:
         """Return whether a person has typed in the line, and lately."""
@@ -66,14 +79,19 @@ def _is_silent(key: bytes) -> bool:
     return key[:2] == b"\x1b[" and ((chord_of(key) or (None, PRESS))[1] == RELEASE or is_report(key))
 
 
+def _is_one(key: bytes, keys: Sequence[Key]) -> bool:
+    chord, _ = chord_of(key) or (None, PRESS)
+    return any(matches(each, key, chord) for each in keys)
+
+
 def _length_after(key: bytes, length: int) -> int:
     """Return the line's length after one key; cursor keys do not change it."""
     if key[0] >= 0x20:
         return length if key == b"\x7f" else length + len(key)
-    chord, _ = chord_of(key) or (None, PRESS)
-    if any(matches(each, key, chord) for each in _ENDS):
+    if _is_one(key, _ENDS):
         return 0
+    chord, _ = chord_of(key) or (None, PRESS)
     kind, code, modifiers = chord or ("", 0, 0)
     writes = kind == "u" and not modifiers and 0x20 <= code < 0xE000 and code != 0x7F
-    writes = writes or key == PASTE_END or any(matches(each, key, chord) for each in _RECALLS)
+    writes = writes or key == PASTE_END or _is_one(key, _RECALLS)
     return length + len(key) if writes else length

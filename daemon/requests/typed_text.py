@@ -37,6 +37,7 @@ class Typing:
         self._pump = session.pump
         self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
         self._presses: list[PeerRequest[SendResponse]] = []  # the first one's keys are typed
+        self._kept_until = 0.0  # time (monotonic) until which a text keeps its turn for its next piece
         self._as_keys = False  # the text that is typed in pieces is keys
         self.busy = 0  # the texts and keys that are typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
@@ -52,19 +53,23 @@ class Typing:
         enter: bool = False,
         force: bool = False,
         more: bool = False,
+        goes_on: bool = False,
     ) -> Steps:
         """Type a text in its turn; without Enter, wait for room.
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
-        not meant for. `more`: the bytes continue those of the previous request. `key`: a repeated request with this key
-        is not typed again.
+        not meant for. `more`: the bytes continue those of the previous request. `goes_on`: one with `more` follows; the
+        text keeps its turn for it, but not for long, as its sender may be stopped. `key`: a repeated request with this
+        key is not typed again.
         """
-        self._turns.append(request)
+        self._turns.insert(0 if more and self._is_kept else len(self._turns), request)
         try:
             awaits_room = since is None and not enter
-            while self._turns[0] is not request or (
-                awaits_room and self._is_full(request.data) and request.time_left > 0
+            while (
+                self._turns[0] is not request
+                or (self._is_kept and not more)
+                or (awaits_room and self._is_full(request.data) and request.time_left > 0)
             ):
                 yield POLL
                 self._check_sender(request)
@@ -74,10 +79,17 @@ class Typing:
             request.check_deadline(self._session.name)
             if response is None:
                 self._check(since, question, enter=enter, force=force)
+                self._kept_until = 0.0
                 response = yield from self._type(request.data, enter=enter, more=more)
+            if goes_on:
+                self._kept_until = time.monotonic() + STALLED
             self._respond(request, key, response)
         finally:
             self._turns.remove(request)
+
+    @property
+    def _is_kept(self) -> bool:
+        return time.monotonic() < self._kept_until
 
     def press(self, request: PeerRequest[SendResponse], key: str = "") -> Steps:
         """Type keys, with the same `key` only once; the text that is being typed gets no Enter after them.
@@ -186,7 +198,7 @@ class Typing:
         To a program that takes no paste it is typed as it is; but not if a person has dropped the file (`by_person`),
         since they expect a paste. Return whether it was typed, None while another text is. Raises Refused or Busy.
         """
-        if self._turns or self._presses:
+        if self._turns or self._presses or self._is_kept:
             return None
         session = self._session
         if self._pump.enter_unread:

@@ -24,14 +24,17 @@ from sesh.daemon.shell import shells
 from sesh.daemon.shell.history import WHOLE_TIME, History
 from sesh.daemon.shell.key_watch import KeyWatch
 from sesh.daemon.shell.run import Run, RunOutput, RunState
-from sesh.daemon.shell.run_marks import MarkFilter, RunMark, Wrapper, shown, source
+from sesh.daemon.shell.run_marks import EXPANDING_KEYS, MarkFilter, RunMark, Wrapper, shown, source
 from sesh.daemon.shell.shells import Shell
 from sesh.errors import Busy, ExitCode, Fate, Interrupted, Refused, SeshError, TimedOut, Unreachable, daemon_failed
 from sesh.system import processes
 
 MAX_RUNS = 100  # queued runs; more are refused
+PREPARE_TIMEOUT = 0.3  # seconds for zsh to expand a word (mark A)
 BEGIN_TIMEOUT = 3.0  # seconds for a shell to read the typed line (mark B); then the run is withdrawn
 PROMPT_POLL = 0.005  # seconds between two checks for a shell at its prompt
+TO_INSERT = b"i\x7f"
+"""Lead from vi's command mode to its insert mode, and change nothing in another one, nor behind an Escape of emacs."""
 QUIET = 0.3  # seconds of silence at a shell's prompt after which the command counts as ended
 MARK_DELAY = 0.1  # seconds after which a mark that a shell has written has arrived
 
@@ -62,6 +65,9 @@ class RunQueue(Part):
         self.line_typed = False  # the line of a run was typed; the turn resets it
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
+        self._prepared = set[int]()  # the shells whose history needs no preparation: the processes
+        self._escaped_at: float | None = None  # `input_at` of an Escape that is to be typed again after the runs
+        self._escape_until = NEVER  # time (monotonic) until which that may be
         self._any = False  # a run has ever been typed
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
@@ -146,6 +152,10 @@ class RunQueue(Part):
             run.wrapper.withdraw()
             run.error = run.error or error
             self._step_in(MARK_DELAY)
+        elif run.state == RunState.PREPARING and run.wrapper is not None and run.error is None:
+            run.error = error
+            self._pump.type(run.wrapper.erasure, counts=False)
+            self._step_in(MARK_DELAY)
 
     # -- queries by other parts
 
@@ -200,7 +210,10 @@ class RunQueue(Part):
         if run is None or run.wrapper is None:
             return b""
         ours = token == run.wrapper.token
+        if ours and letter == "A" and run.state == RunState.PREPARING and run.error is None:
+            self._type_line(run, run.wrapper)
         if ours and letter == "B" and run.state == RunState.TYPED:
+            self._prepared.add(run.wrapper.shell.pid)
             return self._begin(run, run.wrapper.shell)
         if ours and letter == "C" and run.state == RunState.BEGUN:
             run.become(RunState.RUNNING)
@@ -229,6 +242,7 @@ class RunQueue(Part):
     def step(self) -> None:
         if self.active is None:
             if not self._waiting:
+                self._escape_again()
                 return
             self.active = self._waiting.popleft()
             self.active.become(RunState.DUE)
@@ -241,6 +255,8 @@ class RunQueue(Part):
             except Exception:
                 self._refuse(run, daemon_failed())
                 raise
+        elif run.state == RunState.PREPARING and run.wrapper is not None:
+            self._prepare_or_type(run, run.wrapper)
         elif run.state == RunState.TYPED and run.error is not None:
             self._retry_or_refuse(run, run.error)
         elif run.state == RunState.TYPED:
@@ -261,19 +277,63 @@ class RunQueue(Part):
 
     def _type(self, run: Run, shell: Shell) -> None:
         run.attempts += 1
-        run.wrapper = Wrapper(self.name, self._secret, shell)
+        run.wrapper = wrapper = Wrapper(self.name, self._secret, shell, source(run.words, shell.kind))
         try:
-            run.wrapper.write(source(run.words, shell.kind))
+            wrapper.write()
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
         self._any = True
+        line = self._pump.input_line
+        if line.is_escaped(self._pump.pty):
+            self._escaped_at = line.input_at
+            line.escaped = False
+            self._pump.type(TO_INSERT, counts=False)
+        if shell.kind == shells.ZSH and shell.pid not in self._prepared:
+            self._prepare_or_type(run, wrapper)
+        else:
+            self._type_line(run, wrapper)
+
+    def _prepare_or_type(self, run: Run, wrapper: Wrapper) -> None:
+        """Have zsh expand the word that keeps our lines out of its history, else do without."""
+        if run.error is not None:
+            self._pump.append_unscanned(self._marks.drop())
+            self._refuse(run, run.error)
+        elif run.preparations < len(EXPANDING_KEYS):
+            erasure = wrapper.erasure if run.state == RunState.PREPARING else b""
+            run.become(RunState.PREPARING)
+            self._step_in(PREPARE_TIMEOUT)
+            self._pump.type(erasure + wrapper.preparation + EXPANDING_KEYS[run.preparations], counts=False)
+            run.preparations += 1
+        else:
+            self._type_line(run, wrapper)
+
+    def _type_line(self, run: Run, wrapper: Wrapper) -> None:
+        erasure = wrapper.erasure if run.state == RunState.PREPARING else b""
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
         self.line_typed = True
-        self._pump.type(run.wrapper.line, counts=False)
-        self._pump.input_line.sent_at = self._pump.log.head
-        self._pump.input_line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
+        self._pump.type(erasure + wrapper.line, counts=False)
+        line = self._pump.input_line
+        line.sent_at = self._pump.log.head
+        if self._escaped_at == line.input_at:
+            self._escaped_at = run.changed_at
+        line.input_at = run.changed_at  # it counts as typed: its shell does not end by itself
+
+    def _escape_again(self) -> None:
+        """Return to vi's command mode, in which the first of the last runs found the shell, unless a key was typed."""
+        line = self._pump.input_line
+        if self._escaped_at is None:
+            return
+        shell = shells.foreground(self._pump.pty)
+        if line.input_at != self._escaped_at or time.monotonic() > self._escape_until:
+            self._escaped_at = None
+        elif shell is None or not shell.ready or self._pump.has_output:
+            self._step_in(PROMPT_POLL)
+        else:
+            self._escaped_at = None
+            line.escaped = True
+            self._pump.type(b"\x1b", counts=False)
 
     def _retry_or_refuse(self, run: Run, error: SeshError) -> None:
         """Clear the unread line with Ctrl-C and retry the run once, else refuse it."""
@@ -365,5 +425,6 @@ class RunQueue(Part):
             self._waiting.remove(run)
         if run is self.active:
             self.active = None
+            self._escape_until = time.monotonic() + shells.NEXT_PROMPT
             self._step_in(0)
         self._plan()

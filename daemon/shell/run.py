@@ -21,15 +21,17 @@ MAX_UNREAD = 4 << 20  # unsent bytes at which a caller gets no more lines before
 class RunState(IntEnum):
     """How far a command has come; `<` compares that.
 
-    DUE ──typed──▶ TYPED ──mark B──▶ BEGUN ──mark C──▶ RUNNING ──mark E──▶ its response
-     ▲               │
-     └───────────────┴──no mark: typed once more, then refused
+    DUE ──────────typed──────────▶ TYPED ──mark B──▶ BEGUN ──mark C──▶ RUNNING ──mark E──▶ its response
+     ▲ └─▶ PREPARING ──mark A──▶    │
+     │    zsh   or none comes       │
+     └──────────────────────────────┴──no mark: typed once more, then refused
     """
 
     DUE = 0  # queued, or active and waiting for a shell at its prompt
-    TYPED = 1  # the line that sources its files is typed
-    BEGUN = 2  # mark B: the shell has read the outer file
-    RUNNING = 3  # mark C: the command runs
+    PREPARING = 1  # a word is typed that, expanded in the line, keeps our lines out of the history
+    TYPED = 2  # the line that sources its files is typed
+    BEGUN = 3  # mark B: the shell has read the outer file
+    RUNNING = 4  # mark C: the command runs
 
 
 class Run:
@@ -45,6 +47,7 @@ class Run:
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.times_out_at = NEVER  # time (monotonic)
         self.attempts = 0
+        self.preparations = 0
         self.become(RunState.DUE)
         self.wrapper: Wrapper | None = None
         self.error: SeshError | None = None  # refuses a typed run, unless mark B comes all the same

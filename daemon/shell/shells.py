@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -19,6 +20,10 @@ from sesh.system.clock import STEADY
 BASH, ZSH, FISH, DASH, ASH, CSH = "bash", "zsh", "fish", "dash", "ash", "csh"
 _KINDS = {kind: kind for kind in (BASH, ZSH, FISH, DASH, ASH, CSH)}
 _KINDS |= {"rbash": BASH, "sh": DASH, "busybox": ASH, "tcsh": CSH, "bsd-csh": CSH}
+_OTHERS = frozenset(
+    "bsd-csh csh elvish es ion ksh lksh mksh murex nu oils-for-unix oksh osh pdksh pwsh rbash rc tcsh xonsh yash ysh".split()
+)
+"""Shells in which `run` does not work: rbash reads no file by its path."""
 PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as a prompt's own commands, to end
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
 NEXT_PROMPT = 3.0  # seconds for a shell in the foreground to be at its prompt
@@ -50,8 +55,9 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
         raise stopped
     shell = foreground(pty)
     hint = f"type into it: {SESH} send {name} TEXT"
-    if shell is not None and shell.kind == CSH:
-        raise Refused(f"sesh run works in bash, zsh, fish, dash and ash, and {name} has a {CSH}", hint=hint)
+    if other := other_kind_of(pty.foreground()):
+        works = "sesh run works in bash, zsh, fish, dash and ash"
+        raise Refused(f"{works}, and the shell in {name} is {other}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.unwritten or pump.enter_unread:
         if waited > _prompt_timeout(pump, facts, shell):
             program = foreground_name(pty)
@@ -80,18 +86,42 @@ def error_if_stopped(pty: Pty, name: str) -> Busy | None:
 def kind_of(pid: int) -> str:
     """Return the kind of an interactive shell; empty for a script or another program."""
     words = processes.command_of(pid)
-    name = words[0].rpartition("/")[2].lstrip("-") if words else ""
-    try:
-        program = os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2]
-    except OSError:
-        program = name  # no /proc, or another user's process
-    program = program.lstrip(".").removesuffix("-wrapped").rstrip("0123456789.-")
+    name = _base(words[0]) if words else ""
+    program = _program_of(pid) or _plain(name)
     rest = words[2:] if name == "busybox" else words[1:]
     if _runs_script(rest):
         return ""
     if program == "busybox" and not {"sh", "ash"} & {name, *words[1:2]}:
         return ""  # another applet
     return _KINDS.get(program, "")
+
+
+def other_kind_of(pid: int) -> str:
+    """Return the name of an interactive shell in which `run` does not work; empty for another program."""
+    words = processes.command_of(pid)
+    program = _program_of(pid)
+    if program == "python" and words[:1] != ["xonsh"]:  # xonsh is a script, which may name its process so
+        words, program = words[1:], ""
+    if not words or _runs_script(words[1:]):
+        return ""
+    return next((name for name in (_plain(_base(words[0])), program) if name in _OTHERS), "")
+
+
+def _base(path: str) -> str:
+    return path.rpartition("/")[2].lstrip("-")
+
+
+def _program_of(pid: int) -> str:
+    """Return the name of a process's program; empty without /proc, and for another user's process."""
+    try:
+        return _plain(os.readlink(f"/proc/{pid}/exe").removesuffix(" (deleted)").rpartition("/")[2])
+    except OSError:
+        return ""
+
+
+def _plain(program: str) -> str:
+    """Return a program's name without its version, as in `ksh93` and `ksh93u+m`, and what a packager adds."""
+    return re.sub(r"-?[0-9][0-9.]*(?:[a-z][0-9+a-z]*)?$", "", program.lstrip(".").removesuffix("-wrapped"))
 
 
 def _runs_script(words: list[str]) -> bool:

@@ -81,10 +81,10 @@ def _check_length(text: bytes, *, as_unit: bool) -> None:
 
 def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
     first_chunk, *chunks = _CHUNK.findall(typed) or [b""]
-    first = _type_as_unit(stream, first_chunk, {}, _TIMEOUT)
+    first = _type_as_unit(stream, first_chunk, {"goes_on": bool(chunks)}, _TIMEOUT)
     try:
-        for chunk in chunks:
-            _type_as_unit(stream, chunk, {"more": True}, _TIMEOUT)
+        for number, chunk in enumerate(chunks, 1):
+            _type_as_unit(stream, chunk, {"more": True, "goes_on": number < len(chunks)}, _TIMEOUT)
     except SeshError as error:
         raise error.but(typed=True) from error
     return first

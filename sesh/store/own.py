@@ -15,7 +15,9 @@ from sesh.store import records, session_files
 from sesh.system import files, paths, platforms
 
 _NAME, _ID, _HASH = r"[A-Za-z0-9_][A-Za-z0-9._+-]{0,63}", r"[0-9A-Za-z]{1,64}", r"[0-9a-f]{24}"
-RUN = re.compile(rf"\.[0-9a-f]{{8}}\.run|{_NAME}\.sesh-run")  # files that a shell reads for `run`
+RUN = re.compile(
+    rf"\.[0-9a-f]{{8}}(?:\.text|\.whole|\.hook)?\.run|{_NAME}\.sesh-run"
+)  # files that a shell reads for `run`
 SESSION = re.compile(rf"\.(?:entering|{'|'.join(records.FILES)})\.([0-9a-f]{{16}})")  # group 1: the session's id
 FOLDER = re.compile(rf"\.{session_files.KIND}\.([0-9a-f]{{16}})")  # a directory; group 1: the id in `Record.files`
 PROCESS = re.compile(r"\.terminal\.(\d+)")  # group 1: the pid

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+from contextlib import closing
 
 import pytest
 
+from sesh.daemon.requests import delivery, typed_text
 from tests.remote.via import Beside
-from tests.support import Home, says_who_reads, wait_until
+from tests.support import Home, processes, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged, slow_box
 from tests.support.composers.pairs import KINDS, Box, Shell
+from tests.support.composers.stepping import READY, Stepper
 
 pytestmark = says_who_reads
 
@@ -67,3 +70,36 @@ def test_a_shell_on_a_host_runs_what_each_of_two_calls_says(home: Home, beside: 
     far.write("log", "")
     assert home.sesh("@box", "open", "box").code == 0
     Shell(home, ["@box"]).call_in_pairs(first, lambda: far.read("log").splitlines())
+
+
+@pytest.mark.needs_fork("a daemon that leaves a program all the time that it takes")
+@pytest.mark.parametrize(
+    "before",
+    [
+        ["await"],
+        pytest.param(["await", "read"], marks=pytest.mark.soak),
+        pytest.param([*READY, "await"], marks=pytest.mark.soak),
+    ],
+    ids=["a text is not read", "a text is not shown", "an Enter is not read"],
+)
+def test_two_texts_whose_links_break_are_typed_once_and_in_their_order(
+    home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, before: list[str]
+) -> None:
+    for module in (delivery, typed_text):
+        monkeypatch.setattr(module, "STALLED", 1000.0)
+    far = beside("box")
+    with closing(Stepper(far)) as box:
+        first = home.start("@box", "send", "box", "one", "--enter")
+        box.takes(*before)
+        second = home.start("@box", "send", "box", "two", "--enter")
+        wait_until(lambda: len(far.links()) == 2 and processes.rested([second.pid]), "both wait")
+        far.cut()
+        box.takes(*[*READY, *READY][len(before) :])
+        box.may_take("await")
+        wait_until(lambda: second.poll() is not None or box.is_done, "the second text is typed, or refused")
+        if not box.is_done:  # its link broke before its request was there
+            assert b"before its answer; try again" in second.communicate()[1]
+            second = home.start("@box", "send", "box", "two", "--enter")
+        box.takes("read", "show", *READY)
+        assert (first.wait(60), second.wait(60)) == (0, 0)
+        assert box.read == ["one", "|", "two", "|"]

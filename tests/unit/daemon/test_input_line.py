@@ -8,6 +8,7 @@ import pytest
 
 from sesh.daemon.pty import input_line
 from sesh.daemon.pty.input_line import InputLine
+from sesh.text.keys import tokens
 
 
 class Foreground:
@@ -23,6 +24,36 @@ class Foreground:
 def type_in(line: InputLine, pty: Any, keys: bytes, *, drafts: bool = False) -> None:
     line.note_reader(pty)
     line.add(keys, drafts=drafts)
+
+
+@pytest.mark.parametrize(
+    ("keys", "escaped"),
+    [
+        (b"\x1b", True),
+        (b"\x1b[27u", True),
+        (b"\x1b\x1b[D", True),
+        (b"\x1b[A", False),
+        (b"\x1bOA", False),
+        (b"\x1b\r", False),
+        (b"\x1b\x03", False),
+        (b"ab\r", False),
+    ],
+)
+def test_an_escape_counts_until_its_line_ends(keys: bytes, escaped: bool) -> None:
+    """Behind it a shell may be in the command mode of vi, where the letters of a line are commands."""
+    line = InputLine()
+    pty: Any = Foreground()
+    for key, _ in tokens(keys):
+        type_in(line, pty, key)
+    assert line.is_escaped(pty) == escaped
+
+
+def test_an_escape_that_another_program_has_read_does_not_count() -> None:
+    line = InputLine()
+    pty: Any = Foreground()
+    type_in(line, pty, b"\x1b")
+    pty.group = 2
+    assert not line.is_escaped(pty)
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,7 @@ def with_run(run: Run, state: RunState) -> tuple[Session, str]:
     own = Session(daemon_facts(pid=1), (80, 24, 0, 0), Pty())
     own.runs.active = run
     run.become(state)
-    run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True))
+    run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True), "true")
     own.runs._any = True
     return own, run.wrapper.token
 

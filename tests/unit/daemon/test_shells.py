@@ -33,3 +33,26 @@ def test_a_shell_that_runs_a_script_is_none(monkeypatch: pytest.MonkeyPatch, wor
     monkeypatch.setattr(processes, "command_of", lambda _: words)
     monkeypatch.setattr(os, "readlink", lambda _: "/usr/bin/bash")
     assert shells.kind_of(1) == kind
+
+
+@pytest.mark.parametrize(
+    ("program", "words", "other"),
+    [
+        ("/usr/bin/mksh", ["-mksh"], "mksh"),
+        ("/usr/bin/ksh93u+m", ["-sh"], "ksh"),
+        ("/usr/bin/python3.12", ["python3", "/usr/bin/xonsh"], "xonsh"),
+        ("/usr/bin/python3.12", ["xonsh"], "xonsh"),
+        ("/usr/bin/bash", ["rbash"], "rbash"),
+        ("/usr/bin/bash", ["bash", "ksh"], ""),
+        ("/usr/bin/mksh", ["mksh", "script"], ""),
+        ("/usr/bin/python3.12", ["python3", "-c", "xonsh"], ""),
+        ("/usr/bin/vim", ["vim", "rc"], ""),
+    ],
+)
+def test_a_shell_in_which_run_does_not_work_has_a_name(
+    monkeypatch: pytest.MonkeyPatch, program: str, words: list[str], other: str
+) -> None:
+    """`sh` may be a ksh, and xonsh is a script."""
+    monkeypatch.setattr(processes, "command_of", lambda _: words)
+    monkeypatch.setattr(os, "readlink", lambda _: program)
+    assert shells.other_kind_of(1) == other
