@@ -21,7 +21,8 @@ POLL = 0.02  # seconds between two looks at the program
 STALLED = 3.0  # seconds that the program has to read a piece, and to change its screen; else no Enter is typed
 STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
-LINE_POLL = 0.005  # seconds between two looks at a shell that has got a line
+LINE_POLL = 0.002  # seconds between two looks at a shell that has got a line
+LINES_TIME = 20.0  # seconds for all lines, so that the sender still waits; then the rest is typed at once
 LINE_TIME = 0.3  # seconds for a shell to read again; then what is typed is for the command that it runs
 _ASKED = b"\x1b[?2004h"  # a shell that begins to read a line asks for pastes
 _TAB = re.compile(rb"\t+")
@@ -149,7 +150,7 @@ class ShellLines:
 
     def steps(self) -> Generator[float, None, str]:
         """Type the lines; return what is missing and why."""
-        until = time.monotonic() + STALLED
+        until = time.monotonic() + LINES_TIME
         marks = True
         while self._lines:
             line = self._lines.popleft()

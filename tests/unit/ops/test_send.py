@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pytest import MonkeyPatch
 
 from sesh.ops import send
 from sesh.reach.caller import Caller
@@ -41,7 +41,7 @@ def test_no_chunk_of_a_long_text_ends_within_a_character_or_a_line_end(before: i
     """A daemon types lines one by one: a CR LF in two chunks would be two line ends."""
     daemon = Daemon()
     sent = b"x" * (CHUNK + before - 1) + text.encode() + b"z" * 10
-    with MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Stream, "open", lambda *_: daemon)
         assert send.send_input(Target(Caller()), "work", sent)["bytes"] == len(sent)
     assert b"".join(daemon.texts) == sent
