@@ -25,6 +25,7 @@ _OTHERS = {
     *("pdksh", "pwsh", "rbash", "rc", "tcsh", "xonsh", "yash", "ysh"),
 }
 """Shells in which `run` does not work: rbash reads no file by its path."""
+_WORKS = "sesh run works in bash, zsh, fish, dash and ash"
 PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as a prompt's own commands, to end
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session
 NEXT_PROMPT = 3.0  # seconds for a shell in the foreground to be at its prompt
@@ -57,11 +58,12 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     shell = foreground(pty)
     hint = f"type into it: {SESH} send {name} TEXT"
     if other := other_kind_of(pty.foreground()):
-        works = "sesh run works in bash, zsh, fish, dash and ash"
-        raise Refused(f"{works}, and the shell in {name} is {other}", hint=hint)
+        raise Refused(f"{_WORKS}, and the shell in {name} is {other}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.unwritten or pump.enter_unread:
         if waited > _prompt_timeout(pump, facts, shell):
             program = foreground_name(pty)
+            if pty.foreground() == int(facts.pid) and not kind_of(int(facts.pid), scripts=True):
+                raise Busy(f"{_WORKS}, and {name} runs {program}", hint=hint)  # with whose end the session ends
             raise Busy(f"{program} is running in {name}; wait for it to end, or use sesh send")
         return None
     if pump.line_begun:
@@ -84,13 +86,13 @@ def error_if_stopped(pty: Pty, name: str) -> Busy | None:
     return Busy(f"the output of {name} is stopped (Ctrl-S)", hint=hint)
 
 
-def kind_of(pid: int) -> str:
-    """Return the kind of an interactive shell; empty for a script or another program."""
+def kind_of(pid: int, *, scripts: bool = False) -> str:
+    """Return the kind of an interactive shell; empty for another program, and for a script without `scripts`."""
     words = processes.command_of(pid)
     name = _base(words[0]) if words else ""
     program = _program_of(pid) or _plain(name)
     rest = words[2:] if name == "busybox" else words[1:]
-    if _runs_script(rest):
+    if _runs_script(rest) and not scripts:
         return ""
     if program == "busybox" and not {"sh", "ash"} & {name, *words[1:2]}:
         return ""  # another applet

@@ -207,6 +207,16 @@ def test_a_shell_that_run_does_not_know_is_refused_with_that_reason(home: Home, 
     assert done.json()["error"]["message"].startswith(reason)
 
 
+def test_nobody_is_told_to_wait_for_a_program_with_which_the_session_ends(home: Home) -> None:
+    """It may be a shell whose name sesh does not know. A script of a shell may end in a shell."""
+    assert home.sesh("open", "t", "--", need("cat")).code == 0
+    assert home.sesh("open", "s", "--", "sh", "-c", "cat; exec bash").code == 0
+    program, script = (home.sesh("run", name, "--json", "--", "true").json()["error"] for name in ("t", "s"))
+    assert (program["code"], script["code"]) == ("busy", "busy")
+    assert "bash, zsh, fish, dash and ash, and t runs cat" in program["message"]
+    assert "wait for it to end" in script["message"]
+
+
 def in_front(home: Home, program: str) -> bool:
     return bool(home.summary("t")["foreground"]["command"][:1] == [program])
 

@@ -87,12 +87,13 @@ LOST = {
         "OutputLog.appended_at OutputLog._thins_at Agenda.times Activity._checked_at Activity.seen_at "
         "Activity.checks Activity._settled ScreenWork._cells ScreenWork._head ScreenWork._began ScreenWork.changed_at "
         "ScreenWork._known ScreenWork._scrolled ScreenFeed._resizes ScreenFeed._pack_at ScreenFeed._most_states "
-        "RunQueue._shorten_at Session.planned_to Waits._active_at Waits._checks "
+        "RunQueue._shorten_at RunQueue._prepared Session.planned_to Waits._active_at Waits._checks "
         "Checkpointer._next_at Checkpointer._steps Checkpointer._position Checkpointer._size "
         "Checkpointer._room",
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at Pump.hung_up "
-        "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes Typing._kept_until",
+        "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes Typing._kept_until RunQueue._escaped_at "
+        "RunQueue._escape_until",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
