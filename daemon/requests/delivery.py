@@ -23,7 +23,7 @@ STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
 LINE_POLL = 0.002  # seconds between two looks at a shell that has got a line
 LINES_TIME = 20.0  # seconds for all lines, so that the sender still waits; then the rest is typed at once
-LINE_TIME = 0.3  # seconds for a shell to read again; then what is typed is for the command that it runs
+LINE_TIME = 0.3  # seconds for a command; then what is typed is for it, unless the shell still makes its prompt
 _ASKED = b"\x1b[?2004h"  # a shell that begins to read a line asks for pastes
 _TAB = re.compile(rb"\t+")
 _PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
@@ -175,15 +175,28 @@ class ShellLines:
 
     def _until_it_reads(self, begins_at: int, until: float) -> Generator[float, None, bool]:
         """Wait until the shell reads; return whether it has begun a line, and does not go on with the one before."""
-        until = min(until, time.monotonic() + LINE_TIME)
-        while time.monotonic() < until and self._session.life.running:
+        began = time.monotonic()
+        until = min(until, began + STALLED)
+        while (now := time.monotonic()) < until and self._session.life.running:
             yield LINE_POLL
             takes = takes_pastes(self._session)
             if takes and _ASKED in self._pump.log.content(begins_at):
                 return True
-            if takes and not self._pump.enter_unread:
+            if takes and not self._pump.enter_unread and not self._shell_works():
                 return False  # fish goes on with the line: a paste within a quote would escape another quote
+            if now - began > LINE_TIME and not (self._pump.enter_unread or self._makes_prompt()):
+                break
         return takes_pastes(self._session)
+
+    def _shell_works(self) -> bool:
+        """Return whether the foreground runs: a shell that has just read Enter may not have said what it does next."""
+        return syscalls.runs(self._pump.pty.foreground(), self._session.facts.pid)
+
+    def _makes_prompt(self) -> bool:
+        """Return whether the shell itself is in the foreground, and reads no line for a command."""
+        pty = self._pump.pty
+        reads = syscalls.reads_terminal(pty.foreground(), self._session.facts.pid, pty.device)
+        return self._session.activity.shell_reads and reads is False
 
 
 def _pasted(text: bytes) -> bytes:

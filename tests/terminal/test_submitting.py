@@ -367,6 +367,29 @@ def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without
     wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
 
 
+@pytest.mark.needs_fork("no time for a command")
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_a_text_waits_for_a_prompt_that_takes_long_to_make(
+    home: Home, inside: None, monkeypatch: pytest.MonkeyPatch, shell: str
+) -> None:
+    """Prompts that ask git for the state of a directory take longer than a short command."""
+    need(shell)
+    monkeypatch.setattr(delivery, "LINE_TIME", 0.0)
+    home.write("alpha.txt", "")
+    assert home.sesh("open", "work", "--", shell).code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    slow = "setopt prompt_subst; " * (shell == "zsh") + "PS1='$(until [ -e go ]; do :; done)ready> '\n"
+    text = slow + "echo 'a\tb' >made\n"
+    thread = threading.Thread(target=lambda: find.request("work", messages.SEND, data=text.encode()))
+    thread.start()
+    wait_until(lambda: "PS1" in screen(home, "work"), "the first line is typed")
+    home.write("go", "")
+    made = Path(home.path, "made")
+    wait_until(lambda: made.exists() and made.read_text(), "the file 'made' has a line")
+    thread.join()
+    assert made.read_text() == "a\tb\n"
+
+
 def test_a_tab_for_fish_completes_nothing_also_within_a_quote_that_goes_on(home: Home) -> None:
     """A line within a quote is typed as keys, as a paste there escapes the next quote. Fish 3 inserts no tab at all."""
     need("fish")
