@@ -163,9 +163,11 @@ def test_a_job_that_ended_on_a_full_disk_while_the_link_was_lost_tells_its_code(
     job = running(home, far, "--follow", script=f"{GO}; touch over; exit 7")
     daemon = far.summary("job")["daemon_pid"]
     far.away()
+    # A bridge that has only begun, and outlives its link, would be told the end.
     wait_until(
-        lambda: processes.connections(daemon) == 0 and not far.held(), "nobody is connected to the daemon, or may be"
-    )  # else the bridge is told the end
+        lambda: not far.held() and far.settled() and processes.connections(daemon) == 0,
+        "nobody is connected to the daemon, or may be",
+    )
     far.write("go", "")
     # On a busy machine a second attempt, begun before the host went away, may have told the end already.
     wait_until(
