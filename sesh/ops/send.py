@@ -23,7 +23,7 @@ from sesh.wire.protocol import CHUNK
 _TIMEOUT = 30.0  # seconds for a program to read one chunk
 _ENTER_TIMEOUT = 3 * _TIMEOUT  # seconds for a text and its Enter, which may wait for another text
 MAX_TEXT = 64 << 20  # bytes; a longer text is refused
-_MAX_UNIT = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
+_MAX_IN_ONE_REQUEST = 1 << 20  # bytes; a longer text with Enter, or at a question, is refused
 _ANY = "."  # the pattern for any question, also an empty one
 _CHUNK = re.compile(rb"(?s).{1,%d}(?:\Z|(?<=\n))|.{1,%d}(?<!\r)(?![\x80-\xbf])|.{1,%d}" % (CHUNK, CHUNK, CHUNK))
 """Bytes sent at once: whole lines, else whole characters; a daemon types each line of a text for a shell by itself."""
@@ -49,7 +49,7 @@ def send_input(
     """
     pressed = [Key.parse(key) for key in keys]  # refuses an unknown key before anything is typed
     pattern = Pattern(question) if question is not None else None
-    _check_length(text, as_unit=enter or pattern is not None)
+    _check_length(text, one_request=enter or pattern is not None)
     with Stream.open(target, name) as stream:
         stream.connect(_soon())
         typed_keys = _bytes_of_keys(stream, pressed)
@@ -64,27 +64,28 @@ def send_input(
             request_keys: RequestKeys = {"force": force, "enter": enter}
             if pattern is not None:
                 request_keys |= _matching_question(stream, pattern)
-            response = _type_as_unit(stream, text or typed_keys, request_keys, _ENTER_TIMEOUT)
+            response = _type_in_one_request(stream, text or typed_keys, request_keys, _ENTER_TIMEOUT)
         if text and typed_keys:
             _press_behind(stream, typed_keys)
     return {"bytes": len(text) + enter + len(typed_keys), "position": response.get("position"), "typed": True}
 
 
-def _check_length(text: bytes, *, as_unit: bool) -> None:
+def _check_length(text: bytes, *, one_request: bool) -> None:
     """Raise UsageError if a text is too long; the limit is lower for one request."""
-    most = _MAX_UNIT if as_unit else MAX_TEXT
+    most = _MAX_IN_ONE_REQUEST if one_request else MAX_TEXT
     if len(text) > most:
-        options = " with --enter or --question" if as_unit else ""
+        options = " with --enter or --question" if one_request else ""
         message = f"a text{options} has at most {most:,} bytes; nothing was typed"
         raise UsageError(message, hint="put it into a file, and send the file's path")
 
 
-def _type_in_chunks(stream: Stream, typed: bytes) -> SendResponse:
-    first_chunk, *chunks = _CHUNK.findall(typed) or [b""]
-    first = _type_as_unit(stream, first_chunk, {"goes_on": bool(chunks)}, _TIMEOUT)
+def _type_in_chunks(stream: Stream, text: bytes) -> SendResponse:
+    """Type a text without Enter, by a request for each chunk; return the response to the first."""
+    first_chunk, *chunks = _CHUNK.findall(text) or [b""]
+    first = _type_in_one_request(stream, first_chunk, {"goes_on": bool(chunks)}, _TIMEOUT)
     try:
         for number, chunk in enumerate(chunks, 1):
-            _type_as_unit(stream, chunk, {"more": True, "goes_on": number < len(chunks)}, _TIMEOUT)
+            _type_in_one_request(stream, chunk, {"more": True, "goes_on": number < len(chunks)}, _TIMEOUT)
     except SeshError as error:
         raise error.but(typed=True) from error
     return first
@@ -108,16 +109,14 @@ def _matching_question(stream: Stream, pattern: Pattern) -> RequestKeys:
     return {"since": since, "question": question}
 
 
-def _type_as_unit(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
-    """Type a text by one request, exactly once.
-
-    Raises Refused, with `typed`, if the rest of the text, or Enter, is not typed.
-    """
-    return _asked(stream, Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout))
+def _type_in_one_request(stream: Stream, text: bytes, request_keys: RequestKeys, timeout: float) -> SendResponse:
+    """Type a text by one request, exactly once: a whole text, or one chunk of it."""
+    return _typed(stream, Exchange(SEND, request_keys, text, Repeat.WITH_KEY, time.monotonic() + timeout))
 
 
-def _asked(stream: Stream, typed: Exchange[SendResponse]) -> SendResponse:
-    response, _ = stream.ask(typed)
+def _typed(stream: Stream, exchange: Exchange[SendResponse]) -> SendResponse:
+    """Have bytes typed; return the response. Raises Refused, with `typed`, if some of them or Enter are missing."""
+    response, _ = stream.ask(exchange)
     if reason := response.get("reason"):
         message, look = f"{stream.name} got the text, but {reason}", f"look: {SESH} screen {stream.name}"
         raise Refused(message, hint=look, typed=True)
@@ -133,12 +132,12 @@ def answer(target: Target, name: str, text: str, since: str, question: str) -> N
     with Stream.open(target, name) as stream:
         by_line = _ask(stream, STATUS)["modes"]["canonical"]
         request_keys: RequestKeys = {"since": since, "question": question, "enter": len(text) != 1 or by_line}
-        _type_as_unit(stream, text.encode(), request_keys, _ENTER_TIMEOUT)
+        _type_in_one_request(stream, text.encode(), request_keys, _ENTER_TIMEOUT)
 
 
 def _press(stream: Stream, keys: bytes) -> SendResponse:
     """Type keys, each Enter alone, exactly once."""
-    return _asked(stream, Exchange(PRESS, {}, keys, Repeat.WITH_KEY, _soon()))
+    return _typed(stream, Exchange(PRESS, {}, keys, Repeat.WITH_KEY, _soon()))
 
 
 def _press_behind(stream: Stream, keys: bytes) -> None:
