@@ -97,7 +97,7 @@ class Pty:
 
     def input_reader(self) -> tuple[int, bool]:
         """Return the foreground process group, and whether it gets each key at once."""
-        return self.foreground(), not self._modes()[_LOCAL_FLAGS] & termios.ICANON
+        return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
         return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)

@@ -16,7 +16,7 @@ from sesh.system import platforms
 from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
-UNCOUNTED = 0.04  # seconds in which the kernel may not count what was just typed
+UNCOUNTED = 0.04  # seconds after typing in which the kernel may report no unread bytes although there are some
 REOPEN_AFTER = 1.0  # seconds until a pty that was hung up is read again
 
 
@@ -163,7 +163,10 @@ class Pump(Part):
 
     @property
     def enter_unread(self) -> bool:
-        """True if an Enter is on its way to a program that reads key by key: with what follows it would be a paste."""
+        """True if an Enter is on its way to a program that reads key by key: with what follows it would be a paste.
+
+        It counts as read once the kernel has no unread bytes, and `UNCOUNTED` is over; the first look then forgets it.
+        """
         line = self.input_line
         if line.entered_at is not None and not self.unread and time.monotonic() - line.entered_at > UNCOUNTED:
             line.entered_at = None

@@ -1,7 +1,12 @@
-"""Types a text at the program's pace, and decides whether Enter may follow.
+"""Types a text at the program's pace: for an input box with Enter behind it, for a shell line by line.
 
-An input box that reads a text and its Enter at once takes them for a paste, and inserts a newline. So Enter is typed
-alone, once the program has read the text and its screen has changed and settled.
+An input box that reads a text and its Enter at once takes them for a paste, and inserts a newline. So `Delivery` types
+Enter alone, once the program has read the text and its screen has changed and settled.
+
+A shell reads a line and its Enter at once, but what is behind them may be for the command. So `ShellLines` types a line
+with its Enter, and the next one once the shell reads again.
+
+Neither waits until the last Enter is read: the next request does (`Typing`, `Pump.enter_unread`).
 """
 
 from __future__ import annotations
@@ -23,7 +28,7 @@ STILL = 0.1  # seconds without a change after which the screen has settled
 RESTLESS = 1.0  # seconds after which Enter is typed although the screen still changes
 LINE_POLL = 0.002  # seconds between two looks at a shell that has got a line
 LINES_TIME = 20.0  # seconds for all lines, so that the sender still waits; then the rest is typed at once
-LINE_TIME = 0.3  # seconds for a command; then what is typed is for it, unless the shell still makes its prompt
+LINE_TIME = 0.3  # seconds; a command that takes longer gets the next lines, unless the shell still makes its prompt
 _ASKED = b"\x1b[?2004h"  # a shell that begins to read a line asks for pastes
 _TAB = re.compile(rb"\t+")
 _PIECE = re.compile(rb"(?s).{1,1000}(?![\x80-\xbf])|.{1,1000}")
@@ -154,39 +159,44 @@ class ShellLines:
         marks = True
         while self._lines:
             line = self._lines.popleft()
-            begins_at = self._pump.log.head
-            end = b"\r" if self._lines else b""
-            self._pump.type((_pasted(line) if marks else _TAB.sub(lambda tab: _pasted(tab[0]), line)) + end)
-            if not any(self._lines):
-                end = b"\r" * (len(self._lines) - 1)
+            typed_from = self._pump.log.head
+            line_end = b"\r" if self._lines else b""
+            self._pump.type((_pasted(line) if marks else _TAB.sub(lambda tab: _pasted(tab[0]), line)) + line_end)
+            if not any(self._lines):  # only Enters are left
+                line_ends = b"\r" * (len(self._lines) - 1)
                 self._lines.clear()
-                self._pump.type(end)
+                self._pump.type(line_ends)
                 break
             typed_at = self._pump.input_line.input_at
-            marks = yield from self._until_it_reads(begins_at, until)
+            marks = yield from self._until_it_reads(typed_from, until)
             if self._pump.input_line.input_at != typed_at:
                 return "somebody typed meanwhile, so the rest of the text was not typed"
             if not self._session.life.running:
                 return "it has ended, so the rest of the text was not typed"
-            if not takes_pastes(self._session):  # a command reads, or will: what it leaves is the shell's
+            if not shell_takes_pastes(self._session):  # a command reads, or will: what it leaves is the shell's
                 self._pump.type(b"\n".join(self._lines))
                 break
         return ""
 
-    def _until_it_reads(self, begins_at: int, until: float) -> Generator[float, None, bool]:
-        """Wait until the shell reads; return whether it has begun a line, and does not go on with the one before."""
+    def _until_it_reads(self, typed_from: int, until: float) -> Generator[float, None, bool]:
+        """Wait until the shell reads, or a command does; return whether the next line may be a paste.
+
+        It may if the shell has asked for pastes since position `typed_from`: bash and zsh do so at each prompt, also at
+        one that goes on with the line before. fish goes on without a prompt, and then only tabs are pasted. If the time
+        is out, it may if the shell takes pastes.
+        """
         began = time.monotonic()
         until = min(until, began + STALLED)
         while (now := time.monotonic()) < until and self._session.life.running:
             yield LINE_POLL
-            takes = takes_pastes(self._session)
-            if takes and _ASKED in self._pump.log.content(begins_at):
+            takes = shell_takes_pastes(self._session)
+            if takes and _ASKED in self._pump.log.content(typed_from):
                 return True
             if takes and not self._pump.enter_unread and not self._shell_works():
-                return False  # fish goes on with the line: a paste within a quote would escape another quote
+                return False  # fish, where a paste within a quote would escape another quote
             if now - began > LINE_TIME and not (self._pump.enter_unread or self._makes_prompt()):
                 break
-        return takes_pastes(self._session)
+        return shell_takes_pastes(self._session)
 
     def _shell_works(self) -> bool:
         """Return whether the foreground runs: a shell that has just read Enter may not have said what it does next."""
@@ -203,7 +213,7 @@ def _pasted(text: bytes) -> bytes:
     return PASTE + text + PASTE_END if text else b""
 
 
-def takes_pastes(session: Session) -> bool:
+def shell_takes_pastes(session: Session) -> bool:
     """Return whether a shell reads a line now, and takes pastes."""
     if not session.pump.pty.raw() or not session.activity.shell_reads:
         return False

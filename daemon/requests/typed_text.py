@@ -12,7 +12,7 @@ from typing import Optional
 from sesh.about import SESH
 from sesh.daemon.activity.rules import Reason, State
 from sesh.daemon.clients.connection import PeerRequest, Steps
-from sesh.daemon.requests.delivery import POLL, STALLED, Delivery, ShellLines, takes_pastes, unmarked
+from sesh.daemon.requests.delivery import POLL, STALLED, Delivery, ShellLines, shell_takes_pastes, unmarked
 from sesh.daemon.session import Session
 from sesh.desktop.file_names import as_word
 from sesh.errors import Busy, ExitCode, Interrupted, Refused, SeshError
@@ -37,9 +37,9 @@ class Typing:
         self._pump = session.pump
         self._turns: list[PeerRequest[SendResponse]] = []  # the first one's text is typed
         self._presses: list[PeerRequest[SendResponse]] = []  # the first one's keys are typed
-        self._kept_until = 0.0  # time (monotonic) until which a text keeps its turn for its next piece
-        self._as_keys = False  # the text that is typed in pieces is keys
-        self.busy = 0  # the texts and keys that are typed at the program's pace
+        self._kept_until = 0.0  # time (monotonic) until which a text keeps its turn for its next chunk
+        self._as_keys = False  # the first chunk of the text was keys, so its other chunks are, too
+        self.busy = 0  # the number of texts and keys that are typed at the program's pace
         self.outcomes: dict[str, SendResponse] = {}  # by a request's `key`
         session.desk.files.type_path = self._type_path
 
@@ -59,9 +59,9 @@ class Typing:
 
         `since`, `question`: an answer to this question, with or without Enter. `enter`: press Enter after the text; if
         it was not pressed, `reason` in the response says why. `force`: type although the bytes may reach what they are
-        not meant for. `more`: the bytes continue those of the previous request. `goes_on`: one with `more` follows; the
-        text keeps its turn for it, but not for long, as its sender may be stopped. `key`: a repeated request with this
-        key is not typed again.
+        not meant for. `more`: the bytes are the next chunk of the previous request's text. `goes_on`: one with `more`
+        follows; the text keeps its turn for it, but not for long, as its sender may be stopped. `key`: a repeated
+        request with this key is not typed again.
         """
         self._turns.insert(0 if more and self._is_kept else len(self._turns), request)
         try:
@@ -217,11 +217,12 @@ class Typing:
         return True
 
     def _type(self, data: bytes, *, enter: bool, more: bool) -> Generator[float, None, SendResponse]:
-        """Type a text: at once to a reader of lines, else at its pace."""
-        self._as_keys = (
-            self._as_keys if more else data[:1] == ESCAPE or (len(data) == 1 and data < b" ") or data == b"\x7f"
-        )
-        if not self._as_keys and takes_pastes(self._session):
+        """Type a text: line by line to a shell that takes pastes, at its pace with Enter to a box, else at once.
+
+        A box is any program that reads key by key and is no shell.
+        """
+        self._as_keys = self._as_keys if more else _is_keys(data)
+        if not self._as_keys and shell_takes_pastes(self._session):
             return (yield from self._type_lines(data + b"\r" * enter, more=more))
         text = unmarked(data) if enter else data
         if not enter or not self._pump.pty.raw() or self._session.activity.shell_reads:
@@ -311,6 +312,11 @@ class Typing:
         else:
             return
         raise Refused(f"{self._session.name} {problem}; nothing was typed")
+
+
+def _is_keys(text: bytes) -> bool:
+    """Return whether a text is one control byte, or begins with Escape: then it is typed as keys, never as a paste."""
+    return text[:1] == ESCAPE or (len(text) == 1 and text < b" ") or text == b"\x7f"
 
 
 def _busy(story: str, hint: str, what: str = "nothing was") -> Busy:
