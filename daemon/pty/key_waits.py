@@ -39,17 +39,17 @@ class Sureness(IntEnum):
     CERTAIN = 2
 
 
-def key_reader(pty: Pty, leader: int, besides: int) -> tuple[Sureness, int]:
+def key_reader(pty: Pty, leader: int, left_out: int) -> tuple[Sureness, int]:
     """Return how sure it is that a process of the foreground waits for a key, and which.
 
     Nobody waits for a key if the terminal is in canonical mode, has keys that are not read, or if a thread of the
-    foreground runs. `leader`: of the session. `besides`: a process that is not asked about.
+    foreground runs. `leader`: of the session. `left_out`: a process that does not count.
     """
     group = pty.foreground()
     if group <= 1 or not pty.raw() or pty.unread():
         return Sureness.NOT, 0
     if not syscalls.KNOWN:
-        return (Sureness.PERHAPS, group) if group != besides else (Sureness.NOT, 0)
+        return (Sureness.PERHAPS, group) if group != left_out else (Sureness.NOT, 0)
     inherited = _files(leader, pty.device)
     found = Sureness.NOT, 0
     for pid in syscalls.members(group, leader):
@@ -57,7 +57,7 @@ def key_reader(pty: Pty, leader: int, besides: int) -> tuple[Sureness, int]:
         states = {state for thread in threads for state in processes.stat_of(thread)[:1]}
         if "R" in states:
             return Sureness.NOT, 0
-        if pid != besides and not states & _STOPPED:
+        if pid != left_out and not states & _STOPPED:
             found = max(
                 found,
                 (_sureness(pid, threads, pty.device, inherited if pid != leader else {}), pid),

@@ -9,6 +9,8 @@ mode, and:
 
 A builtin of the shell that runs the command, such as `read`, is none, nor is a program that asks in canonical mode, as
 for a password.
+
+Nothing tells when a program begins to wait. So the queue looks while the command runs, more often than `_LONGEST`.
 """
 
 from __future__ import annotations
@@ -33,28 +35,30 @@ class KeyWatch:
         self._facts = facts
         self._pump = pump
         self._feed = feed
-        self._since = 0.0  # time (monotonic) since which each look has found a program that waits
-        self._looked_at = 0.0  # time (monotonic)
+        self._since = 0.0  # time (monotonic) of the last look that found none that counts
+        self._looked_at = 0.0  # time (monotonic) of the last look
 
-    def look(self, shell: int, begun_at: float) -> str:
+    def look(self, shell_pid: int, begun_at: float) -> str:
         """Return the program that waits for keys; empty if none has waited long enough.
 
-        `shell`: the process that runs the command, `begun_at` a time (monotonic).
+        `shell_pid`: of the shell that runs the command. `begun_at`: when (monotonic) it began with the command.
         """
         before, now = self._looked_at, time.monotonic()
         self._looked_at = now
-        besides = shell if shells.kind_of(shell) else 0  # else the command has replaced it (`exec`)
-        sureness, pid = key_reader(self._pump.pty, self._facts.pid, besides)
+        left_out = shell_pid if shells.kind_of(shell_pid) else 0  # else the command has replaced it (`exec`)
+        sureness, pid = key_reader(self._pump.pty, self._facts.pid, left_out)
         if sureness == Sureness.NOT or now - before > _LONGEST:
             self._since = now
             return ""
         self._feed.catch_up()
         emulator = self._feed.emulator
         fills_screen = emulator.alternate
-        if sureness == Sureness.PERHAPS and not fills_screen and emulator.mode(BRACKETED_PASTE) is not True:
+        takes_pastes = emulator.mode(BRACKETED_PASTE) is True
+        counts = sureness == Sureness.CERTAIN or takes_pastes
+        if not fills_screen and (not counts or self._pump.has_output):
             self._since = now
-        if self._pump.has_output and not fills_screen:
-            self._since = now
+            return ""
+        # A program that fills the screen may print while it waits, as a clock in its status line.
         moved_at = self._pump.input_line.input_at if fills_screen else self._pump.moved_at
         waited = now - max(self._since, begun_at, moved_at)
         return shells.program_name(pid) if waited >= WAITED else ""
