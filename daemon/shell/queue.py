@@ -1,8 +1,15 @@
 """Runs the commands of `run` in the session's live shell, one after the other.
 
-A run waits until the earlier ones have ended and a shell is at its prompt. Then it makes the shell source its files
-(see `run_marks`), which print marks: B when the shell has read the first file, C when the command begins, E with its
-exit code. The output between C and E is the command's.
+A run waits until the earlier ones have ended and a shell is at its prompt. Then a line is typed that makes the shell
+source the run's files, which print marks: `RunState` shows a run's way from mark to mark, and `run_marks` tells of the
+files. The output between C and E is the command's.
+
+Around that, the queue deals with what the shell does at the prompt, and with commands that have no end:
+
+- a shell in vi's command mode, as an Escape suggests, is led to insert mode first, and back after the last run
+- a line that no shell reads is cleared with Ctrl-C, and typed once more
+- a command whose shell is silent at its prompt has ended without mark E
+- a command that waits for keys goes on without its caller (see `key_watch`)
 """
 
 from __future__ import annotations
@@ -65,10 +72,11 @@ class RunQueue(Part):
         self.line_typed = False  # the line of a run was typed; the turn resets it
         self._waiting: deque[Run] = deque()
         self.active: Run | None = None
-        self._prepared = set[int]()  # the shells whose history needs no preparation: the processes
-        self._escaped_at: float | None = None  # `input_at` of an Escape that is to be typed again after the runs
+        self._prepared = set[int]()  # pids of shells that have printed mark B: a zsh among them has the hook
+        self._escaped_at: float | None = None
+        """`input_at` as the runs leave it, if they found an Escape that is to be typed again: it tells later keys."""
         self._escape_until = NEVER  # time (monotonic) until which that may be
-        self._any = False  # a run has ever been typed
+        self._has_typed = False  # a run has ever been typed: from then on marks may come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
 
@@ -144,7 +152,7 @@ class RunQueue(Part):
             self._give_up(run, TimedOut(message))
 
     def _give_up(self, run: Run, error: SeshError) -> None:
-        """Refuse a run that has not begun."""
+        """Refuse a run that has not begun: at once if nothing is typed, else a moment later, if it still has not."""
         if run.state == RunState.DUE:
             self._refuse(run, error)
         elif run.state == RunState.TYPED and run.wrapper is not None:
@@ -182,7 +190,7 @@ class RunQueue(Part):
 
     def visible(self, block: bytes) -> Iterator[bytes]:
         """Yield a block of output without marks and echo; handle each mark after the output before it."""
-        if not self._any:  # before the first run, no mark can come
+        if not self._has_typed:
             if block:
                 yield block
             return
@@ -276,6 +284,7 @@ class RunQueue(Part):
             self._type(run, shell)
 
     def _type(self, run: Run, shell: Shell) -> None:
+        """Write the run's files, and type what has this shell read them; hold the echo back. Raises Refused."""
         run.attempts += 1
         run.wrapper = wrapper = Wrapper(self.name, self._secret, shell, source(run.words, shell.kind))
         try:
@@ -283,7 +292,7 @@ class RunQueue(Part):
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()
-        self._any = True
+        self._has_typed = True
         line = self._pump.input_line
         if line.is_escaped(self._pump.pty):
             self._escaped_at = line.input_at
@@ -295,7 +304,10 @@ class RunQueue(Part):
             self._type_line(run, wrapper)
 
     def _prepare_or_type(self, run: Run, wrapper: Wrapper) -> None:
-        """Have zsh expand the word that keeps our lines out of its history, else do without."""
+        """Have zsh expand the word that keeps our lines out of its history, by one key or the other, else do without.
+
+        Refuse a run that was given up meanwhile.
+        """
         if run.error is not None:
             self._pump.append_unscanned(self._marks.drop())
             self._refuse(run, run.error)
@@ -309,6 +321,7 @@ class RunQueue(Part):
             self._type_line(run, wrapper)
 
     def _type_line(self, run: Run, wrapper: Wrapper) -> None:
+        """Type the line that sources the run's files, in the place of the word for zsh if there is one."""
         erasure = wrapper.erasure if run.state == RunState.PREPARING else b""
         run.become(RunState.TYPED)
         self._step_in(BEGIN_TIMEOUT)
@@ -352,7 +365,7 @@ class RunQueue(Part):
     def _check_for_end(self, run: Run) -> None:
         """Finish a run without mark E if a shell is silent at its prompt."""
         # zsh and fish always print mark E. If one of them seems to be at its prompt, a builtin of the command is
-        # reading input, and the run goes on. Check less often as time passes.
+        # reading input, and the run goes on. Check less often as time passes, but as often as `KeyWatch` needs.
         pump = self._pump
         now = time.monotonic()
         self._step_in(min(0.5, max(QUIET, (now - run.changed_at) / 10)))

@@ -46,11 +46,11 @@ class Run:
         self.key = key  # chosen by the caller, which finds its run by it after a reconnect
         self.sent = sent  # bytes of output that the caller has; None: send all output with the response
         self.times_out_at = NEVER  # time (monotonic)
-        self.attempts = 0
-        self.preparations = 0
+        self.attempts = 0  # how often its files were written for a shell
+        self.preparations = 0  # the keys that were tried to have zsh expand the word
         self.become(RunState.DUE)
         self.wrapper: Wrapper | None = None
-        self.error: SeshError | None = None  # refuses a typed run, unless mark B comes all the same
+        self.error: SeshError | None = None  # refuses a run that is prepared or typed, unless mark B comes all the same
         self.begun = Begun(0, words, "", 0.0, self.changed_at)
         self.output = RunOutput()
 

@@ -2,10 +2,16 @@
 
 The shell sources an outer file, which prints mark B, sources an inner file, and prints mark E with the exit code. The
 inner file prints mark C and contains the command (for bash, evaluates it), so that a `return` in the command ends only
-this file. Before the first command in a zsh, mark A comes from a file that keeps our lines out of its history. If the
-command is no shell source, nothing of this file runs: then the output follows B. Marks are written to /dev/tty, as `OSC
-7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are read only if they
-exist: if the run has been abandoned by the time the shell reads the line, the shell does nothing, and prints no error.
+this file. If the command has a syntax error, nothing of this file runs: then the output follows B. Marks are written to
+/dev/tty, as `OSC 7373;TOKEN;…BEL`. The outer file is one line, or `set -v` would show it in the output. Both files are
+read only if they exist: if the run has been abandoned by the time the shell reads the line, the shell does nothing, and
+prints no error.
+
+Our lines stay in no history of a shell, neither for Up nor in its file, except in ash:
+
+- zsh writes a line into its file before it executes any of it. So before the first run, a word is expanded within the
+  line editor: it sources a file that adds a hook for all later lines, and prints mark A (`Wrapper.preparation`)
+- bash and fish delete the line in the outer file, if its leading blank has not kept it out
 
 The shell's line editor echoes the typed line. Clients and the screen get the command's text instead, as if it had been
 typed, and only those sequences of the echo that set modes and do not move the cursor.
@@ -158,11 +164,11 @@ class Wrapper:
         # bash writes outside its memory, and may die of it later, if a sourced file has an unfinished substitution, in
         # `eval` too. So a command that may have one is checked first, by what is not sourced.
         self._checks = shell.kind == BASH and _SUBSTITUTION.search(command) is not None
-        self._whole = os.path.join(folder, f".{unique}.whole.run")
+        self._if_valid = os.path.join(folder, f".{unique}.whole.run")  # which the outer file sources if it has none
 
     @property
     def line(self) -> bytes:
-        """The line to type; its leading blank may keep it out of the history."""
+        """The line to type; its leading blank may keep it out of the shell's history."""
         return f"{self._line}\r".encode("utf-8", "surrogateescape")
 
     @property
@@ -195,7 +201,7 @@ class Wrapper:
         outer = self._outer_text()
         texts = {self._inner: self._inner_text(self._command), self._outer: outer}
         if self._checks:
-            texts |= {self._whole: outer, self._outer: self._checked(outer)}
+            texts |= {self._if_valid: outer, self._outer: self._checked(outer)}
         if self.shell.kind == BASH:
             texts[self._text] = self._command
         if self.shell.kind == ZSH:
@@ -210,7 +216,7 @@ class Wrapper:
 
     def remove(self) -> None:
         """Remove the files; the shell has read those that it needs."""
-        for path in (self._outer, self._inner, self._text, self._whole, self._hook):
+        for path in (self._outer, self._inner, self._text, self._if_valid, self._hook):
             with suppress(OSError):
                 os.unlink(path)
 
@@ -257,10 +263,10 @@ class Wrapper:
 
     def _checked(self, outer: str) -> str:
         """Return source that reads an outer file if the command has no syntax error, else does the same with `eval`."""
-        inner, whole, text = (quoted(path, BASH) for path in (self._inner, self._whole, self._text))
+        inner, if_valid, text = (quoted(path, BASH) for path in (self._inner, self._if_valid, self._text))
         check = f'BASH_ENV= "$BASH" -O extglob -n {text} >/dev/null 2>&1'
         evaluated = outer.replace(f"\\builtin . {inner}", f'\\builtin eval "$(<{inner})"')
-        return f"if {check}; then \\builtin . {whole}; else {evaluated}; fi"
+        return f"if {check}; then \\builtin . {if_valid}; else {evaluated}; fi"
 
     def _fish_outer(self, inner: str) -> str:
         # fish offers a line with a leading blank until the next one. It asks before `exit` if jobs run, so they become

@@ -47,7 +47,10 @@ def foreground(pty: Pty) -> Shell | None:
 
 
 def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
-    """Return the shell at its prompt, or None to try again. Raises Busy, Refused."""
+    """Return the shell at its prompt, or None to try again. Raises Busy, Refused.
+
+    `waited`: seconds since the first try.
+    """
     pty = pump.pty
     name = facts.name
     if not pump.life.running:

@@ -41,7 +41,7 @@ def test_output_is_sent_although_a_part_that_looks_at_it_fails(
     monkeypatch.setattr(f"{part.__module__}.{part.__qualname__}", lambda *_: next(iter(())))
     own = server.session
     link.connection.reader = own.sender.followers[link.connection] = Follower(link.connection, 0)
-    own.runs._any = True  # as once a run was typed
+    own.runs._has_typed = True  # as once a run was typed
     own.activity.due = 0.0
     prints(own, b"\x07\x1b[c")
     server.turn()

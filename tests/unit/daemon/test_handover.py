@@ -68,7 +68,7 @@ LOST = {
     "a line that is told once: it may be told once more":
         "Desk._has_advised",
     "runs: there is no reload while one is active":
-        "RunQueue.active RunQueue._waiting RunQueue._any RunQueue.line_typed RunQueue._step_at "
+        "RunQueue.active RunQueue._waiting RunQueue._has_typed RunQueue.line_typed RunQueue._step_at "
         "MarkFilter._held MarkFilter.part KeyWatch._since KeyWatch._looked_at",
     "requests: a reload waits for those that have begun, and the others are repeated":
         "Typing._as_keys Typing.busy Typing._presses Typing._turns "

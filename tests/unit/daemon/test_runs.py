@@ -121,7 +121,7 @@ def with_run(run: Run, state: RunState) -> tuple[Session, str]:
     own.runs.active = run
     run.become(state)
     run.wrapper = Wrapper("work", own.runs._secret, Shell(1, BASH, ready=True), "true")
-    own.runs._any = True
+    own.runs._has_typed = True
     return own, run.wrapper.token
 
 
