@@ -210,8 +210,11 @@ class Activity(Part):
         return self.memory.prompt_at > self._pump.input_line.input_at
 
     @property
-    def shell_reads(self) -> bool:
-        """True if a shell is in the foreground, so that it reads typed text."""
+    def shell_in_front(self) -> bool:
+        """True if a shell is in the foreground, by its marks or its program: it gets what is typed.
+
+        It need not read: it may make its prompt, or run a builtin.
+        """
         group = self._pump.pty.foreground()
         return group == self._marked_shells.prompt_group or bool(shells.kind_of(group))
 

@@ -203,10 +203,10 @@ class ShellLines:
         return syscalls.runs(self._pump.pty.foreground(), self._session.facts.pid)
 
     def _makes_prompt(self) -> bool:
-        """Return whether the shell itself is in the foreground, and reads no line for a command."""
+        """Return whether a shell is in the foreground, and does not read, as a builtin such as `read` would."""
         pty = self._pump.pty
         reads = syscalls.reads_terminal(pty.foreground(), self._session.facts.pid, pty.device)
-        return self._session.activity.shell_reads and reads is False
+        return self._session.activity.shell_in_front and reads is False
 
 
 def _pasted(text: bytes) -> bytes:
@@ -214,8 +214,8 @@ def _pasted(text: bytes) -> bytes:
 
 
 def shell_takes_pastes(session: Session) -> bool:
-    """Return whether a shell reads a line now, and takes pastes."""
-    if not session.pump.pty.raw() or not session.activity.shell_reads:
+    """Return whether a shell is in the foreground, reads key by key, and takes pastes: so it reads a line."""
+    if not session.pump.pty.raw() or not session.activity.shell_in_front:
         return False
     if session.pump.wants_read:
         session.read_output()

@@ -139,7 +139,9 @@ class Typing:
         """
         pump = self._pump
         until = time.monotonic() + STALLED
-        while pump.enter_unread or (keys[:1] == _ENTER and pump.text_unread and not self._session.activity.shell_reads):
+        while pump.enter_unread or (
+            keys[:1] == _ENTER and pump.text_unread and not self._session.activity.shell_in_front
+        ):
             if time.monotonic() > until:
                 raise self._unread()
             yield POLL
@@ -167,7 +169,7 @@ class Typing:
             return self._type_at_once(keys)
         yield from self._until_alone(request, keys)
         request.check_deadline(self._session.name)
-        if self._session.activity.shell_reads:
+        if self._session.activity.shell_in_front:
             return self._type_at_once(keys)
         first, *rest = _UNTIL_ENTERS.findall(keys) or [b""]
         response = self._type_at_once(first)
@@ -225,7 +227,7 @@ class Typing:
         if not self._as_keys and shell_takes_pastes(self._session):
             return (yield from self._type_lines(data + b"\r" * enter, more=more))
         text = unmarked(data) if enter else data
-        if not enter or not self._pump.pty.raw() or self._session.activity.shell_reads:
+        if not enter or not self._pump.pty.raw() or self._session.activity.shell_in_front:
             return self._type_at_once(text + b"\r" * enter, more=more)
         self._admit(text)
         self.busy += 1
@@ -284,8 +286,8 @@ class Typing:
         joins_line = enter
         if since is not None:
             self._check_question(since, question)
-            joins_line = not self._pump.pty.raw() or activity.shell_reads
-        elif enter and not force and (asks := activity.declared_question) is not None and not activity.shell_reads:
+            joins_line = not self._pump.pty.raw() or activity.shell_in_front
+        elif enter and not force and (asks := activity.declared_question) is not None and not activity.shell_in_front:
             words = f'asks "{asks.question}"' if asks.question else "asks something"
             way = f"answer it: {SESH} send {name} ANSWER --enter --question REGEX, or --key KEY"
             raise _busy(f"{name} {words}", f"{way}; --force types all the same")
