@@ -157,7 +157,10 @@ class Typing:
             raise Interrupted("its sender has gone")
 
     def _interrupts(self, keys: bytes) -> bool:
-        """Return whether the terminal makes a signal of one of these keys, whatever the program has read."""
+        """Return whether the terminal makes a signal of one of these keys, whatever the program has read.
+
+        Not with NOFLSH, though: then the terminal makes one, but discards nothing (`Pty.flushes_at`).
+        """
         return self._pump.pty.flushes_at(keys)
 
     # -- typing
