@@ -106,6 +106,24 @@ def test_the_command_mode_of_vi_is_left_though_no_escape_was_typed(home: Home) -
     pressed(home, "k", "echo mine")
 
 
+def test_keys_that_insert_the_end_of_a_pair_do_not_change_our_line(home: Home) -> None:
+    """As in zsh-autopair: blanks within brackets came in pairs, too, so our line had two ends of one bracket."""
+    opened(
+        home,
+        "zsh",
+        """
+        open() { LBUFFER+='['; RBUFFER="]$RBUFFER"; }; zle -N open; bindkey '[' open
+        close() { if [[ $RBUFFER[1] == ']' ]]; then (( CURSOR++ )); else LBUFFER+=']'; fi; }; zle -N close
+        blank() { [[ $LBUFFER[-1]$RBUFFER[1] != '[]' ]] || RBUFFER=" $RBUFFER"; LBUFFER+=' '; }; zle -N blank
+        bindkey ']' close; bindkey ' ' blank
+        """,
+    )
+    for word in ("one", "two"):
+        assert ran(home, f"echo {word}") == (0, f"{word}\n")
+    assert home.sesh("wait", "t", "--prompt").code == 0
+    pressed(home, "Up", "echo mine")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_an_escape_of_emacs_keys_changes_neither_the_line_nor_the_history(home: Home, shell: str) -> None:
     opened(home, shell)
