@@ -152,6 +152,17 @@ class Pty:
         own = [characters[each] for each in (termios.VINTR, termios.VQUIT, termios.VSUSP)]
         return any(each != _NO_CHARACTER and each in keys for each in own)
 
+    def acts_on(self) -> bytes:
+        """Return the characters that the terminal takes for itself: they send signals, stop output or resume it."""
+        try:
+            modes = termios.tcgetattr(self.descriptor)
+        except (OSError, ValueError, termios.error):
+            return b""
+        own = [termios.VINTR, termios.VQUIT, termios.VSUSP] if modes[_LOCAL_FLAGS] & termios.ISIG else []
+        if modes[_INPUT_FLAGS] & termios.IXON:
+            own += [termios.VSTOP, termios.VSTART]
+        return b"".join(modes[_CHARACTERS][each] for each in own).replace(_NO_CHARACTER, b"")
+
     def unread(self) -> int:
         """Return the number of unread bytes: at most 4,095, 0 just after a write."""
         try:

@@ -297,6 +297,7 @@ class RunQueue(Part):
         if line.is_escaped(self._pump.pty):
             self._escaped_at = line.input_at
             line.escaped = False
+        if shell.kind in shells.WITH_VI_KEYS:  # a hook, or a key of the person's choice, may have led to that mode, too
             self._pump.type(TO_INSERT, counts=False)
         if shell.kind == shells.ZSH and shell.pid not in self._prepared:
             self._prepare_or_type(run, wrapper)

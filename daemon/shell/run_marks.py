@@ -104,7 +104,7 @@ class MarkFilter:
 
 
 _ZSH_HISTORY = (
-    "__sesh_history() { [[ $1 != ' \\builtin [ -e '*'.run'$'\\n' ]] || \\builtin fc -p; }; "
+    "__sesh_history() { [[ $1 != ' \\builtin test -e '*'.run'$'\\n' ]] || \\builtin fc -p; }; "
     "typeset -gaU zshaddhistory_functions; zshaddhistory_functions+=(__sesh_history); "
 )
 """Our lines go to a history that zsh drops at once: what a hook refuses stays in Up until the next line."""
@@ -173,12 +173,13 @@ class Wrapper:
 
     @property
     def _line(self) -> str:
+        # No brackets: keys that insert the end of a pair with its beginning (zsh-autopair) would change the line.
         path = quoted(self._outer, self.shell.kind)
         if self.shell.kind == FISH:  # in a sourced file, `exit` would not end fish
             return f" builtin test -e {path}; and eval (command cat {path})"
         if self._checks:
-            return f' {self._builtin("[")} -e {path} ] && {self._builtin("eval")} "$(<{path})"'
-        return f" {self._builtin('[')} -e {path} ] && {self._builtin('.')} {path}"
+            return f' {self._builtin("test")} -e {path} && {self._builtin("eval")} "$(<{path})"'
+        return f" {self._builtin('test')} -e {path} && {self._builtin('.')} {path}"
 
     @property
     def preparation(self) -> bytes:

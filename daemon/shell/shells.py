@@ -25,6 +25,8 @@ _OTHERS = {
     *("pdksh", "pwsh", "rbash", "rc", "tcsh", "xonsh", "yash", "ysh"),
 }
 """Shells in which `run` does not work: rbash reads no file by its path."""
+WITH_VI_KEYS = frozenset((BASH, ZSH, FISH))
+"""Shells whose line editor may have the keys of vi."""
 _WORKS = "sesh run works in bash, zsh, fish, dash and ash"
 PROMPT_COMMANDS = 0.3  # seconds for another program in the foreground, such as a prompt's own commands, to end
 FIRST_PROMPT = 15.0  # seconds for the first prompt of a new session

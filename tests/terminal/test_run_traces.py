@@ -97,6 +97,33 @@ def test_the_command_mode_of_vi_is_left_for_the_command_and_entered_again(home: 
     assert lines == [typed[0], "mine", typed[1], "one", typed[2], "two", typed[3]]
 
 
+def test_the_command_mode_of_vi_is_left_though_no_escape_was_typed(home: Home) -> None:
+    """A hook, or a key of the person's choice, leads to it, too: what the mode left of our line was run."""
+    opened(home, "zsh", "bindkey -v; zle-line-init() { zle -K ${mode:-main}; }; zle -N zle-line-init")
+    for word in ("one", "two"):
+        assert ran(home, f"mode=vicmd; echo {word}") == (0, f"{word}\n")
+    assert home.sesh("wait", "t", "--prompt").code == 0
+    pressed(home, "k", "echo mine")
+
+
+def test_keys_that_insert_the_end_of_a_pair_do_not_change_our_line(home: Home) -> None:
+    """As in zsh-autopair: blanks within brackets came in pairs, too, so our line had two ends of one bracket."""
+    opened(
+        home,
+        "zsh",
+        """
+        open() { LBUFFER+='['; RBUFFER="]$RBUFFER"; }; zle -N open; bindkey '[' open
+        close() { if [[ $RBUFFER[1] == ']' ]]; then (( CURSOR++ )); else LBUFFER+=']'; fi; }; zle -N close
+        blank() { [[ $LBUFFER[-1]$RBUFFER[1] != '[]' ]] || RBUFFER=" $RBUFFER"; LBUFFER+=' '; }; zle -N blank
+        bindkey ']' close; bindkey ' ' blank
+        """,
+    )
+    for word in ("one", "two"):
+        assert ran(home, f"echo {word}") == (0, f"{word}\n")
+    assert home.sesh("wait", "t", "--prompt").code == 0
+    pressed(home, "Up", "echo mine")
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_an_escape_of_emacs_keys_changes_neither_the_line_nor_the_history(home: Home, shell: str) -> None:
     opened(home, shell)

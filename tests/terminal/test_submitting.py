@@ -367,6 +367,19 @@ def test_a_text_for_a_shell_keeps_its_tabs_and_a_command_reads_its_lines_without
     wait_until(lambda: "\ndone" in screen(home, "work"), "work shows 'done'")
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_control_character_in_a_text_for_a_shell_neither_interrupts_nor_stops_it(home: Home, shell: str) -> None:
+    """The terminal took Ctrl-C out of the paste, the shell left the paste there, and ran the rest as a line."""
+    need(shell)
+    assert home.sesh("open", "work", "--", shell).code == 0
+    assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
+    text = "echo 'a\x03b\x13c\x1ad\x1ce' >made\n"
+    assert home.sesh("send", "work", "-", input=text).code == 0
+    made = Path(home.path, "made")
+    wait_until(lambda: made.exists() and made.read_text().endswith("\n"), "the file 'made' has a line")
+    assert re.sub("[\x03\x13\x1a\x1c]", "", made.read_text()) == "abcde\n"
+
+
 @pytest.mark.needs_fork("no time for a command")
 @pytest.mark.parametrize("shell", ["bash", "zsh"])
 def test_a_text_waits_for_a_prompt_that_takes_long_to_make(
