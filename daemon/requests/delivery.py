@@ -150,8 +150,9 @@ class ShellLines:
     def __init__(self, session: Session, text: bytes) -> None:
         self._session = session
         self._pump = session.pump
-        # The terminal takes its own characters out of a paste, too: the shell would run what comes after a Ctrl-C.
-        text = unmarked(text).translate(None, ESCAPE + session.pump.pty.acts_on())
+        # The terminal takes its own characters out of a paste, too: the shell would run what comes after a Ctrl-C. For
+        # bash a line ends at NUL, and it would run what comes before.
+        text = unmarked(text).translate(None, ESCAPE + b"\0" + session.pump.pty.acts_on())
         self._lines = deque(text.replace(b"\r\n", b"\n").replace(b"\r", b"\n").split(b"\n"))
 
     def steps(self) -> Generator[float, None, str]:

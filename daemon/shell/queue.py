@@ -76,6 +76,7 @@ class RunQueue(Part):
         self._escaped_at: float | None = None
         """`input_at` as the runs leave it, if they found an Escape that is to be typed again: it tells later keys."""
         self._escape_until = NEVER  # time (monotonic) until which that may be
+        self._ended_at: float | None = None  # `input_at` when the last run ended: it tells later keys
         self._has_typed = False  # a run has ever been typed: from then on marks may come
         self._secret = os.urandom(6).hex()  # the prefix of this session's tokens
         self._marks = MarkFilter(self._secret)
@@ -230,6 +231,7 @@ class RunQueue(Part):
         elif letter == "E" and run.state >= RunState.BEGUN and (ours or not shells.alive(run.wrapper.shell.pid)):
             # A mark that is not ours is of an earlier run, whose command was this run's shell. That shell has exited.
             self._finish(run, code)
+            self._ended_at = self._pump.input_line.input_at
         return b""
 
     def _begin(self, run: Run, shell: Shell) -> bytes:
@@ -275,7 +277,8 @@ class RunQueue(Part):
 
     def _type_when_ready(self, run: Run) -> None:
         """Type the run's line at a prompt, else check again soon. Raises Busy, Refused."""
-        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.changed_at)
+        is_due = self._ended_at is not None and self._ended_at == self._pump.input_line.input_at
+        shell = shells.look_for_prompt(self._pump, self._facts, time.monotonic() - run.changed_at, is_due=is_due)
         if run.connection is None or run.connection.closing:
             self._remove(run)  # without a response: a client that reconnects repeats its request
         elif shell is None:
@@ -297,7 +300,9 @@ class RunQueue(Part):
         if line.is_escaped(self._pump.pty):
             self._escaped_at = line.input_at
             line.escaped = False
-        if shell.kind in shells.WITH_VI_KEYS:  # a hook, or a key of the person's choice, may have led to that mode, too
+        if (
+            shell.kind in shells.WITH_VI_KEYS and self._pump.pty.raw()
+        ):  # a hook, or a key of the person's choice, may have led to that mode, too
             self._pump.type(TO_INSERT, counts=False)
         if shell.kind == shells.ZSH and shell.pid not in self._prepared:
             self._prepare_or_type(run, wrapper)

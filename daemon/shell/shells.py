@@ -48,10 +48,11 @@ def foreground(pty: Pty) -> Shell | None:
     return Shell(pid, kind, _ready(pty, pid, kind)) if kind else None
 
 
-def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
+def look_for_prompt(pump: Pump, facts: Facts, waited: float, *, is_due: bool = False) -> Shell | None:
     """Return the shell at its prompt, or None to try again. Raises Busy, Refused.
 
-    `waited`: seconds since the first try.
+    `waited`: seconds since the first try. `is_due`: nothing was typed since a command ended, so what runs in the
+    foreground makes the prompt.
     """
     pty = pump.pty
     name = facts.name
@@ -65,7 +66,7 @@ def look_for_prompt(pump: Pump, facts: Facts, waited: float) -> Shell | None:
     if other := other_kind_of(pty.foreground()):
         raise Refused(f"{_WORKS}, and the shell in {name} is {other}", hint=hint)
     if shell is None or not shell.ready or not drained or pump.unwritten or pump.enter_unread:
-        if waited > _prompt_timeout(pump, facts, shell):
+        if waited > (NEXT_PROMPT if is_due else _prompt_timeout(pump, facts, shell)):
             program = foreground_name(pty)
             if pty.foreground() == int(facts.pid) and not kind_of(int(facts.pid), scripts=True):
                 raise Busy(f"{_WORKS}, and {name} runs {program}", hint=hint)  # with whose end the session ends

@@ -234,6 +234,18 @@ def test_a_shell_that_run_does_not_know_is_refused_with_that_reason(home: Home, 
     assert done.json()["error"]["message"].startswith(reason)
 
 
+@pytest.mark.parametrize(
+    ("shell", "rc"),
+    [("bash", "PROMPT_COMMAND='sleep 0.6'"), pytest.param("zsh", "precmd() { sleep 0.6 }", marks=pytest.mark.soak)],
+)
+def test_a_run_waits_for_the_programs_that_make_the_prompt_behind_the_one_before(
+    home: Home, shell: str, rc: str
+) -> None:
+    """They were taken for another program: the second of two calls was refused after 0.3 s."""
+    opened(home, shell, rc)
+    assert [ran(home, f"echo {number}") for number in range(3)] == [(0, f"{number}\n") for number in range(3)]
+
+
 def test_nobody_is_told_to_wait_for_a_program_with_which_the_session_ends(home: Home) -> None:
     """It may be a shell whose name sesh does not know. A script of a shell may end in a shell."""
     assert home.sesh("open", "t", "--", need("cat")).code == 0

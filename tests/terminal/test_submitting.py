@@ -373,7 +373,7 @@ def test_a_control_character_in_a_text_for_a_shell_neither_interrupts_nor_stops_
     need(shell)
     assert home.sesh("open", "work", "--", shell).code == 0
     assert home.sesh("wait", "work", "--prompt", "--timeout", "30").code == 0
-    text = "echo 'a\x03b\x13c\x1ad\x1ce' >made\n"
+    text = "echo 'a\x03b\x13c\x1ad\0\x1ce' >made\n"
     assert home.sesh("send", "work", "-", input=text).code == 0
     made = Path(home.path, "made")
     wait_until(lambda: made.exists() and made.read_text().endswith("\n"), "the file 'made' has a line")

@@ -93,7 +93,7 @@ LOST = {
     "what matters for a minute at most":
         "Lifecycle._interrupted_at ScreenFeed._error_noted Findings._parts Pump.moved_at Pump.hung_up "
         "Pump._flushed Desk._noted DisplayFile.exists Files.outcomes Typing._kept_until RunQueue._escaped_at "
-        "RunQueue._escape_until",
+        "RunQueue._escape_until RunQueue._ended_at",
 }  # fmt: skip
 """The mutable attributes of a session's parts that are not handed over, by the reason."""
 
