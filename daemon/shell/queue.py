@@ -6,7 +6,7 @@ files. The output between C and E is the command's.
 
 Around that, the queue deals with what the shell does at the prompt, and with commands that have no end:
 
-- a shell in vi's command mode, as an Escape suggests, is led to insert mode first, and back after the last run
+- a shell that may be in vi's command mode is led to insert mode first, and back after the last run if an Escape was typed
 - a line that no shell reads is cleared with Ctrl-C, and typed once more
 - a command whose shell is silent at its prompt has ended without mark E
 - a command that waits for keys goes on without its caller (see `key_watch`)
@@ -300,9 +300,8 @@ class RunQueue(Part):
         if line.is_escaped(self._pump.pty):
             self._escaped_at = line.input_at
             line.escaped = False
-        if (
-            shell.kind in shells.WITH_VI_KEYS and self._pump.pty.raw()
-        ):  # a hook, or a key of the person's choice, may have led to that mode, too
+        # A hook, or a key of the person's choice, may have led to vi's command mode, too.
+        if shell.kind in shells.WITH_VI_KEYS and self._pump.pty.raw():
             self._pump.type(TO_INSERT, counts=False)
         if shell.kind == shells.ZSH and shell.pid not in self._prepared:
             self._prepare_or_type(run, wrapper)
