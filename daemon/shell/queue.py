@@ -6,7 +6,7 @@ files. The output between C and E is the command's.
 
 Around that, the queue deals with what the shell does at the prompt, and with commands that have no end:
 
-- a shell that may be in vi's command mode is led to insert mode first, and back after the last run if an Escape was typed
+- a shell that may be in vi's command mode is led to insert mode first, and back behind the last run after an Escape
 - a line that no shell reads is cleared with Ctrl-C, and typed once more
 - a command whose shell is silent at its prompt has ended without mark E
 - a command that waits for keys goes on without its caller (see `key_watch`)
