@@ -71,6 +71,7 @@ def test_r15_a_client_that_does_not_read_costs_bounded_memory_and_holds_nobody_u
     sleeper.close()
 
 
+@pytest.mark.soak
 def test_a_sleeper_that_reads_again_is_shown_the_present(daemons: Daemons) -> None:
     daemons.sh("work", "read go; seq 1 200000; echo the end; exec cat")
     sleeper = daemons.attach("work")

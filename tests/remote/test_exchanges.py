@@ -165,7 +165,7 @@ def test_a_wait_does_not_find_what_was_printed_before_it_began_though_the_job_en
 
 @says_who_reads
 @pytest.mark.needs_fork("a program that gets less time")
-@pytest.mark.parametrize("moment", [Moment.AFTER_REQUEST, Moment.WITHIN_ANSWER])
+@pytest.mark.parametrize("moment", [Moment.AFTER_REQUEST, pytest.param(Moment.WITHIN_ANSWER, marks=pytest.mark.soak)])
 def test_a_command_that_waits_for_keys_is_told_of_behind_a_link_that_breaks(
     home: Home, far: ViaHost, monkeypatch: pytest.MonkeyPatch, moment: Moment
 ) -> None:

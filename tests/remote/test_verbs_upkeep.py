@@ -160,6 +160,7 @@ def test_sessions_of_hosts_that_were_lost_are_restored_from_here(home: Home, bes
     assert [entry["resume"] for entry in layout] == [["./agent", "again"]] * 2
 
 
+@pytest.mark.soak
 def test_hits_that_are_too_many_for_a_link_are_left_out_from_the_first_on(home: Home, beside: Beside) -> None:
     """The answer was over the limit of a link: an error, and no output."""
     far = beside("box")
