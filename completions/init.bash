@@ -126,7 +126,7 @@ __sesh_text() {
     ((BASH_REMATCH[1] >= ${__sesh_next:-0})); then  # else it is an older command
     __sesh_line=${BASH_REMATCH[2]:0:4096}
     case $__sesh_line in
-      ' '*|'\builtin [ -e '*'.run'|'\builtin [ -e '*'.run)"') ;;
+      ' '*|'\builtin test -e '*'.run'|'\builtin test -e '*'.run)"') ;;
       *)
         __sesh_line=${__sesh_line//%/%25} __sesh_line=${__sesh_line//;/%3B}
         __sesh_line=${__sesh_line//$'\n'/%0A} __sesh_line=${__sesh_line//$'\t'/%09}

@@ -228,24 +228,20 @@ class Typing:
         """
         self._as_keys = self._as_keys if more else _is_keys(data)
         if not self._as_keys and shell_takes_pastes(self._session):
-            return (yield from self._type_lines(data + b"\r" * enter, more=more))
+            return (yield from self._type_at_its_pace(ShellLines, data + b"\r" * enter, more=more))
         text = unmarked(data) if enter else data
         if not enter or not self._pump.pty.raw() or self._session.activity.shell_in_front:
             return self._type_at_once(text + b"\r" * enter, more=more)
-        self._admit(text)
-        self.busy += 1
-        try:
-            reason = yield from Delivery(self._session, text).steps()
-        finally:
-            self.busy -= 1
-        return {"position": self._pump.input_line.sent_at, "reason": reason}
+        return (yield from self._type_at_its_pace(Delivery, text))
 
-    def _type_lines(self, text: bytes, *, more: bool) -> Generator[float, None, SendResponse]:
-        """Type a text for a shell line by line."""
+    def _type_at_its_pace(
+        self, way: type[Delivery] | type[ShellLines], text: bytes, *, more: bool = False
+    ) -> Generator[float, None, SendResponse]:
+        """Type a text in one of the two ways that wait for the program to read what it has got."""
         self._admit(text, more=more)
         self.busy += 1
         try:
-            reason = yield from ShellLines(self._session, text).steps()
+            reason = yield from way(self._session, text).steps()
         finally:
             self.busy -= 1
         return {"position": self._pump.input_line.sent_at, "reason": reason}

@@ -12,7 +12,7 @@ from tests.remote.via import Beside
 from tests.support import Home, processes, says_who_reads, wait_until
 from tests.support.composers.kinds import composer, logged, slow_box
 from tests.support.composers.pairs import KINDS, Box, Shell
-from tests.support.composers.stepping import READY, Stepper
+from tests.support.composers.stepping import AT_EACH_STEP_OF_A_TEXT, READY, Stepper
 
 pytestmark = says_who_reads
 
@@ -73,15 +73,7 @@ def test_a_shell_on_a_host_runs_what_each_of_two_calls_says(home: Home, beside: 
 
 
 @pytest.mark.needs_fork("a daemon that leaves a program all the time that it takes")
-@pytest.mark.parametrize(
-    "before",
-    [
-        ["await"],
-        pytest.param(["await", "read"], marks=pytest.mark.soak),
-        pytest.param([*READY, "await"], marks=pytest.mark.soak),
-    ],
-    ids=["a text is not read", "a text is not shown", "an Enter is not read"],
-)
+@AT_EACH_STEP_OF_A_TEXT
 def test_two_texts_whose_links_break_are_typed_once_and_in_their_order(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, before: list[str]
 ) -> None:

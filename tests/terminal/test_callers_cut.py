@@ -13,7 +13,7 @@ import pytest
 from sesh.daemon.requests import delivery, typed_text
 from sesh.wire.protocol import CHUNK
 from tests.support import Home, processes, says_who_reads, wait_until
-from tests.support.composers.stepping import READY, Stepper
+from tests.support.composers.stepping import AT_EACH_STEP_OF_A_TEXT, READY, Stepper
 from tests.support.forking import Started
 from tests.terminal.looking import screen
 
@@ -67,15 +67,7 @@ CUTS = pytest.mark.parametrize("cut", [kill, pytest.param(stop, marks=pytest.mar
 
 
 @CUTS
-@pytest.mark.parametrize(
-    "before",
-    [
-        ["await"],
-        pytest.param(["await", "read"], marks=pytest.mark.soak),
-        pytest.param([*READY, "await"], marks=pytest.mark.soak),
-    ],
-    ids=["its text is not read", "its text is not shown", "its Enter is not read"],
-)
+@AT_EACH_STEP_OF_A_TEXT
 def test_the_text_of_a_caller_that_is_cut_when_it_is_typed_gets_its_enter_and_the_next_comes_behind(
     home: Home, box: Stepper, cut: Cut, before: list[str]
 ) -> None:

@@ -6,11 +6,22 @@ import os
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.support.home import Home
 from tests.support.waiting import wait_until
 
 READY = ("await", "read", "show")
 """The steps by which the box takes what is typed."""
+AT_EACH_STEP_OF_A_TEXT = pytest.mark.parametrize(
+    "before",
+    [
+        ["await"],
+        pytest.param(["await", "read"], marks=pytest.mark.soak),
+        pytest.param([*READY, "await"], marks=pytest.mark.soak),
+    ],
+    ids=["its text is not read", "its text is not shown", "its Enter is not read"],
+)
 
 
 class Stepper:
