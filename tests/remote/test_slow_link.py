@@ -55,7 +55,9 @@ def test_ctrl_c_over_the_slowest_link_waits_for_one_window_and_keeps_the_link(ho
     mark = len(terminal.raw)
     terminal.type("\x03")
     terminal.wait_for_raw(PROMPT.encode(), 20, mark)
-    assert len(terminal.raw) - mark < 2 * MIN_WINDOW, "the window, which one frame that comes without queueing lets grow"
+    assert len(terminal.raw) - mark < 2 * MIN_WINDOW, (
+        "the window, which one frame that comes without queueing lets grow"
+    )
     assert not os.path.exists(log) or "reconnect" not in Path(log).read_text()
 
 
