@@ -23,7 +23,7 @@ class Sample:
 
     hours: float
     memory: Mapping[str, int]
-    """KiB of all daemons of a kind of session, and of the zygote; a page that they share counts for each of them."""
+    """KiB by which all daemons of a kind of session have grown since they began, and KiB of the zygote."""
     descriptors: int
     """Of all daemons."""
     processes: int
@@ -34,7 +34,7 @@ class Sample:
     def line(self) -> str:
         memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(self.memory.items()))
         counts = f"descriptors {self.descriptors}  processes {self.processes}"
-        return f"{self.hours:7.3f} h  {self.attaches} attaches  {self.output / 1e9:.3f} GB  MiB: {memory}  {counts}"
+        return f"{self.hours:7.3f} h  {self.attaches} attaches  {self.output / 1e9:.3f} GB  MiB since they began: {memory}  {counts}"
 
 
 @dataclass
