@@ -130,7 +130,7 @@ def _execute(server: Server, program: Callable[[int], list[str]], screen: FeedSt
         for connection in server.connections.values():  # send responses first: a peer without one repeats its request
             connection.queue(protocol.frame(protocol.RELOADED))
             connection.flush()
-        server.session.attached.release_all()  # a held Escape counts as received
+        server.session.keyboard.release_all()  # a held Escape counts as received
         snapshot = take_snapshot(server, screen)
         with memory_file(encoded(snapshot)) as memory:
             inherited = [memory.fileno(), *snapshot["descriptors"].values()]

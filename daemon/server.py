@@ -85,8 +85,8 @@ class Server:
             self._accept(ready)
         self._take_frames(ready)
         now = time.monotonic()
-        if session.attached.due <= now:
-            session.attached.release_keys(now)
+        if session.keyboard.due <= now:
+            session.keyboard.release_keys(now)
         if session.clients.due <= now:
             self._choose_leader(now)
         self._move_bytes(ready, now)
@@ -116,7 +116,7 @@ class Server:
         if self._backlogs or session.events.new:
             return 0.0
         next_part = self._next_rested() if self._resting else session.agenda.next()
-        due = min(session.sender.due, session.clients.due, session.attached.due, next_part)
+        due = min(session.sender.due, session.clients.due, session.keyboard.due, next_part)
         if self._hello_by:
             due = min(due, next(iter(self._hello_by.values())))
         if self._accepts_from:
@@ -305,14 +305,14 @@ class Server:
             raise ProtocolError("too many requests are unfinished")
 
     def _handle_frame(self, connection: PeerConnection, kind: int, payload: bytes) -> None:
-        attached = self.session.attached
+        session = self.session
         client = connection.reader
         if kind == protocol.INPUT and isinstance(client, Client):
-            attached.handle_input(client, payload)
+            session.keyboard.take_input(client, payload)
         elif kind == protocol.HELLO:
             if not connection.awaits_creator:  # the creator's time also bounds the time to its first request
                 self._hello_by.pop(connection, None)
-            attached.handle_hello(connection, codec.parse(payload))
+            session.attached.handle_hello(connection, codec.parse(payload))
         elif len(connection.unsent) > MAX_UNSENT and kind in _WITH_RESPONSE:
             raise ProtocolError("a connection makes requests and reads no responses")
         elif kind == protocol.PING:  # also before HELLO: it may come over a link that a bridge has just handed over
@@ -326,13 +326,20 @@ class Server:
         elif kind == protocol.REQUEST:
             self._stop_awaiting(connection)
             self.requests.handle(connection, codec.parse(payload))
-        elif kind in DESK_FRAMES:
-            if isinstance(client, Client):
-                self.session.desk.handle_frame(client, kind, payload)
-            elif kind == protocol.PIECE:
-                self.session.desk.receive(connection, payload)
         elif isinstance(client, Client):
-            attached.handle_frame(client, kind, payload)
+            self._handle_client_frame(client, kind, payload)
+        elif kind == protocol.PIECE:
+            session.desk.receive(connection, payload)
+
+    def _handle_client_frame(self, client: Client, kind: int, payload: bytes) -> None:
+        """Handle a frame of an attached client other than INPUT and requests."""
+        session = self.session
+        if kind in DESK_FRAMES:
+            session.desk.handle_frame(client, kind, payload)
+        elif kind == protocol.MODEL:
+            session.acks.send_model(client)
+        else:
+            session.attached.handle_frame(client, kind, payload)
 
     def drop(self, connection: PeerConnection) -> None:
         """Close a connection now, and forget what waits for it."""
@@ -377,8 +384,8 @@ class Server:
         """Move bytes between the pty, a job's stdin and the log."""
         session = self.session
         pump = session.pump
-        if session.attached.to_type:
-            session.attached.type_keys(now)
+        if session.keyboard.to_type:
+            session.keyboard.type_keys(now)
         if pump.stdin.descriptor in ready:
             pump.stdin.write()
         if events := ready.get(pump.pty.descriptor):

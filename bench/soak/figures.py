@@ -34,7 +34,8 @@ class Sample:
     def line(self) -> str:
         memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(self.memory.items()))
         counts = f"descriptors {self.descriptors}  processes {self.processes}"
-        return f"{self.hours:7.3f} h  {self.attaches} attaches  {self.output / 1e9:.3f} GB  MiB since they began: {memory}  {counts}"
+        used = f"{self.attaches} attaches  {self.output / 1e9:.3f} GB"
+        return f"{self.hours:7.3f} h  {used}  MiB since they began: {memory}  {counts}"
 
 
 @dataclass

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections import deque
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from sesh.about import __version__
-from sesh.daemon.activity.activity import Activity
-from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.facts import Facts
-from sesh.daemon.base.faults import FaultLog
-from sesh.daemon.clients.acks import InputAcks
 from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
+from sesh.daemon.frames.keyboard import Keyboard
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
@@ -30,18 +26,6 @@ from sesh.wire import protocol
 from sesh.wire.messages import Hello, Message, Welcome
 from sesh.wire.window import HERE
 
-KEY_TIMEOUT = 0.1  # seconds that an incomplete escape sequence waits for its rest; then it is typed as a key
-
-
-class Keys(NamedTuple):
-    """What is to be typed of one INPUT, or the keys that waited for their rest in vain."""
-
-    client: Client
-    data: bytes
-    number: int  # of the INPUT
-    size: int  # bytes of the INPUT
-    by_person: bool  # not by the terminal
-
 
 class Farewell(NamedTuple):
     """The last message to a client: DETACH, or SWITCH, after which it shows nothing."""
@@ -55,66 +39,16 @@ class Attached:
     """The clients of a session as they come, act and leave."""
 
     def __init__(
-        self,
-        facts: Facts,
-        pump: Pump,
-        feed: ScreenFeed,
-        clients: Clients,
-        acks: InputAcks,
-        events: Events,
-        activity: Activity,
-        faults: FaultLog,
+        self, facts: Facts, pump: Pump, feed: ScreenFeed, clients: Clients, events: Events, keyboard: Keyboard
     ) -> None:
         self._facts = facts
         self._pump = pump
         self._log = pump.log
         self._feed = feed
         self._clients = clients
-        self._acks = acks
         self._events = events
-        self._activity = activity
-        self._faults = faults
-        self.to_type: deque[Keys] = deque()
+        self._keyboard = keyboard
         self.farewells: list[Farewell] = []
-        self.due = NEVER  # time (monotonic) at which the next incomplete sequence becomes a key
-        self._held: dict[Client, float] = {}  # clients with an incomplete sequence, and when (monotonic) it is a key
-
-    # -- in the turn
-
-    def release_keys(self, now: float) -> None:
-        """Have the incomplete sequences typed whose rest has not come in time."""
-        for client in [client for client, at in self._held.items() if at <= now]:
-            del self._held[client]
-            self._release(client)
-        self._plan()
-
-    def _plan(self) -> None:
-        self.due = min(self._held.values(), default=NEVER)
-
-    def release_all(self) -> None:
-        """Type every incomplete sequence: nobody will say how it goes on."""
-        self.release_keys(NEVER)
-        self.type_keys(time.monotonic())
-
-    def type_keys(self, now: float) -> None:
-        """Type the keys that have come in this turn; the session has their client's size by now."""
-        while self.to_type:
-            keys = self.to_type.popleft()
-            try:
-                self._type(keys, now)
-            except Exception as error:  # the client comes back, and sends again what was not typed
-                self._faults.note("a fault in a client's keys", error)
-                keys.client.connection.discard()
-
-    def _type(self, keys: Keys, now: float) -> None:
-        client, data, number, size, by_person = keys
-        # A key that answers an agent's question makes no draft, which would refuse a later text.
-        answers = self._activity.declared_question is not None and self._pump.pty.raw()
-        self._pump.type(data, counts=by_person, drafts=by_person and not answers)
-        client.last_input = max(client.last_input, number)  # only now: after an error, it comes again
-        self._acks.owe(client, size, now)
-        if by_person:  # after the write, so that it does not delay the key
-            self._activity.key_typed(data)
 
     def say_farewell(self) -> None:
         """Send the clients that leave their last message; called once they were sent what was due."""
@@ -191,7 +125,7 @@ class Attached:
         token = client.terminal.token
         for other in list(self._clients.all):
             if token and other.terminal.token == token:  # its old link may not have been found dead
-                self.type_keys(time.monotonic())  # of this turn: they count as received
+                self._keyboard.type_keys(time.monotonic())  # of this turn: they count as received
                 self.forget(other, returns=True)
                 other.connection.discard()
         returning = self._clients.returning.pop(token, None)
@@ -246,37 +180,8 @@ class Attached:
 
     # -- frames
 
-    def handle_input(self, client: Client, payload: bytes) -> None:
-        """Handle an INPUT: its keys are typed in this turn, and the replies that the program waits for."""
-        number, data = protocol.split_number(payload)
-        if number <= client.received_input:  # a duplicate
-            return
-        client.received_input = number
-        if client.terminal.read_only or not self._pump.life.running:
-            client.last_input = number
-            self._acks.owe_at_once(client)
-            return
-        now = time.monotonic()
-        keys = client.reply_filter.filter(data, now)
-        if keys is not data and client.reply_filter.key_begun:  # unchanged input means that nothing is held
-            self._held[client] = now + KEY_TIMEOUT
-            self._plan()
-        self._queue(client, keys, number, len(data))
-
-    def _queue(self, client: Client, data: bytes, number: int, size: int) -> None:
-        """Have what passed the filter of replies typed in this turn, of `size` bytes up to INPUT `number`."""
-        by_person = client.reply_filter.by_person
-        if by_person:
-            self._clients.note_key(client)
-        self.to_type.append(Keys(client, data, number, size, by_person))
-
-    def _release(self, client: Client) -> None:
-        """Have the held, incomplete sequence typed as a key: its rest did not come in time."""
-        if self._pump.life.running and (key := client.reply_filter.release()):
-            self._queue(client, key, client.last_input, 0)
-
     def handle_frame(self, client: Client, kind: int, payload: bytes) -> None:
-        """Handle a frame other than INPUT."""
+        """Handle a frame about a client's output, its size or its end."""
         now = time.monotonic()
         if kind == protocol.RESIZE:
             self._resize(client, clamp_size(*protocol.split_size(payload)), now)
@@ -284,8 +189,6 @@ class Attached:
             self.detach(client, "detached")
         elif kind == protocol.GOT:
             client.confirm(*protocol.split_got(payload), now)
-        elif kind == protocol.MODEL:
-            self._acks.send_model(client)
         elif kind == protocol.REDRAW:
             position, number = protocol.split_number(payload)
             if client.place in self._log.places and position < client.place.got:
@@ -333,12 +236,8 @@ class Attached:
         """Remove a client; keep its place and last INPUT for a reconnect. `returns`: its connection was lost."""
         if client not in self._clients.all:
             return
-        self._release(client)  # its INPUT counts as received, so the client does not send it again
-        self.type_keys(time.monotonic())
+        self._keyboard.forget(client)
         client.connection.reader = None
-        self._held.pop(client, None)
-        self._plan()
-        self._acks.forget(client)
         if client.place is not None and client.place in self._log.places:
             self._log.leave(client.place)
             self._feed.keep_states(client.place)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sesh.daemon.frames import attached
+from sesh.daemon.frames import keyboard
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, wait_until
 from tests.support.waiting import PATIENCE
 
@@ -101,7 +101,7 @@ def test_whatever_a_program_asks_it_gets_the_answer_once(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This holds for protocols unknown to sesh, and for answers in several sequences."""
-    monkeypatch.setattr(attached, "KEY_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(keyboard, "KEY_TIMEOUT", PATIENCE)
     asked = {
         r"\x1b[c": DA1,
         r"\x1b]99;i=p1:p=?;\x1b\\": b"\x1b]99;i=p1:p=?;o=always:p=title,body\x1b\\",

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from sesh.daemon.frames import attached
+from sesh.daemon.frames import keyboard
 from tests.support import Home, Open, Sesh, wait_until
 from tests.support.waiting import PATIENCE
 from tests.terminal.test_queries import DA1, answers, asker
@@ -88,7 +88,7 @@ def test_of_two_terminals_that_answer_too_nothing_reaches_the_program(
     home: Home, terminal: Open, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The program gets the daemon's own reply, followed by one terminal's DA1."""
-    monkeypatch.setattr(attached, "KEY_TIMEOUT", PATIENCE)
+    monkeypatch.setattr(keyboard, "KEY_TIMEOUT", PATIENCE)
     one = terminal("work", "--", *asker(home, r"\x1b]7501;?\x07\x1b[c", when="a key after each"))
     one.wait_for("ready to ask")
     two = terminal("work")

@@ -59,7 +59,7 @@ LOST = {
     "connections: their peers reconnect, and ask again":
         "Server.connections Server._hello_by Server._backlogs Server._watched Server._accepts_from Server.outbox "
         "Clients.all Clients.leader Sender.followers Sender.due Events.followers Waits.all "
-        "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks.held Attached._held Attached.due "
+        "InputAcks._owed InputAcks._flags InputAcks.predicting InputAcks.held Keyboard._held Keyboard.due "
         "Ending._connections StdinPipe._fed StdinPipe.feeder StdinPipe.linger OutputLog.whole",
     "exchanges with a desktop: a reload ends them":
         "Desk._links Desk._new Desk._is_offer_due Desk._next_look Desk.busy Files.sent Files._looks "
@@ -81,7 +81,7 @@ LOST = {
     "made of the session's facts":
         "Server.parts Ending._times_out_at Pty.pid",
     "the turn: it is over":
-        "Attached.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
+        "Keyboard.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
         "Server.replace Server._is_full Clients.due Pump.allowed",
     "work in progress: it begins again":
         "OutputLog.appended_at OutputLog._thins_at Agenda.times Activity._checked_at Activity.seen_at "

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.daemon.clients.reply_filter import ReplyFilter
-from sesh.daemon.frames.attached import KEY_TIMEOUT
+from sesh.daemon.frames.keyboard import KEY_TIMEOUT
 from sesh.vt.queries import QueryScanner, form, reply_form
 
 #: A query, and a reply to it.

@@ -397,7 +397,7 @@ def holds_escape(peer: Peer) -> None:
     """Type an Escape that may begin a reply, so it waits for its rest."""
     peer.client.reply_filter.queries.open(b"[R", time.monotonic())
     peer.types(1, b"\x1b")
-    peer.server.until(lambda: peer.server.session.attached.due < float("inf"))
+    peer.server.until(lambda: peer.server.session.keyboard.due < float("inf"))
 
 
 def test_a_held_escape_is_typed_before_a_reload(server: Daemon, attach: Attach, typed: list[bytes]) -> None:
