@@ -181,8 +181,7 @@ def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) ->
         # Without -f, too, ControlPersist sends ssh to the background.
         argv = [program(), *(["-f"] if may_prompt else [])]
     own = ssh.owns_control_path(destination)
-    # ProxyCommand before any ProxyJump: ssh follows the first of the two.
-    argv += ssh.proxy_option(destination, stderr_path, may_prompt=may_prompt)
+    argv += ssh.logged_way_option(destination, stderr_path, may_prompt=may_prompt)
     argv += ["-N", "-T", *ssh.options(destination, may_prompt=may_prompt)]
     if destination.bulk:  # the other shared connection has the ports of ssh_config
         argv += ["-o", "ClearAllForwardings=yes"]
