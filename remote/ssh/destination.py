@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from sesh.errors import NO_ANSWER, Unreachable, UsageError
 from sesh.names import check_host, printable
+from sesh.remote.ssh import causes
 from sesh.system import programs
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
@@ -201,7 +202,8 @@ def _ask(host: str, arguments: list[str], timeout: float = TIMEOUT) -> Settings:
         settings.setdefault(keyword.lower(), []).append(value)
     if not done.returncode and "hostname" in settings:
         return settings
-    reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
+    printed = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines()]
+    reason = causes.cause([*filter(None, printed)]) or "it gave no reason"
     if given := [printable(f"{name}={os.environ[name]}") for name in ("SESH_SSH", *VARIABLES) if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise UsageError(f"ssh refuses the host {host}: {reason}", code="invalid_host")

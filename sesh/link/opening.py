@@ -51,7 +51,7 @@ class Race:
         host = self._destination.host
         if known.paused_until(host):
             why = known.failure(host)
-            raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
+            raise LoginRefused(f"cannot reach {host}: {why}", hint=login_hint(host), reason=why)
         request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
         renewed = master.identity(self._destination) not in (None, self._destination.shared)
         is_renewed = renewed and known.login_prompted(host)  # another process has let a person log in since

@@ -303,6 +303,6 @@ def test_r30_a_changed_key_is_refused_in_the_words_of_ssh(here: Home, farm: Farm
     farm.host("box", config={"HostKeyAlias": "the-box"})
     with open(farm.known_hosts, "w", encoding="utf-8") as file:
         file.write(f"the-box {farm.ground.public_key}\n")
-    assert "cannot reach box: Host key for the-box has changed" in refusal(Destination("box"))
+    assert "cannot reach box: its host key has changed: Host key for the-box has changed" in refusal(Destination("box"))
     subprocess.run(["ssh-keygen", "-R", "the-box", "-f", farm.known_hosts], check=True, capture_output=True)
     master.ensure(Destination("box"))
