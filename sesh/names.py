@@ -123,6 +123,15 @@ def pair(key: str, value: str) -> str:
     return f"{key}={value}"
 
 
+_CATEGORIES = "ADDRESS ALL COLLATE CTYPE IDENTIFICATION MEASUREMENT MESSAGES MONETARY NAME NUMERIC PAPER TELEPHONE TIME"
+_LOCALE = {"LANG", *(f"LC_{category}" for category in _CATEGORIES.split())}
+
+
+def is_locale(variable: str) -> bool:
+    """Return whether a variable names a locale. Another LC_… may be anything: servers of ssh often accept it."""
+    return variable in _LOCALE
+
+
 def natural(name: str) -> tuple[str, str]:
     """Return the sort key of natural order: s2 before s10."""
     return re.sub("[0-9]+", lambda number: number[0].zfill(MAX_NAME), name), name

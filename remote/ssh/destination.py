@@ -64,6 +64,12 @@ class Destination:
         value = self.settings.get(keyword, [""])[0]
         return "" if value == "none" else value
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables that ssh_config sets for programs on the host (SetEnv)."""
+        pairs = (each.partition("=") for each in self.settings.get("setenv", []))
+        return {name: value for name, _, value in pairs}
+
     @functools.cached_property
     def hops(self) -> list[Hop]:
         """The jump hosts as ssh resolves them, the last one first; empty where ssh has to find them by itself."""

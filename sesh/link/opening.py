@@ -14,6 +14,7 @@ from math import inf
 
 from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.link.link import Link, LinkRequest
+from sesh.names import is_locale
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
@@ -120,16 +121,21 @@ class Race:
 
 
 def _origin_facts(destination: Destination) -> OriginFacts:
-    """Return the description of this machine for the host, which makes an `Origin` of it."""
+    """Return the description of this machine for the host, which makes an `Origin` of it.
+
+    What ssh_config sets is left to ssh, but for TERM: ssh sends it with a terminal of the host, which a link has not.
+    """
     has_terminal = descriptors.own_terminal() is not None
+    set_by_ssh = destination.environment
     return {
         "host": destination.host,
         "home": paths.home(),
         "size": descriptors.own_size(),
-        "term": os.environ.get("TERM") if has_terminal else None,
+        "term": set_by_ssh.get("TERM", os.environ.get("TERM") if has_terminal else None),
         "colorterm": os.environ.get("COLORTERM") if has_terminal else None,
-        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
+        "locale": {key: value for key, value in os.environ.items() if is_locale(key)},
         "opens_pages": platforms.opens_pages(os.environ),
+        "set_by_ssh": [key for key in set_by_ssh if key == "COLORTERM" or is_locale(key)],
     }
 
 
