@@ -64,8 +64,8 @@ class Server:
         session.desk.poll = session.desk.files.poll = session.desk.looks.poll = self._poll
         self.parts: list[Part] = [
             session.acks, session.pump, session.pump.stdin, self.requests, session.runs,
-            session.queries, session.feed, session.activity, session.waits, session.checkpoints, session.notifications,
-            session.desk, session.desk.files, self.ending,
+            session.queries, session.focus, session.feed, session.activity, session.waits, session.checkpoints,
+            session.notifications, session.desk, session.desk.files, self.ending,
         ]  # fmt: skip
         self.replace: Callable[[], None] | None = None  # executes another sesh at the end of this turn
         self._resting: dict[Part, float] = {}  # parts that have failed, and until when (monotonic) they rest

@@ -15,6 +15,7 @@ from sesh.daemon.clients.sender import Sender
 from sesh.daemon.desktop.desk import Desk
 from sesh.daemon.frames.attached import Attached
 from sesh.daemon.frames.findings import Findings
+from sesh.daemon.frames.focus_reports import FocusReports
 from sesh.daemon.frames.keyboard import Keyboard
 from sesh.daemon.frames.query_router import QueryRouter
 from sesh.daemon.pty.output_log import OutputLog
@@ -64,10 +65,11 @@ class Session:
         self.waits = Waits(agenda, pump, activity, runs)
         self.queries = queries = QueryRouter(agenda, pump, feed, clients, runs)
         marks = CommandMarks(facts, pump, marked_shells, runs, history, events)
-        self.findings = findings = Findings(activity, marks, pump, events, queries)
+        self.focus = focus = FocusReports(agenda, pump, feed, clients)
+        self.findings = findings = Findings(activity, marks, pump, events, queries, focus)
         self.checkpoints = Checkpointer(agenda, facts, pump, feed, findings, history)
-        self.keyboard = keyboard = Keyboard(pump, clients, acks, activity, faults)
-        self.attached = Attached(facts, pump, feed, clients, events, keyboard)
+        self.keyboard = keyboard = Keyboard(pump, clients, acks, activity, focus, faults)
+        self.attached = Attached(facts, pump, feed, clients, events, keyboard, focus)
         self.desk = Desk(agenda, facts, clients, events, pump)
         self.planned_to = 0  # the position up to which `plan` has seen the output
         events.add("created", command=shorten(facts.command), directory=facts.directory)

@@ -16,6 +16,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.base.phase import LifecycleState
 from sesh.daemon.clients.client import ClientsState
 from sesh.daemon.clients.events import EventsState
+from sesh.daemon.clients.focus import Focus
 from sesh.daemon.frames.findings import FindingsState
 from sesh.daemon.frames.query_router import DueReply
 from sesh.daemon.pty.output_log import LogState
@@ -67,11 +68,12 @@ class _Snapshot(TypedDict):
 class Snapshot(_Snapshot, total=False):
     """A session without active `run`: the states of its parts, and what they do not have.
 
-    `times`, `shells`: missing in the snapshot of a version that does not know them.
+    `times`, `shells`, `focus`: missing in the snapshot of a version that does not know them.
     """
 
     times: Times
     shells: list[MarkedShell]
+    focus: Focus  # what the program has heard
 
 
 def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
@@ -103,6 +105,7 @@ def take_snapshot(server: Server, feed: FeedState) -> Snapshot:
         "stdin_taken": stdin.received - len(stdin.waiting),
         "times": {"output": session.log.times.packed, "lines": session.feed.emulator.times.packed},
         "shells": session.marked_shells.stack,
+        "focus": session.focus.told,
     }
 
 
@@ -122,6 +125,7 @@ def session_of(snapshot: Snapshot) -> Session:
     session.notifications.state = snapshot["notifications"]
     session.activity.state = snapshot["activity"]
     session.marked_shells.stack = snapshot.get("shells", [])
+    session.focus.told = snapshot.get("focus", Focus.IN)
     session.findings.state = snapshot["findings"]
     session.queries.state = snapshot["queries"]
     for returning in session.clients.returning.values():

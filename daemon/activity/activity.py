@@ -219,10 +219,11 @@ class Activity(Part):
         return group == self._marked_shells.prompt_group or bool(shells.kind_of(group))
 
     def last_line(self) -> str:
-        """Return a working program's progress report or last line of output; else empty."""
-        if self.memory.decided.state != State.WORKING:
+        """Return a working program's progress report or last line of output, or that of an ended one; else empty."""
+        is_running = self._pump.life.running
+        if is_running and self.memory.decided.state != State.WORKING:
             return ""
-        if line := self.program_status.line():
+        if is_running and (line := self.program_status.line()):
             return line
         self._feed.catch_up(DRAW_TIME)
         return question.last_line(self._feed.emulator, begun=self._pump.line_begun)

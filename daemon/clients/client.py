@@ -25,6 +25,7 @@ from typing import Optional
 
 from sesh.daemon.base.due import NEVER
 from sesh.daemon.clients.connection import PeerConnection, Reader
+from sesh.daemon.clients.focus import Focus
 from sesh.daemon.clients.reply_filter import ReplyFilter
 from sesh.daemon.pty.output_log import OutputLog, Place
 from sesh.schema.facts import AttachedClient
@@ -197,6 +198,7 @@ class Client(Reader):
         self.viewed: Viewed | None = None  # the viewport that its terminal shows
         self.left_out = LeftOut()
         self.reply_filter = ReplyFilter()
+        self.focus = Focus.IN
         self.received_input = 0  # the number of the last INPUT that came, over any of its connections
         self.last_input = 0  # that of the last one that was typed
 
@@ -317,6 +319,7 @@ class Returning:
     left_out: LeftOut = LeftOut()
     viewed: Optional[tuple[int, int, bool]] = None
     """Of a viewport: position and rows before it (`Viewed`), and whether the alternate screen showed."""
+    focus: Focus = Focus.IN
 
 
 @dataclass(frozen=True)
@@ -389,7 +392,12 @@ class Clients:
         if client.viewed is not None:
             viewed = client.viewed.position, client.viewed.rows, client.viewed.viewport.alternate
         self.returning[client.terminal.token] = Returning(
-            client.last_input, client.used_at, client.place if viewed is None else None, client.left_out, viewed
+            client.last_input,
+            client.used_at,
+            client.place if viewed is None else None,
+            client.left_out,
+            viewed,
+            client.focus,
         )
         if len(self.returning) > MAX_RETURNING:
             del self.returning[next(iter(self.returning))]

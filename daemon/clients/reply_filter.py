@@ -87,8 +87,9 @@ _PIECE = re.compile(
     |(?P<paste>\x1b\[200~)
     # A terminal's size report (mode 2048): dropped, as the daemon reports the session's size.
     |(?P<size>\x1b\[48;[0-9;:]*t)
-    # Reports that a program has switched on: mouse, focus, colour scheme.
-    |(?P<report>\x1b\[(?:<[0-9;]+[Mm]|[0-9]+;[0-9]+;[0-9]+M|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){3}|[IO]|\?997;[0-9]n))
+    |(?P<focus>\x1b\[[IO])
+    # Other reports that a program has switched on: mouse, colour scheme.
+    |(?P<report>\x1b\[(?:<[0-9;]+[Mm]|[0-9]+;[0-9]+;[0-9]+M|M(?:[\xc2-\xdf][\x80-\xbf]|[ -\xff]){3}|\?997;[0-9]n))
     # Control sequences that no key sends.
     |(?P<reply>\x1b\[(?:[?>=][0-?]{0,120}[ -/]{0,3}[@-~]
         |[0-9]+;[0-9]+R|[0-9;]+[ntx]|[0-9]+;[0-9;]*\$[@-~]|[0-9][0-9;]*[*"&\#][@-~]))
@@ -122,10 +123,12 @@ class ReplyFilter:
     def __init__(self) -> None:
         self.queries = OpenQueries()
         self.by_person = False  # the last call of `filter` saw keys or a paste
+        self.focus_at: list[int] = []  # where in what it returned a report of the focus begins
         self._state = _State.KEYS
         self._begun = b""  # an incomplete sequence
         self._given = 0  # the number of its bytes that were passed on as a key
         self._at = 0.0  # time of the last input
+        self._is_focus = False  # the last piece is a report of the focus
         self._is_typed = False  # the last input is as short as keys, and follows a key that has passed
 
     @property
@@ -162,6 +165,7 @@ class ReplyFilter:
         given = self._given
         gap = now - self._at
         self.by_person = False
+        self.focus_at = []
         self._at = now
         if self._state is _State.KEYS and not begun and b"\x1b" not in data:
             self.by_person = bool(data)
@@ -186,6 +190,8 @@ class ReplyFilter:
             if end == _INCOMPLETE:
                 break
             if passes:
+                if self._is_focus and start >= given:
+                    self.focus_at.append(sum(map(len, pieces)))
                 pieces.append(whole[max(start, given) : end])
             start = end
         self._begun = whole[start:]
@@ -196,17 +202,19 @@ class ReplyFilter:
 
     def _next(self, data: bytes, start: int, now: float) -> tuple[int, bool]:
         """Return the end of the piece at `start` (maybe `_INCOMPLETE`), and whether it passes."""
+        self._is_focus = False
         if self._state is _State.PASTE:
             return self._in_paste(data, start), True
         if self._state is not _State.KEYS:
             return self._in_string(data, start, passes=self._state is _State.PASSED)
         piece = next(_PIECE.finditer(data, start))
         kind = piece.lastgroup
+        self._is_focus = kind == "focus"
         sequence = piece[0]
         if kind == "begun":
             return _INCOMPLETE, True
-        if kind in ("size", "broken"):
-            return piece.end(), False
+        if kind in ("size", "broken", "focus"):
+            return piece.end(), kind == "focus"
         if kind in ("reply", "string", "report"):
             its_form = form(sequence)
             if self.queries.expects(its_form, now) or not _LIKE_KEYS.match(data, start):

@@ -11,6 +11,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.client import Client, Clients, OutgoingScreen, Returning, Viewed
 from sesh.daemon.clients.connection import PeerConnection, Role
 from sesh.daemon.clients.events import Events, Missed
+from sesh.daemon.frames.focus_reports import FocusReports
 from sesh.daemon.frames.keyboard import Keyboard
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pump import Pump
@@ -39,7 +40,14 @@ class Attached:
     """The clients of a session as they come, act and leave."""
 
     def __init__(
-        self, facts: Facts, pump: Pump, feed: ScreenFeed, clients: Clients, events: Events, keyboard: Keyboard
+        self,
+        facts: Facts,
+        pump: Pump,
+        feed: ScreenFeed,
+        clients: Clients,
+        events: Events,
+        keyboard: Keyboard,
+        focus: FocusReports,
     ) -> None:
         self._facts = facts
         self._pump = pump
@@ -48,6 +56,7 @@ class Attached:
         self._clients = clients
         self._events = events
         self._keyboard = keyboard
+        self._focus = focus
         self.farewells: list[Farewell] = []
 
     def say_farewell(self) -> None:
@@ -93,6 +102,7 @@ class Attached:
         client.last_input = client.received_input = returning.last_input
         client.used_at = returning.used_at
         client.left_out = returning.left_out
+        client.focus = returning.focus
         position = self._position_in(hello)
         welcome = {**welcome, "last_input": client.last_input, "new": created}
         if position is None and not created:
@@ -110,6 +120,7 @@ class Attached:
         else:
             self._continue(client, position, returning)
         self._clients.add(client)
+        self._focus.look_again()
         if not client.terminal.read_only:  # DISPLAY and the like are this client's from now on
             renewed = programs.accepted_variables(hello.get("renewed", {}))
             variables.update(self._facts, renewed)
@@ -242,6 +253,7 @@ class Attached:
             self._log.leave(client.place)
             self._feed.keep_states(client.place)
         self._clients.remove(client, returns=returns)
+        self._focus.look_again()
         if not self._clients:
             self._log.hold(self._log.head)  # what the next client has missed is counted from here
             self._feed.note_state()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from sesh.daemon.activity.activity import Activity
@@ -11,6 +12,7 @@ from sesh.daemon.base.due import NEVER
 from sesh.daemon.base.faults import FaultLog
 from sesh.daemon.clients.acks import InputAcks
 from sesh.daemon.clients.client import Client, Clients
+from sesh.daemon.frames.focus_reports import FocusReports
 from sesh.daemon.pty.pump import Pump
 from sesh.wire import protocol
 
@@ -25,16 +27,26 @@ class Keys(NamedTuple):
     number: int  # of the INPUT
     size: int  # bytes of the INPUT
     by_person: bool  # not by the terminal
+    focus_at: Sequence[int]  # where in `data` the terminal reports its focus
 
 
 class Keyboard:
     """The input of all clients, on its way to the program."""
 
-    def __init__(self, pump: Pump, clients: Clients, acks: InputAcks, activity: Activity, faults: FaultLog) -> None:
+    def __init__(
+        self,
+        pump: Pump,
+        clients: Clients,
+        acks: InputAcks,
+        activity: Activity,
+        focus: FocusReports,
+        faults: FaultLog,
+    ) -> None:
         self._pump = pump
         self._clients = clients
         self._acks = acks
         self._activity = activity
+        self._focus = focus
         self._faults = faults
         self.to_type: deque[Keys] = deque()
         self.due = NEVER  # time (monotonic) at which the next incomplete sequence becomes a key
@@ -62,7 +74,7 @@ class Keyboard:
         by_person = client.reply_filter.by_person
         if by_person:
             self._clients.note_key(client)
-        self.to_type.append(Keys(client, data, number, size, by_person))
+        self.to_type.append(Keys(client, data, number, size, by_person, client.reply_filter.focus_at))
 
     def forget(self, client: Client) -> None:
         """Type what is left of a client that leaves: its INPUT counts as received, so it does not come again."""
@@ -105,7 +117,9 @@ class Keyboard:
                 keys.client.connection.discard()
 
     def _type(self, keys: Keys, now: float) -> None:
-        client, data, number, size, by_person = keys
+        client, data, number, size, by_person, focus_at = keys
+        if focus_at:
+            data = self._focus.take(client, data, focus_at)
         # A key that answers an agent's question makes no draft, which would refuse a later text.
         answers = self._activity.declared_question is not None and self._pump.pty.raw()
         self._pump.type(data, counts=by_person, drafts=by_person and not answers)

@@ -19,7 +19,7 @@ from sesh.wire import protocol
 REPLY_TIME = 0.01  # seconds that the emulator gets in one turn to catch up for queries
 MAX_UNREAD = 64 << 10  # bytes of input that the program has not read; at the limit, replies are dropped
 MAX_DUE = 1000  # replies that wait for the emulator; more are dropped
-_SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
+SIZE_REPORTS = 2048  # mode in which a terminal reports its size when the mode is set and at each resize
 
 
 class DueReply(NamedTuple):
@@ -78,8 +78,6 @@ class QueryRouter(Part):
         """Note a query. One for the status is replied to at once, before a terminal replies to a later DA1."""
         if finding.kind == Kind.STATUS_QUERY:
             self._report_status(finding.body)
-        elif finding.kind == Kind.SIZES:
-            self._reply_at(finding.position, b"")
         else:
             self.new.append(finding)
 
@@ -131,13 +129,17 @@ class QueryRouter(Part):
         if len(self.asked) < MAX_DUE:
             self.asked.append(_Asked(query, client, now + OPEN_FOR))
 
+    def report_size_at(self, position: int) -> None:
+        """Report the size once the emulator is at a position of the log, if mode 2048 is set there."""
+        self._reply_at(position, b"")
+
     def report_size(self) -> None:
         """Report the new size, which the pty has already, if mode 2048 is set."""
         self._reply_at(self._pump.log.head, b"")
         self.act(0.0)  # at once: the key that has changed the leader is typed next
 
     def _size(self) -> bytes:
-        return size_report(self._clients.size) if self._feed.emulator.mode(_SIZE_REPORTS) else b""
+        return size_report(self._clients.size) if self._feed.emulator.mode(SIZE_REPORTS) else b""
 
     def _report_status(self, terminator: bytes) -> None:
         """Reply to a query for OSC 7501 before a terminal replies to a later DA1."""

@@ -155,6 +155,7 @@ def record(session: Session) -> Record:
         "ended": _stamp(end.at) if end.at is not None else None,
         "reason": end.reason,
         "state": session.activity.observe().state if end.code is not None else None,
+        "last_line": session.activity.last_line() or None if end.code is not None else None,
         "version": __version__,
     }
 

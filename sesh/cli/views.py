@@ -229,6 +229,7 @@ def _described(session: Status, now: float) -> list[str]:
         "name": session["name"],
         "state": describe.presence(session)[0] + (" (this one)" if session.get("current") else ""),
         "ended": reason if (reason := session.get("reason")) != "exited" else None,
+        "last line": session.get("last_line") if ended else None,
         "lost": _lost(session) if session.get("lost") else None,
         "activity": _activity(session.get("activity"), now),
         "program": (f"{pid}: " if pid else "") + describe.command_line(session["command"] or []),

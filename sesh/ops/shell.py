@@ -33,12 +33,14 @@ from sesh.wire.messages import HISTORY, RUN, RUN_INTERRUPT, STATUS, WAIT, Reques
 _GRACE = 2.5  # seconds to wait after the timeout for the daemon's response, which has the output so far
 _FACTS = ("n", "command", "cwd", "started", "duration", "exit_code", "output_bytes")
 _MAX_FAR = 30_000 << 10  # bytes of an output that a link carries: its base64 is below `protocol.MAX_RESPONSE`
-_SEQUENCES = re.compile(f"{grammar.CSI}|{grammar.ESCAPE}".encode())
+_TEXT = r"\x1b\]66;[^;\x07\x18\x1a\x1b]*;([^\x07\x18\x1a\x1b]*)(?:\x07|(?=\x1b))"
+_SEQUENCES = re.compile(f"{_TEXT}|{grammar.CSI}|{grammar.ESCAPE}".encode())
+"""Matches an escape sequence; group 1 is what OSC 66 prints, which is text."""
 
 
 def without_sequences(output: bytes) -> bytes:
     """Return the output without escape sequences, but with all other control characters."""
-    return _SEQUENCES.sub(b"", output)
+    return _SEQUENCES.sub(rb"\1", output)
 
 
 def run(

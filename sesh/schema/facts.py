@@ -154,10 +154,10 @@ class Summary(_Summary, total=False):
     """A session in a list. `state`: running, exited or lost; `attached`: the number of clients.
 
     `current`: the verb was typed in it; `command`: the command that it was started with; `title`: the last title that
-    its program set; `last_line`: the last line printed, while the program works; `resume`: the command of
-    `resume-with`; `machine`: the machine that it runs on, if another one with the same home directory. For a session
-    on a host: `home`: the home directory there; `clock`: seconds by which the host's clock is ahead; `stale`: the host
-    does not answer.
+    its program set; `last_line`: the last line printed, while the program works or once it has ended; `resume`: the
+    command of `resume-with`; `machine`: the machine that it runs on, if another one with the same home directory. For a
+    session on a host: `home`: the home directory there; `clock`: seconds by which the host's clock is ahead; `stale`:
+    the host does not answer.
     """
 
     last_line: Optional[str]
@@ -430,6 +430,7 @@ class Record(TypedDict, total=False):
     ended: Optional[Moment]
     reason: Optional[str]
     state: Optional[str]  # done or failed, once the session has ended
+    last_line: Optional[str]  # the last line with words that the program has printed, once it has ended
     version: str
     found_lost: bool  # a sweep has found the session lost, when it last wrote this file
 

@@ -22,6 +22,7 @@ FILES = ("agent", "checkpoint", "display", "env", "new-screen", "primary", "scre
 _MAX_RECORD = 4 << 20  # bytes; a larger record is refused
 _IN_SUMMARY = (
     "pid", "created", "last_activity", "cwd", "command", "resume", "exit_code", "columns", "rows", "ended", "reason",
+    "last_line",
 )  # fmt: skip
 
 

@@ -114,7 +114,7 @@ def of_report(report: ReportFacts) -> str:
 
 
 def command_column(session: Summary) -> str:
-    """Return unseen changes in brackets, the foreground command as typed, and its title.
+    """Return unseen changes in brackets, the foreground command as typed, and its title or an ended one's last line.
 
     If the foreground program is unknown, or is this process, the command is that with which the session was started.
     """
@@ -123,7 +123,8 @@ def command_column(session: Summary) -> str:
         foreground = None
     command = (foreground.get("command") if foreground else None) or session.get("command") or []
     line = command_line(command)
-    title = one_line((foreground.get("title") if foreground else None) or "")
+    last = session.get("last_line") if session["state"] == "exited" else None
+    title = one_line((foreground.get("title") if foreground else last) or "")
     line = f"{line} · {title}" if title and title != line else line
     return f"[{news}] {line}" if (news := unseen(session)) else line
 

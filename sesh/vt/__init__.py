@@ -15,6 +15,7 @@ separate what they contain:
 `wrapping`                       where a text without line feeds wraps, for `bulk`
 `screen` `pyte_face`             control strings, images, resizing; pyte's interface
 `titles` `osc_values`            the stack of titles; colours, directory, progress and pointer that a program has set
+`sized_text`                     the cells of a text of another size (OSC 66)
 `modes` `defaults`               modes, saved cursors, keyboard protocols; modes that a terminal may have on
 `printing`                       characters into cells, wrapping
 `edit`                           line feeds, scrolling, erasing, inserting; rectangles

@@ -23,6 +23,7 @@ OFF_BY_DEFAULT = (1, 5, 45, 1004, 1045, 2004, 2026, 2031, 2048, 9001)
 reports, win32 input."""
 OTHERS = 1000  # terminals number their own modes from here on, which are off by default; earlier ones may act
 _MAX_USED = 200  # then no further mode is stored that is not listed
+FOCUS = 1004
 BRACKETED_PASTE = 2004
 SYNCHRONIZED_OUTPUT = 2026  # never replayed: the terminal would not show the replay
 SCREENS = (47, 1047, 1049)  # modes that switch the screen, each with its own treatment of content and cursor

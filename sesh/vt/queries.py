@@ -54,7 +54,7 @@ class Kind(str, Enum):
     QUERY = "query"  # a sequence that has one reply; a string with several queries gives several findings
     TALK = "talk"  # a sequence that may have several replies, or none
     STATUS_QUERY = "status query"  # the terminator of a query for OSC 7501
-    SIZES = "sizes"  # the sequence that sets mode 2048, in which a terminal reports its size
+    REPORTS = "reports"  # the sequence that sets mode 1004 or 2048, in which a terminal reports its focus or its size
     RIS = "ris"  # the sequence that resets the terminal
     BELL = "bell"
     TITLE = "title"  # the text
@@ -84,8 +84,9 @@ _QUERIES = (
     rb"|\?(?![0-9;]*[hl])(?:u|[0-9][mg]|[0-9;]{1,32}n|[0-9]{1,16}\$p|[0-9;]{1,64}S)"
 )
 _SEQUENCES = (
-    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!20(?:04|48)[hl])[0-9]*[hl])(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))"
-    rb"|(?P<ris>c)|(?P<sizes>\[\?(?:[0-9;]{1,64};)?2048(?:;[0-9;]{0,64})?h)"
+    rb"\x1b(?!\[[0-;]*[@-bd-mo-su-wyz]|\[\?(?!(?:1004|20(?:04|48))[hl])[0-9]*[hl])"
+    rb"(?:(?P<query>Z|\[(?:" + _QUERIES + rb"))"
+    rb"|(?P<ris>c)|(?P<reports>\[\?(?:[0-9;]{1,64};)?(?:1004|2048)(?:;[0-9;]{0,64})?h)"
     rb"|(?P<editor>\[\?2004[hl])"
     rb"|(?P<string>\][^\x07\x18\x1a\x1b]*|[P_X^][^\x18\x1a\x1b]*))"
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sesh.vt import grammar
+from sesh.vt import grammar, sized_text
 from sesh.vt.images import image_cells
 from sesh.vt.moves import default_tab_stops
 from sesh.vt.osc_values import TEXT_LIMIT, OscValues, changed, sanitized
@@ -47,10 +47,27 @@ class Screen(PyteFace):
             target = sanitized(uri, LINK_LIMIT)
             fits = target and len(uri) <= LINK_LIMIT and len(params) <= TEXT_LIMIT
             self.pen = with_link(self.pen, f"{sanitized(params)};{target}" if fits else "")
+        elif number == "66":
+            self._print_sized(rest)
         elif number == "133" and not self.alternate:
             self._mark_prompt(rest.partition(";")[0])
         else:
             self.osc_values |= changed(self.osc_values, number, rest)
+
+    def _print_sized(self, rest: str) -> None:
+        """OSC 66, kitty's text sizing: print a text in the columns and rows that it takes there, in the usual size."""
+        sizing, text = sized_text.parse(rest)
+        row, column = self.cursor.y, self.cursor.x
+        missing = min(row + sizing.scale - 1 - self.bottom, row - self.top)
+        if self.top <= row <= self.bottom and missing > 0:  # rows that it takes below the cursor
+            self.move_to(self.bottom, column)
+            for _ in range(missing):
+                self.index()
+            self.move_to(row - missing, column)
+        block = sized_text.block(sizing, text, self.columns)
+        if sizing.width and len(block) > 1:
+            self._make_room(len(block))  # it is not parted
+        self.draw(block)
 
     def _mark_prompt(self, mark: str) -> None:
         """OSC 133: A starts a prompt, B input, C output; D ends the command."""

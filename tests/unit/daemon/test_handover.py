@@ -23,11 +23,11 @@ from sesh.daemon.activity.rules import ActivityState, Reason, State
 from sesh.daemon.activity.screen_work import WorkState
 from sesh.daemon.base.phase import Phase, ProgramEnd
 from sesh.daemon.clients.client import LeftOut, LostLeader, Returning
+from sesh.daemon.clients.focus import Focus
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.life import description
 from sesh.daemon.pty.output_log import Place
 from sesh.daemon.pty.pty import Pty
-from sesh.daemon.pty.pump import Finding
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
@@ -41,7 +41,6 @@ from sesh.system import paths
 from sesh.text.integration import Lack
 from sesh.vt.effects import Effect, EffectKind
 from sesh.vt.emulator import Emulator
-from sesh.vt.queries import Kind
 from sesh.wire.window import HERE
 from tests.house.source import modules
 from tests.support.data import daemon_facts
@@ -264,6 +263,7 @@ def lived() -> Session:
     begun = Begun(2, ["ls"], "/", 5.0, 6.0)
     running = MarkedCommand(7, True, "bash", "ls", report=1, mixed=True, begun=begun, ended_at=7.0, edited_at=8.0)
     lacks = Integration("bash", (Lack.NOT_FIRST, Lack.REPLACED))
+    own.focus.told = Focus.OUT
     own.marked_shells.stack = [
         MarkedShell("5", 5, lacks, True, ShellPhase.CODE_DUE, True, "A", "AD", "9", 3, running),
         MarkedShell(),
@@ -272,7 +272,7 @@ def lived() -> Session:
     own.notifications.state = Planned(News("bell"), 5.0, 6.0, 7.0, [8])
     own.faults.note("a fault")
     own.life.end, own.life.phase = ProgramEnd(3, None, 5.0), Phase.KEPT
-    own.queries.note(Finding(Kind.SIZES, b"", own.log.head))
+    own.queries.report_size_at(own.log.head)
     pump = own.pump
     pump.input_line.add(b"draft", drafts=True)
     pump.input_line.sent_at, pump.life.last_activity = 7, 5.0
@@ -352,13 +352,13 @@ def test_the_times_of_more_lines_than_a_message_has_values_are_handed_over() -> 
         assert copy.session.feed.emulator.times.pairs == own.feed.emulator.times.pairs
 
 
-def test_what_an_older_sesh_hands_over_without_times_and_shells_counts_as_of_the_reload() -> None:
+def test_what_an_older_sesh_hands_over_without_times_shells_and_focus_counts_as_of_the_reload() -> None:
     own = session()
     printed(own, [b"one\r\n" * 40])
     with served(own) as server:
         own.feed.catch_up()
         state = codec.parse(encoded(server))
-        del state["times"], state["shells"]
+        del state["times"], state["shells"], state["focus"]
         with reload.memory_file(json.dumps(state).encode()) as file:
             copy = snapshot.session_of(snapshot.decoded(os.dup(file.fileno())))
     now = time.time()

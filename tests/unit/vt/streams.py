@@ -56,6 +56,8 @@ STRINGS = (
     "\x1b]133;D;1\x07",
     "\x1b]52;c;aGk=\x07", "\x1bPq#0\x1b\\", "\x1b_Gx\x1b\\", "\x1b^p\x1b\\", "\x1bXs\x1b\\", "\x1b]0;cut\x18",
     "\x1bkscr\x1b\\",
+    "\x1b]66;s=2;Big\x1b\\", "\x1b]66;w=3:s=2;中é\x07", "\x1b]21;background=#400000;cursor\x07",
+    "\x1b]21;cursor_text=red;5=#fff\x07", "\x1b]5;0;red\x07", "\x1b]105\x07",
     "\x1b[>1u", "\x1b[>5u", "\x1b[<u", "\x1b[<2u", "\x1b[=3;1u", "\x1b[=4;2u", "\x1b[=1;3u", "\x1b[?u", "\x1b[>4;2m",
     "\x1b[>4m", "\x1b[>4;1m", "\x1b[2 q", "\x1b[5 q", "\x1b[0 q", "\x1b[!p", "\x1b[22;0t",
     "\x1b[22t", "\x1b[22;1t", "\x1b[23;1t", "\x1b[23;2t", "\x1b[23;0t",

@@ -37,8 +37,8 @@ TOLD = [
     (b"\x1b]7501;" + b"x" * 4088 + b"\x07", "status", b"x" * 4088),
     (b"\x1b]7501;" + b"x" * 4087 + b"\x1b\\", "status", b"x" * 4087),
     (b"\x1bc", "ris", b"\x1bc"),
-    (b"\x1b[?2048h", "sizes", b"\x1b[?2048h"),
-    (b"\x1b[?25;2048;1h", "sizes", b"\x1b[?25;2048;1h"),
+    (b"\x1b[?2048h", "reports", b"\x1b[?2048h"),
+    (b"\x1b[?25;2048;1h", "reports", b"\x1b[?25;2048;1h"),
     (b"\x07", "bell", b"\x07"),
 ]
 PASSED_BY = [
