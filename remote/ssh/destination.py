@@ -6,6 +6,7 @@ import functools
 import os
 import re
 import subprocess
+import time
 from contextlib import suppress
 from typing import NamedTuple
 
@@ -42,6 +43,7 @@ class Destination:
         self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
         self.shared: tuple[int, int] | None = None  # `master.identity` of the shared connection last used
         self.login_prompted: bool | None = None  # the last login prompted a person; None without one, or if unknown
+        self.config_time = 0.0  # seconds that `ssh -G` took: each ssh takes them again, as for a `Match exec`
         self._settings = settings
 
     @property
@@ -52,7 +54,9 @@ class Destination:
     def resolve(self, timeout: float = TIMEOUT) -> Settings:
         """Run `ssh -G` once; return the settings by lower-case keyword. Raises UsageError, Unreachable."""
         if self._settings is None:
+            began = time.monotonic()
             self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
+            self.config_time = time.monotonic() - began
         return self._settings
 
     @property

@@ -151,7 +151,8 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     was_alive = master.is_shared(destination) and master.is_alive(destination)
     master.ensure(destination, options if options.may_prompt else _limited(options))
     race, until, second, link = Race(destination), _limited(options).deadline, None, None
-    silent_at = time.monotonic() + SHARED_SILENCE if was_alive and not known.login_prompted(destination.host) else inf
+    patience = SHARED_SILENCE + destination.config_time
+    silent_at = time.monotonic() + patience if was_alive and not known.login_prompted(destination.host) else inf
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = options.may_prompt and not master.is_shared(destination)
     with ssh.prompting(may_prompt=may_prompt):
