@@ -27,6 +27,7 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 )
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
+_MAX_DROPPED = 1 << 16  # bytes of dropped input that are kept
 
 
 class RawTerminal:
@@ -190,15 +191,16 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
 
-    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> None:
-        """Drop input up to what matches `last`, for at most `seconds`."""
+    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> bytes:
+        """Drop input up to what matches `last`, for at most `seconds`; return it, but the first bytes of very much."""
         deadline = time.monotonic() + seconds
-        tail = b""
-        while not last.search(tail) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+        dropped = b""
+        while not last.search(dropped) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
             data = self.read()
             if data == b"":  # the terminal has gone
-                return
-            tail = (tail + (data or b""))[-_READ_SIZE:]
+                break
+            dropped = (dropped + (data or b""))[-_MAX_DROPPED:]
+        return dropped
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
