@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import sys
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -110,7 +109,13 @@ def coloured() -> bool:
 
 def width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
-    return shutil.get_terminal_size().columns or 80
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(STDOUT).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 # -- the output of a command line
@@ -224,7 +229,7 @@ def command_json(
         "truncated": bool(facts.get("truncated")),
     }
     if decoded.encode() != output:
-        result["output_base64"] = b64encode(output).decode()
+        result["output_base64"] = b2a_base64(output, newline=False).decode()
     if facts.get("session_ended"):
         result["session_ended"], result["reason"] = True, facts.get("reason")
     return result

@@ -13,8 +13,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 
-from wcwidth import wcwidth
-
 UTF8 = "utf-8"
 _ASCII = "ascii"  # of the locales C and POSIX, whose programs pass any bytes on: those of a terminal, UTF-8
 
@@ -100,6 +98,8 @@ def _as_it_is(error: UnicodeError) -> tuple[bytes, int]:
 def _question_marks(error: UnicodeError) -> tuple[bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    from wcwidth import wcwidth  # noqa: PLC0415 - only what a coding lacks needs it
+
     lacking = error.object[error.start : error.end]
     return b"".join(_escaped(each) or b"?" * max(0, wcwidth(each)) for each in lacking), error.end
 
