@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 
 if sys.version_info >= (3, 11):
-    from tomllib import loads
+    import tomllib
 else:
-    from tomli import loads
+    import tomli as tomllib
 
-__all__ = ["loads"]
+loads = tomllib.loads
