@@ -34,7 +34,8 @@ from sesh.schema.facts import (
 class OriginFacts(TypedDict, total=False):
     """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
 
-    `opens_pages`: it has a desktop that shows pages.
+    `opens_pages`: it has a desktop that shows pages. `set_by_ssh`: variables that the login on the host has by
+    the person's ssh_config.
     """
 
     host: str
@@ -44,6 +45,7 @@ class OriginFacts(TypedDict, total=False):
     colorterm: Optional[str]
     locale: dict[str, str]
     opens_pages: bool
+    set_by_ssh: list[str]
 
 
 class Hello(LoginFacts, total=False):
