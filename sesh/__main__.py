@@ -10,6 +10,10 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
+        if "LC_CTYPE" in os.environ:
+            from sesh.system import given  # noqa: PLC0415 - needed in few locales
+
+            given.restore_environment()
         if argv[:1] == ["--desk"] and argv[1:]:  # a program waits for it, and its words are those of another
             from sesh.cli.door import run  # noqa: PLC0415
 

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 
 from sesh.errors import ProtocolError
+from sesh.schema.facts import TerminalSettings
 from sesh.system import paths
 from sesh.text import safe
 from sesh.wire.messages import OriginFacts
@@ -17,7 +18,7 @@ class Origin:
 
     `host`: the person's name for this machine. `home`: that machine's home directory. `size`: columns, rows, width and
     height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's type, or None. `locale`:
-    LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages.
+    LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages. `terminal`: the terminal's settings, if any.
     """
 
     def __init__(self, facts: object) -> None:
@@ -31,6 +32,7 @@ class Origin:
         self.term = known.get("term") or None
         self.colorterm = known.get("colorterm") or None
         self.opens_pages = known.get("opens_pages", False)
+        self.terminal: TerminalSettings = known.get("terminal", {})
         self.locale = {key: value for key, value in known.get("locale", {}).items() if _is_locale(key)}
 
     def directory(self, path: str) -> str:

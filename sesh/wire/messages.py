@@ -27,6 +27,7 @@ from sesh.schema.facts import (
     Status,
     Styled,
     Summary,
+    TerminalSettings,
     Text,
 )
 
@@ -34,7 +35,7 @@ from sesh.schema.facts import (
 class OriginFacts(TypedDict, total=False):
     """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
 
-    `opens_pages`: it has a desktop that shows pages.
+    `opens_pages`: it has a desktop that shows pages. `terminal`: the settings of the person's terminal.
     """
 
     host: str
@@ -44,6 +45,7 @@ class OriginFacts(TypedDict, total=False):
     colorterm: Optional[str]
     locale: dict[str, str]
     opens_pages: bool
+    terminal: TerminalSettings
 
 
 class Hello(LoginFacts, total=False):
