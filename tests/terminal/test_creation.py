@@ -8,13 +8,14 @@ from __future__ import annotations
 import os
 import shlex
 import subprocess
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from sesh.system import platforms
-from tests.support import PROMPT, Home, wait_until
+from tests.support import PROMPT, ROOT, Home, wait_until
 
 SETTINGS = (
     "erase ^H intr ^G -ixon ixoff ixany tab3",
@@ -242,3 +243,60 @@ def test_a_session_has_a_keyring_of_its_own_and_that_which_its_creator_has_named
     assert "_uid." in home.sesh("run", "three", "--", "keyctl show @s").stdout
     numbers = {home.sesh("run", name, "--", "keyctl id @s").stdout for name in ("three", "four")}
     assert len(numbers) == 2
+
+
+# -- the user's Python
+
+
+COMMAND = os.path.join(os.path.dirname(sys.executable), "sesh")
+"""Sesh as `make` has installed it."""
+NO_ISOLATION = "#!{python}\nfrom sesh.__main__ import start\nstart()\n"
+
+
+@pytest.mark.skipif(not os.path.exists(COMMAND), reason="needs an installed sesh")
+@pytest.mark.parametrize("by", ["make", "pip"])
+def test_variables_for_another_python_reach_the_session_and_do_not_stop_sesh(home: Home, by: str) -> None:
+    """An installer alone writes a command that PYTHONHOME stops before sesh has begun."""
+    fake = os.path.dirname(home.write("fakes/json.py", "raise SystemExit('the wrong json')\n"))
+    home.write("fakes/socket.py", "raise SystemExit('the wrong socket')\n")
+    variables = {"PYTHONPATH": f"{fake}:/nowhere", "PYTHONSAFEPATH": ""}
+    if by == "make":
+        variables["PYTHONHOME"] = "/nowhere"
+        command = COMMAND
+    else:
+        command = home.write("pip/sesh", NO_ISOLATION.format(python=sys.executable), 0o755)
+    env = home.env | variables
+    show = "echo $PYTHONPATH $PYTHONHOME"
+
+    def run(*words: str) -> str:
+        done = subprocess.run([command, *words], env=env, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    wanted = f"{variables['PYTHONPATH']} {variables.get('PYTHONHOME', '')}".strip() + "\n"
+    assert run("exec", "--print", "--", "sh", "-c", show) == wanted
+    run("open", "work")
+    assert run("run", "work", "--", show) == wanted
+    run("reload", "work")
+    assert run("run", "work", "--", show) == wanted
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ("#!/a/bin/python3.11\nimport sys\n", "#!/a/bin/python3.11 -I\nimport sys\n"),
+        ("#!/a/bin/python -I\nimport sys\n", "#!/a/bin/python -I\nimport sys\n"),
+        (
+            "#!/bin/sh\n'''exec' \"/a b/python\" \"$0\" \"$@\"\n' '''\n",
+            "#!/bin/sh\n'''exec' \"/a b/python\" -I \"$0\" \"$@\"\n' '''\n",
+        ),
+        ("#!/bin/sh\nexec other\n", "#!/bin/sh\nexec other\n"),
+    ],
+)
+def test_the_command_of_an_environment_is_isolated_once(home: Home, before: str, after: str) -> None:
+    command = Path(home.write("environment/bin/sesh", before, 0o755))
+    for _ in range(2):
+        subprocess.run(["sh", f"{ROOT}/install/isolate.sh", f"{home.path}/environment"], check=True)
+        assert command.read_text() == after
+        assert os.access(command, os.X_OK)
+    assert os.listdir(command.parent) == ["sesh"]
