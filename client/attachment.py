@@ -429,5 +429,6 @@ def _link_line(keeper: LinkKeeper, host: str | None, leave_hint: str, columns: i
         line = f"{state}{why}{keys}"
     if len(line) > columns:  # the keys may go unless the link waits for a login
         keys = keys if keeper.refusal is not None else ""
-        line = f"{state} {safe.cut(why, columns - len(state) - len(keys) - 1, keeps_end=True)}{keys}"
+        room = columns - len(state) - len(keys) - 1
+        line = f"{state} {safe.cut(why.strip(), room, keeps_end='://' in why)}{keys}"
     return line

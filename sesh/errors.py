@@ -8,6 +8,7 @@
       Refused               refused         1
         ByHand                                   settings that a person has to edit (`sesh.ops.agents`)
         ForeignProgram                           another program is in the way (`sesh.remote.deploy`)
+        NotArrived                               an upload did not arrive as it was sent (`sesh.remote.deploy`)
         NoTool                                   no program for a clipboard or a page (`sesh.desktop.tools`)
         TooLarge                                 more than a clipboard may have (`sesh.desktop.tools`)
       Busy                  busy            125

@@ -23,11 +23,12 @@ _MAX_SHOWN = 1024  # characters of a user's word in a message
 
 _NAME = re.compile(rf"[A-Za-z0-9_][A-Za-z0-9_.+-]{{0,{MAX_NAME - 1}}}")
 _HOST = re.compile(
-    r"\A([A-Za-z0-9_.+\\@][A-Za-z0-9_.+\\@-]*@)?"  # \A: from no other place is it tried
+    r"\A(?:(?P<user>[^-].*)@)?"  # \A: from no other place is it tried
     r"(\[[A-Za-z0-9:%][A-Za-z0-9:.%]*\]|[A-Za-z0-9_+%][A-Za-z0-9_.+%-]*)"
     r"(:(?P<port>[0-9]{1,5}))?"
 )
 """Matches user, host or bracketed address, and port. No part begins with a dash: ssh would read an option."""
+_NOT_IN_USER = re.compile(r"[\s'`\";&<>|(){}]|\\\Z|\Assh://")  # by OpenSSH's `valid_ruser`; blanks end a word in files
 
 
 def is_name(name: object) -> TypeGuard[str]:
@@ -79,10 +80,12 @@ def check_name(name: str) -> str:
 def check_host(text: str) -> str:
     """Return `text` if it is an ssh destination `[user@]host[:port]` or a Host of ssh_config.
 
-    Raises UsageError for any text that ssh or a shell could interpret differently.
+    The last `@` ends the user, which may be whatever ssh takes: bastions have names such as `me:target@gate`. Raises
+    UsageError for any text that ssh or a shell could interpret differently.
     """
-    match = _HOST.fullmatch(text) if len(text) <= _MAX_HOST else None
-    if match is not None and (match["port"] is None or 0 < int(match["port"]) < 65536):
+    match = _HOST.fullmatch(text) if len(text) <= _MAX_HOST and text.isprintable() else None
+    is_valid = match is not None and not _NOT_IN_USER.search(match["user"] or "")
+    if match is not None and is_valid and (match["port"] is None or 0 < int(match["port"]) < 65536):
         return text
     how = "write [user@]host[:port], with an IPv6 address in brackets, or a Host from your ssh_config"
     raise UsageError(f"{printable(text)} is not a host: {how}", code="invalid_host")
@@ -118,6 +121,15 @@ def pair(key: str, value: str) -> str:
     if "=" in key:
         raise UsageError(f"{printable(key)} is not a name: it has '='")
     return f"{key}={value}"
+
+
+_CATEGORIES = "ADDRESS ALL COLLATE CTYPE IDENTIFICATION MEASUREMENT MESSAGES MONETARY NAME NUMERIC PAPER TELEPHONE TIME"
+_LOCALE = {"LANG", *(f"LC_{category}" for category in _CATEGORIES.split())}
+
+
+def is_locale(variable: str) -> bool:
+    """Return whether a variable names a locale. Another LC_… may be anything: servers of ssh often accept it."""
+    return variable in _LOCALE
 
 
 def natural(name: str) -> tuple[str, str]:

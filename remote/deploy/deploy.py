@@ -25,7 +25,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn
 
 from sesh.about import PROGRAM, __version__
-from sesh.errors import LoginRefused, Refused, SeshError, Unreachable, cannot, remedy
+from sesh.errors import LoginRefused, ProtocolError, Refused, SeshError, Unreachable, cannot, remedy
 from sesh.remote import eventlog, known
 from sesh.remote.deploy import bundle, install
 from sesh.remote.deploy.install import STEPS, Report, Step
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 MAX_AT_ONCE = 16  # hosts; a further one waits until a deploy has ended
 LOGIN_TIMEOUT = 30.0  # seconds for a login without prompts
 TIMEOUT = 300.0  # seconds for a command on the host: enough for the trial, and for an upload over a slow connection
+LOOK = "-"  # in place of an archive's hash: the order to look for the version
 _MAX_SHOWN = 200  # characters; of a longer text from a host only the end is shown
 CLEARING_TIMEOUT = 0.9 * LEAVING  # seconds for a host to remove what a failed deploy has left there
 
@@ -63,6 +64,10 @@ _FOLDERS = (
 
 class ForeignProgram(Refused):
     """Another project's sesh is in the way."""
+
+
+class NotArrived(Refused):
+    """The archive lies not on the host as it was sent."""
 
 
 class Carrier:
@@ -87,60 +92,99 @@ class Carrier:
         except OSError as error:
             raise cannot("upload", error, remedy(error, "TMPDIR")) from error
         if done.code:
-            raise Refused(f"{self._destination.host}: {_shown(done.err)}")
+            raise NotArrived(f"{self._destination.host}: {_shown(done.err)}")
 
     def close(self) -> None:
         """Leave the shared connection to other commands."""
 
 
-def open_carrier(destination: Destination, stop: Stop) -> Carrier | FabricCarrier:
-    """Connect by fabric if it can log in, otherwise by ssh. Raises SeshError."""
+def carriers(destination: Destination, stop: Stop, failures: list[SeshError]) -> Iterator[Carrier | FabricCarrier]:
+    """Yield a carrier by fabric if it can log in, then one by ssh: what fabric cannot do on a host, ssh may.
+
+    `failures`: gets the error of each that cannot connect.
+    """
     if destination.via is None and not (master.is_alive(destination) or known.login_prompted(destination.host)):
         with suppress(ModuleNotFoundError):  # a deployed copy has no fabric
             from sesh.remote.deploy import fabric_carrier  # noqa: PLC0415 - loads fabric
 
-            if carrier := fabric_carrier.connect(destination, stop):
-                return carrier
-    exchange.connect(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
-    return Carrier(destination, stop)
+            try:
+                if by_fabric := fabric_carrier.connect(destination, stop):
+                    yield by_fabric
+            except Unreachable as error:
+                failures.append(error)
+    try:
+        exchange.connect(destination, LoginOptions(deadline=time.monotonic() + LOGIN_TIMEOUT, stop=stop))
+    except Unreachable as error:
+        failures.append(error)
+    else:
+        yield Carrier(destination, stop)
 
 
 def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iterator[Step | DeployedHost]:
     """Install this version on a host, unless the host uses it.
 
-    Yield each step as it begins, the one that fails at the latest; then the result. `stop`: ends a login by ssh or an
-    upload at once. `force`: replace another project's ~/.local/bin/sesh. Raises SeshError, OSError.
+    Yield each step as it begins, the one that fails at the latest; then the result. If a carrier fails, the next one
+    begins anew; the host's own refusal is final. `stop`: ends a login by ssh or an upload at once. `force`: replace
+    another project's ~/.local/bin/sesh. Raises SeshError, OSError.
     """
     host, began = destination.host, time.monotonic()
     eventlog.log("deploy_start", host=host)
+    failures: list[SeshError] = []
+    while_connected = 0  # of the failures
     yield "connect"
-    with closing(open_carrier(destination, stop)) as carrier:
-        yield "detect_platform"
-        package, token = bundle.build(), secrets.token_hex(4)
-        order = [token, package.name, "force" if force else "keep"]
-        scratch = install.scratch(token)
+    for carrier in carriers(destination, stop, failures):
         try:
-            found = yield from _carried_out(destination, carrier, [*order, "-"])
-            if is_missing := found["step"] != "done":
-                yield "upload"
-                carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
-                yield "unpack"
-        except BaseException:  # GeneratorExit, too
-            with suppress(SeshError, OSError):
-                carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
-            raise
-        if is_missing:
-            sha256 = hashlib.sha256(package.archive).hexdigest()
-            found = yield from _carried_out(destination, carrier, [*order, sha256])
-    known.record(host, __version__, login_prompted=destination.login_prompted)
-    facts: DeployedHost = {
-        "host": host, "ok": True, "version": __version__, "python": found["python"], "platform": found["platform"],
-        "path": found["path"], "bytes": len(package.archive) * is_missing, "changed": is_missing,
-        "seconds": round(time.monotonic() - began, 3),
-        "integration": one_line(found["integration"])[:_MAX_SHOWN] or None,
-    }  # fmt: skip
-    eventlog.log("deploy_done", **{name: value for name, value in facts.items() if name != "ok"})
-    yield facts
+            with closing(carrier):
+                found, sent = yield from _installed(destination, carrier, force=force)
+        except (Unreachable, ProtocolError, NotArrived) as error:
+            stop.check()
+            failures.append(error)
+            while_connected = len(failures)
+            continue
+        known.record(host, __version__, login_prompted=destination.login_prompted)
+        facts: DeployedHost = {
+            "host": host, "ok": True, "version": __version__, "python": found["python"], "platform": found["platform"],
+            "path": found["path"], "bytes": sent, "changed": sent > 0, "seconds": round(time.monotonic() - began, 3),
+            "integration": one_line(found["integration"])[:_MAX_SHOWN] or None,
+        }  # fmt: skip
+        eventlog.log("deploy_done", **{name: value for name, value in facts.items() if name != "ok"})
+        yield facts
+        return
+    if len(failures) > while_connected:
+        yield "connect"
+    raise _of_all(failures, host)
+
+
+def _of_all(failures: list[SeshError], host: str) -> SeshError:
+    """Return the error of the last carrier, with the reason of the one before."""
+    *before, last = failures
+    if not before or isinstance(last, LoginRefused) or before[0].message == last.message:
+        return last
+    reason = before[0].message.removeprefix(host).lstrip(": ")
+    return last.but(message=f"{last.message}; before, with fabric: {reason}")
+
+
+def _installed(
+    destination: Destination, carrier: Carrier | FabricCarrier, *, force: bool
+) -> Generator[Step, None, tuple[Report, int]]:
+    """Install this version by a carrier; return the host's report, and how many bytes were sent. Raises SeshError."""
+    yield "detect_platform"
+    package, token = bundle.build(), secrets.token_hex(4)
+    order = [token, package.name, "force" if force else "keep"]
+    scratch = install.scratch(token)
+    try:
+        found = yield from _carried_out(destination, carrier, [*order, LOOK])
+        if found["step"] == "done":
+            return found, 0
+        yield "upload"
+        carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
+        yield "unpack"
+    except BaseException:  # GeneratorExit, too
+        with suppress(SeshError, OSError):
+            carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
+        raise
+    found = yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
+    return found, len(package.archive)
 
 
 def _carried_out(
@@ -166,7 +210,8 @@ def _carried_out(
     report: Report = safe.checked_from_host(Report, value, "the answer")
     if report["reason"]:
         yield report["step"]
-        kind = ForeignProgram if report["foreign"] else Refused
+        arrived = report["step"] != "upload" or order[-1] == LOOK
+        kind = ForeignProgram if report["foreign"] else Refused if arrived else NotArrived
         raise kind(f"{host}: {_shown(report['reason'])}")
     return report
 

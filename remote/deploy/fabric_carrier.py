@@ -12,7 +12,7 @@ import os
 import pwd
 import threading
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import NoReturn
 
@@ -28,7 +28,8 @@ with warnings.catch_warnings():
     import invoke
     import paramiko
 
-LOGIN_TIMEOUT = 15  # seconds for each step of the login
+CONNECT_TIMEOUT = 5  # seconds: paramiko tries no further address after a silent one, and ssh does
+LOGIN_TIMEOUT = 15  # seconds for each step of the login, and for SFTP to begin
 MAX_SILENCE = 60  # seconds for a host to take a further piece of an upload
 _CONNECTION_ERRORS = (OSError, EOFError, paramiko.SSHException, paramiko.SFTPError)
 _KNOWN_HOSTS = ("userknownhostsfile", "globalknownhostsfile")
@@ -50,9 +51,9 @@ class FabricCarrier:
         self._connection = connection
 
     def run(self, line: str, timeout: float) -> CommandResult:
-        options = {"hide": True, "warn": True, "in_stream": False, "encoding": "utf-8", "timeout": timeout}
+        options = {"hide": True, "warn": True, "encoding": "utf-8", "timeout": timeout}
         try:
-            done = self._connection.run(line, watchers=[_OutputLimit()], **options)
+            done = self._connection.run(line, watchers=[_OutputLimit()], in_stream=io.StringIO(), **options)
         except (*_CONNECTION_ERRORS, invoke.exceptions.Failure, invoke.exceptions.ThreadException) as error:
             if reason := getattr(error, "reason", None):
                 raise ProtocolError(f"{self._host} {reason}") from error
@@ -64,11 +65,23 @@ class FabricCarrier:
     def put(self, data: bytes, path: str) -> None:
         with self._stop.calling(self._connection.client.close):
             try:
+                sftp = self.opened(self._connection.sftp)
+                sftp.get_channel().settimeout(MAX_SILENCE)
                 self._connection.put(io.BytesIO(data), path)
+                sftp.close()  # where a host allows one session at a time, the next command needs its place
             except _CONNECTION_ERRORS as error:
                 self._connection.client.close()  # a further command connects again
                 reason = one_line(str(error)) or "the connection was lost"
                 raise Unreachable(f"{self._host} cannot write {path}: {reason}") from error
+
+    def opened(self, sftp: Callable[[], paramiko.SFTPClient]) -> paramiko.SFTPClient:
+        """Open SFTP, for which paramiko waits without a timeout: a login file may have read its first packet."""
+        giving_up = threading.Timer(LOGIN_TIMEOUT, self._connection.client.close)
+        giving_up.start()
+        try:
+            return sftp()
+        finally:
+            giving_up.cancel()
 
     def close(self) -> None:
         with suppress(*_CONNECTION_ERRORS):  # the host has closed the connection
@@ -92,10 +105,7 @@ class _Transport(paramiko.Transport):  # type: ignore[misc]  # fabric has no typ
 
 
 def connect(destination: Destination, stop: Stop) -> FabricCarrier | None:
-    """Connect by fabric; return None if ssh must connect, as to hosts without SFTP.
-
-    Raises Unreachable for a silent host: ssh would only wait for the same time again.
-    """
+    """Connect by fabric; return None if it cannot follow the user's configuration. Raises Unreachable."""
     known_hosts = _files(destination, *_KNOWN_HOSTS)
     if not is_plain(destination) or any(map(_has_marks, known_hosts)):
         return None
@@ -106,7 +116,7 @@ def connect(destination: Destination, stop: Stop) -> FabricCarrier | None:
         user=destination.setting("user"),
         port=int(destination.setting("port")),
         config=fabric.Config(ssh_config=paramiko.SSHConfig(), lazy=True),  # without fabric's own files
-        connect_timeout=destination.connect_timeout,
+        connect_timeout=min(CONNECT_TIMEOUT, destination.connect_timeout),
         connect_kwargs={
             "key_filename": _files(destination, "identityfile"),
             "allow_agent": destination.setting("identitiesonly") != "yes",
@@ -122,19 +132,14 @@ def connect(destination: Destination, stop: Stop) -> FabricCarrier | None:
             connection.client.load_system_host_keys(path)
         connection.client.set_missing_host_key_policy(paramiko.RejectPolicy())
         connection.open()
-        # paramiko waits without a timeout, and a login file may have read SFTP's first packet.
-        giving_up = threading.Timer(LOGIN_TIMEOUT, connection.client.close)
-        giving_up.start()
-        try:
-            connection.sftp().get_channel().settimeout(MAX_SILENCE)
-        finally:
-            giving_up.cancel()
+        carrier = FabricCarrier(destination.host, stop, connection)
+        carrier.opened(connection.client.open_sftp).close()  # else ssh connects
     except (*_CONNECTION_ERRORS, ValueError) as error:  # ValueError: a known_hosts file is not UTF-8
         connection.client.close()
         if isinstance(error, TimeoutError):
             raise silent_host(destination.host) from error
-        return None
-    return FabricCarrier(destination.host, stop, connection)
+        raise Unreachable(f"{destination.host} cannot be reached: {one_line(str(error))}") from error
+    return carrier
 
 
 def is_plain(destination: Destination) -> bool:

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import functools
 import os
+import re
 import subprocess
+import time
+from contextlib import suppress
 from typing import NamedTuple
 
 from sesh.errors import NO_ANSWER, Unreachable, UsageError
 from sesh.names import check_host, printable
+from sesh.remote.ssh import causes
 from sesh.system import programs
 
 TIMEOUT = 60.0  # seconds for `ssh -G`, which may run a `Match exec` or ask a name server
 CONNECT_TIMEOUT = 10  # seconds, if the user's configuration has no ConnectTimeout
 NO_SSH = "install the OpenSSH client, or check SESH_SSH"  # the hint for an ssh that cannot be started
+
+
+Settings = dict[str, list[str]]  # what `ssh -G` prints: the values by lower-case keyword
 
 
 class Destination:
@@ -26,7 +34,7 @@ class Destination:
         self,
         host: str,
         via: list[str] | None = None,
-        settings: dict[str, list[str]] | None = None,
+        settings: Settings | None = None,
         *,
         bulk: bool = False,
     ) -> None:
@@ -35,25 +43,24 @@ class Destination:
         self.via = via  # the argv of a command that runs its arguments on the host in place of ssh
         self.shared: tuple[int, int] | None = None  # `master.identity` of the shared connection last used
         self.login_prompted: bool | None = None  # the last login prompted a person; None without one, or if unknown
+        self.config_time = 0.0  # seconds that `ssh -G` took: each ssh takes them again, as for a `Match exec`
         self._settings = settings
 
     @property
     def target(self) -> list[str]:
         """ssh's arguments for the host: `-p PORT` if given, then `user@host` or the alias."""
-        user, at, rest = self.host.rpartition("@")
-        bracketed = rest.startswith("[")
-        host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
-        port = port.removeprefix(":")
-        return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
+        return target(self.host)
 
-    def resolve(self, timeout: float = TIMEOUT) -> dict[str, list[str]]:
+    def resolve(self, timeout: float = TIMEOUT) -> Settings:
         """Run `ssh -G` once; return the settings by lower-case keyword. Raises UsageError, Unreachable."""
         if self._settings is None:
+            began = time.monotonic()
             self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
+            self.config_time = time.monotonic() - began
         return self._settings
 
     @property
-    def settings(self) -> dict[str, list[str]]:
+    def settings(self) -> Settings:
         return self.resolve()
 
     def setting(self, keyword: str) -> str:
@@ -62,9 +69,17 @@ class Destination:
         return "" if value == "none" else value
 
     @property
-    def jumps(self) -> list[str]:
-        """The jump hosts, in the order of the connection."""
-        return [jump for jump in self.setting("proxyjump").split(",") if jump]
+    def environment(self) -> dict[str, str]:
+        """The variables that ssh_config sets for programs on the host (SetEnv)."""
+        pairs = (each.partition("=") for each in self.settings.get("setenv", []))
+        return {name: value for name, _, value in pairs}
+
+    @functools.cached_property
+    def hops(self) -> list[Hop]:
+        """The jump hosts as ssh resolves them, the last one first; empty where ssh has to find them by itself."""
+        with suppress(UsageError, Unreachable):  # ssh itself says what is wrong with one
+            return _hops(self.settings)
+        return []
 
     @property
     def indirect(self) -> bool:
@@ -75,6 +90,45 @@ class Destination:
     def connect_timeout(self) -> int:
         seconds = self.setting("connecttimeout")
         return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
+
+
+def target(word: str) -> list[str]:
+    """Return ssh's arguments for a word of a user, or a jump host from `ssh -G`."""
+    if word.startswith("ssh://"):
+        return ["--", word]
+    user, at, rest = word.rpartition("@")
+    bracketed = rest.startswith("[")
+    host, _, port = rest.removeprefix("[").partition("]" if bracketed else ":")
+    port = port.removeprefix(":")
+    return [*(["-p", port] if port else []), "--", f"{user}{at}{host}"]
+
+
+class Hop(NamedTuple):
+    """A jump host: ssh's arguments for it, and its settings."""
+
+    target: list[str]
+    settings: Settings
+
+
+_MAX_HOPS = 8  # then the jump hosts may lead in a circle
+
+
+def _hops(settings: Settings) -> list[Hop]:
+    """Return the jump hosts on the way to a host with these settings, the last one first.
+
+    As with ssh, the first one of a ProxyJump is reached as its own settings say. Raises UsageError, Unreachable.
+    """
+    hops: list[Hop] = []
+    jumps = _jumps(settings)
+    while jumps and len(hops) < _MAX_HOPS:
+        word = jumps.pop()
+        hops.append(Hop(target(word), _ask(word, target(word))))
+        jumps = jumps or _jumps(hops[-1].settings)
+    return [] if jumps else hops
+
+
+def _jumps(settings: Settings) -> list[str]:
+    return [jump for jump in settings.get("proxyjump", ["none"])[0].split(",") if jump not in ("", "none")]
 
 
 def program() -> str:
@@ -116,36 +170,50 @@ def environment_options() -> list[str]:
                     check_host(hop)
             if each.keyword == "ControlPersist" and value == "no":
                 value = _MIN_PERSIST
-            options += option(each.keyword, os.path.expanduser(value))
+            if value != (whole := os.path.expanduser(value)):  # ssh expands `%` in what the user wrote, not in HOME
+                rest = value.partition("/")[2]
+                value = f"{whole.removesuffix(rest).replace('%', '%%')}{rest}"
+            options += option(each.keyword, value)
     return options
 
 
+_RAW = ("ProxyCommand", "ProxyJump")  # keywords whose value ssh takes as it stands
+_QUOTED = re.compile(r"""[\s"'#]|\\["'\\]""")  # what ssh's parser of a line would take for something else
+
+
 def option(keyword: str, value: str) -> list[str]:
-    """Return the words that set a keyword; ssh needs quotes around a value with blanks."""
-    return ["-o", f'{keyword}="{value}"' if " " in value else f"{keyword}={value}"]
+    """Return the words that set a keyword to a value, quoted for ssh's own parser (`argv_split` in OpenSSH)."""
+    if keyword not in _RAW and _QUOTED.search(value):
+        value = '"' + value.replace("\\", "\\\\").replace('"', '\\"') + '"'
+    return ["-o", f"{keyword}={value}"]
 
 
-def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> dict[str, list[str]]:
+def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -> Settings:
     """Run `ssh -G` with options; return the settings by lower-case keyword.
 
     Raises UsageError if ssh refuses the host, Unreachable if ssh cannot run or a variable of sesh may be wrong.
     """
+    return _ask(destination.host, [*options, *destination.target], timeout)
+
+
+def _ask(host: str, arguments: list[str], timeout: float = TIMEOUT) -> Settings:
+    """Run `ssh -G` with these arguments. `host`: for messages. Raises as `resolve`."""
     ssh = program()
-    host = destination.host
     try:
-        done = programs.run([ssh, *options, "-G", *destination.target], timeout)
+        done = programs.run([ssh, "-G", *arguments], timeout)
     except OSError as error:
         raise programs.cannot_run(printable(ssh), error, NO_SSH) from error
     except subprocess.TimeoutExpired as error:
         hint = "a `Match exec` in ssh_config or a name server may be slow"
         raise Unreachable(f"ssh -G {host} did not end within {timeout:.3g} s", hint=hint, reason=NO_ANSWER) from error
-    settings: dict[str, list[str]] = {}
+    settings: Settings = {}
     for line in done.stdout.decode("utf-8", "replace").splitlines():
         keyword, _, value = line.partition(" ")
         settings.setdefault(keyword.lower(), []).append(value)
     if not done.returncode and "hostname" in settings:
         return settings
-    reason = (done.stderr.decode("utf-8", "replace").strip().splitlines() or ["it gave no reason"])[-1]
+    printed = [line.strip() for line in done.stderr.decode("utf-8", "replace").splitlines()]
+    reason = causes.cause([*filter(None, printed)]) or "it gave no reason"
     if given := [printable(f"{name}={os.environ[name]}") for name in ("SESH_SSH", *VARIABLES) if os.environ.get(name)]:
         raise Unreachable(f"{printable(ssh)} -G {host}: {reason}", hint=f"check {', '.join(given)}")
     raise UsageError(f"ssh refuses the host {host}: {reason}", code="invalid_host")

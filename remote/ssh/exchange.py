@@ -36,7 +36,8 @@ def connect(destination: Destination, login: LoginOptions = master.UNATTENDED) -
     """
     if destination.via is None and master.is_alive(destination) and not known.login_prompted(destination.host):
         with suppress(Unreachable):  # `run` closes a silent one
-            run(destination, ssh.command(destination, "exec true"), timeout=PROBE_TIMEOUT, stop=login.stop)
+            argv, timeout = ssh.command(destination, "exec true"), PROBE_TIMEOUT + destination.config_time
+            run(destination, argv, timeout=timeout, stop=login.stop)
     master.ensure(destination, login)
 
 

@@ -105,7 +105,7 @@ def _log_in(destination: Destination, options: LoginOptions, mark: BinaryIO) -> 
     if is_alive(destination):
         return None
     options = replace(options, may_prompt=options.may_prompt and not _autossh())
-    if is_free and waited and not options.may_prompt and ssh_messages.reasons(printed := output.text()):
+    if is_free and waited and not options.may_prompt and ssh_messages.cause(printed := output.text()):
         # A second login would fail too, and some hosts lock a user out after many failures.
         raise ssh_messages.failure(destination, printed)
     with ssh.prompting(may_prompt=options.may_prompt):
@@ -132,7 +132,7 @@ def _await_login(
             with suppress(subprocess.TimeoutExpired):
                 process.wait(_CONTROL_TIMEOUT)
     elif process.returncode:
-        if options.may_prompt and not ssh_messages.reasons(output.text()):
+        if options.may_prompt and not ssh_messages.cause(output.text()):
             raise Unreachable(f"cannot reach {destination.host}: see the messages of ssh above")
         raise ssh_messages.failure(destination, output.text())
     # A security key may have required a touch, for which ssh does not switch echo off.
@@ -181,8 +181,7 @@ def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) ->
         # Without -f, too, ControlPersist sends ssh to the background.
         argv = [program(), *(["-f"] if may_prompt else [])]
     own = ssh.owns_control_path(destination)
-    # ProxyCommand before any ProxyJump: ssh follows the first of the two.
-    argv += ssh.proxy_option(destination, stderr_path, may_prompt=may_prompt)
+    argv += ssh.logged_way_option(destination, stderr_path, may_prompt=may_prompt)
     argv += ["-N", "-T", *ssh.options(destination, may_prompt=may_prompt)]
     if destination.bulk:  # the other shared connection has the ports of ssh_config
         argv += ["-o", "ClearAllForwardings=yes"]

@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shlex
+import re
 import signal
 import subprocess
 import sys
 import termios
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from sesh.errors import SIGNAL_BASE, Refused, SeshError
-from sesh.remote.ssh.destination import ACCEPTS_NEW, NO_SSH, OPTIONS, Destination, environment_options, option, program
+from sesh.remote.ssh.destination import NO_SSH, OPTIONS, Destination, environment_options, option, program
 from sesh.system import files, paths, processes, programs
 
 EXIT_TIMEOUT = 1.0  # seconds for ssh to exit once its link has ended or it was killed; then sesh stops waiting
@@ -22,9 +22,8 @@ FAILED = 255  # the exit code of ssh itself, not of the remote command
 # Settings that a command needs for its stdin and stdout; an older ssh does not know all of them.
 _NEEDED = {"RemoteCommand": "none", "SessionType": "default", "StdinNull": "no", "ForkAfterAuthentication": "no"}
 _COMPRESSION = "Compression"
-# For hosts behind jump hosts: ssh passes `-F` to the ssh of a jump host, but no other option. The first value counts.
-_BATCH = "BatchMode yes\n"
-_CONFIG = f"Include ~/.ssh/config\nInclude /etc/ssh/ssh_config\nStrictHostKeyChecking {ACCEPTS_NEW}\n"
+_HOST_KEYS = next(each for each in OPTIONS if each.keyword == "StrictHostKeyChecking")
+_UNSAFE, _OUTSIDE = re.compile(r"['\\]"), r"'\\\g<0>'"  # a character, and how to write it outside of the quotes
 _MAX_SOCKET_PATH = 104 - 1 - 17  # bytes: macOS's limit without NUL and the suffix of ssh's temporary name
 _SOCKET_NAME = 24  # characters of a socket's name, a hash
 
@@ -118,26 +117,45 @@ def _renew_agent_symlink(agent: str) -> str:
 
 def options(destination: Destination, *, may_prompt: bool) -> list[str]:
     """Return the options from variables, and sesh's defaults where the user's configuration sets none."""
-    chosen = hop_options(destination, may_prompt=may_prompt) + environment_options()
+    chosen = [*_against_prompts(may_prompt=may_prompt), *environment_options()]
     for each in OPTIONS:
         value = destination.setting(each.keyword.lower())
-        is_unset = value in ("", each.ssh_default)
-        # A value of a `Match final` block would come after that of the file for jump hosts.
+        # A bulk link takes the compression of the configuration, none by default.
         default = each.ssh_default if each.keyword == _COMPRESSION and destination.bulk else each.default
-        if default and (is_unset or destination.jumps) and not os.environ.get(each.variable):
-            chosen += option(each.keyword, default if is_unset else value)
+        if default and value in ("", each.ssh_default) and not os.environ.get(each.variable):
+            chosen += option(each.keyword, default)
     return chosen
 
 
-def hop_options(destination: Destination, *, may_prompt: bool) -> list[str]:
-    """Return the options for ssh and its jump hosts, against prompts unless `may_prompt`."""
-    if not destination.jumps or os.path.basename(program()) != "ssh":  # a wrapper of ssh may pass a `-F` itself
-        return [] if may_prompt else ["-o", "BatchMode=yes"]
-    config = (_CONFIG if may_prompt else _BATCH + _CONFIG).encode()
-    path = os.path.join(control_directory(), f"sesh.{hashlib.sha256(config).hexdigest()[:8]}.config")
-    if not os.path.exists(path):
-        files.write_whole(path, config)
-    return ["-F", path]
+def _against_prompts(*, may_prompt: bool) -> list[str]:
+    return [] if may_prompt else ["-o", "BatchMode=yes"]
+
+
+def way(destination: Destination, *, may_prompt: bool) -> str:
+    """Return the ProxyCommand that leads to a host, as ssh makes it of a ProxyJump; empty for a direct way.
+
+    An ssh that ssh itself starts for a jump host gets none of our options, and not what a wrapper of ssh adds.
+    """
+    line = ""
+    for hop in reversed(destination.hops):
+        words = [program(), *_against_prompts(may_prompt=may_prompt)]
+        if hop.settings.get(_HOST_KEYS.keyword.lower(), [_HOST_KEYS.ssh_default])[0] == _HOST_KEYS.ssh_default:
+            words += option(_HOST_KEYS.keyword, _HOST_KEYS.default)
+        words += option("ProxyCommand", line) if line else []
+        before, after = _shell_line(words), _shell_line(hop.target)
+        line = f"{before.replace('%', '%%')} -W '[%h]:%p' {after.replace('%', '%%')}"
+    return line or destination.setting("proxycommand")
+
+
+def _way_option(line: str) -> list[str]:
+    """Return the option for a ProxyCommand, to come before any ProxyJump: ssh follows the first of the two."""
+    return option("ProxyCommand", line) if line else []
+
+
+def _shell_line(words: Iterable[str]) -> str:
+    """Join words for a shell; as ssh checks the quotes of each line too, no backslash stands before one."""
+    quoted = (f"'{_UNSAFE.sub(_OUTSIDE, word)}'" for word in words)
+    return " ".join(re.sub(r"\A'([A-Za-z0-9_@%+=:,./-]+)'\Z", r"\1", word) for word in quoted)
 
 
 def command(
@@ -158,28 +176,24 @@ def command(
             argv += option(keyword, needed)
     if own_timeout is not None:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
+    if destination.hops:
+        argv += _way_option(way(destination, may_prompt=may_prompt))
     argv += options(destination, may_prompt=may_prompt)  # after the others, as ssh takes the first value of an option
     if own_timeout is None and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
     return [*argv, *destination.target, line]
 
 
-def proxy_option(destination: Destination, errors: str, *, may_prompt: bool) -> list[str]:
-    """Return the option that appends the stderr of a ProxyCommand or ProxyJump to a file.
+def logged_way_option(destination: Destination, errors: str, *, may_prompt: bool) -> list[str]:
+    """Return the option that appends the stderr of what leads to a host to a file.
 
     With ControlPersist OpenSSH discards that stderr, which may have a jump host's error or a login URL.
     """
-    command = destination.setting("proxycommand")
-    jumps = destination.jumps
-    if jumps:  # ssh translates a ProxyJump in the same way
-        before = ["-J", ",".join(jumps[:-1])] if jumps[1:] else []
-        hop = [program(), *hop_options(destination, may_prompt=may_prompt), *before, "-W", "[%h]:%p"]
-        command = shlex.join([*hop, *Destination(jumps[-1]).target])
+    command = way(destination, may_prompt=may_prompt)
     if not command:
         return []
     line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
-    words = ["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]
-    return ["-o", f"ProxyCommand={shlex.join(words)}"]
+    return _way_option(_shell_line(["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]))
 
 
 # -- the control socket

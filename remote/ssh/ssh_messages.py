@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from collections.abc import Callable
 from typing import IO
 
 from sesh.about import DISTRIBUTION, PROGRAM
 from sesh.errors import NO_ANSWER, LoginRefused, NotDeployed, SeshError, Unreachable
-from sesh.remote.ssh import ssh
+from sesh.remote.ssh import causes, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.text.safe import plain
 
@@ -27,12 +26,6 @@ NOT_FOUND = (126, 127)  # exit codes of a shell (POSIX)
 _MAX_REASON = 200  # characters; a longer reason from a host is cut off
 _MAX_READ = 64 << 10  # bytes; of a longer output only the end is read, because the reason of a failure comes last
 _DELAY = 0.3  # seconds before new lines are passed on: if ssh fails at once, the error message repeats its lines
-# Lines that are not the reason of a failure, if there are others: warnings, lines that begin with the name of one of
-# ssh's functions, and what ssh prints after the reason, as after the end of its ProxyCommand ("UNKNOWN port").
-_NOISE = re.compile(
-    r"Warning:|Authenticated |\*\*|ControlSocket|stdio forwarding failed|banner exchange:|autossh|(?=\w*[\d_])\w+: |"
-    r".*UNKNOWN port|Host key verification failed"
-)
 # Messages of a refused login (OpenSSH: sshconnect2.c, auth.c).
 _REFUSALS = ("Permission denied (", "Permission denied, please", "Too many authentication failures")
 ShowLine = Callable[[str], object]  # receives the lines that ssh prints
@@ -68,8 +61,8 @@ class SshOutput:
                     show_line(plain(line))
 
     def reason(self) -> str:
-        """Return the last line that may be a reason; empty if there is none."""
-        return plain("".join(reasons(self.text())[-1:]))
+        """Return the line that names what ssh waits for, or has failed by; empty if there is none."""
+        return plain(cause(self.text()))
 
 
 def _lines(text: str) -> list[str]:
@@ -79,23 +72,43 @@ def _lines(text: str) -> list[str]:
 
 def reasons(text: str) -> list[str]:
     """Return the lines that may be the reason of a failure."""
-    return [line for line in _lines(text) if not _NOISE.match(line)]
+    return [line for line in _lines(text) if causes.form(line) is causes.Form.PLAIN]
+
+
+def cause(text: str) -> str:
+    """Return the line that names the cause of a failure; empty if there is none."""
+    return causes.cause(_lines(text))
 
 
 def failure(destination: Destination, text: str) -> Unreachable:
     """Return the error for ssh's stderr, in ssh's own words."""
     host = destination.host
-    lines = _lines(text)
-    refusals = [line for line in lines if any(words in line for words in _REFUSALS)]
-    last = (refusals[-1:] or reasons(text)[-1:] or lines[:1] or ["no reason given"])[0].rstrip(".")
-    short = last.rpartition(": ")[2]
-    reason = short[:1].lower() + short[1:]
+    refusals = [line for line in _lines(text) if any(words in line for words in _REFUSALS)]
+    line = (refusals[-1] if refusals else cause(text) or "no reason given").rstrip(".")
+    reason = causes.brief(line)
+    if name := causes.changed_key(text):
+        reason = "its host key has changed" if _is_own(name, destination) else f"the host key of {name} has changed"
+        return key_changed(host, reason, f": {line}")
     if refusals:
-        return LoginRefused(f"{host} refused the login: {last}", hint=login_hint(host), reason=reason)
-    message = f"cannot reach {host}: {last}"
+        return LoginRefused(f"{host} refused the login: {line}", hint=login_hint(host), reason=reason)
+    message = f"cannot reach {host}: {line}"
     if "Host key verification failed" in text:
         return LoginRefused(message, hint=f"`ssh {host}` says more", reason=reason, wants_login=False)
-    return Unreachable(message, reason=NO_ANSWER if "timed out" in last else reason)
+    return Unreachable(message, reason=NO_ANSWER if "timed out" in line else reason)
+
+
+def _is_own(name: str, destination: Destination) -> bool:
+    """Return whether a name in known_hosts is the host's, not that of a jump host."""
+    return not destination.indirect or any(
+        name in (setting, f"[{setting}]:{destination.setting('port')}")
+        for setting in map(destination.setting, ("hostkeyalias", "hostname"))
+    )
+
+
+def key_changed(host: str, reason: str, more: str = "") -> LoginRefused:
+    """Return the error for a changed host key. `more`: ssh's words."""
+    hint = f"`ssh {host}` says more"
+    return LoginRefused(f"cannot reach {host}: {reason}{more}", hint=hint, reason=reason, wants_login=False)
 
 
 def login_hint(host: str) -> str:
@@ -114,8 +127,7 @@ def bridge_failure(destination: Destination, code: int, stderr: str, printed: by
     if code == ssh.FAILED and destination.via is None:
         return failure(destination, stderr)
     stdout = printed.decode("utf-8", "replace").strip("\0").strip()
-    lines = reasons(stderr)[-1:] or stdout.splitlines()[-1:]
-    last = lines[0].rstrip(".")[:_MAX_REASON] if lines else ""
+    last = (cause(stderr) or "".join(stdout.splitlines()[-1:])).rstrip(".")[:_MAX_REASON]
     ending = f"(exit {code}){f': {last}' if last else ''}"
     if REACHED not in stderr and destination.via is not None:
         return Unreachable(f"cannot reach {host}: {last or 'no reason given'}", reason=last)

@@ -14,6 +14,7 @@ from math import inf
 
 from sesh.errors import LoginRefused, SeshError, Unreachable, silent_host
 from sesh.link.link import Link, LinkRequest
+from sesh.names import is_locale
 from sesh.remote import known
 from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
@@ -51,7 +52,7 @@ class Race:
         host = self._destination.host
         if known.paused_until(host):
             why = known.failure(host)
-            raise LoginRefused(f"{host} refused the login: {why}", hint=login_hint(host), reason=why)
+            raise LoginRefused(f"cannot reach {host}: {why}", hint=login_hint(host), reason=why)
         request = LinkRequest.attach(peer.name, peer.session_id, hello=peer.hello) if peer is not None else None
         renewed = master.identity(self._destination) not in (None, self._destination.shared)
         is_renewed = renewed and known.login_prompted(host)  # another process has let a person log in since
@@ -120,17 +121,22 @@ class Race:
 
 
 def _origin_facts(destination: Destination) -> OriginFacts:
-    """Return the description of this machine for the host, which makes an `Origin` of it."""
+    """Return the description of this machine for the host, which makes an `Origin` of it.
+
+    What ssh_config sets is left to ssh, but for TERM: ssh sends it with a terminal of the host, which a link has not.
+    """
     has_terminal = descriptors.own_terminal() is not None
+    set_by_ssh = destination.environment
     return {
         "host": destination.host,
         "home": paths.home(),
         "size": descriptors.own_size(),
-        "term": os.environ.get("TERM") if has_terminal else None,
+        "term": set_by_ssh.get("TERM", os.environ.get("TERM") if has_terminal else None),
         "colorterm": os.environ.get("COLORTERM") if has_terminal else None,
-        "locale": {key: value for key, value in os.environ.items() if key == "LANG" or key[:3] == "LC_"},
+        "locale": {key: value for key, value in os.environ.items() if is_locale(key)},
         "opens_pages": platforms.opens_pages(os.environ),
         "terminal": terminal_modes.own_settings(),
+        "set_by_ssh": [key for key in set_by_ssh if key == "COLORTERM" or is_locale(key)],
     }
 
 
@@ -146,7 +152,8 @@ def open_link(destination: Destination, options: LoginOptions, request: LinkRequ
     was_alive = master.is_shared(destination) and master.is_alive(destination)
     master.ensure(destination, options if options.may_prompt else _limited(options))
     race, until, second, link = Race(destination), _limited(options).deadline, None, None
-    silent_at = time.monotonic() + SHARED_SILENCE if was_alive and not known.login_prompted(destination.host) else inf
+    patience = SHARED_SILENCE + destination.config_time
+    silent_at = time.monotonic() + patience if was_alive and not known.login_prompted(destination.host) else inf
     # Over a shared connection ssh never prompts, and must not get the terminal's Ctrl-C.
     may_prompt = options.may_prompt and not master.is_shared(destination)
     with ssh.prompting(may_prompt=may_prompt):

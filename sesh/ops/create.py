@@ -90,9 +90,7 @@ def _environment(origin: Origin | None) -> dict[str, str]:
     """Return this process's environment for a session, with the person's terminal type and locale."""
     variables = _with_launcher(given.environment())
     if origin is not None:
-        variables = {**origin.environment(variables), "TERM": origin.term or ""}
-        if origin.colorterm is not None:
-            variables["COLORTERM"] = origin.colorterm
+        variables = origin.environment(variables)
     elif descriptors.own_terminal() is None:
         variables.pop("TERM", None)
     return variables

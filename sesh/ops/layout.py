@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from collections.abc import Sequence
 
 from sesh import errors, reach
@@ -42,9 +41,10 @@ def sessions(caller: Caller) -> list[LayoutEntry]:
         elif lasting := {session["name"] for session in group.sessions if _is_lasting(session)}:
             names[group.host] = lasting
     # A host's list has its commands as they are shown, without controls; its layout has each byte of them.
-    deadline = time.monotonic() + lookup.HOST_TIMEOUT
     layouts = lookup.call_each(
-        caller, {host: host for host in names}, lambda _, target: _quietly(target).until(deadline).call(sessions)
+        caller,
+        {host: host for host in names},
+        lambda _, target: _quietly(target).within(lookup.HOST_TIMEOUT).call(sessions),
     )
     for host, found in layouts.items():
         if isinstance(found, SeshError):

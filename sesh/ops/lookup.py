@@ -15,7 +15,7 @@ from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, for
 from sesh.names import natural
 from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
-from sesh.reach.target import Target
+from sesh.reach.target import CONFIG_TIMEOUT, Target
 from sesh.remote import known
 from sesh.schema.facts import Summary
 from sesh.system import paths
@@ -30,6 +30,7 @@ HOST_TIMEOUT = 2.0  # seconds, then a host counts as silent
 _NAMED_TIMEOUT = 5.0  # seconds for a host that the line names
 _REASON_DELAY = 0.2  # seconds after the timeout for a worker to give the reason in ssh's words
 _QUIET = 0.5  # seconds, then a status line names the hosts that have not answered
+_LOOK_INTERVAL = 0.1  # seconds between two looks at hosts whose ssh configuration is not known yet
 _SKEW = 2.0  # seconds; a smaller clock difference may be the round trip, and is ignored
 
 
@@ -133,15 +134,6 @@ def last_known(host: str, why: str) -> list[Summary]:
     ]
 
 
-def sessions_of(caller: Caller, host: str, deadline: float, *, named: bool = False) -> list[Summary]:
-    """Return the sessions of one host, without a prompt.
-
-    The caller's Stop cancels the request, but not a login, because the next request may use it. `named`: a person named
-    the host, so record it as used. Raises the host's error, or Unreachable at the deadline (monotonic).
-    """
-    return placed_rows(reach.target_of(caller, host, named=named, may_prompt=False).until(deadline))
-
-
 def placed_rows(target: Target) -> list[Summary]:
     """Return a host's sessions as `placed`; note its untrusted files. Raises the host's error."""
     overview = target.call(views.overview)
@@ -183,36 +175,43 @@ def query(
     had = {host for host in hosts if any(row["name"] in names for row in known.sessions(host))}
     waited = {host for host in hosts if not names or not known.failure(host) or host in had}
     missing = {*hosts}
-    deadline = time.monotonic() + HOST_TIMEOUT
+    deadlines: dict[str, float] = {}  # of the hosts whose ssh configuration is known
+    latest = time.monotonic() + CONFIG_TIMEOUT + HOST_TIMEOUT  # of a host whose worker has not begun
     say_at = time.monotonic() + _QUIET if names and caller.shows_status else inf
     with Workers[str, list[Summary]]() as workers:
         for host in hosts:
-            workers.begin(host, partial(_query_one, host, deadline, named))
-
-        def answers(until: float) -> Iterator[tuple[str, list[Summary] | SeshError]]:
-            for host, result in workers.items(until) if missing & waited else ():
-                missing.discard(host)
-                yield host, result
-                if not missing & waited:
-                    return
-
+            workers.begin(host, partial(_query_one, host, deadlines, named))
         try:
-            last = deadline + _REASON_DELAY
-            yield from answers(min(say_at, last))
-            if late := sorted(missing & waited, key=natural):
-                if say_at < last:
-                    caller.status(f"looking for {', '.join(names)} on {', '.join(f'@{host}' for host in late)}")
-                yield from answers(last)
+            while late := missing & waited:
+                now = time.monotonic()
+                last = max(deadlines.get(host, min(now + _LOOK_INTERVAL, latest)) for host in late) + _REASON_DELAY
+                if now >= last:
+                    break
+                if now >= say_at:
+                    on = ", ".join(f"@{host}" for host in sorted(late, key=natural))
+                    caller.status(f"looking for {', '.join(names)} on {on}")
+                    say_at = inf
+                for host, result in workers.items(min(say_at, last)):
+                    missing.discard(host)
+                    yield host, result
+                    if not missing & waited:
+                        break
             for host in sorted(missing, key=natural):
                 yield host, silent_host(host)
         finally:
             caller.status("")
 
 
-def _query_one(host: str, deadline: float, named: bool, stop: Stop) -> Iterator[list[Summary]]:
-    """Yield a host's sessions; cache them even if late; runs in a worker thread."""
+def _query_one(host: str, deadlines: dict[str, float], named: bool, stop: Stop) -> Iterator[list[Summary]]:
+    """Yield a host's sessions, without a prompt; cache them even if late; runs in a worker thread.
+
+    The Stop cancels the request, but not a login, because the next request may use it. `deadlines`: gets the host's.
+    `named`: a person named the host, so record it as used.
+    """
     try:
-        rows = sessions_of(Caller(stop), host, deadline, named=named)
+        target = reach.target_of(Caller(stop), host, named=named, may_prompt=False).within(HOST_TIMEOUT)
+        deadlines[host] = target.deadline or inf
+        rows = placed_rows(target)
     except (Unreachable, TimedOut) as error:
         note_failure(host, error)
         raise
@@ -252,7 +251,7 @@ def _soon(caller: Caller, host: str) -> list[Summary] | None:
     if not (caller.shows_status and known.sessions(host)) or known.login_prompted(host):
         return None
     try:
-        return sessions_of(caller, host, time.monotonic() + _NAMED_TIMEOUT, named=True)
+        return placed_rows(reach.target_of(caller, host, may_prompt=False).within(_NAMED_TIMEOUT))
     except (errors.LoginRefused, errors.NotDeployed, OSError):
         return None
 

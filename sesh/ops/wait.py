@@ -227,7 +227,7 @@ def labelled(caller: Caller, named: Sequence[str], labels: dict[str, str], condi
 
     def names_on(_: str | None, target: Target) -> list[str]:
         if not named:
-            target = target.until(time.monotonic() + lookup.HOST_TIMEOUT)
+            target = target.within(lookup.HOST_TIMEOUT)
         rows = [row for row in target.call(overview)["sessions"] if lookup.has_labels(row, labels)]
         ended = target.call(jobs.ended, labels=labels) if kept else []
         return sorted({*(row["name"] for row in rows if row["state"] in phases), *ended}, key=natural)

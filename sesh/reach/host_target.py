@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, nullcontext, suppress
 from math import inf
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from sesh import errors
 from sesh.about import PROGRAM
@@ -23,7 +23,7 @@ from sesh.reach.beside import BesideCalls
 from sesh.reach.caller import Caller
 from sesh.reach.op import Arguments, Connected, Op, Result, by_name, decode_result, encoded
 from sesh.reach.stream import Stream
-from sesh.reach.target import Target
+from sesh.reach.target import CONFIG_TIMEOUT, Target
 from sesh.remote import known
 from sesh.remote.ssh import exchange, master
 from sesh.remote.ssh.destination import Destination
@@ -33,6 +33,9 @@ from sesh.schema.outcomes import Ended
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 from sesh.wire.messages import OP, ConnectedResponse, EndedResponse, Hello, QuestionResponse, ResultResponse
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Item = TypeVar("Item")
 MAX_NOTES = 100  # with one response; further notes are dropped
@@ -63,6 +66,11 @@ class HostTarget(Target):
         self._may_prompt = may_prompt and caller.can_answer
         self._stop = caller.stop
         self._unsynced = ""  # why files were not pushed
+
+    def within(self, seconds: float) -> Self:
+        with self._telling():
+            self.destination.resolve(CONFIG_TIMEOUT)
+        return self.until(time.monotonic() + seconds + self.destination.config_time)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)

@@ -7,6 +7,7 @@ import os
 from contextlib import suppress
 
 from sesh.errors import ProtocolError
+from sesh.names import is_locale
 from sesh.schema.facts import TerminalSettings
 from sesh.system import paths
 from sesh.text import safe
@@ -19,6 +20,7 @@ class Origin:
     `host`: the person's name for this machine. `home`: that machine's home directory. `size`: columns, rows, width and
     height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's type, or None. `locale`:
     LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages. `terminal`: the terminal's settings, if any.
+    `set_by_ssh`: the variables that the login has by the person's ssh_config.
     """
 
     def __init__(self, facts: object) -> None:
@@ -33,7 +35,8 @@ class Origin:
         self.colorterm = known.get("colorterm") or None
         self.opens_pages = known.get("opens_pages", False)
         self.terminal: TerminalSettings = known.get("terminal", {})
-        self.locale = {key: value for key, value in known.get("locale", {}).items() if _is_locale(key)}
+        self.set_by_ssh = {*known.get("set_by_ssh", ())}
+        self.locale = {key: value for key, value in known.get("locale", {}).items() if self._carries(key)}
 
     def directory(self, path: str) -> str:
         """Map a path below the other machine's home to this machine's home.
@@ -46,17 +49,21 @@ class Origin:
         return os.path.join(home, path)
 
     def environment(self, variables: dict[str, str]) -> dict[str, str]:
-        """Return the environment with the person's locale, or C.UTF-8 if this machine lacks that locale."""
+        """Return the environment with the person's terminal, and locale, or C.UTF-8 where that is missing."""
+        adapted = {**variables, "TERM": self.term or ""}
+        if self.colorterm is not None and "COLORTERM" not in self.set_by_ssh:
+            adapted["COLORTERM"] = self.colorterm
         if not self.locale:
-            return dict(variables)
-        adapted = {key: value for key, value in variables.items() if not _is_locale(key)}
+            return adapted
+        adapted = {key: value for key, value in adapted.items() if not self._carries(key)}
         adapted |= {key: value for key, value in self.locale.items() if value and locale_exists(value)}
-        adapted.setdefault("LANG", "C.UTF-8")
+        if self._carries("LANG"):
+            adapted.setdefault("LANG", "C.UTF-8")
         return adapted
 
-
-def _is_locale(key: str) -> bool:
-    return key == "LANG" or (key[:3] == "LC_" and key.isidentifier())
+    def _carries(self, key: str) -> bool:
+        """Return whether a variable is of the locale that the link carries."""
+        return is_locale(key) and key not in self.set_by_ssh
 
 
 def locale_exists(locale: str) -> bool:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from sesh.link.keeper import LinkKeeper
     from sesh.reach.cancelling import Interrupts
 
+CONFIG_TIMEOUT = 5.0  # seconds for ssh to read its configuration, beside the time that a host has to answer a list
 AnyTarget = TypeVar("AnyTarget", bound="Target")
 
 
@@ -44,6 +45,10 @@ class Target:
         target = copy(self)
         target.deadline = deadline
         return target
+
+    def within(self: AnyTarget, seconds: float) -> AnyTarget:
+        """Return this target with a deadline so many seconds from now, or from when a host's configuration is known."""
+        return self.until(time.monotonic() + seconds)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         """Call an op; return its result.

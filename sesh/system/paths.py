@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import grp
+import hashlib
 import os
 import pwd
+import re
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,6 +19,8 @@ from sesh.system import platforms
 PRIVATE = 0o700
 OWN = 0o600
 SOCKET, RECORD = ".sock", ".json"
+_ENCODED = re.compile(rb"[^A-Za-z0-9_.+@\\:\[\]-]")  # bytes of a word that are encoded in a file's name
+_MAX_FILE_NAME = 200  # bytes; most file systems have 255, and a file may get a suffix
 
 
 def home() -> str:
@@ -200,7 +204,16 @@ def remotes_file() -> str:
 
 def synced_file(host: str) -> str:
     """Return the path of the record of the files pushed to a host."""
-    return os.path.join(state_directory(), "remotes", f"{host}.synced")
+    return os.path.join(state_directory(), "remotes", f"{file_name(host)}.synced")
+
+
+def file_name(word: str) -> str:
+    """Return a word as part of a file's name: other bytes than those of usual hosts are percent-encoded.
+
+    A long one is named by its hash.
+    """
+    name = _ENCODED.sub(lambda byte: b"%%%02X" % byte[0][0], word.encode("utf-8", "surrogateescape")).decode()
+    return name if len(name) <= _MAX_FILE_NAME else hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _own_directory(variable: str, below_home: str) -> str:

@@ -35,7 +35,8 @@ from sesh.schema.facts import (
 class OriginFacts(TypedDict, total=False):
     """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
 
-    `opens_pages`: it has a desktop that shows pages. `terminal`: the settings of the person's terminal.
+    `opens_pages`: it has a desktop that shows pages. `terminal`: the settings of the person's terminal. `set_by_ssh`:
+    variables that the login on the host has by the person's ssh_config.
     """
 
     host: str
@@ -46,6 +47,7 @@ class OriginFacts(TypedDict, total=False):
     locale: dict[str, str]
     opens_pages: bool
     terminal: TerminalSettings
+    set_by_ssh: list[str]
 
 
 class Hello(LoginFacts, total=False):
@@ -239,8 +241,8 @@ class Welcome(TypedDict, total=False):
     """The first message of a daemon or a bridge.
 
     `keys`: the daemon carries out each request once that changes something and has a `key`; `missed`: events while no
-    client was attached; `now`, `uptime`: the machine's time, and seconds since its start; `beside`: the bridge takes
-    requests with this key.
+    client was attached; `coding`: that of the programs' locale, by Python's name; `now`, `uptime`: the machine's time,
+    and seconds since its start; `beside`: the bridge takes requests with this key.
     """
 
     protocol: int
@@ -251,6 +253,7 @@ class Welcome(TypedDict, total=False):
     last_input: int
     new: bool
     missed: str
+    coding: Text
     events: int
     keys: bool
     home: Text

@@ -66,7 +66,7 @@ CODES = {
 """The codes that an answer may have: no input may cause an `internal` error."""
 _ORIGIN: dict[str, Any] = {
     "host": "box", "home": "/home/me", "size": [80, 24, 0, 0], "term": "xterm", "colorterm": "truecolor",
-    "locale": {"LANG": "C.UTF-8", "LC_TIME": "C"},
+    "locale": {"LANG": "C.UTF-8", "LC_TIME": "C"}, "set_by_ssh": ["LC_ALL"],
 }  # fmt: skip
 
 

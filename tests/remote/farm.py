@@ -25,18 +25,10 @@ from tests.support.waiting import PATIENCE
 Settings = Mapping[str, str | None]
 
 # ssh takes the home from passwd, not from HOME. So these wrappers come first in the test's PATH, and give ssh the
-# test's configuration instead of the user's, also in a file of sesh's own for `-F`. Each call is logged.
+# test's configuration instead of the user's. Each call is logged.
 # Calls at the same time do not mix, because each `printf` writes all of its text at once.
 _WRAPPER = """#!/bin/sh
 printf '%s\\037' {name} "$@" '\036' >>{calls}
-for word; do
-    shift
-    case $word in */sesh.????????.config)
-        sed 's#~/.ssh/config#{config}#; /etc.ssh/d' "$word" >{config}.$$ && word={config}.${{word##*/}} &&
-            mv {config}.$$ "$word";;
-    esac
-    set -- "$@" "$word"
-done
 exec {program} {options} "$@"
 """
 

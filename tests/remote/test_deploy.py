@@ -10,7 +10,7 @@ import pytest
 
 from sesh.about import __version__
 from sesh.remote import known
-from sesh.remote.deploy.deploy import Carrier, deploy, deploy_all, open_carrier
+from sesh.remote.deploy.deploy import Carrier, carriers, deploy, deploy_all
 from sesh.remote.ssh import master
 from sesh.remote.ssh.destination import Destination
 from sesh.schema.outcomes import DeployedHost, PrintedDeployError
@@ -102,7 +102,7 @@ def test_ssh_carries_it_where_paramiko_may_not_or_cannot(
     if "CertificateFile" in config:
         assert "Permission denied (publickey" in refused("box", "connect", "unreachable")["message"]
         return
-    way = open_carrier(Destination("box"), Stop())
+    way = next(carriers(Destination("box"), Stop(), []))
     assert type(way) is Carrier
     assert way.run("exec sh -c 'echo it; exit 3'", 30) == (3, "it\n", "")
     assert bool(farm.masters()) == ("ControlPath" not in config), "the user wants no shared connection"
@@ -113,14 +113,14 @@ def test_a_shared_connection_that_has_died_is_replaced(here: Home, farm: Farm) -
     far = farm.host("box", installed=False, proxied=True)
     master.ensure(Destination("box"))
     far.proxy.strand()
-    way = open_carrier(Destination("box"), Stop())
+    way = next(carriers(Destination("box"), Stop(), []))
     assert (type(way), way.run("echo it", 30).out) == (Carrier, "it\n")
 
 
 def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> None:
     gate = farm.host("gate", installed=False)
     farm.host("box", installed=False, config={"ProxyJump": "gate"})
-    way = open_carrier(Destination("box"), Stop())
+    way = next(carriers(Destination("box"), Stop(), []))
     assert way.run("echo there", 30).out == "there\n"
     way.close()
     assert type(way) is Carrier
@@ -130,7 +130,7 @@ def test_a_host_behind_another_is_reached_through_it(here: Home, farm: Farm) -> 
 def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, known=False)
     here.write(".ssh/known_hosts", "other ssh-ed25519 AAAA\n")
-    way = open_carrier(Destination("box"), Stop())
+    way = next(carriers(Destination("box"), Stop(), []))
     way.close()
     assert type(way) is Carrier
     with open(farm.known_hosts, encoding="utf-8") as file:
@@ -138,7 +138,7 @@ def test_r30_an_unknown_key_is_taken_and_recorded_by_ssh_and_known_from_then_on(
     assert lines == ["other ssh-ed25519 AAAA", f"[127.0.0.1]:{far.port} {far.sshd.host_key}"]
     master.close(Destination("box"))
     before = farm.connections()
-    again = open_carrier(Destination("box"), Stop())
+    again = next(carriers(Destination("box"), Stop(), []))
     again.close()
     assert (type(again).__name__, farm.connections()) == ("FabricCarrier", before)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 from collections.abc import Callable, Iterator
 
@@ -97,16 +98,52 @@ def test_r28_a_home_that_cannot_be_written_is_told_so(here: Home, farm: Farm, mo
 
 
 @pytest.mark.usefixtures("light")
-def test_r28_a_connection_that_is_cut_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
+def test_r28_a_connection_that_is_lost_leaves_the_old_version_in_service(here: Home, farm: Farm) -> None:
     far = farm.host("box", installed=False, proxied=True)
     said = old_version(far)
+    deploying = deploy(Destination("box"), Stop())
+    assert "upload" in deploying
+    far.away()
+    with pytest.raises(Unreachable, match=r"cannot reach box: .*; before, with fabric: "):
+        list(deploying)
+    assert (versions(far)[1:], far.run(PROGRAM).stdout) == (["0.0.1-old"], said)
 
+
+@pytest.mark.usefixtures("light")
+def test_a_connection_that_is_cut_is_replaced(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, proxied=True)
     deploying = deploy(Destination("box"), Stop())
     assert "upload" in deploying
     far.proxy.cut()
-    with pytest.raises(Unreachable):
-        next(deploying)
-    assert (versions(far), litter(far), far.run(PROGRAM).stdout) == (["0.0.1-old"], [], said)
+    *_, facts = deploying
+    assert isinstance(facts, dict)
+    assert (facts["changed"], litter(far), len(versions(far))) == (True, [], 1)
+
+
+ELSEWHERE = "internal-sftp -d /"  # a file transfer has another tree than the shell
+READ_ONLY = "internal-sftp -R"
+
+
+@pytest.mark.usefixtures("light")
+@pytest.mark.parametrize(
+    "sshd", [{"Subsystem": f"sftp {ELSEWHERE}"}, {"Subsystem": f"sftp {READ_ONLY}"}, {"MaxSessions": "1"}], ids=str
+)
+def test_what_fabric_cannot_do_on_a_host_is_done_by_ssh(here: Home, farm: Farm, sshd: dict[str, str | None]) -> None:
+    """Plain ssh reached each of these hosts, and no deploy did."""
+    far = farm.host("box", installed=False, sshd=sshd)
+    *_, facts = deploy(Destination("box"), Stop())
+    assert isinstance(facts, dict)
+    assert (facts["changed"], litter(far), len(versions(far))) == (True, [], 1)
+
+
+@pytest.mark.usefixtures("light")
+def test_a_step_fails_if_both_ways_fail_and_both_reasons_are_told(here: Home, farm: Farm) -> None:
+    far = farm.host("box", installed=False, sshd={"Subsystem": f"sftp {READ_ONLY}"})
+    far.write(
+        ".bashrc", 'cat() { false; }\nexport -f cat\ncase $BASH_EXECUTION_STRING in *"exec cat"*) exit 3;; esac\n'
+    )
+    message = refused("box", "upload")["message"]
+    assert re.search(r"^box: .*; before, with fabric: cannot write .*Permission denied", message), message
 
 
 @pytest.mark.usefixtures("light")

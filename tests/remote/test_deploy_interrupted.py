@@ -7,7 +7,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from types import ModuleType
-from typing import Any
+from typing import IO, Any
 
 import pytest
 
@@ -82,15 +82,15 @@ def test_an_upload_by_fabric_that_is_interrupted_leaves_nothing(
     home: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, fabric_carrier: ModuleType
 ) -> None:
     far = farm.host("box", installed=False)
-    put = fabric_carrier.FabricCarrier.put
+    put = fabric_carrier.fabric.Connection.put
 
-    def halt(way: Any, data: bytes, path: str) -> None:
+    def halt(way: Any, data: IO[bytes], path: str) -> None:
         (pid,) = (pid for pid in far.sshd.connections() if processes.called(pid) == "sftp-server")
         os.kill(pid, signal.SIGSTOP)
         far.write("halted", str(pid))
         put(way, data, path)
 
-    monkeypatch.setattr(fabric_carrier.FabricCarrier, "put", halt)
+    monkeypatch.setattr(fabric_carrier.fabric.Connection, "put", halt)
     process = interrupted(home, far)
     _, err = process.communicate(timeout=30)
     processes.kill([int(far.read("halted"))])

@@ -171,7 +171,7 @@ def test_a_host_that_refused_a_login_is_not_asked_for_a_minute_or_until_anyone_r
     home: Home, farm: Farm
 ) -> None:
     """The message said that the host does not answer."""
-    why = r"host key for \S+ has changed and you have requested strict checking"
+    why = "its host key has changed"
     far = farm.host("box")
     assert home.sesh("@box", "open", "work", "--", "cat").code == 0
     farm.change_key(far)
@@ -271,3 +271,18 @@ def test_a_name_near_to_a_verb_is_created_only_where_that_is_said(home: Home, be
     again.wait_for(PROMPT)
     assert home.names() == ["kil"]
     assert home.terminal("cp", "--", "true").exit_code() == 0  # with a command the name is no slip
+
+
+@pytest.mark.long
+@pytest.mark.usefixtures("hurried")
+def test_the_time_that_ssh_takes_for_its_configuration_is_none_of_the_host_s(home: Home, farm: Farm) -> None:
+    """With a `Match exec` of a second, a list had no answer, how often it was repeated."""
+    far = farm.host("box")
+    assert home.sesh("@box", "open", "work", "--", "cat").code == 0
+    with open(farm.config, encoding="utf-8") as file:
+        rest = file.read()
+    home.write(".ssh/config", f'Match originalhost box exec "sleep 1.5"\n    Compression yes\n{rest}')
+    for _ in range(2):
+        assert [row.get("stale") for row in home.sesh("list", "--json").json()] == [None]
+    assert home.sesh("label", "work", "a=b").code == 0
+    assert far.names() == ["work"]

@@ -16,7 +16,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import Destination
 from sesh.remote.ssh.master import LoginOptions
 from tests.remote.farm import Farm
-from tests.support import PROMPT, Home, processes, wait_until
+from tests.support import PROMPT, Home, need, processes, wait_until
 
 BY_PASSWORD = {"PasswordAuthentication": "yes", "PubkeyAuthentication": "no"}
 
@@ -237,15 +237,58 @@ def test_r30_an_unknown_key_of_a_jump_host_is_taken_by_the_same_rule(here: Home,
     strict = farm.host("strict", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "yes"})
     far = farm.host("box", known=False, config={"ProxyJump": "gate"})
     farm.host("inner", same_user=far, config={"ProxyJump": "strict"})
-    farm.host("asks", same_user=gate, known=False, proxied=True, config={"StrictHostKeyChecking": "ask"})
-    farm.host("third", same_user=far, config={"ProxyJump": "asks"})
     if not alone:
         master.ensure(Destination("box"))
     assert run(Destination("box"), "id -un", alone=alone).stdout == f"{far.user}\n"
     with open(farm.known_hosts, encoding="utf-8") as file:
         assert {line.split()[0] for line in file} == {gate.address, far.address}
     assert f"key is known for {strict.address}" in refusal(Destination("inner"))
-    assert "cannot reach third: Host key verification failed" in refusal(Destination("third"))
+
+
+def test_a_wrapper_that_adds_a_configuration_keeps_its_jump_hosts(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The jump host was looked for in the usual configuration, or with a name of its own nothing was handed on."""
+    gate = farm.host("gate", known=False)
+    far = farm.host("box", config={"ProxyJump": "gate"})
+    elsewhere = os.path.join(here.path, "of work")
+    os.rename(farm.config, elsewhere)
+    for name in ("ssh", "work-ssh"):
+        script = here.write(f"wrappers/{name}", f'#!/bin/sh\nexec {need("ssh")} -F "{elsewhere}" "$@"\n', 0o755)
+        monkeypatch.setenv("SESH_SSH", script)
+        for alone in (True, False):
+            if not alone:
+                master.ensure(Destination("box"))
+            assert run(Destination("box"), "id -un", alone=alone).stdout == f"{far.user}\n"
+    with open(farm.known_hosts, encoding="utf-8") as file:
+        assert gate.address in file.read()
+
+
+def test_a_wrapper_that_adds_a_jump_host_of_its_own_keeps_it(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the jump host's own settings are cannot be asked through such a wrapper."""
+    gate, far = farm.host("gate"), farm.host("box")
+    script = here.write("bin/jumps", f'#!/bin/sh\nexec {need("ssh")} -F {farm.config} -J gate "$@"\n', 0o755)
+    monkeypatch.setenv("SESH_SSH", script)
+    master.ensure(Destination("box"))
+    assert run(Destination("box"), "id -un").stdout == f"{far.user}\n"
+    assert run(Destination("box"), "id -un", alone=True).stdout == f"{far.user}\n"
+    assert "Accepted publickey" in gate.sshd.messages()
+
+
+@pytest.mark.parametrize("name", ["o'brien", 'a"b', "a b#c", "%h", "back\\slash\\"])
+def test_a_home_with_any_name_keeps_no_host_away(
+    here: Home, farm: Farm, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A quote in HOME, and no host was reached."""
+    gate = farm.host("gate")
+    far = farm.host("box", config={"ProxyJump": gate.word})
+    monkeypatch.setenv("SESH_CTRL_DIR", os.path.join(here.path, name))
+    master.ensure(Destination("box"))
+    assert os.listdir(os.path.join(here.path, name))
+    for alone in (True, False):
+        assert run(Destination("box"), "id -un", alone=alone).stdout == f"{far.user}\n"
 
 
 def test_r30_where_a_person_can_be_asked_a_jump_host_is_taken_too(home: Home, farm: Farm) -> None:
@@ -260,6 +303,6 @@ def test_r30_a_changed_key_is_refused_in_the_words_of_ssh(here: Home, farm: Farm
     farm.host("box", config={"HostKeyAlias": "the-box"})
     with open(farm.known_hosts, "w", encoding="utf-8") as file:
         file.write(f"the-box {farm.ground.public_key}\n")
-    assert "cannot reach box: Host key for the-box has changed" in refusal(Destination("box"))
+    assert "cannot reach box: its host key has changed: Host key for the-box has changed" in refusal(Destination("box"))
     subprocess.run(["ssh-keygen", "-R", "the-box", "-f", farm.known_hosts], check=True, capture_output=True)
     master.ensure(Destination("box"))

@@ -138,3 +138,30 @@ def test_a_connection_forwards_the_agent_that_came_last(
         finally:
             agent.terminate()
     assert len(farm.masters()) == 1
+
+
+SET = {"SetEnv": "TERM=screen-256color COLORTERM=16 LANG=POSIX LC_MINE=kept", "SendEnv": "LC_OWN"}
+SHOWN = 'echo "TERM=$TERM COLORTERM=$COLORTERM LANG=$LANG LC_MINE=$LC_MINE LC_OWN=$LC_OWN."'
+
+
+@pytest.mark.parametrize("accepted", ["COLORTERM LANG LC_*", "NONE"])
+def test_what_ssh_config_sets_for_a_host_wins_over_what_sesh_carries(here: Home, farm: Farm, accepted: str) -> None:
+    """The usual remedy for a terminal that a host does not know (SetEnv TERM=…) had no effect."""
+    farm.host("box", config=SET, sshd={"AcceptEnv": accepted})
+    own = {"COLORTERM": "truecolor", "LC_OWN": "sent", "LANG": "C.UTF-8"}
+    plain = subprocess.run(
+        ["ssh", "-tt", "box", SHOWN],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        check=True,
+        env={**os.environ, **own},
+    )
+    (wanted,) = re.findall(r"TERM=screen.*\.", plain.stdout.decode())
+    assert ("LANG=POSIX" in wanted) == ("LANG" in accepted)
+    assert here.sesh("@box", "exec", "--print", "--", "sh", "-c", SHOWN, env=own).stdout == f"{wanted}\n"
+    terminal = here.terminal("@box", "work", columns=100, env=own)
+    terminal.wait_for(PROMPT)
+    terminal.type(f"{SHOWN}\r")
+    terminal.wait_for(re.compile(f"^{re.escape(wanted)}", re.MULTILINE))
+    terminal.type(b"\x1c")
+    assert terminal.exit_code() == 0

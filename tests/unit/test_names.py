@@ -56,6 +56,8 @@ def test_r01_words_that_are_no_names_are_refused_in_one_line(word: str) -> None:
     [
         "gpu", "ann@gpu", "gpu:2222", "ann@gpu.example.org:22", "10.0.0.1", "[::1]", "[::1]:22",
         "ann@[fe80::1%eth0]:2222",        "DOMAIN\\ann@host", "ann@realm@host", "my_alias", "h+1", "gpu:65535",
+        "me:target@gate", "root@db:SSH:me@gate:2222", "me#web@gate", "me%web@gate", "me=web@gate", "me~web@gate",
+        "~@gate", "ann/admin@REALM@host", "host$@gate", "käse@host", "a,b@host", "[a]@[::1]:22", "*@host", "!a@host",
     ],
 )  # fmt: skip
 def test_ssh_destinations_are_taken(word: str) -> None:
@@ -69,6 +71,9 @@ def test_ssh_destinations_are_taken(word: str) -> None:
         "a\0", "a'b", 'a"b', "a|b", "a&b", "a>b", "a/b", "ssh://host", "host:", "host:0", "host:65536", "host:١",
         "host:-1", "[::1", "[]", "[::1]:", "[::1]:0", "[::1]:70000", "[::1]:١", "[::1]x", "[-x]", "host:22:22", ".host",
         "a" * 256, "fe80::1", "ann;x@host", "höst", "a*", "!a",
+        "a b@host", "a\tb@host", "a\u00a0b@host", "a\x1b@host", "a'b@host", 'a"b@host', "a`b@host", "$(a)@host",
+        "{a}@host", "a|b@host", "a&b@host", "a<b@host", "ann\\@host", "ssh://ann@host", "a\u202eb@host", "a\udc80@host",
+        "ann@me~b", "ann@a/b",
     ],
 )  # fmt: skip
 def test_r26_what_ssh_or_a_shell_could_read_as_something_else_is_no_host(word: str) -> None:
@@ -86,7 +91,8 @@ def test_no_host_begins_like_an_option_or_holds_what_a_shell_reads(word: str) ->
         return
     assert not word.startswith("-")
     assert not word.rpartition("@")[2].startswith("-")
-    assert not set(word) & set(" \n\0$;='/")
+    assert not set(word) & set(" \n\0;'")
+    assert not set(word.rpartition("@")[2]) & set("$=/~#")
 
 
 def test_labels_are_a_key_and_a_printable_value() -> None:

@@ -41,11 +41,22 @@ def test_other_directories_are_taken_as_they_are_or_from_home(word: str, meant: 
 
 
 def test_the_locale_is_the_other_machine_s_where_it_exists_here() -> None:
-    here = {"LANG": "de_DE.UTF-8", "LC_TIME": "C", "PATH": "/bin"}
-    assert Origin({}).environment(here) == {"LANG": "de_DE.UTF-8", "LC_TIME": "C", "PATH": "/bin"}
+    here = {"LANG": "de_DE.UTF-8", "LC_TIME": "C", "PATH": "/bin", "TERM": "dumb"}
+    rest = {"PATH": "/bin", "TERM": ""}
+    assert Origin({}).environment(here) == {"LANG": "de_DE.UTF-8", "LC_TIME": "C", **rest}
     facts = {"locale": {"LANG": "xx_YY.UTF-8", "LC_ALL": "C", "LC_TIME": "zz_ZZ", "PATH": "/evil"}}
-    assert Origin(facts).environment(here) == {"LANG": "C.UTF-8", "LC_ALL": "C", "PATH": "/bin"}
-    assert Origin({"locale": {"LC_TIME": "zz_ZZ"}}).environment(here) == {"LANG": "C.UTF-8", "PATH": "/bin"}
+    assert Origin(facts).environment(here) == {"LANG": "C.UTF-8", "LC_ALL": "C", **rest}
+    assert Origin({"locale": {"LC_TIME": "zz_ZZ"}}).environment(here) == {"LANG": "C.UTF-8", **rest}
+
+
+def test_what_ssh_has_set_is_neither_replaced_nor_taken_away() -> None:
+    """SetEnv had no effect on LANG, LC_… and COLORTERM, and a variable of one's own called LC_… was lost."""
+    facts = {"locale": {"LANG": "C", "LC_ALL": "C"}, "term": "xterm", "colorterm": "truecolor"}
+    there = {"LANG": "xx_YY", "LC_TIME": "C.UTF-8", "LC_PROJECT": "sesh", "COLORTERM": "16"}
+    kept = {"LANG": "xx_YY", "LC_PROJECT": "sesh", "TERM": "xterm"}
+    left = Origin({**facts, "set_by_ssh": ["LANG", "COLORTERM"]})
+    assert left.environment(there) == {**kept, "COLORTERM": "16", "LC_ALL": "C"}
+    assert left.environment({}) == {"TERM": "xterm", "LC_ALL": "C"}, "the host does not accept it"
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class Scripted:
 def failed(monkeypatch: pytest.MonkeyPatch, out: str, code: int = 0, err: str = "") -> tuple[str, str]:
     """Return the step and the message of a deploy that fails by this answer."""
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
-    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Scripted(out, code, err))
+    monkeypatch.setattr(deploy, "carriers", lambda *_: iter([Scripted(out, code, err)]))
     error = deploy.deploy_all([BOX])["box"]["error"]
     return str(error["step"]), error["message"]
 
@@ -142,7 +142,7 @@ def test_a_deploy_that_is_stopped_before_the_host_unpacks_has_it_remove_the_arch
             return
 
     monkeypatch.setattr(secrets, "token_hex", lambda _: TOKEN)
-    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Uploaded(f"{TOKEN} {json.dumps(report)}"))
+    monkeypatch.setattr(deploy, "carriers", lambda *_: iter([Uploaded(f"{TOKEN} {json.dumps(report)}")]))
     deploying = deploy.deploy(BOX, workers.Stop())
     assert "unpack" in deploying
     del deploying  # as a worker that is stopped does
@@ -161,7 +161,7 @@ def test_a_deploy_that_is_stopped_says_that_it_may_go_on(monkeypatch: pytest.Mon
             raise Unreachable("box stopped answering")
 
     monkeypatch.setattr(workers, "LEAVING", 0.1)
-    monkeypatch.setattr(deploy, "open_carrier", lambda *_: Endless(""))
+    monkeypatch.setattr(deploy, "carriers", lambda *_: iter([Endless("")]))
     with pytest.raises(KeyboardInterrupt, match="may still be carried out"):
         deploy.deploy_all([BOX])
     ends.set()

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from sesh.errors import Interrupted, Unreachable, UsageError
 from sesh.link.opening import open_link
 from sesh.remote.ssh import aliases as room
 from sesh.remote.ssh import master, ssh
-from sesh.remote.ssh.destination import Destination
+from sesh.remote.ssh.destination import Destination, option
 from sesh.remote.ssh.master import LoginOptions
 from sesh.system.workers import Stop
 from tests.support import Home
@@ -55,10 +58,63 @@ def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
         ("ann@realm@box", ["--", "ann@realm@box"]),
         ("[::1]", ["--", "::1"]),
         ("ann@[fe80::1%eth0]:2222", ["-p", "2222", "--", "ann@fe80::1%eth0"]),
+        ("root@db:SSH:me@gate:2222", ["-p", "2222", "--", "root@db:SSH:me@gate"]),
+        ("me#web%1@gate", ["--", "me#web%1@gate"]),
     ],
 )
 def test_a_word_reaches_ssh_behind_the_end_of_its_options(word: str, target: list[str]) -> None:
     assert Destination(word).target == target
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "plain",
+        "a b",
+        "o'brien",
+        'a"b',
+        "a#b",
+        "# b",
+        "a\\",
+        "a\\b",
+        "a\\'b",
+        'a b\\"c',
+        "\\\\",
+        "'",
+        '"',
+        "a\tb",
+        "=a",
+        "ü",
+    ],
+)
+def test_ssh_reads_a_value_as_it_was_written(value: str) -> None:
+    """No host could be reached from a home with a quote."""
+    words = ["ssh", "-F", "none", *option("HostKeyAlias", value), "-G", "box"]
+    done = subprocess.run(words, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    assert f"\nhostkeyalias {value}\n" in done.stdout, done
+
+
+@given(st.lists(st.text(st.sampled_from("ab-$'\"\\!~#%;& \n"), max_size=8), min_size=1, max_size=4))
+@settings(max_examples=30)
+def test_words_for_the_shell_of_a_proxy_command_come_through_ssh_and_the_shell(words: list[str]) -> None:
+    line = ssh._shell_line(["printf", "%s\\0", *words])
+    assert subprocess.run(["sh", "-c", line], capture_output=True, check=True).stdout.decode().split("\0")[:-1] == words
+    if "\n" not in line:
+        asked = ["ssh", "-F", "none", *option("ProxyCommand", line), "-G", "box"]
+        done = subprocess.run(asked, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+        assert f"\nproxycommand {line.rstrip()}\n" in done.stdout, done
+
+
+def test_what_ssh_says_of_jump_hosts_is_no_word_of_a_person(fake: Fake) -> None:
+    """The user of a bastion in ProxyJump was refused; and what a jump host's own settings say was not followed."""
+    fake(
+        'echo hostname x; case "$*" in *gate) echo proxyjump none;; *mid) echo proxyjump gate;; *::1) ;; '
+        '*) echo "proxyjump me~a#1@mid,x:y@[::1]:22";; esac'
+    )
+    hops = [hop.target for hop in Destination("box").hops]
+    assert hops == [["-p", "22", "--", "x:y@::1"], ["--", "me~a#1@mid"], ["--", "gate"]]
+    fake("echo hostname x; echo proxyjump box")
+    assert Destination("box").hops == [], "they lead in a circle, which ssh itself tells"
 
 
 def test_ssh_is_asked_once_and_its_keywords_are_in_lower_case(fake: Fake, calls: Path) -> None:

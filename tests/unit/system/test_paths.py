@@ -15,6 +15,8 @@ from pathlib import Path
 from unittest.mock import Mock
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from sesh.config import config
 from sesh.errors import Refused
@@ -391,3 +393,12 @@ def test_a_durable_file_is_on_the_disk_before_its_name_and_the_name_before_it_re
     files.write_whole(str(ready / "a.json"), b"2")
     assert done == ["rename"]
     assert (ready / "a.json").read_bytes() == b"2"
+
+
+@given(st.text(min_size=1, max_size=255), st.text(min_size=1, max_size=255))
+def test_a_word_names_a_file_of_its_own_in_its_folder(one: str, other: str) -> None:
+    """A host's user may have any letters, and a slash."""
+    names = [paths.file_name(word) for word in (one, other)]
+    assert (names[0] == names[1]) == (one == other)
+    assert all(name.isascii() and "/" not in name and len(name) <= 200 for name in names)
+    assert paths.file_name("ann@gpu:22") == "ann@gpu:22"
