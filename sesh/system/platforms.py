@@ -43,6 +43,14 @@ def read_proc(path: str, most: int = -1) -> bytes:
         return file.read(most) or b""
 
 
+def first_environment() -> bytes | None:
+    """Return the variables that this process was given, each with a NUL behind it; None if that is not known."""
+    try:
+        return read_proc("/proc/self/environ")
+    except OSError:
+        return None
+
+
 def output(*words: str) -> str:
     """Run a program, such as `ps` without /proc, and return its stdout. Raises OSError."""
     return subprocess.run(words, capture_output=True, text=True, env=programs.environment(), check=False).stdout
