@@ -172,7 +172,8 @@ def command(
     argv += ["-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has the ports, so a second request would fail
     for keyword, needed in _NEEDED.items():
-        if destination.setting(keyword.lower()).lower() not in ("", needed):
+        # Not `setting`, for which `none` is no value: it is one of SessionType.
+        if destination.settings.get(keyword.lower(), [needed])[0].lower() != needed:
             argv += option(keyword, needed)
     if own_timeout is not None:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
