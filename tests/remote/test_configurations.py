@@ -33,7 +33,7 @@ CONFIGURATIONS = {
     "jump with a terminal": f"{GATE} RequestTTY force\n LogLevel DEBUG\nHost box\n ProxyJump gate\n",
     "jump with forwards": f"{GATE} DynamicForward {{free}}\n ExitOnForwardFailure yes\nHost box\n ProxyJump gate\n",
     "jump with a shared connection": (
-        f"{GATE} ControlMaster auto\n ControlPath {{home}}/.ssh/g-%C\n ControlPersist 5\nHost box\n ProxyJump gate\n"
+        f"{GATE} ControlMaster auto\n ControlPath {{home}}/.ssh/g-%C\n ControlPersist 1\nHost box\n ProxyJump gate\n"
     ),
     "canonical": "CanonicalizeHostname yes\nCanonicalDomains localhost localdomain\nCanonicalizeFallbackLocal yes\n",
     "canonical, jump": "CanonicalizeHostname always\nCanonicalizeMaxDots 0\nHost box\n ProxyJump gate\n",
