@@ -27,6 +27,7 @@ CONFIGURATIONS = {
     "jump": "Host box\n ProxyJump gate\n",
     "jump by uri": "IdentityFile {key}\nStrictHostKeyChecking no\nHost box\n ProxyJump ssh://{user}@localhost:{port}\n",
     "jumps": "IdentityFile {key}\nStrictHostKeyChecking no\nHost box\n ProxyJump gate,{user}@localhost:{port},last\n",
+    "jump with fd passing": "ProxyUseFdpass yes\nHost last\n ProxyJump gate\nHost box\n ProxyJump last\n",
     "jump of a jump": "Host last\n ProxyJump gate\nHost box\n ProxyJump last\n",
     "jump for all but itself": "Host * !gate\n ProxyJump gate\n",
     "no jump": "Host box\n ProxyJump none\nHost *\n ProxyJump nowhere\n",
