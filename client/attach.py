@@ -140,15 +140,21 @@ def _wait(attachment: Attachment, poll: Poll, pending: int) -> Mapping[int, int]
 def _read_keys(attachment: Attachment, keys: KeyParser) -> None:
     data = attachment.display.terminal.read()
     if data:
-        attachment.handle_input(keys.feed(data, time.monotonic()))
-        if keys.holding:
+        before = attachment.display.terminal_reset.before
+        now = time.monotonic()
+        attachment.handle_input(keys.feed(before.take(data, now), now))
+        if keys.holding or before.holding:
             attachment.timers.set(_flush_keys, FLUSH_DELAY, attachment, keys)
     elif data is not None:  # else another process has read the input
         attachment.finish()
 
 
 def _flush_keys(attachment: Attachment, keys: KeyParser) -> None:
-    attachment.handle_input(keys.flush())
+    data, detach = keys.feed(attachment.display.terminal_reset.before.flush())
+    if not detach:
+        rest, detach = keys.flush()
+        data += rest
+    attachment.handle_input((data, detach))
 
 
 def _handle_signals(attachment: Attachment, signals: set[int]) -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Mapping
 
 from sesh.about import PROGRAM
+from sesh.client.before import Before
 from sesh.client.terminal import RawTerminal
-from sesh.client.terminal_queue import TerminalQueue
+from sesh.client.terminal_queue import Own, TerminalQueue
 from sesh.client.terminal_reset import TerminalReset
 from sesh.text.safe import cut, plain
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
@@ -72,8 +74,8 @@ class Display:
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
-        partial = self.terminal_reset.partial_character  # the screen has what it has become
-        self._show(self._follow(data)[len(partial) :], position, None, before, b"", line)
+        partial = len(self.terminal_reset.partial_character)  # the screen has what it has become
+        self._show(self._follow(data)[partial:], position, None, before, b"", line, dropped=partial)
 
     def _follow(self, data: bytes) -> bytes:
         """Follow what the terminal is shown; return it without a part of a character."""
@@ -92,18 +94,22 @@ class Display:
         line: str,
         *,
         rest: int = 0,
+        dropped: int = 0,
     ) -> None:
+        """Show output or a screen. `dropped`: bytes before `data` that are not shown."""
         if self.covered:
             self.covered = False
             before = (_BEGIN_UPDATE if line else b"") + (before or _CLEAR_LAST_ROW)
         if line:
             after += self._line(line)
             self.covered = True
+        at, questions = self.terminal_reset.questions(time.monotonic())
+        own = Own(max(0, at - dropped), questions)
         is_idle = not self.queue.waiting
         if position is None:
-            self.queue.add(before + data + after)
+            self.queue.add(before + own.within(data) + after)
         else:
-            self.queue.add_session(data, position, output_from, before, after, rest=rest)
+            self.queue.add_session(data, position, output_from, before, after, rest=rest, own=own)
         if is_idle:
             self.flush()
         if self._notification or self._inserted:
@@ -171,18 +177,26 @@ class Display:
 
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
-        was_started = self.started
+        was_started, before = self.started, self.terminal_reset.before
         reset = self._take_reset(last_message)
         # What the terminal sends before it has processed the reset would be typed into the outer shell.
-        asks = was_started and (last_message.get("queries") is True or _STOPS_REPORTS.search(reset) is not None)
+        is_open = last_message.get("queries") is True or before.awaits
+        asks = was_started and (is_open or _STOPS_REPORTS.search(reset) is not None)
         if not self._write_reset(reset + _ASK * asks):
             return
         if asks:
-            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
+            self._await_reset(before)
         elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
         if line:  # last: who sees it may type
             self.print_line(line)
+
+    def _await_reset(self, before: Before) -> None:
+        """Drop input until the terminal has processed the reset; give back what it tells only now."""
+        told = {*before.known()}
+        before.take(self.terminal.drop_until(_ASKED, _RESET_TIMEOUT), time.monotonic())
+        if late := b"".join(back for name, back in before.known() if (name, back) not in told):
+            self.terminal.write_all(b"\x1b7" + late + b"\x1b8", _WRITE_TIMEOUT)
 
     def _take_reset(self, last_message: Message) -> bytes:
         """Return the bytes that reset all settings and go to an empty row; from now on, all settings are reset."""
@@ -211,10 +225,11 @@ class Display:
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
+        before = self.terminal_reset.before
         reset = self._take_reset({})
-        asks = _STOPS_REPORTS.search(reset) is not None
+        asks = before.awaits or _STOPS_REPORTS.search(reset) is not None
         if self._write_reset(reset + _ASK * asks) and asks:
-            self.terminal.drop_until(_ASKED, _RESET_TIMEOUT)
+            self._await_reset(before)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

@@ -12,6 +12,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.config.config import Config
 from sesh.schema.facts import LoginFacts
 from sesh.system import programs
+from sesh.text.coding import UTF8, own_coding
 from sesh.text.keys import DetachKey
 from sesh.wire.connection import hello
 from sesh.wire.messages import Hello, Welcome
@@ -50,7 +51,7 @@ class AttachOptions:
         self.replace, self.first_notice = False, ""
         if welcome.get("new") is True and not self.read_only:
             notice = f"{notice or f'new session {name}'} · {self.leave_hint()}"
-        return "; ".join(filter(None, (notice, str(welcome.get("missed") or ""))))
+        return "; ".join(filter(None, (notice, _lacks(name, welcome), str(welcome.get("missed") or ""))))
 
     def hello(self, terminal: RawTerminal, host: str | None, identity: Hello) -> Hello:
         """Return a HELLO, to which a bridge adds its login's facts.
@@ -67,3 +68,11 @@ class AttachOptions:
             "lines": self.settings.replay_lines if self.replay else 0, "remote": host is not None, "acknowledges": True,
         }  # fmt: skip
         return hello("attach", **(facts | login | identity))
+
+
+def _lacks(name: str, welcome: Welcome) -> str:
+    """Return a line for a terminal whose coding lacks characters of the session's; empty for one that has all."""
+    own, coding = own_coding(), welcome.get("coding", UTF8)
+    if own in (UTF8, coding):
+        return ""
+    return f"{name} prints {coding}; what this terminal's {own} lacks is shown as ?"

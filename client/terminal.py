@@ -17,6 +17,7 @@ from typing import Any
 
 from sesh.errors import Refused
 from sesh.system import descriptors
+from sesh.text.coding import UTF8, Coding, own_coding, shown, shown_bytes
 
 _NO_END = {"SIGCHLD", "SIGCONT", "SIGINFO", "SIGTSTP", "SIGTTIN", "SIGTTOU", "SIGURG", "SIGWINCH"}
 _UNHANDLED = {"SIGKILL", "SIGSTOP", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV"}  # a fault would come again and again
@@ -26,6 +27,7 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 )
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
+_MAX_DROPPED = 1 << 16  # bytes of dropped input that are kept
 
 
 class RawTerminal:
@@ -43,6 +45,8 @@ class RawTerminal:
         self.signals = -1
         self._attributes: list[Any] = []
         self._translated = 0  # unread bytes that were typed before raw mode, when Enter still arrived as a newline
+        self._coding = Coding.named(own_coding())
+        self._begun = 0  # bytes of a character that the terminal has taken, in its own coding
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
@@ -131,20 +135,42 @@ class RawTerminal:
             return None
         except OSError:
             return b""
-        if not self._translated:
-            return data
-        translated = data[: self._translated]
-        self._translated -= len(translated)
-        return translated.replace(b"\n", b"\r") + data[len(translated) :]
+        if self._translated:
+            translated = data[: self._translated]
+            self._translated -= len(translated)
+            data = translated.replace(b"\n", b"\r") + data[len(translated) :]
+        return data if self._coding is None or not data else self._coding.to_utf8(data) or None
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write the bytes that the terminal takes now; return their number."""
+        if self._coding is not None:
+            return self._write_coded(bytes(data), self._coding.name)
+        return self._write(data)
+
+    def _write(self, data: bytes | bytearray | memoryview) -> int:
         try:
             return os.write(self.outbound, data)
         except BlockingIOError:
             return 0
         except OSError:
             return len(data)  # a terminal that is gone takes all bytes; the next read notices
+
+    def _write_coded(self, data: bytes, coding: str) -> int:
+        """Write as `write` does, in the coding of the terminal's locale."""
+        coded = shown_bytes(data, coding)
+        written = self._begun + self._write(coded[self._begun :])
+        if written >= len(coded):
+            self._begun = 0
+            return len(data)
+        taken = 0
+        for character in data.decode(UTF8, "surrogateescape"):  # up to the one of which the terminal has a part
+            size = len(shown(character, coding))
+            if written < size:
+                break
+            written -= size
+            taken += len(character.encode(UTF8, "surrogateescape"))
+        self._begun = written
+        return taken
 
     def write_all(self, data: bytes | bytearray, seconds: float) -> bool:
         """Write all of `data`; return False if the terminal takes no byte for `seconds`."""
@@ -165,15 +191,16 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
 
-    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> None:
-        """Drop input up to what matches `last`, for at most `seconds`."""
+    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> bytes:
+        """Drop input up to what matches `last`, for at most `seconds`; return it, but the first bytes of very much."""
         deadline = time.monotonic() + seconds
-        tail = b""
-        while not last.search(tail) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+        dropped = b""
+        while not last.search(dropped) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
             data = self.read()
             if data == b"":  # the terminal has gone
-                return
-            tail = (tail + (data or b""))[-_READ_SIZE:]
+                break
+            dropped = (dropped + (data or b""))[-_MAX_DROPPED:]
+        return dropped
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""

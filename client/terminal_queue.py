@@ -27,6 +27,24 @@ class Given(NamedTuple):
         return self.position - self.size
 
 
+class Own(NamedTuple):
+    """Bytes of the client's own within the session's: queries, before what changes their reply; no newline."""
+
+    at: int = 0  # the index in the session's bytes
+    data: bytes = b""
+
+    def within(self, session: bytes) -> bytes:
+        """Return the session's bytes with these among them."""
+        return session[: self.at] + self.data + session[self.at :] if self.data else session
+
+    def before(self, count: int) -> int:
+        """Return how many of the first `count` bytes of `within` are these."""
+        return min(len(self.data), max(0, count - self.at))
+
+
+_NO_OWN = Own()
+
+
 class _Piece(NamedTuple):
     """Bytes that were added together; `start`, `first`, `last` and `end` count all bytes since the queue was made."""
 
@@ -36,6 +54,7 @@ class _Piece(NamedTuple):
     end: int
     position: int  # in the session's output, once the terminal has all up to `last`
     output_from: int | None  # position of the byte at `first`; None for a screen
+    own: Own
     frame_from: int  # position at which the frame begins; before it may be the rest of a character
 
 
@@ -60,7 +79,8 @@ class TerminalQueue:
             if self._taken >= piece.last:
                 return Given(piece.position)
             if piece.output_from is not None and self._taken > piece.first:
-                position = piece.output_from + self._taken - piece.first
+                taken = self._taken - piece.first
+                position = piece.output_from + taken - piece.own.before(taken)
                 return Given(position, max(0, position - piece.frame_from), self._lines)
         return self._given
 
@@ -77,18 +97,20 @@ class TerminalQueue:
         after: bytes = b"",
         *,
         rest: int = 0,
+        own: Own = _NO_OWN,
     ) -> None:
         """Add bytes of the session between bytes of the client's own.
 
         `position`: where the session's output goes on behind them. `output_from`: the position at which they begin, if
-        they are output; None if they are a screen. `rest`: how many of them belong to the frame before.
+        they are output; None if they are a screen. `rest`: how many of them belong to the frame before. `own`: goes
+        among them.
         """
         start = self._taken + len(self.waiting)
         first = start + len(before)
-        last = first + len(data)
+        last = first + len(data) + len(own.data)
         frame_from = position if output_from is None else output_from + rest
-        self._pieces.append(_Piece(start, first, last, last + len(after), position, output_from, frame_from))
-        self.waiting += before + data + after
+        self._pieces.append(_Piece(start, first, last, last + len(after), position, output_from, own, frame_from))
+        self.waiting += before + own.within(data) + after
         if not self.waiting:
             self.take(0)  # a piece without bytes is given at once
 

@@ -1,5 +1,6 @@
 """Track the settings that output changes; return the bytes that reset them to their defaults.
 
+Colours, tab stops and the cursor's shape go to what the terminal had before, if it has told that (`Before`).
 Modes that the program has already reset are left alone: resetting some of them again would move the cursor or clear the
 screen.
 Sources: ECMA-48, XTerm ctlseqs, kitty's keyboard and pointer protocols.
@@ -10,6 +11,7 @@ from __future__ import annotations
 import re
 from re import Match
 
+from sesh.client.before import AFTER_RIS, SHAPE, TABS, Before
 from sesh.vt import grammar
 from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.render.clean_screen import CANCEL
@@ -30,15 +32,19 @@ _COMMANDS = {
 }  # fmt: skip
 """The bytes that reset what an OSC has set, by its number: link, progress, pointer, state."""
 _LAST_ROW = b"\x1b[9999;1H"
-_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b)B\x1b>\x1b[?25h\x1b[0 q"
-"""Resets pen, G0 and G1 (of 94 or 96 characters), keypad and cursor; sent in any case."""
+_ALWAYS = b"\x1b[m\x0f\x1b(B\x1b)B\x1b>\x1b[?25h"
+"""Resets pen, G0 and G1 (of 94 or 96 characters), keypad, and shows the cursor; sent in any case."""
 _LATER_SETS = b"\x1b*B\x1b+B"  # resets G2 and G3; the Linux console, which has none, prints the B of each
+_DEFAULTS = {"coding": b"\x1b%G", "sets": _LATER_SETS, SHAPE: b"\x1b[0 q"}
+"""What resets a change, by its group in `_CHANGE`."""
 
 _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
-    rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g)|(?P<saved>s)|(?P<restored>[0-9;]*u))"
+    rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g)|(?P<saved>s)|(?P<restored>[0-9;]*u)"
+    rb"|(?P<shape>[0-9]* q)|(?P<tab_query>2\$w))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
+    rb"|(?P<shape_query>P\$q q(?=\x1b|\Z))"
     rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c)|(?P<save>7)|(?P<restore>8))"
 )
 """Matches a change of a setting, except those in `_ALWAYS` and the margins, which `reset_bytes` always resets."""
@@ -50,6 +56,8 @@ _GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\
 _STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
 _COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
+_QUERIES = {"shape_query": SHAPE, "tab_query": TABS}
+_CHANGES = {"shape": (SHAPE,), "tab": (TABS,), "tabs": (TABS,), "reset": AFTER_RIS}
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
 _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
 _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
@@ -62,6 +70,8 @@ class TerminalReset:
         self._incomplete = bytearray()  # sequence or character at the end of the stream
         self._titled = False  # a title was set while no title was pushed
         self._titles = TitleStack()  # the pushed titles, without their texts
+        self.before = Before()
+        self._ask_at = 0
         self._reset()
 
     def _reset(self) -> None:
@@ -100,6 +110,10 @@ class TerminalReset:
         self._follow(block)
         return shown[: len(shown) - len(self.partial_character)]
 
+    def questions(self, now: float) -> tuple[int, bytes]:
+        """Return queries, and where in what `feed` has returned last: before the first change. `now`: the time."""
+        return self._ask_at, self.before.questions(now)
+
     def _follow(self, block: bytes) -> None:
         if self._incomplete and self._goes_on(block):  # a long sequence in pieces is searched once
             self._keep(block)
@@ -109,8 +123,13 @@ class TerminalReset:
         end = character.start() if character else len(data)
         if b"\x1b" in data:
             end = min(end, _unfinished_at(data))
+            passed = len(self._incomplete) - len(self.partial_character)
             for match in _CHANGE.finditer(data, 0, end):
+                asked = self.before.asks
+                self._note_before(match, may_ask=match.start() >= passed)
                 self._change(match)
+                if self.before.asks and not asked:
+                    self._ask_at = match.start() - passed
             if len(self._resets) > _MAX_RESETS:  # a program sets whatever numbers it likes
                 self._resets = dict([*self._resets.items()][:_MAX_RESETS])
         self._incomplete.clear()
@@ -129,6 +148,17 @@ class TerminalReset:
             return False
         pattern = _GOES_ON.get(kind) or (_STRING_GOES_ON if kind in b"PX^_k" else None)
         return pattern is not None and pattern.fullmatch(block) is not None
+
+    def _note_before(self, match: Match[bytes], *, may_ask: bool) -> None:
+        """Note what a change needs to know first. `may_ask`: none of it has passed yet."""
+        kind = match.lastgroup or ""
+        if kind == "command":
+            number, _, body = match[kind].partition(b";")
+            self.before.note_osc(int(number), body, may_ask=may_ask)
+        elif kind in _QUERIES:
+            self.before.note_query(_QUERIES[kind])
+        else:
+            self.before.note(_CHANGES.get(kind, ()), may_ask=may_ask)
 
     def _change(self, match: Match[bytes]) -> None:
         kind = match.lastgroup
@@ -151,10 +181,8 @@ class TerminalReset:
             final = text[-1:].replace(b"n", b"m")
             value = {b"s": b"0", b"p": b""}.get(final, number)
             self._resets[b">" + final + number] = b"\x1b[>%s%s" % (value, final)
-        elif kind == "coding":
-            self._resets[text] = b"\x1b%G"
-        elif kind == "sets":
-            self._resets[b"sets"] = _LATER_SETS
+        elif kind in _DEFAULTS:
+            self._resets[kind.encode()] = _DEFAULTS[kind]
         elif kind == "reset":
             self._reset()
         elif kind == "save" or (kind == "saved" and _LEFT_RIGHT not in self._resets):  # else CSI s is DECSLRM
@@ -245,12 +273,15 @@ class TerminalReset:
             out = [CANCEL, main_flags]
             if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
+        back = dict(self.before.known())
+        for name in back:
+            resets.pop(name.encode() if name == SHAPE else b"]" + name.encode(), None)
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
-        out.append(b"\x1b7\x1b[?69l\x1b[r" + tabs + b"\x1b8")
+        out.append(b"\x1b7\x1b[?69l\x1b[r" + back.pop(TABS, tabs) + b"\x1b8")
         if origin := resets.pop(_ORIGIN, b""):
             out += [origin, _LAST_ROW]
-        out += [_ALWAYS, *resets.values()]
+        out += [_ALWAYS, *resets.values(), *back.values()]
         if origin or not resets.keys().isdisjoint(_SAVED_WITH_CURSOR):
             out.append(b"\x1b7")  # else a later DECRC would bring them back
         out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]

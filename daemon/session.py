@@ -31,6 +31,7 @@ from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.watching.checkpoint import Checkpointer
 from sesh.daemon.watching.waits import Waits
 from sesh.schema.facts import Event
+from sesh.text.coding import Coding
 from sesh.text.sizes import Size
 
 
@@ -51,7 +52,7 @@ class Session:
         self.faults = faults = FaultLog()
         self.agenda = agenda = Agenda()
         self.log = log = OutputLog(job=facts.job)
-        self.pump = pump = Pump(agenda, log, life)
+        self.pump = pump = Pump(agenda, log, life, Coding.named(facts.coding))
         self.feed = feed = ScreenFeed(agenda, log, size, life, faults, facts.scrollback)
         self.clients = clients = Clients(size)
         self.sender = Sender(log, feed, clients, program_status, faults)

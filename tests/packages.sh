@@ -6,7 +6,7 @@ PATH=$PATH:/usr/sbin:/sbin
 cd "$(dirname "$0")" || exit 1
 
 if command -v apt-get >/dev/null 2>&1; then
-    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:passwd faketime:faketime ip:iproute2"
+    pairs="ps:procps ssh:openssh-client sshd:openssh-server useradd:passwd faketime:faketime ip:iproute2 locale-gen:locales"
 elif command -v dnf >/dev/null 2>&1; then
     pairs="ps:procps-ng ssh:openssh-clients sshd:openssh-server useradd:shadow-utils ip:iproute"
 elif command -v pacman >/dev/null 2>&1; then

@@ -7,6 +7,7 @@ from typing import Optional
 
 from sesh.schema.facts import MAX_SCROLLBACK, SCROLLBACK, LaunchSpec
 from sesh.system.clock import STEADY
+from sesh.text.coding import UTF8
 from sesh.text.sizes import clamped
 
 
@@ -38,6 +39,7 @@ class Facts:
     browser: bool = False  # programs may be offered a browser
     pid: int = 0  # of the program, once it has started
     variables: dict[str, str] = field(default_factory=dict)  # of the newest client, for its shells
+    coding: str = UTF8  # of its programs' locale, by Python's name
 
     @classmethod
     def of(cls, spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:

@@ -85,6 +85,7 @@ class Attached:
             "events": self._events.last,
             "keys": True,
             "last_input": 0,
+            "coding": self._facts.coding,
         }
         if connection.role == Role.KNOWN and hello.get("role") == "attach":
             try:

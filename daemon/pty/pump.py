@@ -1,4 +1,7 @@
-"""Moves bytes from the program's pty to the log, and input to the pty."""
+"""Moves bytes from the program's pty to the log, and input to the pty.
+
+In a locale whose coding is not UTF-8, both are converted here: beyond the pump all text is UTF-8.
+"""
 
 from __future__ import annotations
 
@@ -13,6 +16,7 @@ from sesh.daemon.pty.output_log import OutputLog
 from sesh.daemon.pty.pty import READ_LIMIT, Pty, set_size
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.system import platforms
+from sesh.text.coding import Coding
 from sesh.text.sizes import Size
 from sesh.vt.queries import Kind, QueryScanner, ScannerState, bounded
 
@@ -40,8 +44,9 @@ class PumpState:
 class Pump(Part):
     """Reads the program's pty into the log, and writes input to the pty."""
 
-    def __init__(self, agenda: Agenda, log: OutputLog, life: Lifecycle) -> None:
+    def __init__(self, agenda: Agenda, log: OutputLog, life: Lifecycle, coding: Coding | None = None) -> None:
         super().__init__(agenda)
+        self.coding = coding  # None for UTF-8
         self.log = log
         self.life = life
         self.pty = Pty()  # closed before the start and in an ended session
@@ -99,7 +104,7 @@ class Pump(Part):
         if hung_up:  # by vhangup(2), as of login(1), which opens its terminal again
             self.due, self.hung_up = time.monotonic() + REOPEN_AFTER, True
         self.allowed -= len(block)
-        return block
+        return block if self.coding is None else self.coding.to_utf8(block)
 
     def append(self, piece: bytes) -> list[Finding]:
         """Append visible output to the log; return what is found in it."""
@@ -128,7 +133,7 @@ class Pump(Part):
             self.input_line.note_reader(self.pty)
         if self.allowed <= 0:
             self._note_flush(data)
-        self.unwritten += data
+        self.unwritten += data if self.coding is None else self.coding.from_utf8(data)
         self.write_input()
         self.moved_at = time.monotonic()
         if data.endswith(b"\r"):

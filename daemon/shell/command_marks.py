@@ -21,6 +21,7 @@ from sesh.daemon.shell.marked_shells import CommandBegan, CommandEnded, Mark, Ma
 from sesh.daemon.shell.queue import RunQueue
 from sesh.daemon.shell.run import RunState
 from sesh.system import processes
+from sesh.text.coding import UTF8
 from sesh.text.safe import plain
 
 _END = b"\x1b]133;D"
@@ -70,7 +71,7 @@ class CommandMarks:
         """Handle a mark that ends at `position` of the log. `body`: everything after `133;`."""
         run = self._runs.active
         is_of_run = run is not None and run.state >= RunState.TYPED
-        mark, group = parse_mark(body), self._pump.foreground
+        mark, group = parse_mark(body, self._facts.coding), self._pump.foreground
         self._take(self._marked_shells.take_mark(mark, position, group, time.monotonic(), of_run=is_of_run))
         if mark.letter in ("A", "B"):
             self._marked_shells.note_image(processes.image_of(group))
@@ -149,8 +150,8 @@ def own_output(data: bytes, *, translated: bool, fish: bool = True, late: bool =
     return data.replace(b"\r\n", b"\n") if translated else data
 
 
-def parse_mark(body: bytes) -> Mark:
-    """Return the mark in what follows `133;`."""
+def parse_mark(body: bytes, coding: str = UTF8) -> Mark:
+    """Return the mark in what follows `133;`. `coding`: of the shell's locale."""
     letter, *fields = body.split(b";")
     named = dict(field.partition(b"=")[::2] for field in fields if b"=" in field)
     shell_id = named.get(b"sesh", b"")
@@ -160,7 +161,7 @@ def parse_mark(body: bytes) -> Mark:
         shell_id.decode() if _number(shell_id) is not None else "",
         number if (number := _number(code)) is not None and number < 1000 else None,
         _number(named.get(b"h", b"")),
-        parse_command(body) if letter[:1] == b"C" else None,
+        parse_command(body, coding) if letter[:1] == b"C" else None,
         _number(named.get(b"report", b"")),
         mixed=named.get(b"mixed") == b"1",
         expanded=not any(field.startswith(b"$") for field in fields),
@@ -171,10 +172,10 @@ def _number(digits: bytes) -> int | None:
     return int(digits) if digits.isdigit() and len(digits) <= _DIGITS else None
 
 
-def parse_command(body: bytes) -> str | None:
-    """Return the text of the command in a mark C; None without one."""
+def parse_command(body: bytes, coding: str = UTF8) -> str | None:
+    """Return the text of the command in a mark C, whose `%` stand for bytes of a coding; None without one."""
     _, named, rest = body.partition(b";cmdline_url=")
     if not named:
         return None
     raw = _PERCENT.sub(lambda match: bytes([int(match[1], 16)]), rest.partition(b";")[0])
-    return plain(raw.decode("utf-8", "replace"), keep="\n\t") or None
+    return plain(raw.decode(coding, "replace"), keep="\n\t") or None

@@ -291,7 +291,7 @@ class RunQueue(Part):
         run.attempts += 1
         run.wrapper = wrapper = Wrapper(self.name, self._secret, shell, source(run.words, shell.kind))
         try:
-            wrapper.write()
+            wrapper.write(self._facts.coding)
         except OSError as error:
             raise Refused(f"cannot pass the command to the shell: {error.strerror}") from error
         self._marks.hold()

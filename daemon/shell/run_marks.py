@@ -28,6 +28,7 @@ from typing import NamedTuple
 
 from sesh.daemon.shell.shells import ASH, BASH, DASH, FISH, ZSH, Shell
 from sesh.system import files, paths
+from sesh.text.coding import encoded
 
 _BEGIN = b"\x1b]7373;"
 _MARK = re.compile(rb"\x1b\]7373;([.0-9a-f]+);([ABCE])(?:;([0-9]+))?\x07")
@@ -198,7 +199,8 @@ class Wrapper:
         """Return the word that calls this builtin, whatever aliases and functions have its name."""
         return f"\\command {name}" if self.shell.kind in (DASH, ASH) else f"\\builtin {name}"
 
-    def write(self) -> None:
+    def write(self, coding: str) -> None:
+        """Write the files, in the coding of the shell's locale. Raises OSError."""
         outer = self._outer_text()
         texts = {self._inner: self._inner_text(self._command), self._outer: outer}
         if self._checks:
@@ -208,7 +210,7 @@ class Wrapper:
         if self.shell.kind == ZSH:
             texts[self._hook] = self._mark("A", before=_ZSH_HISTORY)
         for path, text in texts.items():
-            files.write_whole(path, f"{text}\n".encode("utf-8", "surrogateescape"))
+            files.write_whole(path, encoded(f"{text}\n", coding))
 
     def withdraw(self) -> None:
         """Remove the outer file, so that a line that is read later does nothing."""

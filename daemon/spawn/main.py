@@ -26,6 +26,7 @@ from sesh.schema.facts import LaunchSpec
 from sesh.store import records, results
 from sesh.system import paths
 from sesh.text import sizes
+from sesh.text.coding import coding_of
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 
@@ -130,6 +131,7 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
     earlier = spec.get("history", [])
     history = History(max((run["n"] for run in earlier), default=0), [Command(run) for run in earlier])
     facts = Facts.of(spec, session_id, command)
+    facts.coding = coding_of(variables)
     facts.variables = browser(spec["environment"], can_open=spec.get("browser") is True)
     session = Session(facts, size, Pty(), history=history)
     if spec.get("before"):

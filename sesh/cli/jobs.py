@@ -128,7 +128,7 @@ def report(cli: Invocation, name: str, result: JobResult, retained: bytes, *, pr
         return code
     ending = ENDS.get(result.get("reason") or "")
     if printed:
-        cli.out.write(QueryRemover().take(output) if os.isatty(printing.STDOUT) else output)
+        cli.out.output(QueryRemover().take(output) if os.isatty(printing.STDOUT) else output)
         if result.get("truncated"):
             cli.note(f"{subject(name)} wrote more; only the end was kept; --follow prints all")
     if ending:
@@ -152,7 +152,7 @@ class FollowedOutput:
         data = self._held + (data if self._remover is None else self._remover.take(data))
         if not self._out.json:
             self._held = b"\r" if data.endswith(b"\r") and not last else b""
-            self._out.write(data.removesuffix(self._held).replace(b"\r\n", b"\n"))
+            self._out.output(data.removesuffix(self._held).replace(b"\r\n", b"\n"))
             return
         *lines, unfinished = data.split(b"\n")
         pieces, self._held = printing.pieces(unfinished)

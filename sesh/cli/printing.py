@@ -19,6 +19,7 @@ from sesh.reach.outcome import Failed, exit_code
 from sesh.schema.facts import JobResult, RunFacts
 from sesh.schema.outcomes import PrintedError, RunResult
 from sesh.text import safe
+from sesh.text.coding import own_coding, shown, shown_bytes
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -81,15 +82,15 @@ def exit_interrupted() -> int:
 
 def json_line(thing: object) -> bytes:
     """Return a line of JSON: invalid bytes become U+FFFD, controls (C1 too) are escaped."""
-    return json.dumps(safe.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"
+    return json.dumps(safe.encodable(thing), ensure_ascii=False).translate(_C1).encode() + b"\n"  # UTF-8 everywhere
 
 
 def encoded(line: str) -> bytes:
-    """Return text as bytes; file names that are not UTF-8 keep their bytes."""
+    """Return text as bytes of the locale's coding; file names that are none of its text keep their bytes."""
     try:
-        return line.encode("utf-8", "surrogateescape")
+        return shown(line, own_coding())
     except UnicodeEncodeError:  # a lone surrogate, from an escape in JSON
-        return str(safe.encodable(line)).encode()
+        return shown(str(safe.encodable(line)), own_coding())
 
 
 def on_terminal() -> bool:
@@ -130,6 +131,10 @@ class Output:
         if data:
             self._line_open = data[-1:] != b"\n"
 
+    def output(self, data: bytes) -> None:
+        """Print what a session's program has printed, in the coding of this process's locale."""
+        self.write(shown_bytes(data, own_coding()))
+
     def text(self, line: str) -> int:
         """Print one line, or several; return the exit code 0."""
         self.write(encoded(line) + b"\n")
@@ -142,7 +147,7 @@ class Output:
 
     def lines(self, texts: Sequence[str]) -> None:
         """Print lines of a session."""
-        self.write("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
+        self.output("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
 
     def value(self, thing: object) -> int:
         """Print a JSON value in one line; return the exit code 0."""

@@ -49,7 +49,7 @@ def run(ctx: Context, name: Name, *, timeout: Timeout = None, no_wait: NoWait = 
         raise UsageError(f"write the command after --: {SESH} run {printable(name)} -- CMD")
     if no_wait:
         refuse_unused("--no-wait prints no output", {"--ansi": ansi})
-    live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.write, ansi=ansi)
+    live = None if cli.line.json or no_wait else shell.OutputWriter(cli.out.output, ansi=ansi)
 
     left = f"the command goes on in {name}; watch it: {SESH} {name}"
     with fated(Fate.NOT_BEGUN):
@@ -82,7 +82,7 @@ def _report(cli: Invocation, name: str, host: str | None, facts: RunFacts, outpu
     if cli.line.json:
         cli.out.value(command_json(name, host, cli.line.tail, facts, output))
     elif waited:
-        cli.out.write(output)
+        cli.out.output(output)
         if facts.get("truncated"):
             cli.note("the command wrote more; only the end was kept")
         if facts.get("session_ended") and cli.shows_status:
@@ -122,7 +122,7 @@ def history(
     if cli.line.json:
         truncated = facts.get("truncated", False)  # an older sesh on a host does not say
         return cli.out.value({**facts, "truncated": truncated, "output": output.decode("utf-8", "replace")})
-    cli.out.write(output)
+    cli.out.output(output)
     return 0
 
 

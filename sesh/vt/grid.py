@@ -57,6 +57,7 @@ class Used:
     charsets: bool = False
     tabs: bool = False
     keys: bool = False  # kitty's keyboard flags
+    shape: bool = False  # the cursor's
     alternate: bool = False  # what a hidden alternate screen keeps: content, saved cursor, flags
 
 

@@ -251,3 +251,4 @@ class Modes(Printing):
         """DECSCUSR: 0 default; 1, 2 block; 3, 4 underline; 5, 6 bar; odd ones blink."""
         if style <= 6:
             self.cursor_style = style
+            self.used.shape = True

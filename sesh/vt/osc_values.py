@@ -36,10 +36,10 @@ def changed(values: OscValues, number: str, rest: str) -> OscValues:
     code = int(number) if _INDEX.match(number) else 0
     if code in (4, 5):
         pairs = zip(items[::2], items[1::2])
-        named = [(_indexed(code, index), value) for index, value in pairs]
+        named = [(indexed(code, index), value) for index, value in pairs]
         return {name: value for name, value in named if name and _COLOUR.match(value)}
     if code in (104, 105):  # without an index all of them
-        names = [_indexed(code - 100, index) for index in items] if rest else [*values]
+        names = [indexed(code - 100, index) for index in items] if rest else [*values]
         return {name: "" for name in names if name.startswith("5;" if code == 105 else ("4;", "5;"))}
     if 10 <= code <= 19:  # successive colours
         return {str(each): value for each, value in zip(range(code, 20), items) if _COLOUR.match(value)}
@@ -55,7 +55,12 @@ def changed(values: OscValues, number: str, rest: str) -> OscValues:
     return {"22": rest} if code == 22 and _SHAPE.match(rest) else {}
 
 
-def _indexed(code: int, text: str) -> str:
+def name_of(name: str) -> str:
+    """Return the name in `OscValues` of one of kitty's names of colours; empty for an unknown one."""
+    return _BY_NAME.get(name) or (indexed(4, name) if _INDEX.match(name) else f"21;{name}" if name in _NAMES else "")
+
+
+def indexed(code: int, text: str) -> str:
     """Return the name of a colour of OSC 4 or 5; empty without one of that index."""
     index = int(text) if _INDEX.match(text) else PALETTE + SPECIAL
     index += PALETTE if code == 5 else 0
@@ -67,12 +72,10 @@ def _indexed(code: int, text: str) -> str:
 def _by_name(item: str) -> tuple[str, str] | None:
     """Return name and value of an item of OSC 21, `NAME=VALUE` or, to reset it, `NAME`."""
     name, is_set, value = item.partition("=")
-    numbered = _BY_NAME.get(name) or (_indexed(4, name) if _INDEX.match(name) else "")
-    if numbered and (not value or _COLOUR.match(value)):
-        return numbered, value
-    if name in _NAMES and _OPACITY.match(value):
-        return f"21;{name}", is_set + value
-    return None
+    key = name_of(name)
+    if key.startswith("21;"):
+        return (key, is_set + value) if _OPACITY.match(value) else None
+    return (key, value) if key and (not value or _COLOUR.match(value)) else None
 
 
 def sequences(values: OscValues) -> str:

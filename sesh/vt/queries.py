@@ -45,7 +45,8 @@ def form(sequence: bytes) -> bytes:
 def reply_form(query: bytes) -> bytes:
     """Return the form of the reply to a query."""
     own = form(query)
-    return _REPLIES.get(query[2:]) or _REPLIES.get(own, own)
+    without_more = query[2:].partition(b";")[0] + query[-1:]  # DSR may have a number behind that of the question
+    return _REPLIES.get(query[2:]) or _REPLIES.get(without_more) or _REPLIES.get(own, own)
 
 
 class Kind(str, Enum):

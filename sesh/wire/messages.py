@@ -239,8 +239,8 @@ class Welcome(TypedDict, total=False):
     """The first message of a daemon or a bridge.
 
     `keys`: the daemon carries out each request once that changes something and has a `key`; `missed`: events while no
-    client was attached; `now`, `uptime`: the machine's time, and seconds since its start; `beside`: the bridge takes
-    requests with this key.
+    client was attached; `coding`: that of the programs' locale, by Python's name; `now`, `uptime`: the machine's time,
+    and seconds since its start; `beside`: the bridge takes requests with this key.
     """
 
     protocol: int
@@ -251,6 +251,7 @@ class Welcome(TypedDict, total=False):
     last_input: int
     new: bool
     missed: str
+    coding: Text
     events: int
     keys: bool
     home: Text

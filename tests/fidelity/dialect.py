@@ -28,6 +28,7 @@ LACKS = {
     "single shifts": r"\x1b[NO]",
     "a string that ESC k begins": r"\x1bk",
     "mode 2027": r"\?2027[hl]",
+    "text of another size, and colours of OSC 5 and 21": r"\x1b\](?:66|5|21|105)(?![0-9])",
     "mouse encodings 1005 and 1015": r"\?(?:1005|1015)[hl]",
     "CSI j, k, ^, and T with more than a number": r"\x1b\[[\d;]*[jk^]|\x1b\[\d*;[\d;]*T",
 }

@@ -351,7 +351,9 @@ def input_settings(screen: Screen) -> str:
 def _reset_input(screen: Screen) -> str:
     """Return the bytes that reset input modes, which an earlier program may have set."""
     off = sorted({*_INPUT_MODES, *screen.used.modes} - {SYNCHRONIZED_OUTPUT})
-    out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h\x1b[0 q"
+    out = f"\x1b[?{';'.join(map(str, off))}l\x1b>\x1b[?25h"
+    if screen.used.shape:
+        out += "\x1b[0 q"
     if screen.used.keys:
         out += _NO_FLAGS
     if screen.used.charsets:  # the Linux console prints the B of ESC * B

@@ -37,8 +37,9 @@ class Terminal:
     def drop_input(self, _seconds: float) -> None:
         """Drop nothing, because nobody types."""
 
-    def drop_until(self, _last: re.Pattern[bytes], _seconds: float) -> None:
+    def drop_until(self, _last: re.Pattern[bytes], _seconds: float) -> bytes:
         """Drop nothing, because nobody types."""
+        return b""
 
     def grid(self) -> tuple[int, int]:
         return COLUMNS, ROWS

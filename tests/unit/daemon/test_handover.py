@@ -78,7 +78,7 @@ LOST = {
     "it follows from the phase":
         "Lifecycle.named Lifecycle.over",
     "made of the session's facts":
-        "Server.parts Ending._times_out_at Pty.pid",
+        "Server.parts Ending._times_out_at Pty.pid Pump.coding",
     "the turn: it is over":
         "Keyboard.to_type Attached.farewells Events.new QueryRouter.new QueryRouter.asked Server._resting "
         "Server.replace Server._is_full Clients.due Pump.allowed",
