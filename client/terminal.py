@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import select
 import signal
 import termios
@@ -15,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from sesh.client.reports import ReportReader, Typed
+from sesh.client.reports import ReportReader, ResetReplies, Typed, Wait
 from sesh.errors import Refused
 from sesh.system import descriptors
 from sesh.text.coding import UTF8, Coding, own_coding, shown, shown_bytes
@@ -192,8 +191,8 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
 
-    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> bytes:
-        """Drop reports up to what matches `last`, for at most `seconds`; return them, but the first bytes of very many.
+    def drop_until(self, replies: ResetReplies, seconds: float) -> bytes:
+        """Drop reports until `replies` are complete, for at most `seconds`; return the last of what was dropped.
 
         The first byte that belongs to no report is dropped, too, and ends it. What follows it stays unread: a byte once
         read cannot be given back to the terminal.
@@ -208,7 +207,11 @@ class RawTerminal:
                 break
             dropped += byte
             found = reports.feed(byte)
-            if found is Typed.KEY or (found is Typed.END and last.search(dropped)):
+            if found is Typed.END:
+                replies.take(reports.report)
+            elif found is Typed.KEY:
+                replies.take_key()
+            if replies.wait is Wait.OVER:
                 break
             del dropped[:-_MAX_DROPPED]
         return bytes(dropped)

@@ -6,6 +6,7 @@ import re
 
 import pytest
 
+from sesh.client.reports import ASK_RESET
 from tests.support import Home, Open, Terminal
 
 LEAVE = b"\x1c"
@@ -29,7 +30,7 @@ def leave(window: Terminal) -> bytes:
     start = len(window.raw)
     window.type(LEAVE)
     if window.wait_for_raw(re.compile(rb"\x1b\[5n\x1b\[c|\[detached from"), start=start)[0].startswith(b"\x1b"):
-        window.type(b"\x1b[0n\x1b[?62c")
+        window.type(b"\x1b[?7373;0$y\x1b[?62c")
     assert window.exit_code() == 0
     return bytes(window.raw[start:])
 
@@ -64,8 +65,8 @@ def test_a_reply_that_comes_while_leaving_is_given_back(terminal: Open) -> None:
     window.wait_for_raw(query)
     window.wait_for("ready")
     window.type(LEAVE)
-    window.wait_for_raw(b"\x1b[5n\x1b[c")
-    window.type(reply + b"\x1b[0n\x1b[?62c")
+    window.wait_for_raw(ASK_RESET)
+    window.type(reply + b"\x1b[?7373;0$y\x1b[?62c")
     assert window.exit_code() == 0
     assert back in window.raw
 
