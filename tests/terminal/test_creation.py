@@ -155,6 +155,9 @@ def test_a_session_has_the_settings_of_its_creators_terminal(home: Home, set_up:
     assert settings(home, set_up, "sesh open work -- CHILD") == plain
     assert settings(home, set_up, "sesh exec job -d -- CHILD") == plain
     assert settings(home, set_up, "sesh there -- CHILD") == plain
+    plain = settings(home, f"{set_up} columns 80 rows 24", "CHILD")
+    aside = "sesh open aside -- CHILD </dev/null >~/said 2>&1"
+    assert settings(home, set_up, aside) == plain, "its controlling terminal counts, too"
 
 
 def test_the_keys_that_are_set_act_in_the_session(home: Home) -> None:
