@@ -77,6 +77,18 @@ def test_a_pwd_that_does_not_name_the_directory_is_not_believed(home: Home, wron
     assert done.stdout == f"{home.path}/bin\n"
 
 
+def test_lists_and_what_is_exported_have_that_name(home: Home, linked: str) -> None:
+    for name, folder in (("work", ""), ("deeper", "/sub"), ("elsewhere", "/..")):
+        home.sesh("open", name, linked)
+        assert home.sesh("run", name, "--", f"cd -P .{folder} && pwd").code == 0
+    far = f"{home.path}/real/deep"
+    assert [home.summary(name)["cwd"] for name in ("work", "deeper", "elsewhere")] == [linked, f"{linked}/sub", far]
+    home.write("layout.json", home.sesh("export").stdout)
+    assert home.sesh("kill-all", "-y").code == 0
+    assert home.sesh("import", "layout.json").code == 0
+    assert home.sesh("run", "work", "--", "echo $PWD").stdout == f"{linked}\n"
+
+
 def test_here_and_a_hook_know_the_directory_by_that_name_too(home: Home, linked: str) -> None:
     home.write(".config/sesh/config.toml", "hook = 'echo \"$PWD\" >~/.hooked; mv ~/.hooked ~/hooked'\n")
     opened = home.terminal(command=["bash", "--norc", "-c", "cd ~/project; exec sesh here"])
