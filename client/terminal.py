@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from sesh.client.reports import ReportReader, Typed
 from sesh.errors import Refused
 from sesh.system import descriptors
 from sesh.text.coding import UTF8, Coding, own_coding, shown, shown_bytes
@@ -27,7 +28,7 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 )
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
-_MAX_DROPPED = 1 << 16  # bytes of dropped input that are kept
+_MAX_DROPPED = 1 << 14  # bytes of dropped input that are kept
 
 
 class RawTerminal:
@@ -192,15 +193,25 @@ class RawTerminal:
             self._translated = 0
 
     def drop_until(self, last: re.Pattern[bytes], seconds: float) -> bytes:
-        """Drop input up to what matches `last`, for at most `seconds`; return it, but the first bytes of very much."""
+        """Drop reports up to what matches `last`, for at most `seconds`; return them, but the first bytes of very many.
+
+        The first byte that belongs to no report is dropped, too, and ends it. What follows it stays unread: a byte once
+        read cannot be given back to the terminal.
+        """
         deadline = time.monotonic() + seconds
-        dropped = b""
-        while not last.search(dropped) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
-            data = self.read()
-            if data == b"":  # the terminal has gone
+        dropped, reports = bytearray(), ReportReader()
+        while descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+            byte = self.read(1)
+            if byte is None:
+                continue
+            if byte == b"":  # the terminal has gone
                 break
-            dropped = (dropped + (data or b""))[-_MAX_DROPPED:]
-        return dropped
+            dropped += byte
+            found = reports.feed(byte)
+            if found is Typed.KEY or (found is Typed.END and last.search(dropped)):
+                break
+            del dropped[:-_MAX_DROPPED]
+        return bytes(dropped)
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""
