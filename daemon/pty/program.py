@@ -145,12 +145,6 @@ def environment(spec: LaunchSpec, session_id: str) -> dict[str, str]:
     return variables
 
 
-def is_utf8(variables: Mapping[str, str]) -> bool:
-    """Return whether programs with these variables write UTF-8. The locale C, which has ASCII, counts too."""
-    named = next(filter(None, map(variables.get, ("LC_ALL", "LC_CTYPE", "LANG"))), "C")
-    return named in ("C", "POSIX") or "utf8" in named.lower().replace("-", "")
-
-
 def browser(creator: Mapping[str, str], *, can_open: bool) -> dict[str, str]:
     """Return the variables by which programs open pages, if the desktop can."""
     chosen = desktop.for_pages(creator, install.folder(), can_open=can_open)

@@ -51,7 +51,7 @@ def start_daemon(spec: LaunchSpec) -> Connection:
     deadline = time.monotonic() + _START_TIMEOUT
     try:
         spec = {**spec, "directory": spec.get("directory") or paths.current_directory(), "umask": platforms.umask()}
-        spec["inherited"] = inherited.of_this_process()
+        spec = {**spec, "resolved": os.path.realpath(spec["directory"]), "inherited": inherited.of_this_process()}
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
     try:

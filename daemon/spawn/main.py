@@ -15,7 +15,7 @@ from sesh.daemon.base.facts import Facts
 from sesh.daemon.clients.listener import Listener
 from sesh.daemon.desktop import shims
 from sesh.daemon.life.description import write_record
-from sesh.daemon.pty.program import Program, browser, environment, is_utf8, resolve
+from sesh.daemon.pty.program import Program, browser, environment, resolve
 from sesh.daemon.pty.pty import Pty
 from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
@@ -27,7 +27,7 @@ from sesh.schema.facts import LaunchSpec
 from sesh.store import records, results
 from sesh.system import paths, platforms
 from sesh.text import sizes
-from sesh.text.coding import coding_of
+from sesh.text.coding import UTF8, coding_of
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 
@@ -140,5 +140,5 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     session.pump.stdin = StdinPipe(session.agenda, outbound)
-    terminal = {"IUTF8": int(is_utf8(variables)), **spec.get("terminal", {})}
+    terminal = {"IUTF8": int(facts.coding == UTF8), **spec.get("terminal", {})}
     return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound, terminal)

@@ -291,6 +291,7 @@ class LaunchSpec(TypedDict, total=False):
     `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept. `browser`: the desktop of
     the creator opens pages, so programs are offered a browser; None if they never are. `files`: the id of the directory
     of files that it takes over. `terminal`: the settings of the creator's terminal, none without one.
+    `resolved`: the directory without symbolic links.
     """
 
     name: str
@@ -314,6 +315,7 @@ class LaunchSpec(TypedDict, total=False):
     outlive: str
     scrollback: int
     umask: int
+    resolved: str
     terminal: TerminalSettings
     inherited: Inherited
     before: str

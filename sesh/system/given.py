@@ -27,7 +27,7 @@ def restore_environment() -> None:
 
 def environment() -> dict[str, str]:
     """Return `os.environ` with the LC_CTYPE that the caller gave."""
-    return without_coercion(os.environ, platforms.first_environment())
+    return without_coercion(os.environ, platforms.first_environment() if os.environ.get(_NAME) in _COERCED else None)
 
 
 def without_coercion(variables: Mapping[str, str], first: bytes | None) -> dict[str, str]:

@@ -35,9 +35,17 @@ _PLACES = {name: getattr(termios, ours) for name, ours in _NAMED.items() if hasa
 
 
 def own_settings() -> TerminalSettings:
-    """Return the settings of this process's terminal; none without one."""
-    terminal = descriptors.own_terminal()
-    return settings_of(terminal) if terminal is not None else {}
+    """Return the settings of this process's terminal, which may be its controlling one alone; none without one."""
+    if (terminal := descriptors.own_terminal()) is not None:
+        return settings_of(terminal)
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return {}
+    try:
+        return settings_of(terminal)
+    finally:
+        os.close(terminal)
 
 
 def settings_of(terminal: int) -> TerminalSettings:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import pytest
 from hypothesis import given as with_any
 from hypothesis import strategies as st
 
 from sesh.system.given import without_coercion
+from sesh.system.platforms import variables_within
 
+TEXT = st.binary(min_size=1).filter(lambda each: b"\0" not in each)
 COERCED = {"LC_CTYPE": "C.UTF-8", "HOME": "/home/ann"}
 
 
@@ -34,3 +37,19 @@ def test_nothing_else_changes(others: dict[str, bytes], first: bytes) -> None:
     variables = {name: os.fsdecode(value) for name, value in others.items()}
     assert without_coercion(variables | {"LC_CTYPE": "de_DE"}, first) == variables | {"LC_CTYPE": "de_DE"}
     assert without_coercion(variables, first) == variables
+
+
+@with_any(st.lists(TEXT, min_size=1), st.lists(TEXT), st.integers(1, 9), st.lists(TEXT))
+def test_the_variables_are_found_behind_the_words_of_a_process(
+    words: list[bytes], variables: list[bytes], padding: int, linker: list[bytes]
+) -> None:
+    def joined(strings: list[bytes]) -> bytes:
+        return b"".join(each + b"\0" for each in strings)
+
+    kept = len(words).to_bytes(4, sys.byteorder) + b"/bin/sesh" + bytes(padding) + joined(words)
+    assert variables_within(kept + joined(variables) + b"\0" + joined(linker)) == joined(variables)
+
+
+@with_any(st.binary())
+def test_no_bytes_raise(odd: bytes) -> None:
+    variables_within(odd)
