@@ -27,5 +27,5 @@ def test_nothing_is_said_without_the_calls(monkeypatch: pytest.MonkeyPatch, poli
 def test_the_policy_of_a_process_is_that_of_its_first_mapping(
     monkeypatch: pytest.MonkeyPatch, maps: bytes, policy: str
 ) -> None:
-    monkeypatch.setattr(platforms, "content", lambda path, most=-1: maps if path.endswith("numa_maps") else b"")
+    monkeypatch.setattr(platforms, "content", lambda path, *_: maps if path.endswith("numa_maps") else b"")
     assert inherited.of_this_process() == {"memory_policy": policy, "keyring": "", "keyring_id": 0}
