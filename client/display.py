@@ -21,7 +21,7 @@ _WRITE_TIMEOUT = 1.0  # seconds for a terminal to accept a byte of a leaving cli
 _LATE_REPLIES = 0.1  # seconds in which a client whose link is lost drops late replies of its terminal
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
 _SILENT_TIMEOUT = 0.1  # the same for a terminal that has never told
-_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=0;1u)")
+_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=[0-9]+;1u)")
 """Resets of the mouse, the focus, reports of colours and sizes, win32's input, and kitty's keyboard."""
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
