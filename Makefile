@@ -36,21 +36,24 @@ help:
 	@echo 'make clean      remove everything that make created in this directory'
 
 # What sesh itself needs, and no more: `make run` is soon there.
-$(RUNS): pyproject.toml setup.py .ci/venv.sh
+$(RUNS): pyproject.toml setup.py .ci/venv.sh install/isolate.sh
 	@echo 'installing what sesh needs into $(VENV) (once, about a minute)…'
 	@sh .ci/venv.sh $(VENV)
 	@$(DEVELOP) $(BIN)/python $(PIP) install -q -e .
+	@sh install/isolate.sh $(VENV)
 	@touch $@
 
 $(STAMP): $(RUNS)
 	@$(BIN)/python $(PIP) install -q 'pip>=25.1'
 	$(DEVELOP) $(BIN)/python $(PIP) install $(GROUPS)
+	@sh install/isolate.sh $(VENV)
 	@touch $@
 
-$(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh
+$(VENV)-%/.installed: pyproject.toml setup.py .ci/venv.sh install/isolate.sh
 	@PYTHON='$(or $(PYTHON),python$*)' sh .ci/venv.sh $(@D)
 	@$(@D)/bin/python $(PIP) install -q 'pip>=25.1'
 	$(DEVELOP) $(@D)/bin/python $(PIP) install $(GROUPS)
+	@sh install/isolate.sh $(@D)
 	@touch $@
 
 run: $(RUNS)

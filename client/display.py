@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 from sesh.about import PROGRAM
 from sesh.client.before import Before
+from sesh.client.reports import ASK_RESET, ResetReplies, Wait
 from sesh.client.terminal import RawTerminal
 from sesh.client.terminal_queue import Own, TerminalQueue
 from sesh.client.terminal_reset import TerminalReset
@@ -19,9 +20,8 @@ MAX_PENDING = 256 << 10  # stop reading from the daemon while this many bytes ar
 _WRITE_TIMEOUT = 1.0  # seconds for a terminal to accept a byte of a leaving client; then the last bytes are dropped
 _LATE_REPLIES = 0.1  # seconds in which a client whose link is lost drops late replies of its terminal
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
-_ASK = b"\x1b[5n\x1b[c"  # DSR and DA1: no program asks for both in this order, so a reply to both is to these
-_ASKED = re.compile(rb"\x1b\[0n.*\x1b\[\?[0-9;]*c", re.DOTALL)
-_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=0;1u)")
+_SILENT_TIMEOUT = 0.1  # the same for a terminal that has never told
+_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=[0-9]+;1u)")
 """Resets of the mouse, the focus, reports of colours and sizes, win32's input, and kitty's keyboard."""
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
@@ -50,6 +50,7 @@ class Display:
         self._inserted = b""  # sequences that wait for the end of the program's
         self._was_alternate = False
         self.held = False
+        self.answers_reset = True  # False once the terminal has not told that it has processed a reset
         self._reset()
 
     def _reset(self) -> None:
@@ -170,31 +171,32 @@ class Display:
 
     def print_line(self, text: str) -> None:
         """Print a line on a terminal that does not show the session."""
-        self.terminal.write_all(f"[{plain(text)}]\r\n".encode("utf-8", "replace"), _WRITE_TIMEOUT)
+        self.terminal.write_all(_printed(text), _WRITE_TIMEOUT)
 
     def leave(self, line: str, last_message: Message) -> None:
         """Reset the settings; print `line`, unless empty, on an empty row.
 
+        What the terminal sends before it has processed the reset would be typed into the outer shell: it is waited for.
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
         was_started, before = self.started, self.terminal_reset.before
         reset = self._take_reset(last_message)
-        # What the terminal sends before it has processed the reset would be typed into the outer shell.
-        is_open = last_message.get("queries") is True or before.awaits
-        asks = was_started and (is_open or _STOPS_REPORTS.search(reset) is not None)
-        if not self._write_reset(reset + _ASK * asks):
+        others = last_message.get("queries") is True
+        asks = was_started and (others or before.awaits or _STOPS_REPORTS.search(reset) is not None)
+        if not self._write_reset(reset + (_printed(line) if line else b"") + ASK_RESET * asks):
             return
         if asks:
-            self._await_reset(before)
+            self._await_reset(before, others=others)
         elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
-        if line:  # last: who sees it may type
-            self.print_line(line)
 
-    def _await_reset(self, before: Before) -> None:
-        """Drop input until the terminal has processed the reset; give back what it tells only now."""
+    def _await_reset(self, before: Before, *, others: bool = False) -> None:
+        """Drop reports until the terminal has processed the reset; give back what it tells only now."""
         told = {*before.known()}
-        before.take(self.terminal.drop_until(_ASKED, _RESET_TIMEOUT), time.monotonic())
+        replies = ResetReplies(others=others)
+        seconds = _RESET_TIMEOUT if self.answers_reset else _SILENT_TIMEOUT
+        before.take(self.terminal.drop_until(replies, seconds), time.monotonic())
+        self.answers_reset = replies.wait is not Wait.BEGUN
         if late := b"".join(back for name, back in before.known() if (name, back) not in told):
             self.terminal.write_all(b"\x1b7" + late + b"\x1b8", _WRITE_TIMEOUT)
 
@@ -228,13 +230,17 @@ class Display:
         before = self.terminal_reset.before
         reset = self._take_reset({})
         asks = before.awaits or _STOPS_REPORTS.search(reset) is not None
-        if self._write_reset(reset + _ASK * asks) and asks:
+        if self._write_reset(reset + ASK_RESET * asks) and asks:
             self._await_reset(before)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""
         if not self.started:
             self.show(b"\x1b[?1049h" if self._was_alternate else clean_screen(*self.terminal.grid()))
+
+
+def _printed(text: str) -> bytes:
+    return f"[{plain(text)}]\r\n".encode("utf-8", "replace")
 
 
 def _linked(text: str, columns: int) -> str:

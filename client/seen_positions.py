@@ -20,6 +20,7 @@ from sesh.system import files, paths, processes
 from sesh.wire.messages import Hello
 
 _PREFIX = ".terminal."
+_SILENT = "silent"  # in the place of a session
 _MAX_BYTES = 64 << 10  # a larger file is ignored
 MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
 MAX_TERMINALS = 64  # terminals that are recorded: those that left last
@@ -29,6 +30,7 @@ class SeenPositions:
     """The sessions that this terminal has left, the latest last.
 
     A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if unknown.
+    `is_silent`: the terminal did not tell that it has processed the last reset; it is recorded with the next leave.
     """
 
     def __init__(self, tty: str) -> None:
@@ -36,6 +38,7 @@ class SeenPositions:
         started = processes.start_time(leader) if tty and leader > 0 else ""
         self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
         self._left = self._read() if started else {}  # what it has of each session, by its host and id
+        self.is_silent = self._left.pop(_SILENT, None) is not None
 
     def told(self, host: str | None) -> Hello:
         """Return what HELLO says to a host, or to this machine, of its sessions."""
@@ -64,7 +67,8 @@ class SeenPositions:
     def _write(self) -> None:
         """Write the file; ignore a failure, after which lines may appear twice."""
         latest = [*self._left.items()][-MAX_SESSIONS:]
-        content = json.dumps({key: given if given.size else given.position for key, given in latest}).encode()
+        left = {key: given if given.size else given.position for key, given in latest}
+        content = json.dumps({**left, **({_SILENT: 1} if self.is_silent else {})}).encode()
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             files.write_whole(os.path.join(folder, self._entry), content)

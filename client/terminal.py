@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import os
-import re
 import select
 import signal
 import termios
@@ -15,6 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
+from sesh.client.reports import ReportReader, ResetReplies, Typed, Wait
 from sesh.errors import Refused
 from sesh.system import descriptors
 from sesh.text.coding import UTF8, Coding, own_coding, shown, shown_bytes
@@ -27,7 +27,7 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 )
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
-_MAX_DROPPED = 1 << 16  # bytes of dropped input that are kept
+_MAX_DROPPED = 1 << 14  # bytes of dropped input that are kept
 
 
 class RawTerminal:
@@ -191,16 +191,30 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
 
-    def drop_until(self, last: re.Pattern[bytes], seconds: float) -> bytes:
-        """Drop input up to what matches `last`, for at most `seconds`; return it, but the first bytes of very much."""
+    def drop_until(self, replies: ResetReplies, seconds: float) -> bytes:
+        """Drop reports until `replies` are complete, for at most `seconds`; return the last of what was dropped.
+
+        The first byte that belongs to no report is dropped, too, and ends it. What follows it stays unread: a byte once
+        read cannot be given back to the terminal.
+        """
         deadline = time.monotonic() + seconds
-        dropped = b""
-        while not last.search(dropped) and descriptors.polled([(self.inbound, select.POLLIN)], deadline):
-            data = self.read()
-            if data == b"":  # the terminal has gone
+        dropped, reports = bytearray(), ReportReader()
+        while descriptors.polled([(self.inbound, select.POLLIN)], deadline):
+            byte = self.read(1)
+            if byte is None:
+                continue
+            if byte == b"":  # the terminal has gone
                 break
-            dropped = (dropped + (data or b""))[-_MAX_DROPPED:]
-        return dropped
+            dropped += byte
+            found = reports.feed(byte)
+            if found is Typed.END:
+                replies.take(reports.report)
+            elif found is Typed.KEY:
+                replies.take_key()
+            if replies.wait is Wait.OVER:
+                break
+            del dropped[:-_MAX_DROPPED]
+        return bytes(dropped)
 
     def take_signals(self) -> set[int]:
         """Return the signals since the last call, without a SIGTSTP that SIGCONT has ended."""

@@ -30,7 +30,7 @@ from sesh.daemon.session import Session
 from sesh.daemon.snapshot import Snapshot, decoded, encoded, session_of, take_snapshot
 from sesh.errors import Busy, ExitCode, Refused
 from sesh.names import printable
-from sesh.system import paths
+from sesh.system import given, paths
 from sesh.wire import protocol
 from sesh.wire.messages import RELOAD
 
@@ -161,6 +161,7 @@ def memory_file(data: bytes) -> BinaryIO:
 
 def take_over(memory: int) -> None:
     """Serve a snapshot's session to its end; in a trial, return."""
+    given.restore_environment()
     state = decoded(memory)
     session = session_of(state)
     if not state["descriptors"]:

@@ -38,6 +38,7 @@ if [ -z "$environment" ]; then
     echo "make install: $program is still another program; move it away, and repeat this" >&2
     exit 1
 fi
+sh install/isolate.sh "$environment"
 share link "$environment"
 echo "installed: $program"
 [ -z "${note-}" ] || echo "$note"

@@ -11,6 +11,10 @@ def main() -> int:
     argv = sys.argv[1:]
     try:
         _fill_standard_streams()
+        if "LC_CTYPE" in os.environ:
+            from sesh.system import given  # noqa: PLC0415 - needed in few locales
+
+            given.restore_environment()
         if argv[:1] == ["--desk"] and argv[1:]:  # a program waits for it, and its words are those of another
             from sesh.cli.door import run  # noqa: PLC0415
 
@@ -31,6 +35,7 @@ def main() -> int:
 
 def start() -> None:
     """Run sesh, and exit the process with its exit code."""
+    _isolate()
     if signal.getsignal(signal.SIGQUIT) == signal.SIG_DFL:
         signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\ must not dump core
     code = main()
@@ -62,6 +67,16 @@ def _flush() -> None:
             from sesh.errors import Refused  # noqa: PLC0415 - only an error needs it
 
             raise Refused(f"cannot write output: {error.strerror}") from error
+
+
+def _isolate() -> None:
+    """Start again if PYTHONPATH or PYTHONHOME counted: they are for the programs of sessions."""
+    # Not in `python -m sesh`, nor with a sesh that PYTHONPATH leads to: who types that means it.
+    folders = [os.path.realpath(each) for each in os.environ.get("PYTHONPATH", "").split(os.pathsep) if each]
+    is_installed = os.path.basename(sys.argv[0]) in ("sesh", "sesh-mux")
+    is_there = is_installed and os.path.dirname(os.path.dirname(os.path.realpath(__file__))) not in folders
+    if is_there and not sys.flags.ignore_environment and (folders or os.environ.get("PYTHONHOME")):
+        os.execv(sys.executable, [sys.executable, "-E", *sys.argv])  # -I would lack packages of the user alone
 
 
 def _fill_standard_streams() -> None:

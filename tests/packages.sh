@@ -19,7 +19,7 @@ fi
 for tool in bash zsh fish dash tcsh autossh busybox vim less tmux screen dtach htop rsync npm; do
     pairs="$pairs $tool:$tool"
 done
-pairs="$pairs nvim:neovim node:nodejs"
+pairs="$pairs nvim:neovim node:nodejs keyctl:keyutils numactl:numactl"
 
 missing=
 for pair in $pairs; do

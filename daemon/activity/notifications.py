@@ -168,8 +168,9 @@ def _notify_in_child(facts: Facts, news: News) -> NoReturn:
             os._exit(0)
         with suppress(OSError):  # if the directory was removed, the hook runs in /
             os.chdir(facts.directory)
+        own = {"PWD": facts.directory, **_variables(facts.name, news)}
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # only now: a daemon may have exited during its request
-        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **_variables(facts.name, news)})
+        os.execve("/bin/sh", ["sh", "-c", settings.hook], {**os.environ, **own})
     finally:
         os._exit(_NOT_STARTED)
 

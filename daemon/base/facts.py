@@ -40,6 +40,7 @@ class Facts:
     pid: int = 0  # of the program, once it has started
     variables: dict[str, str] = field(default_factory=dict)  # of the newest client, for its shells
     coding: str = UTF8  # of its programs' locale, by Python's name
+    resolved: str = ""  # the directory without symbolic links, by the kernel's name
 
     @classmethod
     def of(cls, spec: LaunchSpec, session_id: str, command: list[str]) -> Facts:
@@ -66,7 +67,16 @@ class Facts:
             env=[*dict.fromkeys([*spec.get("env", ()), *(spec.get("extra") or ())])],
             files=spec.get("files") or session_id,
             browser=spec.get("browser") is not None,
+            resolved=spec.get("resolved", ""),
         )
+
+    def named(self, directory: str) -> str:
+        """Return a directory of the kernel's by the name by which the session's was entered, if it lies there."""
+        # By the names alone: a daemon does not wait for a file system.
+        below = directory.removeprefix(self.resolved)
+        if not self.resolved or below == directory or (below and below[0] != "/"):
+            return directory
+        return self.directory + below
 
     def update(self, changed: Facts) -> None:
         """Take over all facts of a changed copy, or of an earlier one."""

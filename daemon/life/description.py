@@ -31,7 +31,7 @@ def summary(session: Session) -> Status:
     return {
         **records.summary(session.name, written, state),  # type: ignore[typeddict-item]  # no more keys than these
         "attached": len(session.clients),
-        "cwd": (processes.directory_of(facts.pid) if session.life.running else "") or facts.directory,
+        "cwd": facts.named(processes.directory_of(facts.pid) if session.life.running else "") or facts.directory,
         "command": shorten(facts.command),
         "title": session.findings.title,
         "foreground": _foreground(session),

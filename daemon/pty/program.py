@@ -7,10 +7,9 @@ import shlex
 import shutil
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from errno import E2BIG, EACCES, EINVAL, ENOENT, ENOEXEC, ENOTDIR
 from mmap import mmap
-from termios import TCSANOW, tcgetattr, tcsetattr
 
 from ptyprocess import PtyProcess
 
@@ -22,12 +21,11 @@ from sesh.errors import ExitCode, Refused, SeshError, cannot
 from sesh.names import printable
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records
-from sesh.system import paths, platforms, programs
+from sesh.system import paths, platforms, programs, terminal_modes
 
 GATE = 'while IFS= read -r __line; do case $__line in ""|[yY]) exec "$@" ;; esac; done; exit 1'
 """Shell source that waits for Enter, then executes the command; a line with other words, as of a script, does not."""
 _CHDIR, _EXECUTE = 1, 2  # steps of the child that may fail
-_IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it
 _SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 FALLBACK_TERM = "xterm-256color"  # every terminal understands it, and every system has its terminfo
 
@@ -49,8 +47,8 @@ OF_THE_CREATORS_TERMINAL = frozenset((
 ))  # fmt: skip
 """Variables by which programs know one window, or one session of a multiplexer; users' settings for those stay."""
 
-_OF_THE_CREATOR = frozenset(("OLDPWD", "PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION", "_"))
-"""Variables of the creating process, in its directory and session."""
+_OF_THE_CREATOR = frozenset(("PWD", "SESH_ENV_FILE", "SESH_FAR", "SESH_SESSION", "_"))
+"""Variables of the creating process, and of its session."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +62,7 @@ class Program:
     size: tuple[int, int, int, int]  # columns, rows, width and height in pixels
     umask: int
     stdin: int = -1  # a descriptor; -1 for the pty
+    terminal: Mapping[str, int] = field(default_factory=dict)  # settings of the pty, see `terminal_modes`
 
     def start(self) -> Pty:
         """Start the program; return its pty. Raises SeshError (exit code 127 or 126), Refused."""
@@ -96,9 +95,7 @@ class Program:
             os.chdir(self.directory)
             step = _EXECUTE
             os.umask(self.umask)
-            modes = tcgetattr(0)
-            modes[0] |= _IUTF8
-            tcsetattr(0, TCSANOW, modes)
+            terminal_modes.give(0, self.terminal)
             if self.stdin >= 0:
                 os.dup2(self.stdin, 0)
                 os.close(self.stdin)

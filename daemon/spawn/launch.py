@@ -19,7 +19,7 @@ from sesh import about, errors, names
 from sesh.about import SESH
 from sesh.errors import Refused, SeshError
 from sesh.schema.facts import LaunchSpec
-from sesh.system import files, paths, platforms, processes, programs
+from sesh.system import files, inherited, paths, platforms, processes, programs
 from sesh.wire import messages
 from sesh.wire.connection import Connection, adopt, listen, open_socket, request_frames
 
@@ -50,7 +50,8 @@ def start_daemon(spec: LaunchSpec) -> Connection:
     files.ready_directory()
     deadline = time.monotonic() + _START_TIMEOUT
     try:
-        spec = {**spec, "directory": spec.get("directory") or os.getcwd(), "umask": platforms.umask()}
+        spec = {**spec, "directory": spec.get("directory") or paths.current_directory(), "umask": platforms.umask()}
+        spec = {**spec, "resolved": os.path.realpath(spec["directory"]), "inherited": inherited.of_this_process()}
     except FileNotFoundError as error:
         raise Refused("the current directory was removed", hint="change to another one") from error
     try:

@@ -21,12 +21,13 @@ from sesh.daemon.pty.stdin_pipe import StdinPipe
 from sesh.daemon.server import Server
 from sesh.daemon.session import Session
 from sesh.daemon.shell.history import Command, History
+from sesh.daemon.spawn import attributes
 from sesh.errors import Interrupted, SeshError, cannot
 from sesh.schema.facts import LaunchSpec
 from sesh.store import records, results
-from sesh.system import paths
+from sesh.system import paths, platforms
 from sesh.text import sizes
-from sesh.text.coding import coding_of
+from sesh.text.coding import UTF8, coding_of
 from sesh.wire import protocol
 from sesh.wire.connection import Connection
 
@@ -43,6 +44,7 @@ def run_daemon(creator: socket.socket) -> None:
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if ignored, the kernel discards wait statuses
         connection = Connection(creator.fileno(), creator.fileno())
         spec = _receive_spec(connection)
+        attributes.take_on(spec.get("inherited", {}), platforms.peer_pid(creator) if platforms.LINUX else 0)
         own = {"SESH_SESSION": spec["name"], "SESH_DIR": paths.directory()}  # absolute; hooks inherit it
         os.environ.clear()
         os.environ.update({**spec["environment"], **own})
@@ -138,4 +140,5 @@ def _session(spec: LaunchSpec) -> tuple[Session, Program]:
         session.pump.append_unscanned(spec["before"].encode("utf-8", "replace"))
     inbound, outbound = os.pipe() if spec.get("stdin") else (-1, -1)
     session.pump.stdin = StdinPipe(session.agenda, outbound)
-    return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound)
+    terminal = {"IUTF8": int(facts.coding == UTF8), **spec.get("terminal", {})}
+    return session, Program(path, argv, spec["directory"], variables, size, spec["umask"], inbound, terminal)

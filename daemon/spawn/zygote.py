@@ -14,6 +14,7 @@ from contextlib import suppress
 
 from sesh import about, errors
 from sesh.config import debug_log
+from sesh.daemon.spawn import attributes
 from sesh.daemon.spawn.main import BLOCKED, respond, run_daemon
 from sesh.system import platforms, processes
 from sesh.wire import protocol
@@ -39,6 +40,7 @@ def run(listening: int, path: str) -> None:
 def _reset() -> None:
     os.chdir("/")
     os.umask(0o077)
+    attributes.join_own_keyring()  # of no login: for a fork that may have no further one
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     null = os.open(os.devnull, os.O_RDWR)

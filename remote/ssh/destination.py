@@ -45,6 +45,7 @@ class Destination:
         self.login_prompted: bool | None = None  # the last login prompted a person; None without one, or if unknown
         self.config_time = 0.0  # seconds that `ssh -G` took: each ssh takes them again, as for a `Match exec`
         self._settings = settings
+        self._timeout = TIMEOUT  # seconds for each `ssh -G` of a jump host
 
     @property
     def target(self) -> list[str]:
@@ -52,10 +53,15 @@ class Destination:
         return target(self.host)
 
     def resolve(self, timeout: float = TIMEOUT) -> Settings:
-        """Run `ssh -G` once; return the settings by lower-case keyword. Raises UsageError, Unreachable."""
+        """Run `ssh -G` once, and once for each jump host; return the settings by lower-case keyword.
+
+        Raises UsageError, Unreachable.
+        """
         if self._settings is None:
             began = time.monotonic()
             self._settings = {} if self.via is not None else resolve(self, *environment_options(), timeout=timeout)
+            self._timeout = max(0.0, timeout - (time.monotonic() - began))
+            _ = self.hops  # now, as the time for them counts, too
             self.config_time = time.monotonic() - began
         return self._settings
 
@@ -78,7 +84,7 @@ class Destination:
     def hops(self) -> list[Hop]:
         """The jump hosts as ssh resolves them, the last one first; empty where ssh has to find them by itself."""
         with suppress(UsageError, Unreachable):  # ssh itself says what is wrong with one
-            return _hops(self.settings)
+            return _hops(self.settings, self._timeout)
         return []
 
     @property
@@ -113,7 +119,7 @@ class Hop(NamedTuple):
 _MAX_HOPS = 8  # then the jump hosts may lead in a circle
 
 
-def _hops(settings: Settings) -> list[Hop]:
+def _hops(settings: Settings, timeout: float) -> list[Hop]:
     """Return the jump hosts on the way to a host with these settings, the last one first.
 
     As with ssh, the first one of a ProxyJump is reached as its own settings say. Raises UsageError, Unreachable.
@@ -122,7 +128,7 @@ def _hops(settings: Settings) -> list[Hop]:
     jumps = _jumps(settings)
     while jumps and len(hops) < _MAX_HOPS:
         word = jumps.pop()
-        hops.append(Hop(target(word), _ask(word, target(word))))
+        hops.append(Hop(target(word), _ask(word, target(word), timeout)))
         jumps = jumps or _jumps(hops[-1].settings)
     return [] if jumps else hops
 
@@ -196,7 +202,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
     return _ask(destination.host, [*options, *destination.target], timeout)
 
 
-def _ask(host: str, arguments: list[str], timeout: float = TIMEOUT) -> Settings:
+def _ask(host: str, arguments: list[str], timeout: float) -> Settings:
     """Run `ssh -G` with these arguments. `host`: for messages. Raises as `resolve`."""
     ssh = program()
     try:

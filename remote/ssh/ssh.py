@@ -141,15 +141,18 @@ def way(destination: Destination, *, may_prompt: bool) -> str:
         words = [program(), *_against_prompts(may_prompt=may_prompt)]
         if hop.settings.get(_HOST_KEYS.keyword.lower(), [_HOST_KEYS.ssh_default])[0] == _HOST_KEYS.ssh_default:
             words += option(_HOST_KEYS.keyword, _HOST_KEYS.default)
-        words += option("ProxyCommand", line) if line else []
+        words += _jump_option(line) if line else []
         before, after = _shell_line(words), _shell_line(hop.target)
         line = f"{before.replace('%', '%%')} -W '[%h]:%p' {after.replace('%', '%%')}"
     return line or destination.setting("proxycommand")
 
 
-def _way_option(line: str) -> list[str]:
-    """Return the option for a ProxyCommand, to come before any ProxyJump: ssh follows the first of the two."""
-    return option("ProxyCommand", line) if line else []
+def _jump_option(line: str) -> list[str]:
+    """Return the options for a ProxyCommand in place of a ProxyJump, to come before that.
+
+    ssh follows the first of the two, and passes no descriptor for a jump host, whatever ProxyUseFdpass says.
+    """
+    return [*option("ProxyCommand", line), "-o", "ProxyUseFdpass=no"]
 
 
 def _shell_line(words: Iterable[str]) -> str:
@@ -172,12 +175,13 @@ def command(
     argv += ["-T", "-o", "ControlMaster=no"]
     argv += ["-o", "ClearAllForwardings=yes"]  # the shared connection has the ports, so a second request would fail
     for keyword, needed in _NEEDED.items():
-        if destination.setting(keyword.lower()).lower() not in ("", needed):
+        # Not `setting`, for which `none` is no value: it is one of SessionType.
+        if destination.settings.get(keyword.lower(), [needed])[0].lower() != needed:
             argv += option(keyword, needed)
     if own_timeout is not None:
         argv += ["-o", "ControlPath=none", *option("ConnectTimeout", str(own_timeout))]
     if destination.hops:
-        argv += _way_option(way(destination, may_prompt=may_prompt))
+        argv += _jump_option(way(destination, may_prompt=may_prompt))
     argv += options(destination, may_prompt=may_prompt)  # after the others, as ssh takes the first value of an option
     if own_timeout is None and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
@@ -193,7 +197,8 @@ def logged_way_option(destination: Destination, errors: str, *, may_prompt: bool
     if not command:
         return []
     line = 'exec "${SHELL:-/bin/sh}" -c "$0" 2>>"$1"'
-    return _way_option(_shell_line(["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")]))
+    words = _shell_line(["sh", "-c", line, f"exec {command}", errors.replace("%", "%%")])
+    return _jump_option(words) if destination.hops else option("ProxyCommand", words)
 
 
 # -- the control socket

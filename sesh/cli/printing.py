@@ -152,7 +152,11 @@ class Output:
 
     def lines(self, texts: Sequence[str]) -> None:
         """Print lines of a session."""
-        self.output("".join(f"{text}\n" for text in texts).encode("utf-8", "replace"))
+        self.drawn("".join(f"{text}\n" for text in texts))
+
+    def drawn(self, text: str) -> None:
+        """Print text of a session's screen, in which no byte stands for itself."""
+        self.write(shown(text.encode("utf-8", "replace").decode(), own_coding()))
 
     def value(self, thing: object) -> int:
         """Print a JSON value in one line; return the exit code 0."""

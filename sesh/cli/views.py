@@ -119,7 +119,7 @@ def screen(
     if cli.line.json:
         return cli.out.value({**head, **drawn})
     text = drawn["text"].rstrip("\n") if form == "text" else drawn["text"]
-    cli.out.output(text.encode("utf-8", "replace") + (b"\n" if text else b""))
+    cli.out.drawn(text + "\n" if text else "")
     return 0
 
 

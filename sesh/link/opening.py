@@ -20,7 +20,7 @@ from sesh.remote.ssh import master, ssh
 from sesh.remote.ssh.destination import TIMEOUT, Destination
 from sesh.remote.ssh.master import LoginOptions
 from sesh.remote.ssh.ssh_messages import BRIDGE_COMMAND, login_hint
-from sesh.system import descriptors, paths, platforms
+from sesh.system import descriptors, paths, platforms, terminal_modes
 from sesh.wire.connection import Peer
 from sesh.wire.messages import OriginFacts
 
@@ -135,6 +135,7 @@ def _origin_facts(destination: Destination) -> OriginFacts:
         "colorterm": os.environ.get("COLORTERM") if has_terminal else None,
         "locale": {key: value for key, value in os.environ.items() if is_locale(key)},
         "opens_pages": platforms.opens_pages(os.environ),
+        "terminal": terminal_modes.own_settings(),
         "set_by_ssh": [key for key in set_by_ssh if key == "COLORTERM" or is_locale(key)],
     }
 

@@ -21,7 +21,7 @@ from sesh.reach.origin import Origin
 from sesh.schema.facts import LaunchSpec, Record, Spec
 from sesh.schema.outcomes import SessionHere
 from sesh.store import records, results
-from sesh.system import descriptors, files, paths, platforms, processes
+from sesh.system import descriptors, files, given, paths, platforms, processes, terminal_modes
 from sesh.text import sizes
 from sesh.wire.connection import Connection
 
@@ -56,6 +56,7 @@ def launch_spec(caller: Caller, spec: Spec, *, watched: bool | None = None) -> L
         "environment": environment if watched else UNPAGED | environment,
         "extra": extra,
         "labels": {key: value for key, value in labels.items() if value},
+        "terminal": terminal_modes.own_settings() if origin is None else origin.terminal,
         "columns": columns,
         "rows": rows,
         "width": width,
@@ -87,7 +88,7 @@ def _window(origin: Origin | None, size: str | None) -> tuple[int, int, int, int
 
 def _environment(origin: Origin | None) -> dict[str, str]:
     """Return this process's environment for a session, with the person's terminal type and locale."""
-    variables = _with_launcher(dict(os.environ))
+    variables = _with_launcher(given.environment())
     if origin is not None:
         variables = origin.environment(variables)
     elif descriptors.own_terminal() is None:
@@ -126,7 +127,7 @@ def checked_directory(caller: Caller, directory: str) -> str:
     if caller.origin is not None:
         directory = caller.origin.directory(directory)
     try:
-        path = directory if directory[0] == "/" else os.path.join(os.getcwd(), directory)
+        path = directory if directory[0] == "/" else os.path.join(paths.current_directory(), directory)
     except FileNotFoundError:
         raise Refused("the current directory was removed; change to another one first") from None
     if "\0" in path or not os.path.isdir(path):
@@ -135,7 +136,8 @@ def checked_directory(caller: Caller, directory: str) -> str:
         )
     if not os.access(path, os.X_OK):
         raise Refused(f"you have no access to {printable(directory)}; choose another directory")
-    return os.path.realpath(path) if ".." in path.split("/") else os.path.normpath(path)
+    named = os.path.normpath(path)  # behind a link, `..` leads elsewhere than its name says
+    return named if ".." not in path.split("/") or paths.same_directory(named, path) else os.path.realpath(path)
 
 
 def no_directory(path: str) -> str:

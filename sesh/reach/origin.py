@@ -8,6 +8,7 @@ from contextlib import suppress
 
 from sesh.errors import ProtocolError
 from sesh.names import is_locale
+from sesh.schema.facts import TerminalSettings
 from sesh.system import paths
 from sesh.text import safe
 from sesh.wire.messages import OriginFacts
@@ -18,8 +19,8 @@ class Origin:
 
     `host`: the person's name for this machine. `home`: that machine's home directory. `size`: columns, rows, width and
     height (pixels) of the person's terminal, or zeros. `term`, `colorterm`: the terminal's type, or None. `locale`:
-    LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages. `set_by_ssh`: the variables
-    that the login has by the person's ssh_config.
+    LANG, LC_*. `opens_pages`: that machine has a desktop that shows pages. `terminal`: the terminal's settings, if any.
+    `set_by_ssh`: the variables that the login has by the person's ssh_config.
     """
 
     def __init__(self, facts: object) -> None:
@@ -33,6 +34,7 @@ class Origin:
         self.term = known.get("term") or None
         self.colorterm = known.get("colorterm") or None
         self.opens_pages = known.get("opens_pages", False)
+        self.terminal: TerminalSettings = known.get("terminal", {})
         self.set_by_ssh = {*known.get("set_by_ssh", ())}
         self.locale = {key: value for key, value in known.get("locale", {}).items() if self._carries(key)}
 

@@ -26,6 +26,8 @@ Code = Annotated[int, range(256)]  # an exit code, or the number of a signal
 ShellCode = Annotated[int, range(-(1 << 31), 1 << 31)]  # the exit code that a shell reported with OSC 133: any number
 Size = Annotated[int, range(1 << 16)]  # columns or rows of a terminal, 0 if there is none
 Pid = Annotated[int, range(1 << 31)]
+TerminalSettings = dict[str, Code]
+"""Control characters and flags of a terminal by the names of RFC 4254 (`sesh.system.terminal_modes`)."""
 Seconds = Annotated[float, range(10**9)]  # a length of time, below thirty years
 Time = Annotated[float, range(253402300800)]
 """Seconds from 1970, before the year 10000, at which the C library's calendar ends."""
@@ -266,6 +268,17 @@ class JobSpec(TypedDict):
     timeout: Optional[float]
 
 
+class Inherited(TypedDict, total=False):
+    """What a session inherits from its creator, and no environment has (`sesh.system.inherited`).
+
+    `memory_policy`: as in /proc/PID/numa_maps. `keyring`, `keyring_id`: name and number of a named session keyring.
+    """
+
+    memory_policy: str
+    keyring: str
+    keyring_id: int
+
+
 class LaunchSpec(TypedDict, total=False):
     """All data that a daemon needs to start its session.
 
@@ -277,7 +290,8 @@ class LaunchSpec(TypedDict, total=False):
     `resumes`: run it instead of `command`. `instead_of`: the id of the only dormant session whose name it may take.
     `numbered`: sesh has chosen the name, and may not take that of a job whose result is kept. `browser`: the desktop of
     the creator opens pages, so programs are offered a browser; None if they never are. `files`: the id of the directory
-    of files that it takes over.
+    of files that it takes over. `terminal`: the settings of the creator's terminal, none without one.
+    `resolved`: the directory without symbolic links.
     """
 
     name: str
@@ -301,6 +315,9 @@ class LaunchSpec(TypedDict, total=False):
     outlive: str
     scrollback: int
     umask: int
+    resolved: str
+    terminal: TerminalSettings
+    inherited: Inherited
     before: str
     history: list[RunFacts]
     gate: bool

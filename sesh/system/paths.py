@@ -33,6 +33,25 @@ def home() -> str:
         return "/"
 
 
+def current_directory() -> str:
+    """Return the current directory by the name that `PWD` gives it, else by the kernel's. Raises OSError.
+
+    PWD counts if it is an absolute path of this directory without the components `.` and `..` (POSIX, `pwd -L`).
+    """
+    named = os.environ.get("PWD", "")
+    if os.path.isabs(named) and not {".", ".."} & {*named.split("/")} and same_directory(named, "."):
+        return named
+    return os.getcwd()
+
+
+def same_directory(one: str, other: str) -> bool:
+    """Return whether two paths name one directory; False if one names none."""
+    try:
+        return os.path.samestat(os.stat(one), os.stat(other))
+    except (OSError, ValueError):  # ValueError: a NUL
+        return False
+
+
 def directory() -> str:
     """Return the absolute path of the directory of sessions, unchecked: `SESH_DIR`, else `~/.sesh`."""
     # abspath drops a slash at the end, with which lstat would follow a link.

@@ -27,6 +27,8 @@ FLUSH_LEAVES_OUTPUT = LINUX  # a terminal that discards its output leaves what t
 _ADDRESSES_AND_ROUTES = 0x10 | 0x40 | 0x100 | 0x400  # RTMGRP_IPV4_IFADDR, _ROUTE, the same for IPv6
 _AF_ROUTE = 17
 _LOCAL_PEERCRED = 0x001
+_PROCESS_ARGUMENTS = 1, 49  # CTL_KERN, KERN_PROCARGS2
+_MAX_ARGUMENTS = 1 << 20  # bytes of macOS's ARG_MAX
 
 
 def content(path: str, most: int = -1) -> bytes:
@@ -41,6 +43,36 @@ def read_proc(path: str, most: int = -1) -> bytes:
     """Return at most `most` bytes of a file of /proc or /etc. Raises OSError."""
     with open(path, "rb", buffering=0) as file:
         return file.read(most) or b""
+
+
+def first_environment() -> bytes | None:
+    """Return the variables that this process was given, each with a NUL behind it; None if that is not known."""
+    try:
+        return read_proc("/proc/self/environ") if LINUX else variables_within(_process_arguments())
+    except (OSError, AttributeError):
+        return None
+
+
+def variables_within(arguments: bytes) -> bytes:
+    """Return the variables in what macOS keeps of a process: a count, path, words, variables, all with NULs behind."""
+    count = int.from_bytes(arguments[:4], sys.byteorder)
+    behind_path = arguments[4:].partition(b"\0")[2].lstrip(b"\0")
+    rest = behind_path.split(b"\0", count)
+    strings = rest[count].split(b"\0") if len(rest) > count else []
+    end = strings.index(b"") if b"" in strings else len(strings)  # behind it are strings of the dynamic linker
+    return b"".join(each + b"\0" for each in strings[:end])
+
+
+def _process_arguments() -> bytes:
+    """Return what macOS keeps of the words and variables of this process. Raises OSError, AttributeError."""
+    import ctypes  # noqa: PLC0415 - takes as long to load as half an interpreter, for few processes
+
+    path = (ctypes.c_int * 3)(*_PROCESS_ARGUMENTS, os.getpid())
+    content = ctypes.create_string_buffer(_MAX_ARGUMENTS)
+    size = ctypes.c_size_t(len(content))
+    if ctypes.CDLL(None).sysctl(path, 3, content, ctypes.byref(size), None, ctypes.c_size_t(0)):
+        raise OSError("sysctl")
+    return content.raw[: size.value]
 
 
 def output(*words: str) -> str:

@@ -1,19 +1,26 @@
 """Convert between UTF-8, in which sesh keeps all text, and the coding of a locale.
 
 A locale whose coding is not UTF-8 is that of a session's programs, or of the terminal in front of a person. Bytes that
-are no characters of it pass unchanged in both directions, as control strings do, which are ASCII.
+are no characters of it pass unchanged in both directions, as control strings do, which are ASCII. One that would be the
+last of a character of UTF-8 beside the others becomes a private character between, and itself again at the end.
 """
 
 from __future__ import annotations
 
 import codecs
 import locale
+import re
 import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 
 UTF8 = "utf-8"
+_AS_IT_IS, _MARKS = "sesh.as-it-is", "sesh.question-marks"  # what becomes of a character that a coding lacks
+_ESCAPED = re.compile("[\udc80-\udcff]")
+_PRIVATE = 0x10FF00  # the last characters that are private stand for bytes
+_AS_BYTES = {_PRIVATE + byte: 0xDC00 + byte for byte in range(0x80, 0xFE)}  # as surrogateescape has them
+_NO_CONTROLS = {character: byte for character, byte in _AS_BYTES.items() if byte >= 0xDCA0}
 _ASCII = "ascii"  # of the locales C and POSIX, whose programs pass any bytes on: those of a terminal, UTF-8
 
 
@@ -53,6 +60,7 @@ class Coding:
         self.name = name
         self._reader = codecs.getincrementaldecoder(name)("surrogateescape")
         self._writer = codecs.getincrementaldecoder(UTF8)("surrogateescape")
+        self._pairs = codecs.getincrementaldecoder(UTF8)("surrogateescape")  # what the bytes in a row would be
 
     @classmethod
     def named(cls, name: str) -> Coding | None:
@@ -61,26 +69,40 @@ class Coding:
 
     def to_utf8(self, data: bytes) -> bytes:
         """Convert the next bytes of a locale's text; hold back the beginning of a character."""
-        return self._reader.decode(data).encode(UTF8, "surrogateescape")
+        text = self._reader.decode(data)
+        if _ESCAPED.search(text):
+            text = "".join(map(self._apart, text))
+        elif text:
+            self._pairs.reset()
+        return text.encode(UTF8, "surrogateescape")
+
+    def _apart(self, character: str) -> str:
+        """Return a character, or a byte that cannot end a character of UTF-8 with those before."""
+        byte = _escaped(character)
+        if byte is None:
+            self._pairs.reset()
+            return character
+        ends = any(_escaped(each) is None for each in self._pairs.decode(byte))
+        return chr(_PRIVATE + byte[0]) if ends else character
 
     def from_utf8(self, data: bytes) -> bytes:
         """Convert the next bytes of a text in UTF-8, to be read; what the coding lacks stays as it is."""
-        return self._writer.decode(data).encode(self.name, "sesh.as-it-is")
+        return encoded(self._writer.decode(data), self.name)
 
 
 def encoded(text: str, name: str) -> bytes:
     """Return a text in a coding, to be read; what the coding lacks stays as it is."""
-    return text.encode(name, "surrogateescape" if name == UTF8 else "sesh.as-it-is")
+    return text.encode(name, "surrogateescape") if name == UTF8 else text.translate(_AS_BYTES).encode(name, _AS_IT_IS)
 
 
 def shown(text: str, name: str) -> bytes:
-    """Return a text in a coding, to be shown; what the coding lacks is `?` in each of its columns."""
-    return text.encode(name, "surrogateescape" if name == UTF8 else "sesh.question-marks")
+    """Return a text in a coding, to be shown; what the coding lacks, and a control, is `?` in each of its columns."""
+    return text.encode(name, "surrogateescape") if name == UTF8 else text.translate(_NO_CONTROLS).encode(name, _MARKS)
 
 
 def shown_bytes(data: bytes, name: str) -> bytes:
-    """Return a text in UTF-8 as `shown` does."""
-    return data if name == UTF8 else shown(data.decode(UTF8, "surrogateescape"), name)
+    """Return what a program prints, in UTF-8, as `shown` does, with its controls."""
+    return data if name == UTF8 else shown(data.decode(UTF8, "surrogateescape").translate(_AS_BYTES), name)
 
 
 def _escaped(character: str) -> bytes | None:
@@ -104,5 +126,5 @@ def _question_marks(error: UnicodeError) -> tuple[bytes, int]:
     return b"".join(_escaped(each) or b"?" * max(0, wcwidth(each)) for each in lacking), error.end
 
 
-codecs.register_error("sesh.as-it-is", _as_it_is)
-codecs.register_error("sesh.question-marks", _question_marks)
+codecs.register_error(_AS_IT_IS, _as_it_is)
+codecs.register_error(_MARKS, _question_marks)

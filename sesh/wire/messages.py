@@ -27,6 +27,7 @@ from sesh.schema.facts import (
     Status,
     Styled,
     Summary,
+    TerminalSettings,
     Text,
 )
 
@@ -34,8 +35,8 @@ from sesh.schema.facts import (
 class OriginFacts(TypedDict, total=False):
     """The machine that opened the link, as its HELLO describes it (see `sesh.reach.origin`).
 
-    `opens_pages`: it has a desktop that shows pages. `set_by_ssh`: variables that the login on the host has by
-    the person's ssh_config.
+    `opens_pages`: it has a desktop that shows pages. `terminal`: the settings of the person's terminal. `set_by_ssh`:
+    variables that the login on the host has by the person's ssh_config.
     """
 
     host: str
@@ -45,6 +46,7 @@ class OriginFacts(TypedDict, total=False):
     colorterm: Optional[str]
     locale: dict[str, str]
     opens_pages: bool
+    terminal: TerminalSettings
     set_by_ssh: list[str]
 
 

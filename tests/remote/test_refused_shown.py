@@ -43,6 +43,19 @@ def test_a_changed_host_key_is_said_wherever_the_host_is_named(home: Home, farm:
     assert terminal.exit_code() == 0
 
 
+def test_a_changed_key_of_a_jump_host_is_said_of_that_one(home: Home, farm: Farm) -> None:
+    gate = farm.host("gate", proxied=True)
+    far = farm.host("box", same_user=gate, config={"ProxyJump": "gate"})
+    assert home.sesh("@box", "open", "work", "--", "cat").code == 0
+    processes.kill(farm.masters())
+    farm.change_key(gate)
+    listed = home.sesh("list").stdout
+    assert re.search(rf"^@box  the host key of {re.escape(gate.address)} has changed", listed, re.MULTILINE), listed
+    farm.know(gate)
+    farm.change_key(far)
+    assert f"cannot reach box: {CHANGED}: Host key for {far.address} has changed" in home.sesh("@box", "list").stderr
+
+
 @pytest.mark.parametrize("alone", [False, True])
 def test_a_mistake_in_the_configuration_is_named_with_its_line(home: Home, farm: Farm, alone: bool) -> None:
     """Only the last line was shown: that there was one mistake."""

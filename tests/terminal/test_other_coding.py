@@ -23,7 +23,10 @@ TEXTS = {
 """By the coding: a language, and words in it."""
 
 
-@pytest.fixture(params=TEXTS)
+EACH = [name if name in ("ISO-8859-1", "EUC-JP") else pytest.param(name, marks=pytest.mark.soak) for name in TEXTS]
+
+
+@pytest.fixture(params=EACH)
 def place(request: pytest.FixtureRequest, home: Home) -> Iterator[Place]:
     place = Place(home, request.param)
     yield place

@@ -6,9 +6,12 @@ import os
 import re
 import signal
 from collections import Counter
+from glob import glob
+from pathlib import Path
 
 import pytest
 
+from sesh.client.reports import ASK_RESET
 from sesh.client.seen_positions import MAX_TERMINALS
 from tests.fidelity.xterm import need, place
 from tests.support import PROMPT, Home, Open, Sesh, Terminal, processes, rounds, wait_until
@@ -177,6 +180,9 @@ REPORTS = {
     "the mouse": (r"\033[?1003h\033[?1006h", b"\x1b[<35;10;10M"),
     "the focus": (r"\033[?1004h", b"\x1b[O"),
     "a reply": (r"\033[c", b"\x1b[?62;22c"),
+    "its size": (r"\033[?2048h", b"\x1b[48;24;80;480;800t"),
+    "win32's keys": (r"\033[?9001h", b"\x1b[220;43;28;0;8;1_"),
+    "a colour": (r"\033]11;?\007", b"\x1b]11;rgb:0000/0000/0000\x1b\\"),
 }
 
 
@@ -184,8 +190,9 @@ REPORTS = {
     "report",
     [each if number == 0 else pytest.param(each, marks=pytest.mark.soak) for number, each in enumerate(REPORTS)],
 )
+@pytest.mark.parametrize("knows_modes", [True, pytest.param(False, marks=pytest.mark.soak)])
 def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_shell(
-    shell: Open, sesh: Sesh, report: str
+    shell: Open, sesh: Sesh, report: str, knows_modes: bool
 ) -> None:
     """A terminal behind a slow line has the reset some time after the client has left."""
     sets, sent = REPORTS[report]
@@ -197,14 +204,31 @@ def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_she
     terminal.wait_for("ready")
     before = len(terminal.raw)
     terminal.type(b"\x1b[92;5u")
-    terminal.wait_for_raw(b"\x1b[c", start=before)  # sesh asks for the end of the reset
-    terminal.type(sent + b"\x1b[0n\x1b[?62;22c")
+    terminal.wait_for_raw(ASK_RESET, start=before)
+    terminal.wait_for("detached from work")  # the wait does not hold it up
+    terminal.type(sent + b"\x1b[?7373;0$y" * knows_modes + b"\x1b[?62;22c")
     terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
     terminal.type("echo al''ive\r")
     terminal.wait_for(f"\nalive\n{SHELL}")
     assert "not found" not in terminal.text()
     assert told(terminal)[-2:-1] == ["alive"]
     assert f"{SHELL} echo al''ive" in told(terminal)
+
+
+def test_a_terminal_that_answers_nothing_is_waited_for_once(shell: Open, sesh: Sesh, home: Home) -> None:
+    sesh("open", "work", "--", "sh", "-c", r"stty raw -echo; printf '\033[?1003hready'; exec cat")
+    terminal = shell()
+    for silent in (False, True):
+        noted = [Path(each).read_text() for each in glob(f"{home.directory}/.terminal.*")]
+        assert any('"silent"' in text for text in noted) is silent
+        terminal.type("sesh work\r")
+        terminal.wait_for("ready")
+        before = len(terminal.raw)
+        terminal.type(LEAVE)
+        terminal.wait_for_raw(ASK_RESET, start=before)
+        terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
+        terminal.type("clear\r")
+        terminal.wait_until(lambda: terminal.screen()[0] == SHELL, "an empty screen")
 
 
 @pytest.mark.soak

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import random
-import re
 
 from sesh.client.channel import Channel
 from sesh.client.display import Display
+from sesh.client.reports import ASK_RESET, ResetReplies
 from sesh.client.view import TerminalView
 from sesh.loop.timers import Timers
 from sesh.vt.emulator import Emulator
@@ -37,7 +37,7 @@ class Terminal:
     def drop_input(self, _seconds: float) -> None:
         """Drop nothing, because nobody types."""
 
-    def drop_until(self, _last: re.Pattern[bytes], _seconds: float) -> bytes:
+    def drop_until(self, _replies: ResetReplies, _seconds: float) -> bytes:
         """Drop nothing, because nobody types."""
         return b""
 
@@ -74,7 +74,7 @@ def test_a_terminal_that_leaves_a_random_program_is_at_rest() -> None:
             view.clear()
         display.leave("detached from work", last_message)
         assert not held(terminal.written, COLUMNS, ROWS), seed
-        assert terminal.written.endswith(b"[detached from work]\r\n")
+        assert terminal.written.removesuffix(ASK_RESET).endswith(b"[detached from work]\r\n")
 
 
 def test_what_a_program_prints_at_its_end_is_shown_although_the_screen_was_requested() -> None:

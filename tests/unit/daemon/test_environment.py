@@ -56,9 +56,11 @@ def test_a_session_has_the_user_s_variables_and_its_own_but_none_of_the_creating
     own["SESH_ENV_FILE"] = records.file_of("0123", "env")
     path = f"{install.folder()}:/usr/bin:/bin"
     assert made() == CREATOR | own | {"PATH": path}
-    foreign = ("TMUX_PANE", "STY", "WINDOWID", "KITTY_WINDOW_ID", "TERM_PROGRAM", "ITERM_SESSION_ID", "LINES", "OLDPWD")
+    foreign = ("TMUX_PANE", "STY", "WINDOWID", "KITTY_WINDOW_ID", "TERM_PROGRAM", "ITERM_SESSION_ID", "LINES")
     assert made(dict.fromkeys((*foreign, *own), "x")) == made()
-    kept = dict.fromkeys(("DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"), "x")
+    kept = dict.fromkeys(
+        ("OLDPWD", "DISPLAY", "SSH_CONNECTION", "TERMINFO", "LC_ALL", "WINDOWS", "XDG_RUNTIME_DIR"), "x"
+    )
     assert made(kept) == made() | kept
     extra = {"TERM": "mine", "EDITOR": "ed", "TMUX": "on purpose", "SSH_AUTH_SOCK": "/mine"}
     assert made(extra=extra) == made() | extra

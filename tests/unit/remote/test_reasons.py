@@ -49,6 +49,9 @@ def test_the_reason_is_the_end_of_what_ssh_prints(printed: str, reason: str) -> 
     [
         (["f: line 5: Bad configuration option: foo", "f: terminating, 1 bad configuration options"], 0),
         (["f line 3: missing argument.", "f: line 5: Bad yes/no argument: a", "f: terminating, 2 bad"], 0),
+        (['f line 2: unsupported option "maybe".', "f: terminating, 1 bad configuration options"], 0),
+        (["Missing Match criteria for foo", "f line 1: Bad Match condition", "f: terminating, 1 bad"], 1),
+        (["jumphost loop via h"], 0),
         (['f line 1: Unsupported option "rsa"', "f: line 5: Bad option: a", "f: terminating, 1 bad"], 1),
         (['f line 1: Unsupported option "rsa"', "ssh: connect to host box port 22: Connection refused"], 1),
         (

@@ -33,8 +33,19 @@ def test_a_text_in_pieces_is_the_text(name: str, text: str, size: int) -> None:
     assert b"".join(pieces) == encoded(data.decode(), name)
 
 
+@pytest.mark.parametrize("name", ["euc_kr", "gb2312", "tis-620", "iso8859-8"])
+def test_bytes_that_are_a_character_of_utf_8_and_none_of_the_coding_stay_bytes(name: str) -> None:
+    for each in ("\x80", "\xa1", "\xbf\xe1", "\xc0"):
+        there, back = Coding(name), Coding(name)
+        data = each.encode() + b"A"
+        for size in (1, len(data)):
+            between = b"".join(there.to_utf8(data[at : at + size]) for at in range(0, len(data), size))
+            assert back.from_utf8(between) == shown_bytes(between, name) == data
+
+
 def test_what_a_coding_lacks_takes_its_columns_when_shown_and_stays_when_read() -> None:
     assert shown("é中́x", "iso8859-1") == b"\xe9??x"
+    assert shown("\U0010ff9b", "iso8859-1") == b"?"  # no control
     assert shown_bytes("é⛄".encode(), "iso8859-1") == b"\xe9??"
     assert shown_bytes(b"\xff\xc3", "iso8859-1") == b"\xff\xc3"
     assert encoded("é⛄\udcff", "iso8859-1") == b"\xe9" + "⛄".encode() + b"\xff"
