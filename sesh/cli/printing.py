@@ -18,7 +18,7 @@ from sesh.reach.outcome import Failed, exit_code
 from sesh.schema.facts import JobResult, RunFacts
 from sesh.schema.outcomes import PrintedError, RunResult
 from sesh.text import safe
-from sesh.text.coding import own_coding, shown, shown_bytes
+from sesh.text.coding import Coding, own_coding, shown
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -129,6 +129,7 @@ class Output:
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self._line_open = False  # the last line that was printed has no end yet
+        self._coding = Coding.named(own_coding())  # of the text of `output`, which comes in pieces; None for UTF-8
 
     def write(self, data: bytes) -> None:
         """Print bytes. Raises BrokenPipeError, Refused."""
@@ -138,7 +139,7 @@ class Output:
 
     def output(self, data: bytes) -> None:
         """Print what a session's program has printed, in the coding of this process's locale."""
-        self.write(shown_bytes(data, own_coding()))
+        self.write(data if self._coding is None else self._coding.to_show(data))
 
     def text(self, line: str) -> int:
         """Print one line, or several; return the exit code 0."""

@@ -89,6 +89,10 @@ class Coding:
         """Convert the next bytes of a text in UTF-8, to be read; what the coding lacks stays as it is."""
         return encoded(self._writer.decode(data), self.name)
 
+    def to_show(self, data: bytes) -> bytes:
+        """Convert the next bytes of what a program prints, in UTF-8, to be shown (see `shown_bytes`)."""
+        return shown(self._writer.decode(data).translate(_AS_BYTES), self.name)
+
 
 def encoded(text: str, name: str) -> bytes:
     """Return a text in a coding, to be read; what the coding lacks stays as it is."""
