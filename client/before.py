@@ -23,7 +23,7 @@ from re import Match
 from sesh.vt.osc_values import changed
 
 SHAPE, TABS, FLAGS = "shape", "tabs", "flags"
-AFTER_RIS = (SHAPE, TABS, "10", "11", "12")  # what RIS changes, as far as one query can tell it
+AFTER_RIS = (SHAPE, TABS, FLAGS, "10", "11", "12")  # what RIS changes, as far as one query can tell it
 _MAX_NAMES = 600  # more than the palette, the special colours and all other names
 _MAX_HELD = 4 << 10  # bytes of an unfinished reply
 _EXPECTED = 5.0  # seconds in which a reply is expected

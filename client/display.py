@@ -66,24 +66,24 @@ class Display:
         `position`: in the session's output, of the end of `data`; None if it is unknown. `before`: where a line covers
         the last row, they put the row back. `line`: draw it over the last row, in the same write.
         """
-        rest = len(self.terminal_reset.partial_character)
+        rest = len(self.terminal_reset.held)
         shown = self._follow(data)
         output_from = None
         if position is not None:
-            output_from = position - len(shown) - len(self.terminal_reset.partial_character)
+            output_from = position - len(shown) - len(self.terminal_reset.held)
         self._show(shown, position, output_from, before, after, line, rest=rest)
 
     def show_screen(self, data: bytes, position: int | None, before: bytes = b"", *, line: str = "") -> None:
         """Show the replay of a screen, or one of its parts, which has no `position`."""
-        partial = len(self.terminal_reset.partial_character)  # the screen has what it has become
-        self._show(self._follow(data)[partial:], position, None, before, b"", line, dropped=partial)
+        held = len(self.terminal_reset.held)  # the screen has what it has become
+        self._show(self._follow(data, is_screen=True)[held:], position, None, before, b"", line, dropped=held)
 
-    def _follow(self, data: bytes) -> bytes:
-        """Follow what the terminal is shown; return it without a part of a character."""
+    def _follow(self, data: bytes, *, is_screen: bool = False) -> bytes:
+        """Follow what the terminal is shown; return it without what waits for more."""
         if not data:
             return b""
         self.started = True
-        return self.terminal_reset.feed(data)
+        return self.terminal_reset.feed(data, is_screen=is_screen)
 
     def _show(
         self,

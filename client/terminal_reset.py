@@ -55,6 +55,12 @@ _GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\
 """By the character after ESC, what does not end an incomplete sequence; strings other than OSC have their own."""
 _STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
+_MAY_CHANGE = re.compile(
+    rb"\x1b(?:\[(?:=?[0-9;]*|[0-9]* )"
+    rb"|\](?:[0-9]{0,3}|(?:[45]|1[0-9]|21|10[45]|11[0-9])(?:;[^\x07\x18\x1a\x1b]*)?\x1b?))?\Z"
+)
+"""Matches the beginning of a change that the terminal is asked before."""
+_MAX_HELD = 1 << 10  # bytes of such a beginning that wait for the rest
 _COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
 _QUERIES = {"shape_query": SHAPE, "tab_query": TABS, "flags_query": FLAGS}
 _CHANGES = {"shape": (SHAPE,), "tab": (TABS,), "tabs": (TABS,), "reset": AFTER_RIS}
@@ -68,6 +74,7 @@ class TerminalReset:
 
     def __init__(self) -> None:
         self._incomplete = bytearray()  # sequence or character at the end of the stream
+        self.held = b""  # what the terminal lacks of it, until the rest has come
         self._titled = False  # a title was set while no title was pushed
         self._titles = TitleStack()  # the pushed titles, without their texts
         self.before = Before()
@@ -94,21 +101,26 @@ class TerminalReset:
         """True if the stream ends inside a sequence or a character."""
         return bool(self._incomplete)
 
-    @property
-    def partial_character(self) -> bytes:
-        """The first bytes of a character whose other bytes have not come."""
-        return b"" if self._incomplete[:1] == b"\x1b" else bytes(self._incomplete)
+    def feed(self, block: bytes, *, is_screen: bool = False) -> bytes:
+        """Follow a block, which may split a sequence; return it without what is `held` of it now.
 
-    def feed(self, block: bytes) -> bytes:
-        """Follow a block, which may split a sequence; return it without a part of a character.
-
-        The first bytes of a character wait for the other ones: a terminal would draw an error sign for them.
+        The first bytes of a character wait for the other ones: a terminal would draw an error sign for them. So do
+        those of a change that the terminal is to be asked before; a screen, which may come in parts, ends in none.
         """
         if not self._incomplete and block.isascii() and b"\x1b" not in block:
             return block
-        shown = self.partial_character + block
+        shown = self.held + block
         self._follow(block)
-        return shown[: len(shown) - len(self.partial_character)]
+        self.held = self._to_hold(shown, is_screen=is_screen)
+        return shown[: len(shown) - len(self.held)]
+
+    def _to_hold(self, shown: bytes, *, is_screen: bool) -> bytes:
+        """Return what is to be held of the bytes that the terminal lacks."""
+        begun = bytes(self._incomplete)
+        if begun[:1] != b"\x1b":
+            return begun
+        may_change = len(begun) <= _MAX_HELD and not is_screen and _MAY_CHANGE.match(begun) is not None
+        return begun if may_change and shown.endswith(begun) else b""
 
     def questions(self, now: float) -> tuple[int, bytes]:
         """Return queries, and where in what `feed` has returned last: before the first change. `now`: the time."""
@@ -123,7 +135,7 @@ class TerminalReset:
         end = character.start() if character else len(data)
         if b"\x1b" in data:
             end = min(end, _unfinished_at(data))
-            passed = len(self._incomplete) - len(self.partial_character)
+            passed = len(self._incomplete) - len(self.held)
             for match in _CHANGE.finditer(data, 0, end):
                 asked = self.before.asks
                 self._note_before(match, may_ask=match.start() >= passed)
@@ -217,10 +229,10 @@ class TerminalReset:
         elif not self._pushed[screen]:
             self._flags_set[screen] = True
 
-    def _flags_back(self, screen: int, before: bytes = b"\x1b[=0;1u") -> bytes:
-        """Return the bytes that pop the flags of a screen, and give back those before."""
+    def _flags_back(self, screen: int, before: bytes = b"") -> bytes:
+        """Return the bytes that pop the flags of a screen, and give back those before, or else none."""
         pops = b"\x1b[<%du" % self._pushed[screen] if self._pushed[screen] else b""
-        return pops + before * self._flags_set[screen]
+        return pops + (before or b"\x1b[=0;1u" * self._flags_set[screen])
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
@@ -270,7 +282,7 @@ class TerminalReset:
         if self._alternate == b"?1049":  # to leave it restores the cursor
             resets |= self._saved[0] | self._saved[1]
         back = dict(self.before.known())
-        main_flags = self._flags_back(0, back.pop(FLAGS, b"\x1b[=0;1u"))
+        main_flags = self._flags_back(0, back.pop(FLAGS, b""))
         alternate_flags = self._flags_back(1)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate

@@ -178,6 +178,8 @@ def test_leaving_with_a_question_open_leaves_no_answer_at_the_outer_prompt(home:
         window.wait_for_raw(b"\x18\x1b\\")
         window.type(DA1)
         window.wait_for("[detached from work")
+        window.type(b"\x1b[?7373;0$y" + DA1)
+        window.wait_until(lambda: PROMPT in window.text().partition("[detached")[2], "the prompt")
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "62;22c" not in window.text()

@@ -15,6 +15,7 @@ CASES = [  # a change, what is asked before it, the reply, and what gives the va
     (b"\x1b]21;cursor_text=red\x07", b"\x1b]21;cursor_text=?\x1b\\", b"\x1b]21;cursor_text=blue\x07",
      b"\x1b]21;cursor_text=blue\x1b\\"),
     (b"\x1b]21;background=red\x07", b"\x1b]11;?\x1b\\", b"\x1b]11;rgb:1/2/3\x07", b"\x1b]11;rgb:1/2/3\x1b\\"),
+    (b"\x1b[=5u", b"\x1b[?u", b"\x1b[?1u", b"\x1b[=1;1u"),
     (b"\x1b[3g", b"\x1b[2$w", b"\x1bP2$u5/9/13\x1b\\", b"\x1bP2$t5/9/13\x1b\\"),
     (b"\x1b]4;1;red;7;blue\x07", b"\x1b]4;1;?\x1b\\\x1b]4;7;?\x1b\\", b"\x1b]4;1;rgb:1/1/1\x07\x1b]4;7;rgb:7/7/7\x07",
      b"\x1b]4;1;rgb:1/1/1\x1b\\\x1b]4;7;rgb:7/7/7\x1b\\"),
@@ -50,14 +51,37 @@ def test_a_program_gets_the_replies_to_its_own_queries(change: bytes, query: byt
 
 
 @pytest.mark.parametrize(("change", "query", "reply", "back"), CASES)
-def test_a_change_that_has_begun_to_pass_is_not_asked_about(
+def test_a_change_that_comes_in_two_blocks_is_asked_about(
     change: bytes, query: bytes, reply: bytes, back: bytes
 ) -> None:
     for cut in range(1, len(change)):
         follower = TerminalReset()
-        assert query not in asked(follower, change[:cut]) + asked(follower, change[cut:]) + asked(follower, change)
+        assert asked(follower, b"text" + change[:cut]) + asked(follower, change[cut:]) == b"text" + query + change
+        assert follower.before.take(reply, 0.0) == b""
+        assert back in follower.reset_bytes(80)
+
+
+@pytest.mark.parametrize(("change", "query", "reply", "back"), CASES)
+def test_a_change_that_has_begun_to_pass_is_not_asked_about(
+    change: bytes, query: bytes, reply: bytes, back: bytes
+) -> None:
+    """A screen ends in its beginning, or it was too long to be held."""
+    for cut in range(1, len(change)):
+        follower = TerminalReset()
+        assert follower.feed(change[:cut], is_screen=True) == change[:cut]
+        assert query not in asked(follower, change[cut:]) + asked(follower, change)
         assert follower.before.take(reply, 0.0) == reply
         assert back not in follower.reset_bytes(80)
+
+
+@given(
+    st.lists(st.binary(min_size=1, max_size=1) | st.sampled_from([b"\x1b]11;", b"\x1b[2", b"0" * 700, b"\x07", b"q"]))
+)
+def test_nothing_is_lost_or_changes_its_place(blocks: list[bytes]) -> None:
+    follower = TerminalReset()
+    shown = b"".join(follower.feed(block) for block in blocks)
+    assert shown + follower.held == b"".join(blocks)
+    assert len(follower.held) <= 1024
 
 
 @given(st.lists(st.sampled_from([*CASES]), max_size=4, unique=True), st.data())

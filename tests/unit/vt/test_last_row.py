@@ -31,7 +31,7 @@ def line(columns: int, rows: int) -> bytes:
 def test_the_terminal_goes_on_as_if_no_line_had_covered_it(data: bytes, more: bytes, size: tuple[int, int]) -> None:
     emulator, undo = fed(data, *size), TerminalReset()
     undo.feed(data)
-    partial = undo.partial_character  # the client holds it back
+    partial = undo.held  # the client holds it back
     if not coverable(emulator) or not emulator.unfinished.endswith(partial):
         return
     terminal = fed(data[: len(data) - len(partial)], *size)
