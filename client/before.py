@@ -57,7 +57,7 @@ class Before:
 
     def __init__(self) -> None:
         self._values: dict[str, _Value] = {}
-        self._programs: Counter[str] = Counter()  # queries of the program that no reply has come for
+        self._programs: Counter[str] = Counter()  # queries of the program without a reply, of names without a state
         self._questions: list[bytes] = []
         self._expected_until = 0.0
         self._held = b""  # the beginning of what may be a reply
@@ -81,7 +81,7 @@ class Before:
         for name in names:
             if name in self._values or len(self._values) >= _MAX_NAMES:
                 continue
-            self._values[name] = _Value(_State.ASKED if may_ask else _State.UNKNOWN, self._programs[name])
+            self._values[name] = _Value(_State.ASKED if may_ask else _State.UNKNOWN, self._programs.pop(name, 0))
             if may_ask:
                 self._questions.append(_QUERIES.get(name) or b"\x1b]%s?\x1b\\" % _named(name))
 
@@ -129,13 +129,13 @@ class Before:
     def _without(self, match: Match[bytes]) -> bytes:
         """Return a reply that is the program's; keep another one."""
         name = _name(match)
-        if name not in self._values or self._values[name].state is not _State.ASKED:
+        if (value := self._values.get(name)) is None:
             self._programs[name] -= self._programs[name] > 0
             return match[0]
-        value = self._values[name]
+        if value.state is not _State.ASKED:
+            return match[0]
         if value.ahead:
             value.ahead -= 1
-            self._programs[name] -= self._programs[name] > 0
             return match[0]
         value.back = _back(name, match)
         value.state = _State.KNOWN if value.back else _State.UNKNOWN

@@ -87,7 +87,7 @@ class RawTerminal:
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
         _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
-        if self._attributes and self._attributes[0] & termios.ICRNL:
+        if self._attributes and self._attributes[descriptors.INPUT] & termios.ICRNL:
             with suppress(OSError):  # the terminal has gone
                 self._translated = descriptors.unread(self.inbound)
 

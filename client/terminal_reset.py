@@ -22,6 +22,8 @@ _ON_BY_DEFAULT = frozenset((*(b"?%d" % number for number in ON_BY_DEFAULT), *_AN
 _TERMINALS_DIFFER = frozenset(b"?%d" % number for number in TERMINALS_DIFFER)
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _SAVES_CURSOR = frozenset((b"?1048", b"?1049"))
+_REPORTS = frozenset((b"?9", *(b"?%d" % number for number in range(1000, 1005)), b"?2031", b"?2048", b"?9001"))
+"""Modes in which the terminal sends what is no key: the mouse, the focus, colours and sizes; and win32's input."""
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN, _LEFT_RIGHT = b"?6", b"?69"
 _SAVED_WITH_CURSOR = (_ORIGIN, b"?5", b"?7", b"4", b"12", b"20")
@@ -88,6 +90,12 @@ class TerminalReset:
     @property
     def alternate(self) -> bool:
         return self._alternate != b""
+
+    @property
+    def expects_input(self) -> bool:
+        """True if the terminal may send what the shell outside cannot read: reports, releases of keys, and replies."""
+        reports = not _REPORTS.isdisjoint(self._resets) or any((*self._pushed, *self._flags_set))
+        return reports or self.before.awaits
 
     @property
     def unfinished(self) -> bool:

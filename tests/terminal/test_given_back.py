@@ -59,6 +59,16 @@ def test_the_program_sees_no_reply_to_what_sesh_asked(terminal: Open) -> None:
     window.wait_for("b'key'")
 
 
+def test_a_key_that_may_begin_a_reply_arrives_though_none_follows(terminal: Open) -> None:
+    change, query, _, _ = CHANGES["palette"]
+    program = READS % change
+    window = terminal("work", "--", "python3", "-c", program + "; os.read(0, 1)")
+    window.wait_for_raw(query)
+    window.wait_for("ready")
+    window.type(b"\x1b")
+    window.wait_for(r"b'\x1b'")
+
+
 def test_a_reply_that_comes_while_leaving_is_given_back(terminal: Open) -> None:
     change, query, reply, back = CHANGES["palette"]
     program = READS % change

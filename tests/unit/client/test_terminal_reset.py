@@ -181,3 +181,24 @@ def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert pieces.reset_bytes(80) == whole.reset_bytes(80), size
+
+
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [(b"\x1b[?%dh" % mode, b"\x1b[?%dl" % mode) for mode in (9, *range(1000, 1005), 2031, 2048, 9001)]
+    + [(b"\x1b[>1u", b"\x1b[<u"), (b"\x1b[?1049h\x1b[>5u\x1b[?1049l", b"\x1b[?1049h\x1b[<u\x1b[?1049l")],
+)
+def test_a_terminal_is_expected_to_send_what_was_switched_on(on: bytes, off: bytes) -> None:
+    follower = TerminalReset()
+    expected = []
+    for data in (b"", b"text" + on, off + b"\x1b[?2004h\x1b[?1006h"):
+        follower.feed(data)
+        expected.append(follower.expects_input)
+    assert expected == [False, True, False]
+
+
+@pytest.mark.parametrize("stream", [b"\x1b[=1u", b"\x1b]11;red\x07"])
+def test_a_terminal_is_expected_to_send_more_once_flags_were_set_or_a_reply_is_due(stream: bytes) -> None:
+    follower = TerminalReset()
+    follower.feed(stream)
+    assert follower.expects_input
