@@ -1,4 +1,4 @@
-"""Keep what the terminal had before the session changed it: colours, tab stops and the cursor's shape.
+"""Keep what the terminal had before the session changed it: colours, tab stops, the cursor's shape, kitty's flags.
 
 The terminal is asked before the sequence that makes the first change, in the same write, so output never waits. Replies
 of one name come in the order of the queries. Each name has one state:
@@ -7,7 +7,8 @@ of one name come in the order of the queries. Each name has one state:
     a change that has passed, at least in part      ──▶ UNKNOWN
 
 A name leaves its last state only with the settings of the whole session: a later value would be the session's own.
-Sources: XTerm's control sequences (OSC 4, 5, 10 to 19), DEC STD 070 (DECRQSS, DECRQTSR, DECRSTS), kitty's OSC 21.
+Sources: XTerm's control sequences (OSC 4, 5, 10 to 19), DEC STD 070 (DECRQSS, DECRQTSR, DECRSTS), kitty's OSC 21
+and keyboard protocol.
 """
 
 from __future__ import annotations
@@ -21,17 +22,17 @@ from re import Match
 
 from sesh.vt.osc_values import COLOUR_NUMBERS, changed
 
-SHAPE, TABS = "shape", "tabs"
+SHAPE, TABS, FLAGS = "shape", "tabs", "flags"
 AFTER_RIS = (SHAPE, TABS, "10", "11", "12")  # what RIS changes, as far as one query can tell it
 _MAX_NAMES = 600  # more than the palette, the special colours and all other names
 _MAX_HELD = 4 << 10  # bytes of an unfinished reply
 _EXPECTED = 5.0  # seconds in which a reply is expected
-_QUERIES = {SHAPE: b"\x1bP$q q\x1b\\", TABS: b"\x1b[2$w"}  # DECRQSS of DECSCUSR, DECRQTSR
+_QUERIES = {SHAPE: b"\x1bP$q q\x1b\\", TABS: b"\x1b[2$w", FLAGS: b"\x1b[?u"}  # DECRQSS of DECSCUSR, DECRQTSR, kitty's
 _REPLY = re.compile(
     rb"\x1b(?:\](?P<colour>[45];[0-9]{1,3}|1[0-9]|21;[a-z0-9_]{1,40})(?P<is>[;=])(?P<value>[#A-Za-z0-9:/., @-]{0,64})"
-    rb"(?:\x07|\x1b\\)|P1\$r(?P<shape>[0-9]?) q\x1b\\|P2\$u(?P<tabs>[0-9/]*)\x1b\\)"
+    rb"(?:\x07|\x1b\\)|P1\$r(?P<shape>[0-9]?) q\x1b\\|P2\$u(?P<tabs>[0-9/]*)\x1b\\|\[\?(?P<flags>[0-9]{1,3})u)"
 )
-_BEGINS = re.compile(rb"\x1b(?:[\]P][^\x00-\x1f\x7f]*\x1b?)?\Z")
+_BEGINS = re.compile(rb"\x1b(?:[\]P][^\x00-\x1f\x7f]*\x1b?|\[(?:\?[0-9]{0,3})?)?\Z")
 """Matches the beginning of a reply at the end of the input."""
 
 
@@ -71,7 +72,7 @@ class Before:
         self.note(changes, may_ask=may_ask)
 
     def note_query(self, name: str) -> None:
-        """Note a query of the program for the shape or the tab stops."""
+        """Note a query of the program for what is no colour."""
         self._programs[name] += 1
 
     def note(self, names: Iterable[str], *, may_ask: bool) -> None:
@@ -154,13 +155,15 @@ def _named(name: str) -> bytes:
 def _name(match: Match[bytes]) -> str:
     if match["colour"] is not None:
         return str(match["colour"], "ascii")
-    return SHAPE if match["shape"] is not None else TABS
+    return next(name for name in (SHAPE, TABS, FLAGS) if match[name] is not None)
 
 
 def _back(name: str, match: Match[bytes]) -> bytes:
     """Return the bytes that give back what a reply tells; empty if it tells nothing."""
     if name == SHAPE:
         return b"\x1b[%s q" % (match["shape"] or b"0")
+    if name == FLAGS:
+        return b"\x1b[=%s;1u" % match[FLAGS]
     if name == TABS:
         return b"\x1bP2$t%s\x1b\\" % match["tabs"]  # DECRSTS, in the form of the report, moves no cursor
     return b"\x1b]%s%s\x1b\\" % (_named(name), match["value"]) if match["value"] else b""

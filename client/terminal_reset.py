@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from re import Match
 
-from sesh.client.before import AFTER_RIS, SHAPE, TABS, Before
+from sesh.client.before import AFTER_RIS, FLAGS, SHAPE, TABS, Before
 from sesh.vt import grammar
 from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
 from sesh.vt.osc_values import COLOUR_NUMBERS, changed, sequences
@@ -45,7 +45,7 @@ _CHANGE = re.compile(
     rb"\x1b(?!\[[0-9;:]*[@-Zabcdefijkmno`])"  # skips SGR and cursor movements, the bulk of all sequences, quickly
     rb"(?:\[(?:(?P<modes>\??[0-9;]*[hl]|\?[0-9;]*r)|(?P<resource>>[0-9;]*[fmnps])|(?P<flags>[<=>][0-9;]*u)"
     rb"|(?P<title>2[23][0-9;]*t)|(?P<tabs>[0-9;]*g)|(?P<saved>s)|(?P<restored>[0-9;]*u)"
-    rb"|(?P<shape>[0-9]* q)|(?P<tab_query>2\$w))"
+    rb"|(?P<shape>[0-9]* q)|(?P<tab_query>2\$w)|(?P<flags_query>\?u))"
     rb"|\](?P<command>[0-9]{1,5}(?:;[^\x07\x18\x1a\x1b]*)?(?=[\x07\x1b]|\Z))"
     rb"|(?P<shape_query>P\$q q(?=\x1b|\Z))"
     rb"|(?P<coding>%@)|(?P<sets>[*+./])|(?P<tab>H)|(?P<reset>c)|(?P<save>7)|(?P<restore>8))"
@@ -58,7 +58,7 @@ _GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\
 """By the character after ESC, what does not end an incomplete sequence; strings other than OSC have their own."""
 _STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
-_QUERIES = {"shape_query": SHAPE, "tab_query": TABS}
+_QUERIES = {"shape_query": SHAPE, "tab_query": TABS, "flags_query": FLAGS}
 _CHANGES = {"shape": (SHAPE,), "tab": (TABS,), "tabs": (TABS,), "reset": AFTER_RIS}
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
 _MAX_INCOMPLETE = 8 << 10  # bytes of an incomplete sequence that are kept
@@ -165,6 +165,9 @@ class TerminalReset:
             self.before.note_osc(int(number), body, may_ask=may_ask)
         elif kind in _QUERIES:
             self.before.note_query(_QUERIES[kind])
+        elif kind == "flags":
+            if match[kind][:1] == b"=" and not self.alternate and not self._pushed[0]:
+                self.before.note((FLAGS,), may_ask=may_ask)
         else:
             self.before.note(_CHANGES.get(kind, ()), may_ask=may_ask)
 
@@ -222,9 +225,10 @@ class TerminalReset:
         elif not self._pushed[screen]:
             self._flags_set[screen] = True
 
-    def _flags_back(self, screen: int) -> bytes:
+    def _flags_back(self, screen: int, before: bytes = b"\x1b[=0;1u") -> bytes:
+        """Return the bytes that pop the flags of a screen, and give back those before."""
         pops = b"\x1b[<%du" % self._pushed[screen] if self._pushed[screen] else b""
-        return pops + b"\x1b[=0;1u" * self._flags_set[screen]
+        return pops + before * self._flags_set[screen]
 
     def _set_modes(self, text: bytes) -> None:
         """Follow SM, RM, DECSET, DECRST, and XTRESTORE, after which a mode's value is unknown."""
@@ -263,7 +267,9 @@ class TerminalReset:
         resets = dict(self._resets)
         if self._alternate == b"?1049":  # to leave it restores the cursor
             resets |= self._saved[0] | self._saved[1]
-        main_flags, alternate_flags = self._flags_back(0), self._flags_back(1)
+        back = dict(self.before.known())
+        main_flags = self._flags_back(0, back.pop(FLAGS, b"\x1b[=0;1u"))
+        alternate_flags = self._flags_back(1)
         if self.alternate:
             leave = b"\x1b[%sl" % self._alternate
             out = [CANCEL, alternate_flags, leave, b"" if self._alternate == b"?1049" else _LAST_ROW, main_flags]
@@ -271,7 +277,6 @@ class TerminalReset:
             out = [CANCEL, main_flags]
             if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
-        back = dict(self.before.known())
         for name in back:
             resets.pop(name.encode() if name == SHAPE else _osc_key(name), None)
         stops = range(9, columns + 1, 8) if self._tabs else ()

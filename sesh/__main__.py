@@ -3,6 +3,7 @@
 import os
 import signal
 import sys
+from typing import NoReturn
 
 
 def main() -> int:
@@ -20,7 +21,9 @@ def main() -> int:
             return run(argv[1:])
         from sesh.cli.main import run_line  # noqa: PLC0415 - Ctrl-C during the import prints no traceback
 
-        return run_line(argv)
+        code = run_line(argv)
+        _flush()
+        return code
     except BrokenPipeError:
         return 128 + signal.SIGPIPE  # silent, like any program whose reader has left
     except (Exception, KeyboardInterrupt) as error:
@@ -37,7 +40,33 @@ def start() -> None:
         signal.signal(signal.SIGQUIT, signal.default_int_handler)  # Ctrl-\ must not dump core
     code = main()
     signal.signal(signal.SIGQUIT, signal.SIG_IGN)  # Ctrl-\ during shutdown must not dump core
-    sys.exit(code)
+    end(code)
+
+
+def end(code: int) -> NoReturn:
+    """End the process, whose output is flushed and whose descriptors and files are released.
+
+    The interpreter would free all modules and objects one by one, for longer than most verbs take. It does so only
+    where threads still run, which it ends.
+    """
+    threading = sys.modules.get("threading")
+    if threading is not None and threading.active_count() > 1:
+        sys.exit(code)
+    os._exit(code & 0xFF)
+
+
+def _flush() -> None:
+    """Write what the streams hold: an error at the end is one like any other. Raises BrokenPipeError, Refused."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:  # it was closed when the program began
+                stream.flush()
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            from sesh.errors import Refused  # noqa: PLC0415 - only an error needs it
+
+            raise Refused(f"cannot write output: {error.strerror}") from error
 
 
 def _isolate() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
 from sesh import errors
@@ -144,6 +143,8 @@ def subject(name: str) -> str:
 
 def nearest(word: str, words: Iterable[str], likeness: float = 0.6) -> str:
     """Return the word that is most like `word`, as difflib measures it; empty for none."""
+    from difflib import get_close_matches  # noqa: PLC0415 - only a slip needs it
+
     return next(iter(get_close_matches(word, list(words), 1, likeness)), "")
 
 

@@ -53,11 +53,16 @@ class PressFinder:
         self._begun = b""  # a sequence whose end has not come, which was returned already
         self._until: re.Pattern[bytes] | None = None  # what ends the reply that goes on
         self._pasted: int | None = None  # bytes of the paste that has begun
+        self._awaits_z = False  # the last input ended with the first two bytes of a VT52's DA, which `Z` ends
 
     def split(self, data: bytes) -> list[Part]:
         """Return the input in parts, each with what it is; together they are `data`."""
         if not (self._begun or self._until or self._pasted is not None or _SPECIAL.search(data)):
             return [(data, Press.KEY)] if data else []
+        ends_reply, self._awaits_z = self._awaits_z and data[:1] == b"Z", False
+        if ends_reply:
+            self._until = None
+            return [(b"Z", Press.NONE), *self.split(data[1:])]
         if self._until is not None and not self._begun and _is_one_key(data):
             self._until = None  # a person has pressed Alt-], say, and no reply goes on
         passed, self._begun, data = len(self._begun), b"", self._begun + data
@@ -91,6 +96,7 @@ class PressFinder:
     def _sequence(self, data: bytes, start: int) -> tuple[int, Press]:
         if (reply := _REPLY.match(data, start)) is not None:
             self._until = None if reply[0].endswith(b"Z") else _STRING_END
+            self._awaits_z = reply[0] == b"\x1b/" and reply.end() == len(data)
             return reply.end(), Press.NONE
         if (mouse := _MOUSE.match(data, start)) is not None:
             return mouse.end(), Press.NONE

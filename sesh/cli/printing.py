@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 import os
 import select
-import shutil
 import sys
-from base64 import b64encode
+from binascii import b2a_base64
 from collections.abc import Sequence
 from contextlib import suppress
 
@@ -19,7 +18,7 @@ from sesh.reach.outcome import Failed, exit_code
 from sesh.schema.facts import JobResult, RunFacts
 from sesh.schema.outcomes import PrintedError, RunResult
 from sesh.text import safe
-from sesh.text.coding import own_coding, shown, shown_bytes
+from sesh.text.coding import Coding, own_coding, shown
 
 STDOUT, STDERR = 1, 2
 MAX_PIECE = 1 << 16  # bytes; a longer unfinished line is printed in pieces
@@ -110,7 +109,13 @@ def coloured() -> bool:
 
 def width() -> int:
     """Return the columns of the terminal; COLUMNS overrides them."""
-    return shutil.get_terminal_size().columns or 80
+    columns = os.environ.get("COLUMNS", "")
+    if columns.isdecimal() and int(columns):
+        return int(columns)
+    try:
+        return os.get_terminal_size(STDOUT).columns or 80
+    except (OSError, ValueError):
+        return 80
 
 
 # -- the output of a command line
@@ -124,6 +129,7 @@ class Output:
     def __init__(self, *, json: bool) -> None:
         self.json = json
         self._line_open = False  # the last line that was printed has no end yet
+        self._coding = Coding.named(own_coding())  # of the text of `output`, which comes in pieces; None for UTF-8
 
     def write(self, data: bytes) -> None:
         """Print bytes. Raises BrokenPipeError, Refused."""
@@ -133,7 +139,7 @@ class Output:
 
     def output(self, data: bytes) -> None:
         """Print what a session's program has printed, in the coding of this process's locale."""
-        self.write(shown_bytes(data, own_coding()))
+        self.write(data if self._coding is None else self._coding.to_show(data))
 
     def text(self, line: str) -> int:
         """Print one line, or several; return the exit code 0."""
@@ -228,7 +234,7 @@ def command_json(
         "truncated": bool(facts.get("truncated")),
     }
     if decoded.encode() != output:
-        result["output_base64"] = b64encode(output).decode()
+        result["output_base64"] = b2a_base64(output, newline=False).decode()
     if facts.get("session_ended"):
         result["session_ended"], result["reason"] = True, facts.get("reason")
     return result

@@ -8,7 +8,6 @@ from __future__ import annotations
 import os
 import re
 import shlex
-import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -25,11 +24,6 @@ from sesh.system import files, paths
 from sesh.system.programs import check_variables
 from sesh.text import safe
 from sesh.text.keys import DetachKey
-
-if sys.version_info >= (3, 11):
-    import tomllib
-else:
-    import tomli as tomllib
 
 MAX_REPLAY_LINES = 1_000_000
 MAX_FILE = 1 << 20  # bytes of the file; a larger one is not read
@@ -201,8 +195,10 @@ def load(path: str | None = None) -> Config:
 @lru_cache(maxsize=1)  # each of many hosts asks for its `via`
 def _parsed(path: str, content: bytes) -> Config:
     """Return the settings of a file with this content. Raises ValueError, RecursionError."""
+    from sesh.config.toml import loads  # noqa: PLC0415 - most people have no file, and wait for each verb
+
     config = Config(path)
-    config.set_all(tomllib.loads(content.decode("utf-8-sig")))
+    config.set_all(loads(content.decode("utf-8-sig")))
     return config
 
 

@@ -18,7 +18,6 @@ import os
 import re
 import shlex
 import stat
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from sesh import about
@@ -153,8 +152,10 @@ def _check_launcher(path: str) -> None:
 
 def _check_owner(path: str) -> None:
     """Raise Refused if a file, or its nearest directory, belongs to another person."""
-    nearest = next(each for each in (Path(path), *Path(path).parents) if each.exists())
-    owner = nearest.stat().st_uid
+    nearest = path
+    while not os.path.exists(nearest):
+        nearest = os.path.dirname(nearest)
+    owner = os.stat(nearest).st_uid
     if owner not in (0, os.geteuid()) and not paths.is_unmapped(owner):
         problem = f"{nearest} belongs to another user (uid {owner}); nothing was changed"
         raise Refused(problem, hint="run it as that user")

@@ -13,7 +13,7 @@ from typing import Optional
 
 from sesh import errors
 from sesh.about import SESH
-from sesh.errors import Exists, NotFound, Refused, SeshError, UsageError
+from sesh.errors import Exists, NotFound, Refused, SeshError, Unreachable, UsageError
 from sesh.names import check_name, printable
 from sesh.ops import agents, dormant
 from sesh.reach import find
@@ -123,10 +123,14 @@ def resume_with(_caller: Caller, name: Optional[str], command: Sequence[str]) ->
     """
     if name is None:
         name = agents.own_session("resume-with", f"{SESH} resume-with -- CMD…")
-    if find.dormant(check_name(name)) is not None:
-        dormant.resume_with(name, command)
-    else:
-        find.request(name, RESUME, command=command)
+    if find.dormant(check_name(name)) is None:
+        try:
+            find.request(name, RESUME, command=command)
+            return {"name": name}
+        except Unreachable:
+            if find.dormant(name) is None:
+                raise  # else the session has ended meanwhile, and its daemon with it
+    dormant.resume_with(name, command)
     return {"name": name}
 
 

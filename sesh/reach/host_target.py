@@ -70,7 +70,9 @@ class HostTarget(Target):
     def within(self, seconds: float) -> Self:
         with self._telling():
             self.destination.resolve(CONFIG_TIMEOUT)
-        return self.until(time.monotonic() + seconds + self.destination.config_time)
+            logs_in = master.is_shared(self.destination) and not master.is_alive(self.destination)
+        starts = 1 + logs_in  # of ssh, each of which reads its configuration again
+        return self.until(time.monotonic() + seconds + starts * self.destination.config_time)
 
     def call(self, op: Op[Arguments, Result], /, *args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
         arguments = by_name(op, args, kwargs)

@@ -11,7 +11,8 @@ from __future__ import annotations
 from base64 import b64decode
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, is_dataclass
+from dataclasses import MISSING, dataclass, field, is_dataclass
+from dataclasses import fields as members
 from enum import Enum
 from functools import cache, partial
 from inspect import Parameter, signature
@@ -94,7 +95,9 @@ def _test_of_class(hint: type[Any]) -> Test:
     if hasattr(hint, "__required_keys__"):  # a TypedDict
         return partial(Check.table, fields=fields, required=hint.__required_keys__)
     if is_dataclass(hint):
-        test = partial(Check.table, fields=fields, required=fields)
+        # What a field with a default says, an older sesh does not know.
+        required = [each.name for each in members(hint) if each.default is MISSING and each.default_factory is MISSING]
+        test = partial(Check.table, fields=fields, required=required)
         return partial(Check.made, make=lambda values: hint(**values), test=test)
     return partial(Check.made, make=hint._make, test=partial(Check.items, tests=[*fields.values()]))
 

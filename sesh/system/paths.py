@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import grp
-import hashlib
 import os
 import pwd
 import re
@@ -213,7 +212,11 @@ def file_name(word: str) -> str:
     A long one is named by its hash.
     """
     name = _ENCODED.sub(lambda byte: b"%%%02X" % byte[0][0], word.encode("utf-8", "surrogateescape")).decode()
-    return name if len(name) <= _MAX_FILE_NAME else hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()
+    if len(name) <= _MAX_FILE_NAME:
+        return name
+    import hashlib  # noqa: PLC0415 - hardly any name is so long
+
+    return hashlib.sha256(word.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _own_directory(variable: str, below_home: str) -> str:

@@ -15,8 +15,6 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import cache
 
-from wcwidth import wcwidth
-
 UTF8 = "utf-8"
 _AS_IT_IS, _MARKS = "sesh.as-it-is", "sesh.question-marks"  # what becomes of a character that a coding lacks
 _ESCAPED = re.compile("[\udc80-\udcff]")
@@ -91,6 +89,10 @@ class Coding:
         """Convert the next bytes of a text in UTF-8, to be read; what the coding lacks stays as it is."""
         return encoded(self._writer.decode(data), self.name)
 
+    def to_show(self, data: bytes) -> bytes:
+        """Convert the next bytes of what a program prints, in UTF-8, to be shown (see `shown_bytes`)."""
+        return shown(self._writer.decode(data).translate(_AS_BYTES), self.name)
+
 
 def encoded(text: str, name: str) -> bytes:
     """Return a text in a coding, to be read; what the coding lacks stays as it is."""
@@ -122,6 +124,8 @@ def _as_it_is(error: UnicodeError) -> tuple[bytes, int]:
 def _question_marks(error: UnicodeError) -> tuple[bytes, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
+    from wcwidth import wcwidth  # noqa: PLC0415 - only what a coding lacks needs it
+
     lacking = error.object[error.start : error.end]
     return b"".join(_escaped(each) or b"?" * max(0, wcwidth(each)) for each in lacking), error.end
 

@@ -6,8 +6,6 @@ import json
 import re
 from typing import Any
 
-from wcwidth import wcswidth
-
 from sesh.about import ON_HOST, SESH
 from sesh.errors import Malformed, malformed
 from sesh.schema.check import Check, test_of
@@ -74,6 +72,8 @@ def encodable(value: Any) -> Any:
 def columns(text: str) -> int:
     if text.isascii():
         return len(text)
+    from wcwidth import wcswidth  # noqa: PLC0415 - most text is ASCII
+
     width: int = wcswidth(text)
     return width if width >= 0 else columns(plain(text))  # controls have no width
 

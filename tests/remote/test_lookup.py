@@ -282,6 +282,7 @@ def test_the_time_that_ssh_takes_for_its_configuration_is_none_of_the_host_s(hom
     with open(farm.config, encoding="utf-8") as file:
         rest = file.read()
     home.write(".ssh/config", f'Match originalhost box exec "sleep 1.5"\n    Compression yes\n{rest}')
+    processes.kill(farm.masters())
     for _ in range(2):
         assert [row.get("stale") for row in home.sesh("list", "--json").json()] == [None]
     assert home.sesh("label", "work", "a=b").code == 0

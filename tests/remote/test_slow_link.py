@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
 
+from sesh.client.reports import ASK_RESET
 from sesh.wire.window import MIN_WINDOW
 from tests.support import PROMPT, Home, Terminal
 from tests.support.load import loaded
@@ -106,7 +108,9 @@ def test_a_late_reply_does_not_reach_the_shell_outside(home: Home, trip: int | N
             window.type(LEAVE)
             window.wait_for_raw(b"\x18\x1b\\")
             window.type(b"\x1b[?62;22c")
-            window.wait_for("[detached from work")
+            window.wait_for_raw(ASK_RESET)
+            window.type(b"\x1b[?7373;0$y\x1b[?62;22c")
+            window.wait_for(re.compile(rf"\[detached from work.*\n{PROMPT}"))
         window.type("echo a$((1+1))b\r")
         window.wait_for("a2b")
         assert "62;22c" not in window.text()

@@ -19,16 +19,19 @@ CHANGES = {
         b"\x1b]4;1;rgb:aa/bb/cc\x1b",
     ),
     "shape": (r"\x1b[2 q", b"\x1bP$q q\x1b\\", b"\x1bP1$r6 q\x1b\\", b"\x1b[6 q"),
+    "kitty's flags": (r"\x1b[=5u", b"\x1b[?u", b"\x1b[?1u", b"\x1b[=1;1u"),
     "tab stops": (r"\x1b[3g", b"\x1b[2$w", b"\x1bP2$u5/9\x1b\\", b"\x1bP2$t5/9\x1b\\"),
 }
 READS = "import os, tty; tty.setraw(0); os.write(1, b'%sready'); os.write(1, repr(os.read(0, 99)).encode())"
 
 
 def leave(window: Terminal) -> bytes:
-    """Leave a session that the terminal owes nothing; return what the terminal was sent from the key on."""
+    """Leave, and reply to what sesh may ask then; return what the terminal was sent from the key on."""
     window.wait_until(lambda: not window.pump(), "no output is on its way")
     start = len(window.raw)
     window.type(LEAVE)
+    window.wait_for_raw(b"[detached from", start=start)
+    window.type(b"\x1b[?7373;0$y\x1b[?62c")
     assert window.exit_code() == 0
     return bytes(window.raw[start:])
 

@@ -193,11 +193,11 @@ def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
 )
 def test_a_terminal_is_expected_to_send_what_was_switched_on(on: bytes, off: bytes) -> None:
     follower = TerminalReset()
-    assert not follower.expects_input
-    follower.feed(b"text" + on)
-    assert follower.expects_input
-    follower.feed(off + b"\x1b[?2004h\x1b[?1006h")
-    assert not follower.expects_input
+    expected = []
+    for data in (b"", b"text" + on, off + b"\x1b[?2004h\x1b[?1006h"):
+        follower.feed(data)
+        expected.append(follower.expects_input)
+    assert expected == [False, True, False]
 
 
 @pytest.mark.parametrize("stream", [b"\x1b[=1u", b"\x1b]11;red\x07"])

@@ -225,9 +225,10 @@ def test_settings_of_another_user_are_left(monkeypatch: pytest.MonkeyPatch) -> N
     """As root, in a user's home, `integrate` took the settings from the user."""
     folder = Path(agents.settings("claude")).parent
     owned = os.stat(folder.parent)
-    monkeypatch.setattr(Path, "stat", lambda *_, **__: os.stat_result((*owned[:4], os.getuid() + 1, *owned[5:])))
-    with pytest.raises(Refused, match="another user"):
-        agents.integrate("claude")
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "stat", lambda *_, **__: os.stat_result((*owned[:4], os.getuid() + 1, *owned[5:])))
+        with pytest.raises(Refused, match="another user"):
+            agents.integrate("claude")
     assert not os.path.exists(folder)
 
 

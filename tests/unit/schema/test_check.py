@@ -6,6 +6,7 @@ import json
 import re
 import tracemalloc
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any, Optional, is_typeddict
 
 import pytest
@@ -206,3 +207,15 @@ def test_no_part_of_an_answer_lets_in_what_a_terminal_acts_on(op: Any) -> None:
         except ProtocolError:
             continue
         assert not any(_ACTS.search(text) for text in texts(found)), value
+
+
+@dataclass(frozen=True)
+class _Grown:
+    first: int
+    later: str = ""
+
+
+def test_a_field_with_a_default_may_be_missing_as_an_older_sesh_does_not_know_it() -> None:
+    assert check.checked_here(_Grown, {"first": 1}) == _Grown(1)
+    with pytest.raises(errors.Malformed):
+        check.checked_here(_Grown, {"later": "x"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from sesh.client.desktop.presses import Press, PressFinder
@@ -152,6 +152,7 @@ def test_the_parts_are_the_input(writes: list[bytes]) -> None:
 
 
 @given(st.lists(_PIECES, max_size=20), st.integers(0, 200))
+@example([b"\x1b/Z", b"\x16"], 2)
 def test_a_cut_changes_no_number_of_paste_keys_but_where_it_makes_an_escape(pieces: list[bytes], cut: int) -> None:
     data = b"".join(pieces)
     cut = min(cut, len(data))
