@@ -159,3 +159,21 @@ def test_each_character_is_written_once_whatever_the_terminal_takes(
     os.close(master)
     os.close(slave)
     assert written == shown_bytes(text.encode(), coding)
+
+
+def test_a_character_whose_rest_was_dropped_takes_no_byte_of_what_follows(
+    line: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, taken = bytearray(), [1]
+
+    def take(_descriptor: int, block: bytes) -> int:
+        count = taken.pop() if taken else len(block)
+        written.extend(block[:count])
+        return count
+
+    monkeypatch.setattr(room, "own_coding", lambda: "euc_jp")
+    monkeypatch.setattr(os, "write", take)
+    terminal = RawTerminal(line[1], line[1])
+    assert terminal.write("日".encode()) == 0
+    assert terminal.write(b"\x1b[m") == 3
+    assert written == "日".encode("euc_jp")[:1] + b"\x1b[m"
