@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from re import Match
 
-from sesh.vt.osc_values import changed
+from sesh.vt.osc_values import COLOUR_NUMBERS, changed
 
 SHAPE, TABS, FLAGS = "shape", "tabs", "flags"
 AFTER_RIS = (SHAPE, TABS, "10", "11", "12")  # what RIS changes, as far as one query can tell it
 _MAX_NAMES = 600  # more than the palette, the special colours and all other names
 _MAX_HELD = 4 << 10  # bytes of an unfinished reply
 _EXPECTED = 5.0  # seconds in which a reply is expected
-_COLOUR_NUMBERS = frozenset((4, 5, *range(10, 20), 21, 104, 105, *range(110, 120)))
 _QUERIES = {SHAPE: b"\x1bP$q q\x1b\\", TABS: b"\x1b[2$w", FLAGS: b"\x1b[?u"}  # DECRQSS of DECSCUSR, DECRQTSR, kitty's
 _REPLY = re.compile(
     rb"\x1b(?:\](?P<colour>[45];[0-9]{1,3}|1[0-9]|21;[a-z0-9_]{1,40})(?P<is>[;=])(?P<value>[#A-Za-z0-9:/., @-]{0,64})"
@@ -64,7 +63,7 @@ class Before:
 
     def note_osc(self, number: int, body: bytes, *, may_ask: bool) -> None:
         """Note an OSC that may change colours or query them. `may_ask`: none of it has passed yet."""
-        if number not in _COLOUR_NUMBERS:
+        if number not in COLOUR_NUMBERS:
             return
         rest = body.decode("ascii", "replace")
         changes = changed({}, str(number), rest)

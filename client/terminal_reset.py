@@ -14,6 +14,7 @@ from re import Match
 from sesh.client.before import AFTER_RIS, FLAGS, SHAPE, TABS, Before
 from sesh.vt import grammar
 from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
+from sesh.vt.osc_values import COLOUR_NUMBERS, changed, sequences
 from sesh.vt.render.clean_screen import CANCEL
 from sesh.vt.titles import TitleStack
 
@@ -57,7 +58,6 @@ _GOES_ON = {b"[": re.compile(rb"[\x20-?]*"), b"]": re.compile(rb"[^\x07\x18\x1a\
 """By the character after ESC, what does not end an incomplete sequence; strings other than OSC have their own."""
 _STRING_GOES_ON = re.compile(rb"[^\x18\x1a\x1b]*")
 _UNFINISHED_CHARACTER = re.compile(rb"(?:[\xc2-\xf4]|[\xe0-\xf4][\x80-\xbf]|[\xf0-\xf4][\x80-\xbf]{2})\Z")  # UTF-8
-_COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
 _QUERIES = {"shape_query": SHAPE, "tab_query": TABS, "flags_query": FLAGS}
 _CHANGES = {"shape": (SHAPE,), "tab": (TABS,), "tabs": (TABS,), "reset": AFTER_RIS}
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
@@ -252,19 +252,9 @@ class TerminalReset:
     def _follow_osc(self, number: int, body: bytes) -> None:
         if number <= 2:
             self._titled = self._titled or not self._titles.entries
-        elif number in (4, 5):  # palettes
-            fields = body.split(b";")
-            for index, value in zip(fields[::2], fields[1::2]):
-                if value != b"?" and index.isdigit() and len(index) < 4:
-                    self._resets[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
-        elif 10 <= number < 20:
-            for colour, value in enumerate(body.split(b";"), number):
-                if value not in (b"?", b"") and colour < 20:
-                    self._resets[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
-        elif number == 21:  # kitty's colours, by name
-            for name, is_set, value in (field.partition(b"=") for field in body.split(b";")):
-                if value != b"?" and _COLOUR_NAME.fullmatch(name):
-                    self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name if is_set else b""
+        elif number in COLOUR_NUMBERS and number < 100:  # the others reset
+            names = changed({}, str(number), body.decode("ascii", "replace"))
+            self._resets |= {_osc_key(name): sequences({name: ""}).encode() for name in names}
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 
@@ -288,7 +278,7 @@ class TerminalReset:
             if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
         for name in back:
-            resets.pop(name.encode() if name == SHAPE else b"]" + name.encode(), None)
+            resets.pop(name.encode() if name == SHAPE else _osc_key(name), None)
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
         out.append(b"\x1b7\x1b[?69l\x1b[r" + back.pop(TABS, tabs) + b"\x1b8")
@@ -299,6 +289,11 @@ class TerminalReset:
             out.append(b"\x1b7")  # else a later DECRC would bring them back
         out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
+
+
+def _osc_key(name: str) -> bytes:
+    """Return the key of what an OSC sets, apart from that of a mode with the same number."""
+    return b"]" + name.encode()
 
 
 def _numbers(parameters: bytes) -> list[int]:

@@ -47,7 +47,8 @@ class FocusReports(Part):
 
         Without mode 1004 they are keys: no terminal sends them.
         """
-        self._feed.catch_up(CATCH_UP_TIME)
+        if not self._feed.catch_up(CATCH_UP_TIME):
+            self.due = 0.0  # keys do not wait: `act` tells what is true, once the mode is known
         follows = self._feed.emulator.mode(FOCUS) is True
         pieces, end = [], 0
         for start in places:

@@ -69,3 +69,19 @@ def test_a_report_that_tells_nothing_new_is_taken_out_of_the_keys(
     one.send(protocol.numbered(protocol.INPUT, 1, b"keys" + Focus.OUT.report + b"more" + Focus.IN.report))
     server.until(lambda: heard)
     assert heard == [b"keysmore"]
+
+
+def test_a_report_that_comes_before_the_emulator_has_read_the_mode_is_set_right(
+    server: Daemon, heard: list[bytes], attach: Attach, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    session = server.session
+    attach(client="a")
+    one = attach(client="b")
+    with monkeypatch.context() as patch:
+        patch.setattr(session.feed, "catch_up", lambda *_: False)
+        patch.setattr(session.feed.emulator, "mode", lambda *_: False)
+        report(server, one, Focus.OUT)
+        assert heard == [Focus.OUT.report]
+        assert session.focus.due < NEVER
+    server.until(lambda: heard[1:])
+    assert heard[1:] == [Focus.IN.report], "the other one looks"
