@@ -64,7 +64,7 @@ class Attachment:
         self.display, self.options = display, options
         self.name, self.host = name, host
         self._seen = SeenPositions(display.terminal.path())
-        display.answers_reset = not self._seen.is_silent
+        display.answers_reset = self._seen.answers
         first_hello = connection.peer.hello or {}  # sent with the request for the link
         self._token = first_hello.get("client") or os.urandom(8).hex()
         self.session_id = ""
@@ -265,7 +265,7 @@ class Attachment:
         self.channel.close()
         has_ended = self.end is not None and self.end.kind is EndKind.ENDED
         given = self.display.queue.given
-        self._seen.is_silent = not self.display.answers_reset
+        self._seen.answers = self.display.answers_reset
         if has_ended or given is not None:  # else the terminal has what it had before
             self._seen.record_leave(self.host, self.session_id, None if has_ended else given)
 
@@ -278,7 +278,7 @@ class Attachment:
             self._pass_on(data)
         if detach:
             self.release_input()
-            self.display.terminal.drop_input()  # keys typed after the detach key must not reach the outer shell
+            self.display.drop_unread()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
     def _pass_on(self, data: bytes) -> None:

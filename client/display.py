@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from sesh.about import PROGRAM
 from sesh.client.before import Before
-from sesh.client.reports import ASK_RESET, ResetReplies, Wait
+from sesh.client.reports import ASK_RESET, Answers, ResetReplies
 from sesh.client.terminal import RawTerminal
 from sesh.client.terminal_queue import Own, TerminalQueue
 from sesh.client.terminal_reset import TerminalReset
@@ -48,7 +48,7 @@ class Display:
         self._inserted = b""  # sequences that wait for the end of the program's
         self._was_alternate = False
         self.held = False
-        self.answers_reset = True  # False once the terminal has not told that it has processed a reset
+        self.answers_reset = Answers.UNTRIED
         self._reset()
 
     def _reset(self) -> None:
@@ -171,6 +171,10 @@ class Display:
         """Print a line on a terminal that does not show the session."""
         self.terminal.write_all(_printed(text), _WRITE_TIMEOUT)
 
+    def drop_unread(self) -> None:
+        """Drop what was typed and not read, but keep what the terminal tells there."""
+        self.terminal_reset.before.take(self.terminal.take_unread(), time.monotonic())
+
     def leave(self, line: str, last_message: Message) -> None:
         """Reset the settings; print `line`, unless empty, on an empty row.
 
@@ -192,9 +196,10 @@ class Display:
         """Drop reports until the terminal has processed the reset; give back what it tells only now."""
         told = {*before.known()}
         replies = ResetReplies(others=others)
-        seconds = _RESET_TIMEOUT if self.answers_reset else _SILENT_TIMEOUT
+        seconds = _SILENT_TIMEOUT if self.answers_reset is Answers.NO else _RESET_TIMEOUT
+        before.flush()  # what it holds is in what is dropped
         before.take(self.terminal.drop_until(replies, seconds), time.monotonic())
-        self.answers_reset = replies.wait is not Wait.BEGUN
+        self.answers_reset = self.answers_reset.after(replies.wait)
         if late := b"".join(back for name, back in before.known() if (name, back) not in told):
             self.terminal.write_all(b"\x1b7" + late + b"\x1b8", _WRITE_TIMEOUT)
 

@@ -18,6 +18,22 @@ _BEGUN = re.compile(
     re.DOTALL,
 )
 _LONG, _END = 64, 8  # of a sequence longer than this only its beginning and its end tell something
+_PASTE, _PASTE_END = b"\x1b[200~", b"\x1b[201~"
+
+
+def begun(data: bytes) -> bytes:
+    """Return the beginning of a report at the end of input; of a long one, its two ends.
+
+    It may be a key that is whole, as Escape is.
+    """
+    data = data[data.rfind(_PASTE_END) + 1 :]
+    last = data.rfind(b"\x1b")
+    before = data.rfind(b"\x1b", 0, max(last, 0))  # `last` may be half of the ST of a string
+    for at in (data.rfind(_PASTE), before, last):
+        if at >= 0 and _BEGUN.fullmatch(data, at):
+            part = data[at:]
+            return part if len(part) <= _LONG else part[:_END] + part[-_END:]
+    return b""
 
 
 class Typed(Enum):
@@ -29,15 +45,22 @@ class Typed(Enum):
 
 
 class ReportReader:
-    """Sans-I/O: follows input that should be reports only. `report`: the last one, of a long one its two ends."""
+    """Sans-I/O: follows input that should be reports only. `report`: the last one, of a long one its two ends.
 
-    def __init__(self) -> None:
-        self._begun = bytearray()
+    `earlier`: what earlier input ended in, by `begun`: a report that goes on, or a key.
+    """
+
+    def __init__(self, earlier: bytes = b"") -> None:
+        self._begun = bytearray(earlier)
+        self._earlier = bool(earlier)
         self.report = b""
 
     def feed(self, byte: bytes) -> Typed:
         """Follow one more byte; after a key, a report may begin."""
         self._begun += byte
+        start = self._begun.rfind(b"\x1b") if self._earlier else 0
+        if start > 0 and not (_WHOLE.fullmatch(self._begun) or _BEGUN.fullmatch(self._begun)):
+            del self._begun[:start]  # what came earlier was a key
         if len(self._begun) > _LONG:
             del self._begun[_END:-_END]
         if _WHOLE.fullmatch(self._begun):
@@ -48,6 +71,7 @@ class ReportReader:
         else:
             found = Typed.KEY
         self._begun.clear()
+        self._earlier = False
         return found
 
 
@@ -63,7 +87,22 @@ class Wait(Enum):
 
     BEGUN = auto()  # no reply has come
     MODE_TOLD = auto()  # that to DA1 is still to come
-    OVER = auto()  # the terminal has processed the reset, or a person types
+    OVER = auto()  # the terminal has processed the reset
+    TYPED = auto()  # a person types
+
+
+class Answers(Enum):
+    """Whether a terminal answers `ASK_RESET`, as far as it is known. One that has answered once may be late."""
+
+    UNTRIED = ""
+    YES = "answers"
+    NO = "silent"
+
+    def after(self, wait: Wait) -> Answers:
+        """Return what is known after one more wait."""
+        if wait in (Wait.OVER, Wait.MODE_TOLD):
+            return Answers.YES
+        return Answers.NO if self is Answers.UNTRIED and wait is Wait.BEGUN else self
 
 
 class ResetReplies:
@@ -84,4 +123,4 @@ class ResetReplies:
 
     def take_key(self) -> None:
         """Take what is no report."""
-        self.wait = Wait.OVER
+        self.wait = Wait.TYPED

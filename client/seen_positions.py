@@ -11,6 +11,7 @@ import os
 from contextlib import suppress
 from typing import Union
 
+from sesh.client.reports import Answers
 from sesh.client.terminal_queue import Given
 from sesh.errors import Malformed, Refused, SeshError
 from sesh.names import is_id
@@ -20,7 +21,7 @@ from sesh.system import files, paths, processes
 from sesh.wire.messages import Hello
 
 _PREFIX = ".terminal."
-_SILENT = "silent"  # in the place of a session
+_ANSWERS = {each.value: each for each in (Answers.YES, Answers.NO)}  # in the place of a session
 _MAX_BYTES = 64 << 10  # a larger file is ignored
 MAX_SESSIONS = 32  # sessions of one terminal that are recorded: those left last
 MAX_TERMINALS = 64  # terminals that are recorded: those that left last
@@ -30,7 +31,7 @@ class SeenPositions:
     """The sessions that this terminal has left, the latest last.
 
     A host gets and changes only the entries of its own sessions. `tty`: the terminal's path, empty if unknown.
-    `is_silent`: the terminal did not tell that it has processed the last reset; it is recorded with the next leave.
+    `answers`: whether the terminal tells that it has processed a reset; it is recorded with the next leave.
     """
 
     def __init__(self, tty: str) -> None:
@@ -38,7 +39,8 @@ class SeenPositions:
         started = processes.start_time(leader) if tty and leader > 0 else ""
         self._entry = f"{_PREFIX}{leader}-{started}{tty}".replace("/", "-") if started else ""
         self._left = self._read() if started else {}  # what it has of each session, by its host and id
-        self.is_silent = self._left.pop(_SILENT, None) is not None
+        told = [_ANSWERS[each] for each in _ANSWERS if self._left.pop(each, None) is not None]
+        self.answers = told[0] if told else Answers.UNTRIED
 
     def told(self, host: str | None) -> Hello:
         """Return what HELLO says to a host, or to this machine, of its sessions."""
@@ -68,7 +70,7 @@ class SeenPositions:
         """Write the file; ignore a failure, after which lines may appear twice."""
         latest = [*self._left.items()][-MAX_SESSIONS:]
         left = {key: given if given.size else given.position for key, given in latest}
-        content = json.dumps({**left, **({_SILENT: 1} if self.is_silent else {})}).encode()
+        content = json.dumps({**left, **({self.answers.value: 1} if self.answers.value in _ANSWERS else {})}).encode()
         with suppress(Refused, OSError):
             folder = files.ready_directory()
             files.write_whole(os.path.join(folder, self._entry), content)

@@ -14,7 +14,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from sesh.client.reports import ReportReader, ResetReplies, Typed, Wait
+from sesh.client.reports import ReportReader, ResetReplies, Typed, Wait, begun
 from sesh.errors import Refused
 from sesh.system import descriptors
 from sesh.text.coding import UTF8, Coding, own_coding, shown, shown_bytes
@@ -28,6 +28,7 @@ EXIT_SIGNALS = frozenset(  # they end the client; signals of real time have no n
 _HANDLED_SIGNALS = (*EXIT_SIGNALS, signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 _READ_SIZE = 1 << 13
 _MAX_DROPPED = 1 << 14  # bytes of dropped input that are kept
+_MAX_UNREAD = 1 << 17  # more than a terminal holds
 
 
 class RawTerminal:
@@ -46,6 +47,7 @@ class RawTerminal:
         self._attributes: list[Any] = []
         self._translated = 0  # unread bytes that were typed before raw mode, when Enter still arrived as a newline
         self._coding = Coding.named(own_coding())
+        self._begun_report = b""  # at the end of what was read
         self._begun = b""  # what the terminal has taken of a character, in its own coding
         self._undo = ExitStack()
 
@@ -139,7 +141,13 @@ class RawTerminal:
             translated = data[: self._translated]
             self._translated -= len(translated)
             data = translated.replace(b"\n", b"\r") + data[len(translated) :]
-        return data if self._coding is None or not data else self._coding.to_utf8(data) or None
+        if self._coding is not None and data:
+            data = self._coding.to_utf8(data)
+            if not data:
+                return None
+        if data and (self._begun_report or b"\x1b" in data):
+            self._begun_report = begun(self._begun_report + data)
+        return data
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
         """Write the bytes that the terminal takes now; return their number."""
@@ -192,6 +200,16 @@ class RawTerminal:
             termios.tcflush(self.inbound, termios.TCIFLUSH)
             self._translated = 0
 
+    def take_unread(self) -> bytes:
+        """Return all unread input, to be dropped."""
+        taken = bytearray()
+        while len(taken) < _MAX_UNREAD and descriptors.polled([(self.inbound, select.POLLIN)], time.monotonic()):
+            data = self.read()
+            if data == b"":  # the terminal has gone
+                break
+            taken += data or b""
+        return bytes(taken)
+
     def drop_until(self, replies: ResetReplies, seconds: float) -> bytes:
         """Drop reports until `replies` are complete, for at most `seconds`; return the last of what was dropped.
 
@@ -199,7 +217,7 @@ class RawTerminal:
         read cannot be given back to the terminal.
         """
         deadline = time.monotonic() + seconds
-        dropped, reports = bytearray(), ReportReader()
+        dropped, reports = bytearray(self._begun_report), ReportReader(self._begun_report)
         while descriptors.polled([(self.inbound, select.POLLIN)], deadline):
             byte = self.read(1)
             if byte is None:
@@ -212,7 +230,7 @@ class RawTerminal:
                 replies.take(reports.report)
             elif found is Typed.KEY:
                 replies.take_key()
-            if replies.wait is Wait.OVER:
+            if replies.wait in (Wait.OVER, Wait.TYPED):
                 break
             del dropped[:-_MAX_DROPPED]
         return bytes(dropped)

@@ -82,6 +82,20 @@ def test_a_reply_that_comes_while_leaving_is_given_back(terminal: Open) -> None:
     assert back in window.raw
 
 
+@pytest.mark.parametrize("cut", [1, 5, 12])
+def test_a_reply_of_which_a_part_comes_before_leaving_is_given_back(terminal: Open, cut: int) -> None:
+    change, query, reply, back = CHANGES["palette"]
+    program = READS % change
+    window = terminal("work", "--", "python3", "-c", program)
+    window.wait_for_raw(query)
+    window.wait_for("ready")
+    window.type(LEAVE + reply[:cut])
+    window.wait_for_raw(ASK_RESET)
+    window.type(reply[cut:] + b"\x1b[?7373;0$y\x1b[?62c")
+    assert window.exit_code() == 0
+    assert back in window.raw
+
+
 def test_what_the_session_never_set_is_left_alone(terminal: Open) -> None:
     window = terminal("work", "--", "sh", "-c", "printf ready; exec cat")
     window.wait_for("ready")

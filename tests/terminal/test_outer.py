@@ -215,6 +215,25 @@ def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_she
     assert f"{SHELL} echo al''ive" in told(terminal)
 
 
+def test_a_terminal_that_has_answered_once_is_waited_for_when_it_is_late(shell: Open, sesh: Sesh, home: Home) -> None:
+    """It counted as one that never answers, and its later answers were typed into the shell."""
+    sesh("open", "work", "--", "sh", "-c", r"stty raw -echo; printf '\033[?1003hready'; exec cat")
+    terminal = shell()
+    for answer in (b"\x1b[?7373;0$y\x1b[?62;22c", b""):
+        terminal.type("sesh work\r")
+        terminal.wait_for("ready")
+        before = len(terminal.raw)
+        terminal.type(LEAVE)
+        terminal.wait_for_raw(ASK_RESET, start=before)
+        terminal.type(answer)
+        terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
+        terminal.type("clear\r")
+        terminal.wait_until(lambda: terminal.screen()[0] == SHELL, "an empty screen")
+        noted = [Path(each).read_text() for each in glob(f"{home.directory}/.terminal.*")]
+        assert any('"answers"' in text for text in noted)
+        assert not any('"silent"' in text for text in noted)
+
+
 def test_a_terminal_that_answers_nothing_is_waited_for_once(shell: Open, sesh: Sesh, home: Home) -> None:
     sesh("open", "work", "--", "sh", "-c", r"stty raw -echo; printf '\033[?1003hready'; exec cat")
     terminal = shell()

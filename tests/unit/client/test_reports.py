@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sesh.client.reports import ReportReader, Typed
+from sesh.client.reports import Answers, ReportReader, Typed, Wait, begun
 
 REPORTS = [
     b"\x1b[92;5:3u", b"\x1b[<35;10;10M", b"\x1b[<0;1;1m", b"\x1b[M #!", b"\x1b[M\x1b[M", b"\x1b[I", b"\x1b[O",
@@ -45,3 +45,31 @@ def test_any_input_is_read(data: bytes) -> None:
 @pytest.mark.parametrize("report", REPORTS)
 def test_nothing_ends_a_report_early(report: bytes) -> None:
     assert Typed.END not in read(report[:-1])
+
+
+@pytest.mark.parametrize("report", REPORTS)
+def test_a_report_that_was_begun_before_goes_on(report: bytes) -> None:
+    for cut in range(1, len(report)):
+        reader = ReportReader(begun(b"typed\r" + report[:cut]))
+        assert [reader.feed(bytes([byte])) for byte in report[cut:]][-1] is Typed.END, cut
+
+
+@given(st.sampled_from([b"\x1b", b"\x1b[", b"\x1bO", b"\x1b]", b"\x1bP"]), st.sampled_from(REPORTS))
+def test_a_key_that_looks_like_a_beginning_hides_no_report_after_it(key: bytes, report: bytes) -> None:
+    reader = ReportReader(begun(b"typed\r" + key))
+    found = [reader.feed(bytes([byte])) for byte in report + b"\x1b[?62c"]
+    assert Typed.KEY not in found
+    assert found[-1] is Typed.END
+    assert reader.report.endswith(b"\x1b[?62c")
+
+
+@given(st.binary(max_size=100), st.lists(st.sampled_from([each for each in REPORTS if each != b"\x1b[M\x1b[M"])))
+def test_whole_reports_begin_nothing(data: bytes, reports: list[bytes]) -> None:
+    assert begun(data.replace(b"\x1b", b"") + b"".join(reports) + b"x") == b""
+
+
+def test_a_terminal_that_has_answered_once_is_not_silent_when_it_is_late() -> None:
+    assert Answers.UNTRIED.after(Wait.BEGUN) is Answers.NO
+    assert Answers.NO.after(Wait.TYPED) is Answers.NO
+    assert Answers.NO.after(Wait.OVER) is Answers.YES
+    assert Answers.YES.after(Wait.BEGUN) is Answers.YES
