@@ -275,20 +275,20 @@ class Attachment:
             return
         data, detach = parsed
         if data:
-            self._handle_keys(data)
+            self._pass_on(data)
         if detach:
             self.release_input()
             self.display.drop_unread()  # keys typed after the detach key must not reach the outer shell
             self._detach()
 
-    def _handle_keys(self, data: bytes) -> None:
-        """Send input; without a link, Ctrl-C ends the attachment, and Enter has the link attempted again."""
+    def _pass_on(self, data: bytes) -> None:
+        """Send keys and reports; without a link, Ctrl-C ends the attachment, and Enter has the link attempted again."""
         offline = self.channel.connection is None
         if offline and pressed(data, _CTRL_C):
             self._lose()
             return
         self.view.feedback.keys()
-        self._need_desktop()  # for which a key is consent
+        self._need_desktop()  # before the first key, which may be consent
         if self.exchanges is not None:
             data = self.exchanges.desktop.keys(data)
             if not data:

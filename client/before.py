@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from re import Match
 
-from sesh.vt.osc_values import changed
+from sesh.vt.osc_values import COLOUR_NUMBERS, changed
 
 SHAPE, TABS, FLAGS = "shape", "tabs", "flags"
 AFTER_RIS = (SHAPE, TABS, FLAGS, "10", "11", "12")  # what RIS changes, as far as one query can tell it
 _MAX_NAMES = 600  # more than the palette, the special colours and all other names
 _MAX_HELD = 4 << 10  # bytes of an unfinished reply
 _EXPECTED = 5.0  # seconds in which a reply is expected
-_COLOUR_NUMBERS = frozenset((4, 5, *range(10, 20), 21, 104, 105, *range(110, 120)))
 _QUERIES = {SHAPE: b"\x1bP$q q\x1b\\", TABS: b"\x1b[2$w", FLAGS: b"\x1b[?u"}  # DECRQSS of DECSCUSR, DECRQTSR, kitty's
 _REPLY = re.compile(
     rb"\x1b(?:\](?P<colour>[45];[0-9]{1,3}|1[0-9]|21;[a-z0-9_]{1,40})(?P<is>[;=])(?P<value>[#A-Za-z0-9:/., @-]{0,64})"
@@ -57,14 +56,14 @@ class Before:
 
     def __init__(self) -> None:
         self._values: dict[str, _Value] = {}
-        self._programs: Counter[str] = Counter()  # queries of the program that no reply has come for
+        self._programs: Counter[str] = Counter()  # queries of the program without a reply, of names without a state
         self._questions: list[bytes] = []
         self._expected_until = 0.0
         self._held = b""  # the beginning of what may be a reply
 
     def note_osc(self, number: int, body: bytes, *, may_ask: bool) -> None:
         """Note an OSC that may change colours or query them. `may_ask`: none of it has passed yet."""
-        if number not in _COLOUR_NUMBERS:
+        if number not in COLOUR_NUMBERS:
             return
         rest = body.decode("ascii", "replace")
         changes = changed({}, str(number), rest)
@@ -81,7 +80,7 @@ class Before:
         for name in names:
             if name in self._values or len(self._values) >= _MAX_NAMES:
                 continue
-            self._values[name] = _Value(_State.ASKED if may_ask else _State.UNKNOWN, self._programs[name])
+            self._values[name] = _Value(_State.ASKED if may_ask else _State.UNKNOWN, self._programs.pop(name, 0))
             if may_ask:
                 self._questions.append(_QUERIES.get(name) or b"\x1b]%s?\x1b\\" % _named(name))
 
@@ -129,13 +128,13 @@ class Before:
     def _without(self, match: Match[bytes]) -> bytes:
         """Return a reply that is the program's; keep another one."""
         name = _name(match)
-        if name not in self._values or self._values[name].state is not _State.ASKED:
+        if (value := self._values.get(name)) is None:
             self._programs[name] -= self._programs[name] > 0
             return match[0]
-        value = self._values[name]
+        if value.state is not _State.ASKED:
+            return match[0]
         if value.ahead:
             value.ahead -= 1
-            self._programs[name] -= self._programs[name] > 0
             return match[0]
         value.back = _back(name, match)
         value.state = _State.KNOWN if value.back else _State.UNKNOWN

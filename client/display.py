@@ -21,8 +21,6 @@ _WRITE_TIMEOUT = 1.0  # seconds for a terminal to accept a byte of a leaving cli
 _LATE_REPLIES = 0.1  # seconds in which a client whose link is lost drops late replies of its terminal
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
 _SILENT_TIMEOUT = 0.1  # the same for a terminal that has never told
-_STOPS_REPORTS = re.compile(rb"\x1b\[(?:\?(?:9|100[0-4]|2031|2048|9001)l|<[0-9]*u|=[0-9]+;1u)")
-"""Resets of the mouse, the focus, reports of colours and sizes, win32's input, and kitty's keyboard."""
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
@@ -183,14 +181,14 @@ class Display:
         What the terminal sends before it has processed the reset would be typed into the outer shell: it is waited for.
         `last_message`: the daemon's, with `used_rows`, and whether queries are open; empty without one.
         """
-        was_started, before = self.started, self.terminal_reset.before
+        was_started, left = self.started, self.terminal_reset
         reset = self._take_reset(last_message)
         others = last_message.get("queries") is True
-        asks = was_started and (others or before.awaits or _STOPS_REPORTS.search(reset) is not None)
+        asks = was_started and (others or left.expects_input)
         if not self._write_reset(reset + (_printed(line) if line else b"") + ASK_RESET * asks):
             return
         if asks:
-            self._await_reset(before, others=others)
+            self._await_reset(left.before, others=others)
         elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
 
@@ -232,11 +230,9 @@ class Display:
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
-        before = self.terminal_reset.before
-        reset = self._take_reset({})
-        asks = before.awaits or _STOPS_REPORTS.search(reset) is not None
-        if self._write_reset(reset + ASK_RESET * asks) and asks:
-            self._await_reset(before)
+        left = self.terminal_reset
+        if self._write_reset(self._take_reset({}) + ASK_RESET * left.expects_input) and left.expects_input:
+            self._await_reset(left.before)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

@@ -116,7 +116,7 @@ class Feedback:
                 self.state = FeedbackState.FOUND
 
     def keys(self) -> None:
-        """Note input, before it is sent. A person who types does not wait for their echo."""
+        """Note input, reports included, before it is sent. A person who types does not wait for their echo."""
         self._keys += 1
         self._latest_key = now = time.monotonic()
         if self.state in (FeedbackState.HOLDING, FeedbackState.RELEASED) and not self._keys_flow:

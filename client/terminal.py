@@ -48,7 +48,7 @@ class RawTerminal:
         self._translated = 0  # unread bytes that were typed before raw mode, when Enter still arrived as a newline
         self._coding = Coding.named(own_coding())
         self._begun_report = b""  # at the end of what was read
-        self._begun = 0  # bytes of a character that the terminal has taken, in its own coding
+        self._begun = b""  # what the terminal has taken of a character, in its own coding
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
@@ -89,7 +89,7 @@ class RawTerminal:
     def raw(self) -> None:
         """Set raw mode. Enter in earlier input reads as in raw mode: as carriage return."""
         _change_settings(lambda: tty.setraw(self.inbound, termios.TCSANOW))
-        if self._attributes and self._attributes[0] & termios.ICRNL:
+        if self._attributes and self._attributes[descriptors.INPUT] & termios.ICRNL:
             with suppress(OSError):  # the terminal has gone
                 self._translated = descriptors.unread(self.inbound)
 
@@ -166,18 +166,19 @@ class RawTerminal:
     def _write_coded(self, data: bytes, coding: str) -> int:
         """Write as `write` does, in the coding of the terminal's locale."""
         coded = shown_bytes(data, coding)
-        written = self._begun + self._write(coded[self._begun :])
+        begun = self._begun if coded.startswith(self._begun) else b""  # else the rest of it was dropped
+        written = len(begun) + self._write(coded[len(begun) :])
+        self._begun = b""
         if written >= len(coded):
-            self._begun = 0
             return len(data)
-        taken = 0
+        taken = at = 0
         for character in data.decode(UTF8, "surrogateescape"):  # up to the one of which the terminal has a part
             size = len(shown(character, coding))
-            if written < size:
+            if written < at + size:
                 break
-            written -= size
+            at += size
             taken += len(character.encode(UTF8, "surrogateescape"))
-        self._begun = written
+        self._begun = coded[at:written]
         return taken
 
     def write_all(self, data: bytes | bytearray, seconds: float) -> bool:

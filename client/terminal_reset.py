@@ -14,6 +14,7 @@ from re import Match
 from sesh.client.before import AFTER_RIS, FLAGS, SHAPE, TABS, Before
 from sesh.vt import grammar
 from sesh.vt.defaults import ON_BY_DEFAULT, TERMINALS_DIFFER
+from sesh.vt.osc_values import COLOUR_NUMBERS, changed, sequences
 from sesh.vt.render.clean_screen import CANCEL
 from sesh.vt.titles import TitleStack
 
@@ -22,6 +23,8 @@ _ON_BY_DEFAULT = frozenset((*(b"?%d" % number for number in ON_BY_DEFAULT), *_AN
 _TERMINALS_DIFFER = frozenset(b"?%d" % number for number in TERMINALS_DIFFER)
 _ALTERNATE = frozenset((b"?47", b"?1047", b"?1049"))
 _SAVES_CURSOR = frozenset((b"?1048", b"?1049"))
+_REPORTS = frozenset((b"?9", *(b"?%d" % number for number in range(1000, 1005)), b"?2031", b"?2048", b"?9001"))
+"""Modes in which the terminal sends what is no key: the mouse, the focus, colours and sizes; and win32's input."""
 _NO_SETTINGS = frozenset((b"", b"?", b"?1048"))
 _ORIGIN, _LEFT_RIGHT = b"?6", b"?69"
 _SAVED_WITH_CURSOR = (_ORIGIN, b"?5", b"?7", b"4", b"12", b"20")
@@ -61,7 +64,6 @@ _MAY_CHANGE = re.compile(
 )
 """Matches the beginning of a change that the terminal is asked before."""
 _MAX_HELD = 1 << 10  # bytes of such a beginning that wait for the rest
-_COLOUR_NAME = re.compile(rb"[a-z0-9_]{1,40}")
 _QUERIES = {"shape_query": SHAPE, "tab_query": TABS, "flags_query": FLAGS}
 _CHANGES = {"shape": (SHAPE,), "tab": (TABS,), "tabs": (TABS,), "reset": AFTER_RIS}
 _MAX_RESETS = 1000  # changed settings that are reset; no terminal has so many
@@ -95,6 +97,12 @@ class TerminalReset:
     @property
     def alternate(self) -> bool:
         return self._alternate != b""
+
+    @property
+    def expects_input(self) -> bool:
+        """True if the terminal may send what the shell outside cannot read: reports, releases of keys, and replies."""
+        reports = not _REPORTS.isdisjoint(self._resets) or any((*self._pushed, *self._flags_set))
+        return reports or self.before.awaits
 
     @property
     def unfinished(self) -> bool:
@@ -256,19 +264,9 @@ class TerminalReset:
     def _follow_osc(self, number: int, body: bytes) -> None:
         if number <= 2:
             self._titled = self._titled or not self._titles.entries
-        elif number in (4, 5):  # palettes
-            fields = body.split(b";")
-            for index, value in zip(fields[::2], fields[1::2]):
-                if value != b"?" and index.isdigit() and len(index) < 4:
-                    self._resets[b"]%d;%s" % (number, index)] = b"\x1b]%d;%s\x1b\\" % (number + 100, index)
-        elif 10 <= number < 20:
-            for colour, value in enumerate(body.split(b";"), number):
-                if value not in (b"?", b"") and colour < 20:
-                    self._resets[b"]%d" % colour] = b"\x1b]%d\x1b\\" % (colour + 100)
-        elif number == 21:  # kitty's colours, by name
-            for name, is_set, value in (field.partition(b"=") for field in body.split(b";")):
-                if value != b"?" and _COLOUR_NAME.fullmatch(name):
-                    self._resets[b"]21;" + name] = b"\x1b]21;%s\x1b\\" % name if is_set else b""
+        elif number in COLOUR_NUMBERS and number < 100:  # the others reset
+            names = changed({}, str(number), body.decode("ascii", "replace"))
+            self._resets |= {_osc_key(name): sequences({name: ""}).encode() for name in names}
         elif number in _COMMANDS and (number != 9 or body.startswith(b"4;")):  # any other OSC 9 is a notification
             self._resets[b"]%d" % number] = _COMMANDS[number]
 
@@ -292,7 +290,7 @@ class TerminalReset:
             if alternate_flags:  # the program has left the alternate screen without resetting the flags
                 out += [b"\x1b[?1049h", alternate_flags, b"\x1b[?1049l"]
         for name in back:
-            resets.pop(name.encode() if name == SHAPE else b"]" + name.encode(), None)
+            resets.pop(name.encode() if name == SHAPE else _osc_key(name), None)
         stops = range(9, columns + 1, 8) if self._tabs else ()
         tabs = b"\x1b[3g" * self._tabs + b"".join(b"\x1b[%dG\x1bH" % stop for stop in stops)
         out.append(b"\x1b7\x1b[?69l\x1b[r" + back.pop(TABS, tabs) + b"\x1b8")
@@ -303,6 +301,11 @@ class TerminalReset:
             out.append(b"\x1b7")  # else a later DECRC would bring them back
         out += [b"\x1b[23;%dt" % parameter for parameter in reversed(self._titles.parameters)]
         return b"".join(out) + b"\x1b]0;\x1b\\" * self._titled
+
+
+def _osc_key(name: str) -> bytes:
+    """Return the key of what an OSC sets, apart from that of a mode with the same number."""
+    return b"]" + name.encode()
 
 
 def _numbers(parameters: bytes) -> list[int]:

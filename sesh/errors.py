@@ -32,6 +32,7 @@ defines the code.
 from __future__ import annotations
 
 import errno
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from enum import Enum, IntEnum
@@ -41,6 +42,8 @@ from sesh.about import ON_HOST, PROGRAM, SESH
 
 if TYPE_CHECKING:
     from typing_extensions import Self
+
+_PLAIN = re.compile(r"[\w@%+=:,./-]+", re.ASCII)  # what no shell takes for anything else
 
 
 class ExitCode(IntEnum):
@@ -194,12 +197,25 @@ _kinds: dict[str, type[SeshError]] = {}
 
 def for_host(text: str, host: str | None) -> str:
     """Return `text` with the command to type (`sesh`, or `sesh @HOST`) for each `SESH`."""
-    return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} @{host}" if host else PROGRAM)
+    return text.replace(ON_HOST, "").replace(SESH, f"{PROGRAM} {at(host)}" if host else PROGRAM)
+
+
+def at(host: str) -> str:
+    """Return the word for a host as it is typed in a shell: a user's name may have `$`, an address has brackets."""
+    return _typed(f"@{host}")
+
+
+def _typed(word: str) -> str:
+    if _PLAIN.fullmatch(word):
+        return word
+    import shlex  # noqa: PLC0415 - few hosts need it
+
+    return shlex.quote(word)
 
 
 def told(text: str, host: str | None) -> str:
     """Return what a host has said as `for_host`, with `ssh HOST` before shell commands."""
-    return for_host(text.replace(ON_HOST, f"ssh {host} ") if host else text, host)
+    return for_host(text.replace(ON_HOST, f"ssh {_typed(host)} ") if host else text, host)
 
 
 class UsageError(SeshError, code="usage", exit_code=ExitCode.USAGE):

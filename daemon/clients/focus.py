@@ -6,17 +6,17 @@ from enum import Enum
 
 
 class Focus(str, Enum):
-    """What a report says; a terminal that has not reported counts as looked at, as one does that only watches."""
+    """What a report says. Who has sent none looks; so does a read-only client, which passes none on."""
 
     IN = "in"
     OUT = "out"
+
+    @classmethod
+    def of(cls, report: bytes) -> Focus:
+        """Return what a report says."""
+        return cls.IN if report == cls.IN.report else cls.OUT
 
     @property
     def report(self) -> bytes:
         """The sequence that says it."""
         return b"\x1b[I" if self is Focus.IN else b"\x1b[O"
-
-
-def focus_in(report: bytes) -> Focus:
-    """Return what a report says."""
-    return Focus.IN if report == Focus.IN.report else Focus.OUT

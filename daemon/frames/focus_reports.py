@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from sesh.daemon.base.due import NEVER, Agenda, Part
 from sesh.daemon.clients.client import Client, Clients
-from sesh.daemon.clients.focus import Focus, focus_in
+from sesh.daemon.clients.focus import Focus
 from sesh.daemon.pty.pump import Pump
 from sesh.daemon.screen.feed import ScreenFeed
 from sesh.vt.modes import FOCUS
@@ -47,11 +47,12 @@ class FocusReports(Part):
 
         Without mode 1004 they are keys: no terminal sends them.
         """
-        self._feed.catch_up(CATCH_UP_TIME)
+        if not self._feed.catch_up(CATCH_UP_TIME):
+            self.due = 0.0  # keys do not wait: `act` tells what is true, once the mode is known
         follows = self._feed.emulator.mode(FOCUS) is True
         pieces, end = [], 0
         for start in places:
-            client.focus = focus_in(keys[start : start + _SIZE])
+            client.focus = Focus.of(keys[start : start + _SIZE])
             heard = self._focus if follows else client.focus
             pieces.append(keys[end : start if follows and heard is self.told else start + _SIZE])
             self.told, end = heard, start + _SIZE

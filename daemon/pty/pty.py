@@ -13,13 +13,13 @@ from sys import byteorder
 from termios import TIOCSWINSZ
 
 from sesh.system import platforms, processes
+from sesh.system.descriptors import CHARACTERS, INPUT, LOCAL, OUTPUT
 from sesh.wire import protocol
 
 _READ = 1 << 14
 _FULL = 2048  # a read of fewer bytes was the last one: the kernel returns pieces of some 4 KB
 READ_LIMIT = 1 << 16  # bytes after which `read` leaves the rest for the next turn
 _WRITE_TIME = 10  # milliseconds in which a write in progress makes output readable
-_INPUT_FLAGS, _OUTPUT_FLAGS, _LOCAL_FLAGS, _CHARACTERS = 0, 1, 3, 6
 _NO_CHARACTER = b"\0"  # of a key that the terminal does not have
 _CLOSED = [termios.ICRNL, termios.OPOST | termios.ONLCR, 0, termios.ICANON]
 
@@ -93,21 +93,21 @@ class Pty:
 
     def raw(self) -> bool:
         """Return whether the program gets each key at once (not in canonical mode)."""
-        return not self._modes()[_LOCAL_FLAGS] & termios.ICANON
+        return not self._modes()[LOCAL] & termios.ICANON
 
     def input_reader(self) -> tuple[int, bool]:
         """Return the foreground process group, and whether it gets each key at once."""
         return self.foreground(), self.raw()
 
     def echoes(self) -> bool:
-        return bool(self._modes()[_LOCAL_FLAGS] & termios.ECHO)
+        return bool(self._modes()[LOCAL] & termios.ECHO)
 
     def maps_enter(self) -> bool:
-        return bool(self._modes()[_INPUT_FLAGS] & termios.ICRNL)
+        return bool(self._modes()[INPUT] & termios.ICRNL)
 
     def flags(self) -> int:
         """Return ECHO and ICANON as flags of the frame ECHOED."""
-        modes = self._modes()[_LOCAL_FLAGS]
+        modes = self._modes()[LOCAL]
         flags = 0
         if modes & termios.ECHO:
             flags |= protocol.ECHOES
@@ -146,7 +146,7 @@ class Pty:
             modes = termios.tcgetattr(self.descriptor)
         except (OSError, ValueError, termios.error):
             return False
-        local, characters = modes[_LOCAL_FLAGS], modes[_CHARACTERS]
+        local, characters = modes[LOCAL], modes[CHARACTERS]
         if not local & termios.ISIG or local & termios.NOFLSH:
             return False
         own = [characters[each] for each in (termios.VINTR, termios.VQUIT, termios.VSUSP)]
@@ -158,10 +158,10 @@ class Pty:
             modes = termios.tcgetattr(self.descriptor)
         except (OSError, ValueError, termios.error):
             return b""
-        own = [termios.VINTR, termios.VQUIT, termios.VSUSP] if modes[_LOCAL_FLAGS] & termios.ISIG else []
-        if modes[_INPUT_FLAGS] & termios.IXON:
+        own = [termios.VINTR, termios.VQUIT, termios.VSUSP] if modes[LOCAL] & termios.ISIG else []
+        if modes[INPUT] & termios.IXON:
             own += [termios.VSTOP, termios.VSTART]
-        return b"".join(modes[_CHARACTERS][each] for each in own).replace(_NO_CHARACTER, b"")
+        return b"".join(modes[CHARACTERS][each] for each in own).replace(_NO_CHARACTER, b"")
 
     def unread(self) -> int:
         """Return the number of unread bytes: at most 4,095, 0 just after a write."""
@@ -173,7 +173,7 @@ class Pty:
     def translates(self) -> bool:
         """Return whether the terminal writes CR LF for LF."""
         needed = termios.OPOST | termios.ONLCR
-        return self._modes()[_OUTPUT_FLAGS] & needed == needed
+        return self._modes()[OUTPUT] & needed == needed
 
     def _modes(self) -> list[int]:
         try:

@@ -48,9 +48,9 @@ class Destination:
         self._timeout = TIMEOUT  # seconds for each `ssh -G` of a jump host
 
     @property
-    def target(self) -> list[str]:
-        """ssh's arguments for the host: `-p PORT` if given, then `user@host` or the alias."""
-        return target(self.host)
+    def words(self) -> list[str]:
+        """ssh's words for the host: `-p PORT` if given, then `user@host` or the alias."""
+        return words_of(self.host)
 
     def resolve(self, timeout: float = TIMEOUT) -> Settings:
         """Run `ssh -G` once, and once for each jump host; return the settings by lower-case keyword.
@@ -98,8 +98,8 @@ class Destination:
         return int(seconds) if seconds.isdecimal() else CONNECT_TIMEOUT
 
 
-def target(word: str) -> list[str]:
-    """Return ssh's arguments for a word of a user, or a jump host from `ssh -G`."""
+def words_of(word: str) -> list[str]:
+    """Return ssh's words for a host as a person writes it, or a jump host from `ssh -G`; `check_host` has the form."""
     if word.startswith("ssh://"):
         return ["--", word]
     user, at, rest = word.rpartition("@")
@@ -110,9 +110,9 @@ def target(word: str) -> list[str]:
 
 
 class Hop(NamedTuple):
-    """A jump host: ssh's arguments for it, and its settings."""
+    """A jump host: ssh's words for it, and its settings."""
 
-    target: list[str]
+    words: list[str]
     settings: Settings
 
 
@@ -128,7 +128,7 @@ def _hops(settings: Settings, timeout: float) -> list[Hop]:
     jumps = _jumps(settings)
     while jumps and len(hops) < _MAX_HOPS:
         word = jumps.pop()
-        hops.append(Hop(target(word), _ask(word, target(word), timeout)))
+        hops.append(Hop(words_of(word), _ask(word, words_of(word), timeout)))
         jumps = jumps or _jumps(hops[-1].settings)
     return [] if jumps else hops
 
@@ -199,7 +199,7 @@ def resolve(destination: Destination, *options: str, timeout: float = TIMEOUT) -
 
     Raises UsageError if ssh refuses the host, Unreachable if ssh cannot run or a variable of sesh may be wrong.
     """
-    return _ask(destination.host, [*options, *destination.target], timeout)
+    return _ask(destination.host, [*options, *destination.words], timeout)
 
 
 def _ask(host: str, arguments: list[str], timeout: float) -> Settings:

@@ -187,7 +187,7 @@ def _command(destination: Destination, stderr_path: str, *, may_prompt: bool) ->
         argv += ["-o", "ClearAllForwardings=yes"]
     # With `auto`, ssh itself checks whether a socket at the user's path is stale.
     argv += ["-o", f"ControlMaster={'yes' if own else 'auto'}"]
-    return [*argv, *ssh.control_path_option(ssh.control_path(destination)), *destination.target]
+    return [*argv, *ssh.control_path_option(ssh.control_path(destination)), *destination.words]
 
 
 def _autossh() -> str:

@@ -142,7 +142,7 @@ def way(destination: Destination, *, may_prompt: bool) -> str:
         if hop.settings.get(_HOST_KEYS.keyword.lower(), [_HOST_KEYS.ssh_default])[0] == _HOST_KEYS.ssh_default:
             words += option(_HOST_KEYS.keyword, _HOST_KEYS.default)
         words += _jump_option(line) if line else []
-        before, after = _shell_line(words), _shell_line(hop.target)
+        before, after = _shell_line(words), _shell_line(hop.words)
         line = f"{before.replace('%', '%%')} -W '[%h]:%p' {after.replace('%', '%%')}"
     return line or destination.setting("proxycommand")
 
@@ -185,7 +185,7 @@ def command(
     argv += options(destination, may_prompt=may_prompt)  # after the others, as ssh takes the first value of an option
     if own_timeout is None and owns_control_path(destination):
         argv += control_path_option(control_path(destination))
-    return [*argv, *destination.target, line]
+    return [*argv, *destination.words, line]
 
 
 def logged_way_option(destination: Destination, errors: str, *, may_prompt: bool) -> list[str]:

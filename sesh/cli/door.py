@@ -225,6 +225,6 @@ def _print(answer: Answer, line: str) -> int:
 def _is_drawn_on() -> bool:
     """Return whether stderr is a terminal in raw mode, on which a program draws."""
     try:
-        return not termios.tcgetattr(2)[3] & termios.ICANON
+        return not termios.tcgetattr(2)[descriptors.LOCAL] & termios.ICANON
     except (termios.error, OSError):
         return False

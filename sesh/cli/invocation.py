@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from sesh import reach
-from sesh.about import PROGRAM, SESH
+from sesh.about import SESH
 from sesh.cli import printing
 from sesh.cli.line import CommandLine
 from sesh.cli.person import PersonCaller
@@ -149,7 +149,7 @@ class Invocation(PersonCaller):
         if host == self.line.host:
             return
         if question and not self.can_answer:
-            raise Refused(f"{name} runs on @{host}, not here", hint=f"write: {PROGRAM} @{host} {line}")
+            raise Refused(f"{name} runs on @{host}, not here", hint=for_host(f"write: {SESH} {line}", host))
         if question and not yes:
             if not self.agrees(f"{name} runs on @{host}. {question}"):
                 raise Refused(f"{name} was left as it is")

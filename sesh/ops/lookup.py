@@ -11,7 +11,7 @@ from typing import NamedTuple, TypeVar
 
 from sesh import errors, reach
 from sesh.about import PROGRAM, SESH
-from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, for_host, silent_host
+from sesh.errors import NotFound, Refused, SeshError, TimedOut, Unreachable, at, for_host, silent_host
 from sesh.names import natural
 from sesh.ops import views
 from sesh.reach.caller import CANCEL, Caller
@@ -337,7 +337,7 @@ def _choose_host(
         host, why = silent
         was = f"was on @{host}, which {absence(host, why)}"
         if not hosts:
-            again = f"to ask it again: {PROGRAM} @{host} {line}"
+            again = f"to ask it again: {PROGRAM} {at(host)} {line}"
             raise NotFound(f"{name} {was}", hint=f"to create it here: {PROGRAM} --local {name}" if creates else again)
     if len(hosts) < 2 and not was:
         return hosts[0] if hosts else None

@@ -282,7 +282,8 @@ class Inherited(TypedDict, total=False):
 class LaunchSpec(TypedDict, total=False):
     """All data that a daemon needs to start its session.
 
-    By default a new `id` is made, and the user's shell runs. `environment`: the creator's variables, with TERM if it
+    By default a new `id` is made, and the user's shell runs. `directory`: as it was entered; empty, the creator's own,
+    which a restart does not need, so that it may be gone. `environment`: the creator's variables, with TERM if it
     has a terminal; `extra`: those of `--env`; `env`: the names of the `--env` variables before a restart. `width`,
     `height`: pixels, all sizes 0 without a terminal. `timeout`: seconds of a job; `stdin`: the creator feeds the job's
     input. `outlive`: which sessions are kept if they end without a client; `before`: text at the start of the log;

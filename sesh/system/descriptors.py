@@ -17,6 +17,8 @@ _MAX_POLL = 86_400_000.0
 """Milliseconds of one poll(2), whose int holds at most 24 days; a longer wait polls again."""
 _OTHER_DESCRIPTORS = 40  # descriptors reserved for files, pipes and links
 _USUAL_LIMIT = 4096
+INPUT, OUTPUT, LOCAL, CHARACTERS = 0, 1, 3, 6
+"""The places of a terminal's flags and characters in what tcgetattr(3) returns: Python has no names for them."""
 
 
 def polled(watched: Iterable[tuple[int, int]], deadline: float | None) -> list[int]:
@@ -77,7 +79,7 @@ def own_size() -> tuple[int, int, int, int]:
 def echo_is_off(terminal: int) -> bool:
     """Return whether a terminal's echo is off, as while a program asks for a secret."""
     try:
-        return not termios.tcgetattr(terminal)[3] & termios.ECHO
+        return not termios.tcgetattr(terminal)[LOCAL] & termios.ECHO
     except termios.error:
         return False
 

@@ -13,15 +13,15 @@ from typing import Any
 
 from sesh.schema.facts import TerminalSettings
 from sesh.system import descriptors
+from sesh.system.descriptors import CHARACTERS, INPUT, LOCAL, OUTPUT
 
 Attributes = list[Any]  # of tcgetattr(3): flags of input, output, control, local; speeds; control characters
 
 DISABLED = 255  # RFC 4254's value of a control character that is off
 IUTF8 = 0x4000  # makes Backspace erase whole characters; Python's termios lacks it
-_INPUT, _OUTPUT, _LOCAL, _CHARACTERS = 0, 1, 3, 6
 _FLAGS = {
-    "IXON": (_INPUT, termios.IXON), "IXANY": (_INPUT, termios.IXANY), "IXOFF": (_INPUT, termios.IXOFF),
-    "IUTF8": (_INPUT, IUTF8), "ECHOCTL": (_LOCAL, termios.ECHOCTL), "TOSTOP": (_LOCAL, termios.TOSTOP),
+    "IXON": (INPUT, termios.IXON), "IXANY": (INPUT, termios.IXANY), "IXOFF": (INPUT, termios.IXOFF),
+    "IUTF8": (INPUT, IUTF8), "ECHOCTL": (LOCAL, termios.ECHOCTL), "TOSTOP": (LOCAL, termios.TOSTOP),
 }  # fmt: skip
 _TABS = [termios.TAB0, termios.TAB1, termios.TAB2, termios.TAB3]
 """The ways to print a tab, under the name TABDLY by their number; the last one prints blanks."""
@@ -68,28 +68,28 @@ def give(terminal: int, settings: Mapping[str, int]) -> None:
 def named(attributes: Attributes, disabling: int) -> TerminalSettings:
     """Return settings by name. `disabling`: the character that turns one off on this system (`_POSIX_VDISABLE`)."""
     # A program that has set raw mode may have turned off all flags of input.
-    cooked = attributes[_LOCAL] & termios.ICANON
-    known = {name: flag for name, flag in _FLAGS.items() if cooked or flag[0] != _INPUT}
+    cooked = attributes[LOCAL] & termios.ICANON
+    known = {name: flag for name, flag in _FLAGS.items() if cooked or flag[0] != INPUT}
     flags = {name: int(bool(attributes[place] & bit)) for name, (place, bit) in known.items()}
-    characters = {name: ord(attributes[_CHARACTERS][place]) for name, place in _PLACES.items()}
+    characters = {name: ord(attributes[CHARACTERS][place]) for name, place in _PLACES.items()}
     return {
         **{name: DISABLED if value == disabling else value for name, value in characters.items()},
         **flags,
-        "TABDLY": _TABS.index(attributes[_OUTPUT] & termios.TABDLY),
+        "TABDLY": _TABS.index(attributes[OUTPUT] & termios.TABDLY),
     }
 
 
 def with_settings(attributes: Attributes, settings: Mapping[str, int], disabling: int) -> Attributes:
     """Return attributes with these settings; a name or a value that this system lacks changes nothing."""
-    changed = [*attributes[:_CHARACTERS], [*attributes[_CHARACTERS]]]
+    changed = [*attributes[:CHARACTERS], [*attributes[CHARACTERS]]]
     for name, value in settings.items():
         if name in _PLACES:
-            changed[_CHARACTERS][_PLACES[name]] = bytes([disabling if value == DISABLED else value])
+            changed[CHARACTERS][_PLACES[name]] = bytes([disabling if value == DISABLED else value])
         elif name in _FLAGS:
             place, bit = _FLAGS[name]
             changed[place] = changed[place] | bit if value else changed[place] & ~bit
         elif name == "TABDLY" and value < len(_TABS):
-            changed[_OUTPUT] = changed[_OUTPUT] & ~termios.TABDLY | _TABS[value]
+            changed[OUTPUT] = changed[OUTPUT] & ~termios.TABDLY | _TABS[value]
     return changed
 
 

@@ -6,8 +6,10 @@ import re
 
 TEXT_LIMIT = 1024  # characters at which a text is cut; a link with longer parameters is dropped
 PALETTE, SPECIAL = 256, 5  # colours by index; behind the palette, OSC 4 has those of OSC 5 (bold, underline, …)
+COLOUR_NUMBERS = frozenset((4, 5, *range(10, 20), 21, 104, 105, *range(110, 120)))
+"""The OSC that set or reset colours."""
 _INDEX = re.compile(r"[0-9]{1,3}\Z")
-_COLOUR = re.compile(r"[#A-Za-z0-9:/., ]{1,64}\Z")
+_COLOUR = re.compile(r"[#A-Za-z0-9:/., -]{1,64}\Z")  # by a name, or as XParseColor takes it
 _OPACITY = re.compile(r"[#A-Za-z0-9:/., @-]{0,64}\Z")  # of kitty's colours by name: with an opacity, or empty
 _SHAPE = re.compile(r"[A-Za-z0-9_-]{0,64}\Z")  # no query, and no push or pop of kitty's
 _CONTROLS = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")

@@ -7,11 +7,11 @@ import pytest
 from sesh.client import view
 from tests.remote.via import Beside
 from tests.support import Home
-from tests.terminal.test_effects import ALL, came, program
+from tests.terminal.test_effects import ALL, SOME, came, program
 
 
 @pytest.mark.needs_fork("a line that does not go by itself")
-@pytest.mark.parametrize("effect", ALL)
+@pytest.mark.parametrize("effect", SOME)
 def test_over_a_link_while_the_line_of_a_new_session_shows(
     home: Home, beside: Beside, monkeypatch: pytest.MonkeyPatch, effect: str
 ) -> None:

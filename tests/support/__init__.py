@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from tests.support.glass import Glass
 from tests.support.home import PROMPT, Home, Result
-from tests.support.scale import rounds
+from tests.support.scale import first, rounds
 from tests.support.terminal import Terminal
 from tests.support.tools import ROOT, find, need, says_who_reads
 from tests.support.waiting import wait_until
@@ -22,6 +22,7 @@ __all__ = [
     "Sesh",
     "Terminal",
     "find",
+    "first",
     "need",
     "rounds",
     "says_who_reads",

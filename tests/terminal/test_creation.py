@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from sesh.system import platforms
-from tests.support import PROMPT, ROOT, Home, need, wait_until
+from tests.support import PROMPT, ROOT, Home, first, need, wait_until
 
 SETTINGS = (
     "erase ^H intr ^G -ixon ixoff ixany tab3",
@@ -69,7 +69,7 @@ def test_a_relative_directory_is_found_as_by_every_program_and_named_by_where_on
     assert opened("three ../..") == f"{home.path}/real/deep", "the directory that `ls ../..` shows"
 
 
-@pytest.mark.parametrize("wrong", ["/", "relative", "", "/nowhere", "/tmp/../tmp", "LOOP", "x" * 5000])
+@pytest.mark.parametrize("wrong", first(3, ["/", "relative", "LOOP", "", "/nowhere", "/tmp/../tmp", "x" * 5000]))
 def test_a_pwd_that_does_not_name_the_directory_is_not_believed(home: Home, wrong: str) -> None:
     os.symlink("loop", f"{home.path}/loop")
     named = wrong.replace("LOOP", f"{home.path}/loop/x")
@@ -108,15 +108,18 @@ LOCALE = "env | grep -E '^(LC_|LANG)' | sort; printf '\\303\\251' | wc -m"
 
 @pytest.mark.parametrize(
     "locale",
-    [
-        {},
-        {"LANG": "C"},
-        {"LANG": "POSIX"},
-        {"LC_ALL": "C"},
-        {"LC_CTYPE": "C"},
-        {"LC_CTYPE": "C.UTF-8"},
-        {"LC_TIME": "C"},
-    ],
+    first(
+        2,
+        [
+            {},
+            {"LANG": "C"},
+            {"LANG": "POSIX"},
+            {"LC_ALL": "C"},
+            {"LC_CTYPE": "C"},
+            {"LC_CTYPE": "C.UTF-8"},
+            {"LC_TIME": "C"},
+        ],
+    ),
     ids=str,
 )
 def test_no_locale_is_added_to_the_callers(home: Home, locale: dict[str, str]) -> None:
@@ -161,7 +164,7 @@ def settings(home: Home, set_up: str, create: str) -> list[str]:
     return told.read_text().replace("\n", " ").replace(";", " ; ").split()
 
 
-@pytest.mark.parametrize("set_up", SETTINGS)
+@pytest.mark.parametrize("set_up", first(1, SETTINGS))
 def test_a_session_has_the_settings_of_its_creators_terminal(home: Home, set_up: str) -> None:
     plain = settings(home, set_up, "CHILD")
     assert settings(home, set_up, "sesh open work -- CHILD") == plain
@@ -179,7 +182,9 @@ def test_the_keys_that_are_set_act_in_the_session(home: Home) -> None:
     wait_until(lambda: opened.screen()[1:2] == ["abZ"], "cat has got the line that was edited")
 
 
-@pytest.mark.parametrize("raw", ["raw -echo", "-icanon -isig -icrnl -opost -echo min 0 time 5", "cbreak -echo"])
+@pytest.mark.parametrize(
+    "raw", first(1, ["raw -echo", "-icanon -isig -icrnl -opost -echo min 0 time 5", "cbreak -echo"])
+)
 def test_the_modes_of_an_editor_are_not_those_of_the_session_that_it_creates(home: Home, raw: str) -> None:
     usual = settings(home, "iutf8", "sesh open one -- CHILD")
     assert settings(home, f"iutf8 intr ^G {raw}", "sesh open two -- CHILD") == [
@@ -218,22 +223,25 @@ def within(home: Home, before: Sequence[str], show: str) -> tuple[str, str]:
 @pytest.mark.skipif(not platforms.LINUX, reason="Linux has these")
 @pytest.mark.parametrize(
     ("before", "show"),
-    [
-        (["ionice", "-c3"], "ionice"),
-        (["ionice", "-c2", "-n7"], "ionice"),
-        (["numactl", "--interleave=all"], "numactl --show | head -1"),
-        (["numactl", "--membind=0"], "numactl --show | head -1"),
-        (["nice", "-n", "5"], "nice"),
-        (["taskset", "-c", "0"], "taskset -p $$ | sed 's/.*: //'"),
-        (["choom", "-n", "300", "--"], "cat /proc/self/oom_score_adj"),
-        (["chrt", "-b", "0"], "chrt -p $$ | sed 's/.*: //'"),
-        (["setarch", "-R"], "cat /proc/self/personality"),
-        (["setpriv", "--no-new-privs"], "grep NoNewPrivs /proc/self/status"),
-        (["prlimit", "--core=0:0", "--stack=1048576"], "ulimit -c -s"),
-        (["unshare", "-u"], "readlink /proc/self/ns/uts"),
-        (["sh", "-c", 'umask 027; exec "$@"', "sh"], "umask"),
-        (["sh", "-c", 'echo 300000 >/proc/self/timerslack_ns && exec "$@"', "sh"], "cat /proc/self/timerslack_ns"),
-    ],
+    first(
+        3,
+        [
+            (["ionice", "-c3"], "ionice"),
+            (["numactl", "--interleave=all"], "numactl --show | head -1"),
+            (["nice", "-n", "5"], "nice"),
+            (["ionice", "-c2", "-n7"], "ionice"),
+            (["numactl", "--membind=0"], "numactl --show | head -1"),
+            (["taskset", "-c", "0"], "taskset -p $$ | sed 's/.*: //'"),
+            (["choom", "-n", "300", "--"], "cat /proc/self/oom_score_adj"),
+            (["chrt", "-b", "0"], "chrt -p $$ | sed 's/.*: //'"),
+            (["setarch", "-R"], "cat /proc/self/personality"),
+            (["setpriv", "--no-new-privs"], "grep NoNewPrivs /proc/self/status"),
+            (["prlimit", "--core=0:0", "--stack=1048576"], "ulimit -c -s"),
+            (["unshare", "-u"], "readlink /proc/self/ns/uts"),
+            (["sh", "-c", 'umask 027; exec "$@"', "sh"], "umask"),
+            (["sh", "-c", 'echo 300000 >/proc/self/timerslack_ns && exec "$@"', "sh"], "cat /proc/self/timerslack_ns"),
+        ],
+    ),
     ids=lambda value: value[0] if isinstance(value, list) else "",
 )
 def test_a_session_has_what_a_process_inherits_from_its_creator(home: Home, before: list[str], show: str) -> None:
@@ -272,7 +280,7 @@ NO_ISOLATION = "#!{python}\nfrom sesh.__main__ import start\nstart()\n"
 
 
 @pytest.mark.skipif(not os.path.exists(COMMAND), reason="needs an installed sesh")
-@pytest.mark.parametrize("by", ["make", "pip"])
+@pytest.mark.parametrize("by", first(1, ["make", "pip"]))
 def test_variables_for_another_python_reach_the_session_and_do_not_stop_sesh(home: Home, by: str) -> None:
     """An installer alone writes a command that PYTHONHOME stops before sesh has begun."""
     fake = os.path.dirname(home.write("fakes/json.py", "raise SystemExit('the wrong json')\n"))

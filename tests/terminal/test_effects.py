@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from sesh.client import view
-from tests.support import Home, Sesh, Terminal, wait_until
+from tests.support import Home, Sesh, Terminal, first, wait_until
 
 EFFECTS = {
     "a bell": b"\x07",
@@ -22,6 +22,9 @@ EFFECTS = {
 }
 QUERIES = {"the kind": b"\x1b[c", "the cursor": b"\x1b[6n", "a colour": b"\x1b]11;?\x1b\\", "a mode": b"\x1b[?2026$p"}
 ALL = EFFECTS | QUERIES
+SOME = first(
+    4, sorted(ALL, key=lambda effect: effect not in ("a bell", "a clipboard write", "a sixel image", "the kind"))
+)
 LINE = "new session x"
 
 
@@ -54,7 +57,7 @@ def came(terminal: Terminal, start: int, data: bytes) -> None:
 
 
 @pytest.mark.needs_fork("a line that does not go by itself")
-@pytest.mark.parametrize("effect", ALL)
+@pytest.mark.parametrize("effect", SOME)
 def test_while_a_line_of_seshs_own_covers_the_last_row(
     home: Home, sesh: Sesh, monkeypatch: pytest.MonkeyPatch, effect: str
 ) -> None:
@@ -66,7 +69,7 @@ def test_while_a_line_of_seshs_own_covers_the_last_row(
     came(terminal, start, ALL[effect])
 
 
-@pytest.mark.parametrize("effect", ALL)
+@pytest.mark.parametrize("effect", SOME)
 def test_while_a_screen_is_on_its_way(home: Home, sesh: Sesh, effect: str) -> None:
     open_program(sesh, ALL[effect])
     terminal = home.terminal("attach", "x")
@@ -77,7 +80,7 @@ def test_while_a_screen_is_on_its_way(home: Home, sesh: Sesh, effect: str) -> No
     came(terminal, start, ALL[effect])
 
 
-@pytest.mark.parametrize("effect", EFFECTS)
+@pytest.mark.parametrize("effect", first(3, EFFECTS))
 def test_on_a_terminal_of_another_size(home: Home, sesh: Sesh, effect: str) -> None:
     open_program(sesh, ALL[effect])
     small = home.terminal("attach", "x", columns=60, rows=20)
@@ -90,7 +93,7 @@ def test_on_a_terminal_of_another_size(home: Home, sesh: Sesh, effect: str) -> N
         came(terminal, start, ALL[effect])
 
 
-@pytest.mark.parametrize("query", QUERIES)
+@pytest.mark.parametrize("query", first(2, QUERIES))
 @pytest.mark.parametrize("leaves", ["by its key", "with its window"])
 def test_a_query_whose_terminal_leaves_is_answered(home: Home, sesh: Sesh, query: str, leaves: str) -> None:
     """The terminal has it and does not answer; so the daemon does, once the client has left."""

@@ -26,7 +26,7 @@ READS = "import os, tty; tty.setraw(0); os.write(1, b'%sready'); os.write(1, rep
 
 
 def leave(window: Terminal) -> bytes:
-    """Leave; return what the terminal was sent from the key on."""
+    """Leave, and reply to what sesh may ask then; return what the terminal was sent from the key on."""
     window.wait_until(lambda: not window.pump(), "no output is on its way")
     start = len(window.raw)
     window.type(LEAVE)
@@ -57,6 +57,16 @@ def test_the_program_sees_no_reply_to_what_sesh_asked(terminal: Open) -> None:
     window.wait_for("ready")
     window.type(reply + b"key")
     window.wait_for("b'key'")
+
+
+def test_a_key_that_may_begin_a_reply_arrives_though_none_follows(terminal: Open) -> None:
+    change, query, _, _ = CHANGES["palette"]
+    program = READS % change
+    window = terminal("work", "--", "python3", "-c", program + "; os.read(0, 1)")
+    window.wait_for_raw(query)
+    window.wait_for("ready")
+    window.type(b"\x1b")
+    window.wait_for(r"b'\x1b'")
 
 
 def test_a_reply_that_comes_while_leaving_is_given_back(terminal: Open) -> None:

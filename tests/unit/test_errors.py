@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import shlex
+
 import pytest
 
 from sesh import errors
-from sesh.errors import Fate, NotFound, Refused, SeshError, UsageError, rebuild
+from sesh.about import ON_HOST, SESH
+from sesh.errors import Fate, NotFound, Refused, SeshError, UsageError, for_host, rebuild, told
 from sesh.schema.outcomes import Ended
 from tests.support.data import job_result
 
@@ -78,3 +81,9 @@ def test_an_error_whose_act_may_be_done_exits_with_255_here_and_over_the_wire() 
     error = Refused("cannot say").but(fate=Fate.UNKNOWN)
     again = rebuild(error.facts())
     assert (error.exit_code, again.exit_code, again.fate) == (255, 255, Fate.UNKNOWN)
+
+
+@pytest.mark.parametrize("host", ["gpu", "me:target@gate:22", "a$b@gate", "[fe80::1%eth0]:22", "it's@gate"])
+def test_a_line_to_type_is_read_by_a_shell_as_it_is_meant(host: str) -> None:
+    assert shlex.split(for_host(f"{SESH} kill web", host)) == ["sesh", f"@{host}", "kill", "web"]
+    assert shlex.split(told(f"{ON_HOST}ls", host)) == ["ssh", host, "ls"]

@@ -51,6 +51,18 @@ def test_a_program_gets_the_replies_to_its_own_queries(change: bytes, query: byt
 
 
 @pytest.mark.parametrize(("change", "query", "reply", "back"), CASES)
+def test_a_query_of_the_program_that_has_its_reply_takes_none_of_seshs(
+    change: bytes, query: bytes, reply: bytes, back: bytes
+) -> None:
+    follower = TerminalReset()
+    assert asked(follower, query) == query
+    assert follower.before.take(reply, 0.0) == reply
+    assert asked(follower, change) == query + change
+    assert follower.before.take(reply, 0.0) == b""
+    assert back in follower.reset_bytes(80)
+
+
+@pytest.mark.parametrize(("change", "query", "reply", "back"), CASES)
 def test_a_change_that_comes_in_two_blocks_is_asked_about(
     change: bytes, query: bytes, reply: bytes, back: bytes
 ) -> None:

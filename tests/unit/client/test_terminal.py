@@ -9,9 +9,13 @@ import termios
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from sesh.client import terminal as room
 from sesh.client.terminal import RawTerminal
 from sesh.system.descriptors import polled
+from sesh.text.coding import shown_bytes
 
 WATCHED = (
     signal.SIGHUP,
@@ -132,3 +136,44 @@ def test_a_terminal_that_takes_nothing_is_waited_for_no_longer_than_said(line: t
     with RawTerminal(slave, slave) as terminal:
         assert not terminal.write_all(b"x" * 10_000_000, 0.2)
         assert terminal.write(b"more") == 0
+
+
+@given(st.text("aé日本€\x1b[", max_size=30), st.sampled_from(["euc_jp", "iso8859-1"]), st.data())
+def test_each_character_is_written_once_whatever_the_terminal_takes(
+    text: str, coding: str, data: st.DataObject
+) -> None:
+    written = bytearray()
+    master, slave = os.openpty()
+
+    def take(_descriptor: int, block: bytes) -> int:
+        count = data.draw(st.integers(min(1, len(block)), min(3, len(block))))
+        written.extend(block[:count])
+        return count
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(room, "own_coding", lambda: coding)
+        patch.setattr(os, "write", take)
+        terminal, waiting = RawTerminal(slave, slave), text.encode()
+        while waiting:
+            waiting = waiting[terminal.write(waiting) :]
+    os.close(master)
+    os.close(slave)
+    assert written == shown_bytes(text.encode(), coding)
+
+
+def test_a_character_whose_rest_was_dropped_takes_no_byte_of_what_follows(
+    line: tuple[int, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written, taken = bytearray(), [1]
+
+    def take(_descriptor: int, block: bytes) -> int:
+        count = taken.pop() if taken else len(block)
+        written.extend(block[:count])
+        return count
+
+    monkeypatch.setattr(room, "own_coding", lambda: "euc_jp")
+    monkeypatch.setattr(os, "write", take)
+    terminal = RawTerminal(line[1], line[1])
+    assert terminal.write("日".encode()) == 0
+    assert terminal.write(b"\x1b[m") == 3
+    assert written == "日".encode("euc_jp")[:1] + b"\x1b[m"

@@ -41,7 +41,10 @@ CHANGES = [
     (b"\x1b]9;4;1;50\x07", b"\x1b]9;4;0\x1b\\"),
     (b"\x1b]10;red;blue\x07", b"\x1b]110\x1b\\\x1b]111\x1b\\"),
     (b"\x1b]4;1;red;2;?;3;blue\x07", b"\x1b]104;1\x1b\\\x1b]104;3\x1b\\"),
-    (b"\x1b]21;foreground=red;cursor=;1=?;7=blue\x07\x1b]21;7\x07", b"\x1b]21;foreground\x1b\\\x1b]21;cursor\x1b\\"),
+    (b"\x1b]4;257;red\x07\x1b]5;0;blue\x07", b"\x1b]105;1\x1b\\\x1b]105;0\x1b\\"),
+    (b"\x1b]11;CIELab:50/-10/20\x07", b"\x1b]111\x1b\\"),
+    (b"\x1b]21;foreground=red;cursor=;1=?\x07", b"\x1b]110\x1b\\\x1b]112\x1b\\"),
+    (b"\x1b]21;cursor_text=;visual_bell=red\x07", b"\x1b]21;cursor_text\x1b\\\x1b]21;visual_bell\x1b\\"),
     (b"\x1b]0;vim\x07", b"\x1b]0;\x1b\\"),
     (b"\x1b[22;0;0t\x1b]2;vim\x07", b"\x1b[23;0t"),
     (b"\x1b]2;shell\x07\x1b[22t\x1b]2;vim\x07", b"\x1b[23;0t\x1b]0;\x1b\\"),
@@ -181,3 +184,24 @@ def test_any_cut_of_a_stream_is_undone_alike(stream: bytes) -> None:
         for at in range(0, len(stream), size):
             pieces.feed(stream[at : at + size])
         assert pieces.reset_bytes(80) == whole.reset_bytes(80), size
+
+
+@pytest.mark.parametrize(
+    ("on", "off"),
+    [(b"\x1b[?%dh" % mode, b"\x1b[?%dl" % mode) for mode in (9, *range(1000, 1005), 2031, 2048, 9001)]
+    + [(b"\x1b[>1u", b"\x1b[<u"), (b"\x1b[?1049h\x1b[>5u\x1b[?1049l", b"\x1b[?1049h\x1b[<u\x1b[?1049l")],
+)
+def test_a_terminal_is_expected_to_send_what_was_switched_on(on: bytes, off: bytes) -> None:
+    follower = TerminalReset()
+    expected = []
+    for data in (b"", b"text" + on, off + b"\x1b[?2004h\x1b[?1006h"):
+        follower.feed(data)
+        expected.append(follower.expects_input)
+    assert expected == [False, True, False]
+
+
+@pytest.mark.parametrize("stream", [b"\x1b[=1u", b"\x1b]11;red\x07"])
+def test_a_terminal_is_expected_to_send_more_once_flags_were_set_or_a_reply_is_due(stream: bytes) -> None:
+    follower = TerminalReset()
+    follower.feed(stream)
+    assert follower.expects_input

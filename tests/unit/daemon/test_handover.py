@@ -250,7 +250,7 @@ def lived() -> Session:
     own.clients.size = (100, 30, 0, 0)
     own.clients.last_number = 3
     own.log.leave(place)
-    own.clients.returning["token"] = Returning(5, 6.0, place, LeftOut(3, 4), (9, 24, True))
+    own.clients.returning["token"] = Returning(5, 6.0, place, LeftOut(3, 4), (9, 24, True), Focus.OUT)
     own.clients.lost = LostLeader(7.0, 8.0)
     for event in ("notification", "bell", "command_ended"):
         own.events.add(event, exit_code=1)

@@ -49,7 +49,7 @@ def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
 
 
 @pytest.mark.parametrize(
-    ("word", "target"),
+    ("word", "words"),
     [
         ("box", ["--", "box"]),
         ("ann@box", ["--", "ann@box"]),
@@ -62,8 +62,8 @@ def fake(tmp_path: Path, calls: Path, monkeypatch: pytest.MonkeyPatch) -> Fake:
         ("me#web%1@gate", ["--", "me#web%1@gate"]),
     ],
 )
-def test_a_word_reaches_ssh_behind_the_end_of_its_options(word: str, target: list[str]) -> None:
-    assert Destination(word).target == target
+def test_a_word_reaches_ssh_behind_the_end_of_its_options(word: str, words: list[str]) -> None:
+    assert Destination(word).words == words
 
 
 @pytest.mark.parametrize(
@@ -111,7 +111,7 @@ def test_what_ssh_says_of_jump_hosts_is_no_word_of_a_person(fake: Fake) -> None:
         'echo hostname x; case "$*" in *gate) echo proxyjump none;; *mid) echo proxyjump gate;; *::1) ;; '
         '*) echo "proxyjump me~a#1@mid,x:y@[::1]:22";; esac'
     )
-    hops = [hop.target for hop in Destination("box").hops]
+    hops = [hop.words for hop in Destination("box").hops]
     assert hops == [["-p", "22", "--", "x:y@::1"], ["--", "me~a#1@mid"], ["--", "gate"]]
     fake("echo hostname x; echo proxyjump box")
     assert Destination("box").hops == [], "they lead in a circle, which ssh itself tells"
