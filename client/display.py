@@ -13,6 +13,7 @@ from sesh.client.terminal import RawTerminal
 from sesh.client.terminal_queue import Own, TerminalQueue
 from sesh.client.terminal_reset import TerminalReset
 from sesh.text.safe import cut, plain
+from sesh.vt.queries import Kind, QueryScanner
 from sesh.vt.render.clean_screen import CANCEL, NEUTRAL, clean_screen
 from sesh.wire.messages import Message
 
@@ -21,6 +22,7 @@ _WRITE_TIMEOUT = 1.0  # seconds for a terminal to accept a byte of a leaving cli
 _LATE_REPLIES = 0.1  # seconds in which a client whose link is lost drops late replies of its terminal
 _RESET_TIMEOUT = 1.0  # seconds for a terminal to tell that it has processed the reset; nearly all tell at once
 _SILENT_TIMEOUT = 0.1  # the same for a terminal that has never told
+_MAX_LATEST = 4 << 10  # bytes of the latest output, in which queries are looked for
 _LAST_ROW = 9999  # more than any terminal has: the cursor stops at the last row
 _CLEAR_LAST_ROW = b"\x1b7\x1b[?6l\x1b[%d;1H\x1b[0m\x1b[2K\x1b8" % _LAST_ROW  # overwrites the saved cursor
 _BEGIN_UPDATE, _END_UPDATE = b"\x1b[?2026h", b"\x1b[?2026l"  # a synchronized update
@@ -49,6 +51,7 @@ class Display:
         self._was_alternate = False
         self.held = False
         self.answers_reset = Answers.UNTRIED
+        self._latest, self._latest_at = b"", 0.0  # output, and when it was shown
         self._reset()
 
     def _reset(self) -> None:
@@ -66,6 +69,7 @@ class Display:
         """
         rest = len(self.terminal_reset.held)
         shown = self._follow(data)
+        self._latest, self._latest_at = (self._latest + shown[-_MAX_LATEST:])[-_MAX_LATEST:], time.monotonic()
         output_from = None
         if position is not None:
             output_from = position - len(shown) - len(self.terminal_reset.held)
@@ -183,7 +187,7 @@ class Display:
         """
         was_started, left = self.started, self.terminal_reset
         reset = self._take_reset(last_message)
-        others = last_message.get("queries") is True
+        others = last_message.get("queries", self._has_asked()) is True
         asks = was_started and (others or left.expects_input)
         if not self._write_reset(reset + (_printed(line) if line else b"") + ASK_RESET * asks):
             return
@@ -192,7 +196,12 @@ class Display:
         elif was_started and not last_message:
             self.terminal.drop_input(_LATE_REPLIES)
 
-    def _await_reset(self, before: Before, *, others: bool = False) -> None:
+    def _has_asked(self) -> bool:
+        """Return whether a query of the program, which only a DETACH tells of, may be open."""
+        is_new = time.monotonic() < self._latest_at + _RESET_TIMEOUT
+        return is_new and any(kind in (Kind.QUERY, Kind.TALK) for kind, _, _ in QueryScanner().scan(self._latest))
+
+    def _await_reset(self, before: Before, *, others: bool) -> None:
         """Drop reports until the terminal has processed the reset; give back what it tells only now."""
         told = {*before.known()}
         replies = ResetReplies(others=others)
@@ -230,9 +239,10 @@ class Display:
     def suspend(self) -> None:
         """Reset a terminal that shows the session, until `resume`; drop what waits for it."""
         self._was_alternate = self.terminal_reset.alternate if self.started else self._was_alternate
-        left = self.terminal_reset
-        if self._write_reset(self._take_reset({}) + ASK_RESET * left.expects_input) and left.expects_input:
-            self._await_reset(left.before)
+        left, others = self.terminal_reset, self._has_asked()
+        asks = self.started and (others or left.expects_input)
+        if self._write_reset(self._take_reset({}) + ASK_RESET * asks) and asks:
+            self._await_reset(left.before, others=others)
 
     def resume(self) -> None:
         """After `suspend`, enter the alternate screen again, or clear the main one."""

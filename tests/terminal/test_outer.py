@@ -215,6 +215,29 @@ def test_what_the_terminal_sends_until_it_has_processed_the_reset_reaches_no_she
     assert f"{SHELL} echo al''ive" in told(terminal)
 
 
+@pytest.mark.parametrize("way", ["a signal", "a stop", "the end"])
+def test_a_late_reply_to_a_program_reaches_no_shell_however_the_client_leaves(
+    shell: Open, sesh: Sesh, way: str
+) -> None:
+    last_act = r"printf '\033[c'; " + ("" if way == "the end" else "exec cat")
+    sesh("open", "work", "--", "sh", "-c", f"stty raw -echo; printf ready; head -c 1 >/dev/null; {last_act}")
+    terminal = shell()
+    terminal.type("sesh work\r")
+    terminal.wait_for("ready")
+    before = len(terminal.raw)
+    terminal.type("x")
+    terminal.wait_for_raw(b"\x1b[c", start=before)
+    if way != "the end":
+        (client,) = [pid for pid in processes.descendants(terminal.pid) if pid != terminal.pid]
+        os.kill(client, signal.SIGTERM if way == "a signal" else signal.SIGTSTP)
+    terminal.wait_for_raw(ASK_RESET, start=before)
+    terminal.type(b"\x1b[?62;22c\x1b[?7373;0$y\x1b[?62;22c")
+    terminal.wait_until(lambda: last(terminal) == SHELL, "the shell's prompt")
+    terminal.type("echo al''ive\r")
+    terminal.wait_for(f"\nalive\n{SHELL}")
+    assert "62;22c" not in terminal.text()
+
+
 def test_a_terminal_that_has_answered_once_is_waited_for_when_it_is_late(shell: Open, sesh: Sesh, home: Home) -> None:
     """It counted as one that never answers, and its later answers were typed into the shell."""
     sesh("open", "work", "--", "sh", "-c", r"stty raw -echo; printf '\033[?1003hready'; exec cat")
