@@ -52,9 +52,13 @@ class _Value:
 
 
 class Before:
-    """Sans-I/O: the caller sends `questions` before the change, and passes all input through `take`."""
+    """Sans-I/O: the caller sends `questions` before the change, and passes all input through `take`.
 
-    def __init__(self) -> None:
+    `prints_strings`: the terminal prints the content of a DCS, so no query is sent in one.
+    """
+
+    def __init__(self, *, prints_strings: bool = False) -> None:
+        self._prints_strings = prints_strings
         self._values: dict[str, _Value] = {}
         self._programs: Counter[str] = Counter()  # queries of the program without a reply, of names without a state
         self._questions: list[bytes] = []
@@ -80,9 +84,11 @@ class Before:
         for name in names:
             if name in self._values or len(self._values) >= _MAX_NAMES:
                 continue
-            self._values[name] = _Value(_State.ASKED if may_ask else _State.UNKNOWN, self._programs.pop(name, 0))
-            if may_ask:
-                self._questions.append(_QUERIES.get(name) or b"\x1b]%s?\x1b\\" % _named(name))
+            query = _QUERIES.get(name) or b"\x1b]%s?\x1b\\" % _named(name)
+            asks = may_ask and not (self._prints_strings and query.startswith(b"\x1bP"))
+            self._values[name] = _Value(_State.ASKED if asks else _State.UNKNOWN, self._programs.pop(name, 0))
+            if asks:
+                self._questions.append(query)
 
     def questions(self, now: float) -> bytes:
         """Return the queries to send before the changes that were noted last. `now`: the time in seconds."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections.abc import Mapping
@@ -57,7 +58,7 @@ class Display:
     def _reset(self) -> None:
         self.started = False
         self.covered = False
-        self.terminal_reset = TerminalReset()
+        self.terminal_reset = TerminalReset(prints_strings=_prints_strings(os.environ))
 
     def show(
         self, data: bytes, position: int | None = None, before: bytes = b"", after: bytes = b"", *, line: str = ""
@@ -262,6 +263,12 @@ def _linked(text: str, columns: int) -> str:
         return shown
     start, end = address.span()
     return f"{shown[:start]}\x1b]8;;{address[0]}\x1b\\{shown[start:end]}\x1b]8;;\x1b\\{shown[end:]}"
+
+
+def _prints_strings(environment: Mapping[str, str]) -> bool:
+    """Return whether this environment's terminal prints the content of a DCS, as GNU screen and older consoles do."""
+    term = environment.get("TERM", "")
+    return term.startswith("linux") or (term.startswith("screen") and not environment.get("TMUX"))
 
 
 def notification(line: str, environment: Mapping[str, str]) -> bytes:

@@ -74,12 +74,12 @@ _HEAD = 16  # bytes that are kept of a longer one: they tell its kind
 class TerminalReset:
     """The settings that the fed bytes have changed."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, prints_strings: bool = False) -> None:
         self._incomplete = bytearray()  # sequence or character at the end of the stream
         self.held = b""  # what the terminal lacks of it, until the rest has come
         self._titled = False  # a title was set while no title was pushed
         self._titles = TitleStack()  # the pushed titles, without their texts
-        self.before = Before()
+        self.before = Before(prints_strings=prints_strings)
         self._ask_at = 0
         self._reset()
 

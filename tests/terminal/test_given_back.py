@@ -96,6 +96,16 @@ def test_a_reply_of_which_a_part_comes_before_leaving_is_given_back(terminal: Op
     assert back in window.raw
 
 
+@pytest.mark.parametrize("name", ["screen", "screen.xterm-256color", "linux"])
+def test_a_terminal_that_prints_strings_is_sent_no_query_in_one(home: Home, name: str) -> None:
+    change, query, _, _ = CHANGES["shape"]
+    home.env["TERM"] = name
+    home.env.pop("TMUX", None)
+    with home.terminal("work", "--", "python3", "-c", READS % (change + r"\x1b[3g")) as window:
+        window.wait_for_raw(CHANGES["tab stops"][1])
+        assert query not in window.raw
+
+
 def test_what_the_session_never_set_is_left_alone(terminal: Open) -> None:
     window = terminal("work", "--", "sh", "-c", "printf ready; exec cat")
     window.wait_for("ready")
