@@ -131,11 +131,12 @@ def deploy(destination: Destination, stop: Stop, *, force: bool = False) -> Iter
     eventlog.log("deploy_start", host=host)
     failures: list[SeshError] = []
     while_connected = 0  # of the failures
+    left: list[str] = []  # what a carrier could not remove again
     yield "connect"
     for carrier in carriers(destination, stop, failures):
         try:
             with closing(carrier):
-                found, sent = yield from _installed(destination, carrier, force=force)
+                found, sent = yield from _installed(destination, carrier, left, force=force)
         except (Unreachable, ProtocolError, NotArrived) as error:
             stop.check()
             failures.append(error)
@@ -165,10 +166,17 @@ def _of_all(failures: list[SeshError], host: str) -> SeshError:
 
 
 def _installed(
-    destination: Destination, carrier: Carrier | FabricCarrier, *, force: bool
+    destination: Destination, carrier: Carrier | FabricCarrier, left: list[str], *, force: bool
 ) -> Generator[Step, None, tuple[Report, int]]:
-    """Install this version by a carrier; return the host's report, and how many bytes were sent. Raises SeshError."""
+    """Install this version by a carrier; return the host's report, and how many bytes were sent. Raises SeshError.
+
+    `left`: directories of earlier carriers on the host, which are removed; gets this one's if it cannot be removed.
+    """
     yield "detect_platform"
+    if left:
+        with suppress(SeshError, OSError):
+            _remove(carrier, " ".join(left))
+        left.clear()
     package, token = bundle.build(), secrets.token_hex(4)
     order = [token, package.name, "force" if force else "keep"]
     scratch = install.scratch(token)
@@ -179,12 +187,19 @@ def _installed(
         yield "upload"
         carrier.put(package.archive, f"{scratch}/{install.ARCHIVE}")
         yield "unpack"
+        found = yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
+        return found, len(package.archive)
     except BaseException:  # GeneratorExit, too
-        with suppress(SeshError, OSError):
-            carrier.run(f"exec sh -c 'cd && exec rm -rf {scratch}'", CLEARING_TIMEOUT)
+        try:
+            _remove(carrier, scratch)
+        except (SeshError, OSError):
+            left.append(scratch)
         raise
-    found = yield from _carried_out(destination, carrier, [*order, hashlib.sha256(package.archive).hexdigest()])
-    return found, len(package.archive)
+
+
+def _remove(carrier: Carrier | FabricCarrier, directories: str) -> None:
+    """Remove directories below the host's home. Raises SeshError, OSError."""
+    carrier.run(f"exec sh -c 'cd && exec rm -rf {directories}'", CLEARING_TIMEOUT)
 
 
 def _carried_out(
