@@ -145,7 +145,14 @@ def test_joining_it_by_hand_in_the_session_ends_the_attachment_too(
     terminal = multiplexers.outer(outside)
     terminal.type("sesh work\r")
     wait_until(lambda: multiplexers.home.summary("work").get("attached") == 1, "the terminal is attached to work")
-    told = type_and_wait_for_the_end(terminal, inside)
+    terminal.type(f"{inside}\r")
+    program = inside.split(maxsplit=1)[0]
+    wait_until(
+        lambda: (multiplexers.home.summary("work")["foreground"] or {}).get("command", [""])[0].startswith(program),
+        "the session has joined",
+    )
+    terminal.type("\r")  # where the pictures are alike at once, nothing flows before
+    told = wait_for_the_end(terminal)
     assert "SESH_SESSION" not in told
     assert multiplexers.home.summary("work")["state"] == "running"
     terminal.type("exit\r")
