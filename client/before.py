@@ -29,7 +29,7 @@ _MAX_HELD = 4 << 10  # bytes of an unfinished reply
 _EXPECTED = 5.0  # seconds in which a reply is expected
 _QUERIES = {SHAPE: b"\x1bP$q q\x1b\\", TABS: b"\x1b[2$w", FLAGS: b"\x1b[?u"}  # DECRQSS of DECSCUSR, DECRQTSR, kitty's
 _REPLY = re.compile(
-    rb"\x1b(?:\](?P<colour>[45];[0-9]{1,3}|1[0-9]|21;[a-z0-9_]{1,40})(?P<is>[;=])(?P<value>[#A-Za-z0-9:/., @-]{0,64})"
+    rb"\x1b(?:\](?P<colour>[45];[0-9]{1,3}|1[0-9]|21;[a-z0-9_]{1,40})[;=](?P<value>[#A-Za-z0-9:/., @-]{0,64})"
     rb"(?:\x07|\x1b\\)|P1\$r(?P<shape>[0-9]?) q\x1b\\|P2\$u(?P<tabs>[0-9/]*)\x1b\\|\[\?(?P<flags>[0-9]{1,3})u)"
 )
 _BEGINS = re.compile(rb"\x1b(?:[\]P][^\x00-\x1f\x7f]*\x1b?|\[(?:\?[0-9]{0,3})?)?\Z")

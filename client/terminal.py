@@ -48,7 +48,7 @@ class RawTerminal:
         self._translated = 0  # unread bytes that were typed before raw mode, when Enter still arrived as a newline
         self._coding = Coding.named(own_coding())
         self._begun_report = b""  # at the end of what was read
-        self._begun = b""  # what the terminal has taken of a character, in its own coding
+        self._part_taken = b""  # what the terminal has taken of a character, in its own coding
         self._undo = ExitStack()
 
     def __enter__(self) -> RawTerminal:
@@ -166,9 +166,9 @@ class RawTerminal:
     def _write_coded(self, data: bytes, coding: str) -> int:
         """Write as `write` does, in the coding of the terminal's locale."""
         coded = shown_bytes(data, coding)
-        begun = self._begun if coded.startswith(self._begun) else b""  # else the rest of it was dropped
+        begun = self._part_taken if coded.startswith(self._part_taken) else b""  # else the rest of it was dropped
         written = len(begun) + self._write(coded[len(begun) :])
-        self._begun = b""
+        self._part_taken = b""
         if written >= len(coded):
             return len(data)
         taken = at = 0
@@ -178,7 +178,7 @@ class RawTerminal:
                 break
             at += size
             taken += len(character.encode(UTF8, "surrogateescape"))
-        self._begun = coded[at:written]
+        self._part_taken = coded[at:written]
         return taken
 
     def write_all(self, data: bytes | bytearray, seconds: float) -> bool:

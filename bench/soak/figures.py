@@ -23,7 +23,7 @@ class Sample:
 
     hours: float
     memory: Mapping[str, int]
-    """KiB by which all daemons of a kind of session have grown since they began, and KiB of the zygote."""
+    """KiB of all daemons of a kind of session, and of the zygote; a page that they share counts for each of them."""
     descriptors: int
     """Of all daemons."""
     processes: int
@@ -34,8 +34,7 @@ class Sample:
     def line(self) -> str:
         memory = "  ".join(f"{kind} {value / 1024:.1f}" for kind, value in sorted(self.memory.items()))
         counts = f"descriptors {self.descriptors}  processes {self.processes}"
-        used = f"{self.attaches} attaches  {self.output / 1e9:.3f} GB"
-        return f"{self.hours:7.3f} h  {used}  MiB since they began: {memory}  {counts}"
+        return f"{self.hours:7.3f} h  {self.attaches} attaches  {self.output / 1e9:.3f} GB  MiB: {memory}  {counts}"
 
 
 @dataclass
@@ -61,6 +60,10 @@ class Record:
 
     def growth(self) -> list[str]:
         """Return a line for each value that grew beyond its bound."""
+        return [*self.memory_growth(), *self.count_growth()]
+
+    def memory_growth(self) -> list[str]:
+        """Return a line for each kind of session whose memory grew beyond its bound."""
         found, kept = [], self.kept
         hours = kept[-1].hours - kept[0].hours
         most = SHORT_NOISE if hours < SHORT else MEMORY_NOISE + MEMORY_PER_HOUR * hours
@@ -69,6 +72,12 @@ class Record:
             each = slope / self.sessions.get(kind, 1)
             if each * hours > most:
                 found.append(f"the memory of a session of {kind} grows {each:.0f} KiB an hour")
+        return found
+
+    def count_growth(self) -> list[str]:
+        """Return a line for each of the descriptors and processes whose number grew."""
+        found, kept = [], self.kept
+        hours = kept[-1].hours - kept[0].hours
         half = len(kept) // 2
         for what in ("descriptors", "processes") if hours > SHORT else ("descriptors",):
             first, second = (min(getattr(each, what) for each in part) for part in (kept[: half or 1], kept[half:]))

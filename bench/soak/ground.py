@@ -38,8 +38,6 @@ class Session:
     name: str
     reloads: bool = False
     daemon: int = 0
-    born: int = 0
-    """KiB of its daemon as it began: what a fork shares with its parent, which may have grown meanwhile."""
     floods: int = 0
     """How often it has been flooded."""
     flooding: bool = False
@@ -92,7 +90,6 @@ class Sessions:
             assert (done.code, done.stderr) == (0, ""), done
         session.daemon = int((records.read(session.name) or {}).get("daemon_pid", 0))
         wait_until(lambda: self.begun(session), f"{session} shows its token", timeout=SETTLING)
-        session.born = memory(session.daemon, "Anonymous")
 
     def begun(self, session: Session) -> bool:
         """Return whether its program has shown its token."""
@@ -143,7 +140,7 @@ class Sessions:
         every = self.home.processes()
         sizes = {"zygote": sum(memory(pid, "Anonymous") for pid in processes.zygotes(every))}
         for session in self.every:
-            sizes[session.sort] = sizes.get(session.sort, 0) + memory(session.daemon, "Anonymous") - session.born
+            sizes[session.sort] = sizes.get(session.sort, 0) + memory(session.daemon, "Anonymous")
         descriptors = sum(len(os.listdir(f"/proc/{session.daemon}/fd")) for session in self.every)
         return Sample(hours, sizes, descriptors, len(every), attaches, output)
 

@@ -135,7 +135,7 @@ class QueryRouter(Part):
 
     def report_size(self) -> None:
         """Report the new size, which the pty has already, if mode 2048 is set."""
-        self._reply_at(self._pump.log.head, b"")
+        self.report_size_at(self._pump.log.head)
         self.act(0.0)  # at once: the key that has changed the leader is typed next
 
     def _size(self) -> bytes:

@@ -152,7 +152,7 @@ def _check_launcher(path: str) -> None:
 
 def _check_owner(path: str) -> None:
     """Raise Refused if a file, or its nearest directory, belongs to another person."""
-    nearest = path
+    nearest = os.path.abspath(path)
     while not os.path.exists(nearest):
         nearest = os.path.dirname(nearest)
     owner = os.stat(nearest).st_uid

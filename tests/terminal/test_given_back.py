@@ -49,22 +49,23 @@ def test_what_the_session_set_goes_back_each_time(home: Home, terminal: Open, na
         assert back in leave(window)
 
 
-def test_the_program_sees_no_reply_to_what_sesh_asked(terminal: Open) -> None:
-    change, query, reply, _ = CHANGES["palette"]
-    program = READS % change
-    window = terminal("work", "--", "python3", "-c", program + "; os.read(0, 1)")
+def asked(terminal: Open) -> Terminal:
+    """Return a terminal that was asked for its palette, and has not replied; the program reads one key."""
+    change, query, _, _ = CHANGES["palette"]
+    window = terminal("work", "--", "python3", "-c", READS % change + "; os.read(0, 1)")
     window.wait_for_raw(query)
     window.wait_for("ready")
-    window.type(reply + b"key")
+    return window
+
+
+def test_the_program_sees_no_reply_to_what_sesh_asked(terminal: Open) -> None:
+    window = asked(terminal)
+    window.type(CHANGES["palette"][2] + b"key")
     window.wait_for("b'key'")
 
 
 def test_a_key_that_may_begin_a_reply_arrives_though_none_follows(terminal: Open) -> None:
-    change, query, _, _ = CHANGES["palette"]
-    program = READS % change
-    window = terminal("work", "--", "python3", "-c", program + "; os.read(0, 1)")
-    window.wait_for_raw(query)
-    window.wait_for("ready")
+    window = asked(terminal)
     window.type(b"\x1b")
     window.wait_for(r"b'\x1b'")
 
